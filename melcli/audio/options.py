@@ -1,0 +1,33 @@
+"""How a file's channels and rate are brought to what the mel core wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from melcli.errors import ConfigError
+from melcli.options import check_types
+
+__all__ = ["AudioOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioOptions:
+    """Section ``audio`` of a config.
+
+    Attributes
+    ----------
+    channels : "mix", "each" or int
+        The mean of all channels; one output per channel; or one channel by its number, counted from 0.
+    resampler : str
+        soxr's very high, high or medium quality, or ``polyphase``: SciPy's with a long Kaiser filter.  Nothing is
+        resampled when the rates agree.
+    """
+
+    channels: Literal["mix", "each"] | int = "mix"
+    resampler: Literal["soxr_vhq", "soxr_hq", "soxr_mq", "polyphase"] = "soxr_hq"
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if isinstance(self.channels, int) and self.channels < 0:
+            raise ConfigError(f"channels={self.channels} must be 0 or more", key="channels")

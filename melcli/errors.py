@@ -1,0 +1,114 @@
+"""What can go wrong, one class for each thing that a caller can do differently.
+
+Every class knows the exit code that the command line ends with; the table is in README.md.  None knows
+Click.  A failing input is an `AudioError`: it costs that input and is written down as data, with a
+reason of the closed list `REASONS`; every other class ends the run.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+__all__ = [
+    "REASONS",
+    "AudioError",
+    "ConfigError",
+    "MelcliError",
+    "NameClash",
+    "NoInput",
+    "OutputBusy",
+    "Reason",
+    "StorageError",
+    "WorkersFailing",
+]
+
+Reason = Literal[
+    "unreadable",
+    "unsupported_format",
+    "empty",
+    "truncated",
+    "too_short",
+    "too_long",
+    "nonfinite",
+    "bad_rate",
+    "decoder_crash",
+    "out_of_memory",
+    "timeout",
+    "vanished",
+    "internal",
+]
+REASONS: tuple[str, ...] = get_args(Reason)
+
+
+class MelcliError(Exception):
+    """Root of all that melcli raises on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(MelcliError, ValueError):
+    """A key, a value or an argument breaks a rule: mend it and call again; no work was done.
+
+    Parameters
+    ----------
+    message : str
+        One sentence with the value and the rule.
+    key : str, optional
+        The option that the sentence is about, so that a caller who knows where it was set can say so.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class NameClash(ConfigError):
+    """Two inputs would share one output name: rename one, or keep the extensions apart."""
+
+
+class NoInput(MelcliError):
+    """Nothing matched: look at the folder, the globs or the list."""
+
+    exit_code = 5
+
+
+class StorageError(MelcliError):
+    """OUT cannot be written: free space or mend it, then run again; finished work is safe."""
+
+    exit_code = 6
+
+
+class WorkersFailing(MelcliError):
+    """Workers keep dying or cannot start: mend the installation; finished work is safe."""
+
+    exit_code = 7
+
+
+class OutputBusy(MelcliError):
+    """Another melcli holds OUT: wait for it, or choose another OUT."""
+
+    exit_code = 75
+
+
+class AudioError(MelcliError):
+    """One input cannot become features; the others can.
+
+    Parameters
+    ----------
+    reason : str
+        One of `REASONS`.
+    message : str
+        One sentence with the value and the rule, without the file's name.
+    """
+
+    exit_code = 3
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(reason, message)  # both, so that it survives pickling
+        self.reason: Reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}"

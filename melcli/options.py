@@ -1,0 +1,141 @@
+"""Strict reading of options: frozen dataclasses that are valid if they exist.
+
+A stage keeps its options as a frozen, keyword-only dataclass beside its code and calls `check_types` first in
+``__post_init__``.  Nothing is coerced in silence: an int may stand for a float and a list for a tuple, since
+YAML and JSON do not tell them apart, and that is all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from melcli.errors import ConfigError
+
+__all__ = ["check_types", "fingerprint", "key_types", "read_options", "refuse_unknown", "to_plain"]
+
+Options = TypeVar("Options")
+
+_MISFIT = object()
+
+
+def read_options(cls: type[Options], raw: Mapping[str, Any], where: str) -> Options:
+    """Build frozen options from plain values.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass that calls `check_types`.
+    raw : Mapping
+        Values by key, as YAML or JSON gave them.
+    where : str
+        What a refusal opens with: a file and a section.
+
+    Raises
+    ------
+    ConfigError
+        An unknown key, a wrong type, or a value against a rule of ``cls``.
+    """
+    for key in raw:
+        refuse_unknown(key, key_types(cls), where)
+    try:
+        return cls(**raw)
+    except ConfigError as refusal:
+        raise ConfigError(f"{where}: {refusal}", key=refusal.key) from None
+
+
+def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
+    """Raise `ConfigError` unless ``key`` is ``known``, naming the nearest key that is."""
+    known = list(known)
+    if key in known:
+        return
+    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    raise ConfigError(f"{where}: unknown key {key!r}; {hint}", key=str(key))
+
+
+def check_types(options: Any) -> None:
+    """Hold every field of a frozen dataclass against its annotation; ints for floats and lists for tuples fit.
+
+    Raises
+    ------
+    ConfigError
+        With the key, the value, its type and what was wanted.
+    """
+    for key, wanted in key_types(type(options)).items():
+        value = getattr(options, key)
+        fitted = _fit(value, wanted)
+        if fitted is _MISFIT:
+            raise ConfigError(f"{key}={value!r} is {_type_name(value)}, not {_words(wanted)}", key=key)
+        if isinstance(fitted, float) and not math.isfinite(fitted):
+            raise ConfigError(f"{key}={value!r} must be finite", key=key)
+        object.__setattr__(options, key, fitted)
+
+
+@cache
+def key_types(cls: type) -> dict[str, Any]:
+    """Field names of a dataclass, in order, with their resolved annotations."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls)}
+
+
+def to_plain(options: Any) -> dict[str, Any]:
+    """Turn options into what YAML and JSON can hold: tuples become lists."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()}
+
+
+def fingerprint(plain: Mapping[str, Any]) -> str:
+    """Return the first 16 hex digits of SHA-256 over the canonical JSON of plain values."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _fit(value: Any, wanted: Any) -> Any:
+    """Return ``value`` as the annotation ``wanted`` has it, or `_MISFIT`."""
+    origin = get_origin(wanted)
+    if origin in (Union, types.UnionType):
+        # The exact member first, so that 1 stays an int in `float | int`.
+        fitted = [_fit(value, member) for member in get_args(wanted)]
+        same = [fit for fit in fitted if fit is not _MISFIT and type(fit) is type(value)]
+        return (same or [fit for fit in fitted if fit is not _MISFIT] or [_MISFIT])[0]
+    if origin is Literal:
+        return value if any(value == word and type(value) is type(word) for word in get_args(wanted)) else _MISFIT
+    if origin is tuple:
+        return _fit_tuple(value, get_args(wanted))
+    if wanted is float and type(value) is int:
+        return float(value)
+    return value if type(value) is wanted or (wanted is type(None) and value is None) else _MISFIT
+
+
+def _fit_tuple(value: Any, members: tuple[Any, ...]) -> Any:
+    if not isinstance(value, (list, tuple)):
+        return _MISFIT
+    wanted = [members[0]] * len(value) if members[-1] is Ellipsis else list(members)
+    if len(wanted) != len(value):
+        return _MISFIT
+    fitted = tuple(_fit(item, member) for item, member in zip(value, wanted, strict=True))
+    return _MISFIT if any(fit is _MISFIT for fit in fitted) else fitted
+
+
+def _type_name(value: Any) -> str:
+    return "null" if value is None else type(value).__name__
+
+
+def _words(wanted: Any) -> str:
+    """Name an annotation as a user of YAML would."""
+    origin = get_origin(wanted)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_words(member) for member in get_args(wanted))
+    if origin is Literal:
+        return " or ".join(repr(word) for word in get_args(wanted))
+    if origin is tuple:
+        members = get_args(wanted)
+        return f"a list of {_words(members[0])}" + ("" if members[-1] is Ellipsis else f" of length {len(members)}")
+    return "null" if wanted is type(None) else str(wanted.__name__)
