@@ -12,10 +12,10 @@ import hashlib
 import json
 import math
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, fields
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from melcli.errors import ConfigError
 
@@ -80,10 +80,10 @@ def check_types(options: Any) -> None:
 
 
 @cache
-def key_types(cls: type) -> dict[str, Any]:
+def key_types(cls: Hashable) -> dict[str, Any]:
     """Field names of a dataclass, in order, with their resolved annotations."""
     hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in fields(cls)}
+    return {field.name: hints[field.name] for field in fields(cast(Any, cls))}
 
 
 def to_plain(options: Any) -> dict[str, Any]:
