@@ -12,14 +12,13 @@ import hashlib
 import json
 import math
 import types
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from functools import cache
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from melcli.errors import ConfigError
 
-__all__ = ["check_types", "fingerprint", "key_types", "read_options", "refuse_unknown", "to_plain"]
+__all__ = ["check_types", "fingerprint", "key_types", "nearest", "read_options", "refuse_unknown", "to_plain"]
 
 Options = TypeVar("Options")
 
@@ -56,9 +55,14 @@ def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
     known = list(known)
     if key in known:
         return
-    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-    raise ConfigError(f"{where}: unknown key {key!r}; {hint}", key=str(key))
+    raise ConfigError(f"{where}: unknown key {key!r}; {nearest(str(key), known)}", key=str(key))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known word an unknown one is nearest to, or which words are known."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
 def check_types(options: Any) -> None:
@@ -79,11 +83,10 @@ def check_types(options: Any) -> None:
         object.__setattr__(options, key, fitted)
 
 
-@cache
-def key_types(cls: Hashable) -> dict[str, Any]:
+def key_types(cls: type[Any]) -> dict[str, Any]:
     """Field names of a dataclass, in order, with their resolved annotations."""
     hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in fields(cast(Any, cls))}
+    return {field.name: hints[field.name] for field in fields(cls)}
 
 
 def to_plain(options: Any) -> dict[str, Any]:

@@ -1,3 +1,9 @@
-"""The version of melcli, alone, so that whoever writes it down need not import the package's root."""
+"""Versions of melcli and of its numbers, alone, so that whoever writes them down need not import the package's root."""
+
+__all__ = ["NUMERICS_VERSION", "__version__"]
 
 __version__ = "0.1.0"
+
+# Part of every config_id: raised when the same config gives other numbers than before, so that features made
+# before and after are never taken for the same.
+NUMERICS_VERSION = 1

@@ -1,0 +1,141 @@
+"""Strict reading of one YAML document into settings that know where they stand.
+
+YAML is read as its version 1.2 has it, not as PyYAML's 1.1: ``1e-10`` is a number, ``no`` is text, ``017`` is 17.
+Aliases, anchors and tags are refused (a config of 400 bytes can otherwise stand for gigabytes), and so is a key that
+stands twice, which PyYAML lets pass in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from melcli.errors import ConfigError
+from melcli.printable import printable
+
+__all__ = ["Setting", "read_document", "read_value"]
+
+MAX_BYTES = 1_000_000  # the largest sensible config, a window of 2**16 numbers, is smaller
+MAX_DEPTH = 4
+
+# The scalars of YAML 1.2's core schema, section 10.3.2.
+CORE_SCHEMA: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
+    (re.compile(r"null|Null|NULL|~|"), lambda text: None),
+    (re.compile(r"true|True|TRUE"), lambda text: True),
+    (re.compile(r"false|False|FALSE"), lambda text: False),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text, 16)),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text, 8)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it was set, as a user would look for it: ``my.yaml:3``, ``--set``, ``default``."""
+
+    value: Any
+    origin: str
+
+
+def read_document(text: str, where: str) -> dict[str, Setting]:
+    """Read a config's text into settings by dotted key: ``base``, ``features.num_mel_bins``.
+
+    Parameters
+    ----------
+    text : str
+        A mapping of at most two levels, or nothing.
+    where : str
+        The file's name, which every refusal and every origin opens with.
+
+    Raises
+    ------
+    ConfigError
+        With file, line and what is wrong.
+    """
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"{where}: {len(text)} characters; a config holds at most {MAX_BYTES}")
+    root = _compose(text, where)
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(f"{_at(where, root)}: a config is a mapping, such as 'features: {{num_mel_bins: 80}}'")
+    settings: dict[str, Setting] = {}
+    for key, node in _items(root, where):
+        if isinstance(node, yaml.MappingNode):
+            for inner, leaf in _items(node, where):
+                settings[f"{key}.{inner}"] = Setting(_plain(leaf, where), _at(where, leaf))
+        else:
+            settings[key] = Setting(_plain(node, where), _at(where, node))
+    return settings
+
+
+def read_value(text: str, where: str) -> Any:
+    """Read one value as a config would: a scalar, or a list in brackets."""
+    node = _compose(text, where)
+    return None if node is None else _plain(node, where)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Composes nodes without resolving their types, and refuses what a config has no use for."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        for what in ("anchor", "tag"):
+            if getattr(event, what, None) is not None:
+                name = "aliases and anchors" if what == "anchor" else "tags"
+                raise yaml.MarkedYAMLError(problem=f"{name} are not allowed", problem_mark=event.start_mark)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _compose(text: str, where: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{where}{line}: {printable(str(error.problem))}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: not YAML: {printable(str(error))}") from None
+
+
+def _items(mapping: yaml.MappingNode, where: str) -> Iterator[tuple[str, yaml.Node]]:
+    seen: dict[str, int] = {}
+    for key_node, node in mapping.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ConfigError(f"{_at(where, key_node)}: a key must be a word")
+        key = key_node.value
+        if key in seen:
+            twice = f"key {printable(repr(key))} stands twice, first in line {seen[key]}"
+            raise ConfigError(f"{_at(where, key_node)}: {twice}")
+        seen[key] = key_node.start_mark.line + 1
+        yield key, node
+
+
+def _plain(node: yaml.Node, where: str) -> Any:
+    """Turn a leaf into a Python value: a scalar of the core schema, or a list of them."""
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, where) for item in node.value]
+    if not isinstance(node, yaml.ScalarNode):
+        raise ConfigError(f"{_at(where, node)}: a value is a number, a word, null or a list, not a mapping")
+    if node.style is not None:  # quoted: always text
+        return node.value
+    for pattern, convert in CORE_SCHEMA:
+        if pattern.fullmatch(node.value):
+            return convert(node.value)
+    return node.value
+
+
+def _at(where: str, node: yaml.Node) -> str:
+    return f"{where}:{node.start_mark.line + 1}"

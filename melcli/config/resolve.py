@@ -1,0 +1,221 @@
+"""One resolved config out of defaults, files and their bases, the environment, ``--set`` and flags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from melcli.audio.options import AudioOptions
+from melcli.config.document import Setting, read_document, read_value
+from melcli.config.named import config_path, display_path
+from melcli.errors import ConfigError
+from melcli.mel.options import FeatureOptions
+from melcli.options import fingerprint, key_types, nearest, read_options, refuse_unknown, to_plain
+from melcli.printable import printable
+from melcli.store.options import OutputOptions
+from melcli.version import NUMERICS_VERSION
+
+__all__ = ["SECTIONS", "Config", "resolve_config"]
+
+SECTIONS: Mapping[str, type[Any]] = {"audio": AudioOptions, "features": FeatureOptions, "output": OutputOptions}
+MADE_BY = "made_by"  # what melcli.yaml says of its making; a config may carry it and it means nothing
+MAX_BASES = 8
+ENVIRONMENT_PREFIX = "MELCLI_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All options of a run that concern what is stored, and where each was set.
+
+    Attributes
+    ----------
+    audio, features, output
+        The options of the stages.
+    origins : Mapping of str to str
+        For each dotted key, ``default``, ``FILE:LINE``, an environment variable or a flag.
+    """
+
+    audio: AudioOptions = field(default_factory=AudioOptions)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def config_id(self) -> str:
+        """16 hex digits that change if and only if the stored numbers may change."""
+        return fingerprint(
+            {
+                "audio": to_plain(self.audio),
+                "features": to_plain(self.features),
+                "dtype": self.output.dtype,
+                "numerics": NUMERICS_VERSION,
+            }
+        )
+
+    def plain(self) -> dict[str, dict[str, Any]]:
+        """Return all values by section and key, as JSON and YAML can hold them."""
+        return {section: to_plain(getattr(self, section)) for section in SECTIONS}
+
+    def differences(self, other: Config) -> list[str]:
+        """Name the keys in which stored features would differ, with this config's value and the other's."""
+        mine, theirs = self.plain(), other.plain()
+        return [
+            f"{section}.{key} is {_scalar(value)} here and {_scalar(theirs[section][key])} there"
+            for section, values in mine.items()
+            for key, value in values.items()
+            if value != theirs[section][key] and key != "shard_mb"
+        ]
+
+    def to_yaml(self, made_by: Mapping[str, str] | None = None, *, show_origins: bool = False) -> str:
+        """Write all values as a config that can be saved and used again.
+
+        Parameters
+        ----------
+        made_by : Mapping, optional
+            Written as a last section, which readers of configs pass over.
+        show_origins : bool
+            Say behind each value where it was set.
+        """
+        lines: list[str] = []
+        for section, values in self.plain().items():
+            lines.append(f"{section}:")
+            for key, value in values.items():
+                line = f"  {key}: {_scalar(value)}"
+                origin = self.origins.get(f"{section}.{key}", "default")
+                lines.append(f"{line:<36}  # {printable(origin)}" if show_origins else line)
+        if made_by:
+            lines += [f"{MADE_BY}:", *(f"  {key}: {_scalar(value)}" for key, value in made_by.items())]
+        return "\n".join(lines) + "\n"
+
+
+def resolve_config(
+    name_or_file: str = "keras",
+    *,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Resolve a config; the later wins: defaults, bases, the file, the environment, ``--set``, flags.
+
+    Parameters
+    ----------
+    name_or_file : str
+        A named config or a YAML file.
+    sets : sequence of str
+        ``KEY=VALUE``; the section may be left out where only one has the key.
+    flags : Mapping, optional
+        Values of command-line flags by dotted key, such as ``{"output.format": "hdf5"}``.
+    environ : Mapping, optional
+        Where ``MELCLI_FEATURES_NUM_MEL_BINS`` and the like are looked up.
+
+    Raises
+    ------
+    ConfigError
+        With the origin of the value, the value and the rule.
+    """
+    settings = _read_file(config_path(name_or_file), children=())
+    settings.update(_from_environment(environ or {}))
+    settings.update(_from_sets(sets))
+    settings.update({key: Setting(value, f"--{key.partition('.')[2]}") for key, value in (flags or {}).items()})
+    return _build(settings)
+
+
+def _read_file(path: Path, children: tuple[Path, ...]) -> dict[str, Setting]:
+    """Read a file's settings on top of those of its bases."""
+    where = printable(display_path(path))
+    if path.resolve() in children or len(children) > MAX_BASES:
+        chain = " -> ".join(child.name for child in [*children, path])
+        raise ConfigError(f"{where}: base goes in a circle or more than {MAX_BASES} levels deep: {chain}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"{where}: cannot be read: {reason}") from None
+    settings = read_document(text, where)
+    base = settings.pop("base", None)
+    settings = {key: setting for key, setting in settings.items() if key.partition(".")[0] != MADE_BY}
+    for key, setting in settings.items():
+        _refuse_unknown(key, setting.origin)
+    if base is None:
+        return settings
+    if not isinstance(base.value, str):
+        raise ConfigError(f"{base.origin}: base={base.value!r} must be a config's name or file")
+    try:
+        below = config_path(base.value, beside=path.parent)
+    except ConfigError as error:
+        raise ConfigError(f"{base.origin}: {error}") from None
+    return {**_read_file(below, (*children, path.resolve())), **settings}
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Setting]]:
+    for name, text in sorted(environ.items()):
+        section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("_")
+        if name.startswith(ENVIRONMENT_PREFIX) and section in SECTIONS:
+            _refuse_unknown(f"{section}.{key}", name)
+            yield f"{section}.{key}", Setting(read_value(text, name), name)
+
+
+def _from_sets(sets: Sequence[str]) -> Iterator[tuple[str, Setting]]:
+    for text in sets:
+        name, equals, value = text.partition("=")
+        where = f"--set {printable(text)}"
+        if not equals:
+            raise ConfigError(f"{where}: must be KEY=VALUE")
+        key = name if "." in name else _with_section(name, where)
+        _refuse_unknown(key, where)
+        yield key, Setting(read_value(value, where), where)
+
+
+def _with_section(name: str, where: str) -> str:
+    homes = [section for section, cls in SECTIONS.items() if name in key_types(cls)]
+    if len(homes) != 1:
+        every = [key for cls in SECTIONS.values() for key in key_types(cls)]
+        problem = f"stands in {' and '.join(homes)}; name the section" if homes else nearest(name, every)
+        raise ConfigError(f"{where}: unknown key {printable(repr(name))}; {problem}")
+    return f"{homes[0]}.{name}"
+
+
+def _refuse_unknown(key: str, origin: str) -> None:
+    section, dot, name = key.partition(".")
+    if section not in SECTIONS:
+        known = ["base", *SECTIONS]
+        homes = [f"{home}.{section}" for home, cls in SECTIONS.items() if section in key_types(cls)]
+        hint = f"did you mean {homes[0]!r}?" if homes else nearest(section, known)
+        raise ConfigError(f"{origin}: unknown key {printable(repr(section))}; {hint}")
+    if not dot:
+        raise ConfigError(f"{origin}: {section} must be a mapping of keys to values")
+    refuse_unknown(name, key_types(SECTIONS[section]), f"{origin}: {section}")
+
+
+def _build(settings: Mapping[str, Setting]) -> Config:
+    stages = {}
+    for section, cls in SECTIONS.items():
+        raw = {key: settings[f"{section}.{key}"].value for key in key_types(cls) if f"{section}.{key}" in settings}
+        try:
+            stages[section] = read_options(cls, raw, section)
+        except ConfigError as error:
+            setting = settings.get(f"{section}.{error.key}")
+            raise ConfigError(f"{setting.origin}: {error}" if setting else str(error), key=error.key) from None
+    origins = {
+        f"{section}.{key}": settings[f"{section}.{key}"].origin if f"{section}.{key}" in settings else "default"
+        for section, cls in SECTIONS.items()
+        for key in key_types(cls)
+    }
+    return Config(**stages, origins=origins)
+
+
+def _scalar(value: Any) -> str:
+    """Write one value as YAML 1.2: words plain where they cannot be taken for anything else."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_scalar(item) for item in value) + "]"
+    if isinstance(value, str):
+        plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and isinstance(read_value(value, ""), str)
+        return value if plain else "'" + value.replace("'", "''") + "'"
+    return repr(value)

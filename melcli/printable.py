@@ -1,0 +1,51 @@
+"""Text that a terminal or a log can show without being steered by it.
+
+File names are bytes chosen by others.  A newline in one forges a line of the log, ESC moves the cursor, and a
+right-to-left override makes ``exe.wav`` read ``vaw.exe``.  Whatever came from a name, a tag or a foreign
+library goes through `printable` before people see it; the manifest keeps the name itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["printable"]
+
+_UNSAFE = re.compile(
+    "["
+    "\\x00-\\x1f\\x7f-\\x9f"  # C0, DEL, C1
+    "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069"  # direction marks, embeddings, overrides, isolates
+    "\\u2028\\u2029"  # line and paragraph separator: str.splitlines and some viewers break there
+    "\\ud800-\\udfff"  # surrogates: not encodable, so printing one raises
+    "]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Escape what does not print as itself; everything else, in any script, is left alone.
+
+    Parameters
+    ----------
+    text : str
+        A name as `os.fsdecode` gives it, or any message.
+
+    Returns
+    -------
+    str
+        Without control characters, direction controls and surrogates, so it is one line and always encodable in
+        UTF-8.  ``\xHH`` stands for a C0 control, DEL or a byte that is not UTF-8, ``\uHHHH`` for the others.
+        A backslash is left as it is: the result is to be read, not to be parsed.
+
+    Examples
+    --------
+    >>> print(printable("tab\there, byte \udcff, naïve Ω"))
+    tab\x09here, byte \xff, naïve Ω
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode put the byte 0xHH there as U+DCHH
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"

@@ -1,0 +1,119 @@
+"""From what the user names, folders, files and lists, to the items of a run."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+
+from melcli.errors import ConfigError
+from melcli.printable import printable
+from melcli.sources.clashes import one_for_each_id
+from melcli.sources.folders import Met, status_of, walk
+from melcli.sources.items import Found, Item, PassedOver
+from melcli.sources.names import extension, item_id, listed_name
+from melcli.sources.options import SourceOptions
+from melcli.sources.selection import Selection
+
+__all__ = ["find_items"]
+
+
+def find_items(
+    inputs: Sequence[str], *, options: SourceOptions, listed: Sequence[str] = (), out: str | None = None
+) -> Found:
+    """Find the input files.
+
+    Folders are walked; files that are named themselves are taken whatever their extension and also if they are hidden.
+    The globs hold for both.  The result depends on neither the order of the arguments nor that of the file system.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Folders and files from the command line, which must exist.
+    options : SourceOptions
+        Globs and naming.
+    listed : sequence of str
+        Folders and files from a list.  A file that is not there is an item all the same, and fails as one input.
+    out : str, optional
+        OUT, which need not exist.  Where it is met below a folder it is not entered.  It may itself be an INPUT, so
+        that features stand beside their audio: outputs are no audio by extension, and OUT's own folder is hidden.
+
+    Returns
+    -------
+    Found
+        The items sorted by id, and an account of what was passed over.
+
+    Raises
+    ------
+    ConfigError
+        One of ``inputs`` is not there or cannot be read.
+    NameClash
+        Two files would share an output.
+    """
+    starts = chain(map(_given, inputs), map(_listed, listed))
+    out_status = status_of(out) if out is not None else None
+    items: list[Item] = []
+    passed_over: Counter[PassedOver] = Counter()
+    for met in _meet(starts, Selection(options), out_status):
+        if isinstance(met, PassedOver):
+            passed_over[met] += 1
+        else:
+            items.append(Item.seen(item_id(met.name, keep_extension=options.keep_extension), met.path, met.status))
+    found = _account(one_for_each_id(items), passed_over)
+    for path in inputs:
+        if path in found.unreadable:
+            raise ConfigError(printable(f"INPUT {path} cannot be read: {found.unreadable[path]}"))
+    return found
+
+
+def _given(path: str) -> Met:
+    """Look at an INPUT; a folder's files are named from it downwards, a file is named by itself."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise ConfigError(printable(f"INPUT {path} cannot be read: {error.strerror}")) from error
+    return Met("" if stat.S_ISDIR(status.st_mode) else os.path.basename(path), path, status)
+
+
+def _listed(path: str) -> Met:
+    return Met(listed_name(path), path, status_of(path))
+
+
+def _meet(starts: Iterable[Met], selection: Selection, out: os.stat_result | None) -> Iterator[Met | PassedOver]:
+    """Walk the folders among ``starts`` and hold the files against the globs."""
+    folders = []
+    for start in starts:
+        if selection.excludes_path(start.name):
+            yield PassedOver("excluded")
+        elif start.status is not None and stat.S_ISDIR(start.status.st_mode):
+            folders.append(start)
+        elif selection.takes_named(start.name):
+            yield start
+        else:
+            yield PassedOver("other", extension(start.name))
+
+    # A folder given twice is walked once, so that nothing is counted twice; of its spellings the least one stays.
+    once: dict[tuple[str, str], str] = {}
+    for folder in sorted(folders, key=attrgetter("path")):
+        once.setdefault((folder.name, os.path.realpath(folder.path)), folder.path)
+    for (name, _), path in once.items():
+        yield from walk(path, name, selection, out)
+
+
+def _account(items: tuple[Item, ...], passed_over: Mapping[PassedOver, int]) -> Found:
+    counts: Counter[str] = Counter()
+    for what, count in passed_over.items():
+        counts[what.why] += count
+    others = {what.what: count for what, count in passed_over.items() if what.why == "other"}
+    return Found(
+        items=items,
+        hidden=counts["hidden"],
+        excluded=counts["excluded"],
+        links=counts["link"],
+        out_folders=counts["out"],
+        other=dict(sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))),
+        unreadable={what.what: what.error for what in sorted(passed_over) if what.why == "unreadable"},
+    )

@@ -1,0 +1,75 @@
+"""Globs and extensions: which names are taken.  The rules of a glob are in `melcli.sources.options`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from fnmatch import translate
+
+from melcli.sources.names import AUDIO_EXTENSIONS, extension
+from melcli.sources.options import SourceOptions
+
+__all__ = ["Selection"]
+
+Fits = Callable[[str], bool]
+
+
+class Selection:
+    """The globs of some options, ready to be held against names.
+
+    Parameters
+    ----------
+    options : SourceOptions
+        Only ``include`` and ``exclude`` are read.
+    """
+
+    __slots__ = ("_exclude", "_include")
+
+    def __init__(self, options: SourceOptions) -> None:
+        self._include = [_glob(glob) for glob in options.include]
+        self._exclude = [_glob(glob) for glob in options.exclude]
+
+    def excludes(self, name: str) -> bool:
+        """Say whether ``name``, a file or a folder, is passed over; the folders above it are not looked at."""
+        return any(fits(name) for fits in self._exclude)
+
+    def excludes_path(self, name: str) -> bool:
+        """Say whether ``name`` or a folder above it is passed over, as a walk down to it would find out."""
+        if not self._exclude or not name:
+            return False
+        parts = name.split("/")
+        return any(self.excludes("/".join(parts[: n + 1])) for n in range(len(parts)))
+
+    def takes(self, name: str) -> bool:
+        """Say whether a file met in a folder is taken: by ``include``, or else by its extension."""
+        return self._included(name) if self._include else extension(name) in AUDIO_EXTENSIONS
+
+    def takes_named(self, name: str) -> bool:
+        """Say whether a file that was asked for by its own name is taken: unless ``include`` says otherwise."""
+        return not self._include or self._included(name)
+
+    def _included(self, name: str) -> bool:
+        return any(fits(name) for fits in self._include)
+
+
+def _glob(glob: str) -> Fits:
+    if "/" not in glob:
+        part_fits = _part(glob)
+        return lambda name: part_fits(name.rpartition("/")[2])
+    parts = [None if part == "**" else _part(part) for part in glob.removeprefix("/").split("/")]
+    return lambda name: _parts_fit(parts, name.split("/"))
+
+
+def _part(glob: str) -> Fits:
+    match = re.compile(translate(glob)).match
+    return lambda part: match(part) is not None
+
+
+def _parts_fit(globs: Sequence[Fits | None], parts: Sequence[str]) -> bool:
+    """Hold globs against the parts of a name, one by one; None is ``**``."""
+    if not globs:
+        return not parts
+    first, rest = globs[0], globs[1:]
+    if first is None:
+        return any(_parts_fit(rest, parts[skipped:]) for skipped in range(len(parts) + 1))
+    return bool(parts) and first(parts[0]) and _parts_fit(rest, parts[1:])

@@ -1,0 +1,107 @@
+"""The journal: what a run has finished so far, one line each, appended and flushed.
+
+Only the driver writes it.  After a clean end its rows stand in the manifest and it is removed; after a kill the next
+run reads it.  Every line carries the CRC-32 of its rest, so a line that was cut or damaged is never believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+from melcli.store.files import storage_errors
+from melcli.store.layout import journal_path
+from melcli.store.manifest import Row
+
+__all__ = ["Journal", "PlannedShard", "read_journal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedShard:
+    """A shard that a run means to write, so that the next one plans it alike if this one is killed.
+
+    Attributes
+    ----------
+    number : int
+        The shard's.
+    first, last : str
+        Ids of its first and last item; it holds all items between them that were to be done.
+    digest : str
+        Fingerprint of all its items with their sizes and times.
+    """
+
+    number: int
+    first: str
+    last: str
+    digest: str
+
+
+class Journal:
+    """The open journal of a run; a context manager."""
+
+    def __init__(self, out: str) -> None:
+        self._path = journal_path(out)
+        with storage_errors(self._path):
+            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
+            if self._file.tell():
+                self._write(b"\n")  # ends a line that a kill cut short
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, *, rows: Iterable[Row] = (), shards: Iterable[PlannedShard] = ()) -> None:
+        """Append rows and shards and bring them to the disk.
+
+        Raises
+        ------
+        StorageError
+            They may be there in part; what is there is still right.
+        """
+        lines = [f'"row":{row.to_json()}}}' for row in rows]
+        lines += [f'"shard":{json.dumps(asdict(shard))}}}' for shard in shards]
+        with storage_errors(self._path):
+            self._write("".join(map(_sealed, lines)).encode("ascii"))
+            os.fsync(self._file.fileno())
+
+    def remove(self) -> None:
+        """Remove the journal, once the manifest says all that it said."""
+        self._file.close()
+        with storage_errors(self._path), contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+
+def read_journal(out: str) -> tuple[list[Row], list[PlannedShard]] | None:
+    """Read all whole lines of a journal that an earlier run left; None where it left none."""
+    path = journal_path(out)
+    with storage_errors(path):
+        try:
+            with open(path, "rb") as file:
+                entries = [json.loads(line) for line in _believed(file)]
+        except FileNotFoundError:
+            return None
+    rows = [Row.from_plain(entry["row"]) for entry in entries if "row" in entry]
+    shards = [PlannedShard(**entry["shard"]) for entry in entries if "shard" in entry]
+    return rows, shards
+
+
+def _sealed(rest: str) -> str:
+    return f'{{"crc32":"{zlib.crc32(rest.encode("ascii")):08x}",{rest}\n'
+
+
+def _believed(lines: Iterable[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        rest = line.partition(b",")[2].rstrip(b"\n")
+        if line.endswith(b"\n") and line.startswith(b'{"crc32":"%08x",' % zlib.crc32(rest)):
+            yield line

@@ -1,0 +1,55 @@
+"""Where a sink put the features of one item."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from melcli.store.layout import npy_name, shard_number
+from melcli.store.manifest import Row
+
+__all__ = ["Placement", "StoredFiles"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """File relative to OUT, its size in bytes, and the first frame in it (None where it holds one item)."""
+
+    path: str
+    output_size: int
+    start: int | None = None
+
+
+class StoredFiles:
+    """Says of rows whether their output is there; looks at each file once.
+
+    Parameters
+    ----------
+    out : str
+        OUT.
+    format : str
+        ``npy`` or ``hdf5``; a row of the other format counts as not there.
+    """
+
+    def __init__(self, out: str, format: str) -> None:
+        self._out = out
+        self._format = format
+        self._shard_sizes: dict[str, int] = {}
+
+    def hold(self, row: Row) -> bool:
+        """Tell whether the row's file is of the format and has the size that it was written with."""
+        if row.path is None:
+            return False
+        if self._format == "npy":
+            return row.path == npy_name(row.id) and self._size(row.path) == row.output_size
+        if shard_number(row.path) is None:
+            return False
+        if row.path not in self._shard_sizes:
+            self._shard_sizes[row.path] = self._size(row.path)
+        return self._shard_sizes[row.path] == row.output_size
+
+    def _size(self, path: str) -> int:
+        try:
+            return os.stat(os.path.join(self._out, path)).st_size
+        except OSError:
+            return -1
