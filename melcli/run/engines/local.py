@@ -1,0 +1,126 @@
+"""Processes on this machine: pebble's pool, on a forkserver that has imported everything once.
+
+`multiprocessing.Pool` hangs when a worker is killed and `concurrent.futures` fails all that is in flight; pebble fails
+the one task whose worker died.  The parent imports neither numpy nor scipy: the forkserver does, while the parent looks
+for its inputs, and workers are forked from it in milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, TimeoutError
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from melcli.errors import WorkersFailing
+from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+
+__all__ = ["LocalEngine"]
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+# Set before numpy is imported, since the libraries read them once, at their start: as many processes as processors
+# with as many threads each are slower by an order of magnitude than one thread each.
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "BLIS_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+    ),
+    "1",
+)
+WARM_MODULE = "melcli.run.warm"
+
+
+class LocalEngine:
+    """A pool of worker processes; see `melcli.run.engines.contract.Engine`.
+
+    Parameters
+    ----------
+    workers : int
+        Processes at work at a time.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        context = multiprocessing.get_context("forkserver")
+        # __main__ as well, or every single worker would import it anew.
+        context.set_forkserver_preload(["__main__", WARM_MODULE])
+        with _environment(ONE_THREAD):
+            forkserver.ensure_running()
+        self._pool = ProcessPool(max_workers=workers, initializer=_prepare_worker, context=context)
+
+    def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
+        """Hand out one call; the first call starts the workers."""
+        try:
+            inner = self._pool.schedule(function, args=[argument], timeout=timeout_s)
+        except RuntimeError as error:
+            raise WorkersFailing(_CANNOT_START) from error
+        outer: Future[Result] = Future()
+        outer.set_running_or_notify_cancel()
+        inner.add_done_callback(lambda done: _hand_over(done, outer))
+        return outer
+
+    def stop(self) -> None:
+        """End all workers now, whatever they are doing."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+_CANNOT_START = "the worker processes cannot be started or end at once; is every dependency installed whole?"
+
+
+def _hand_over(inner: Future[Result], outer: Future[Result]) -> None:
+    """Pass a result on, with pebble's exceptions turned into ours."""
+    error = BatchLost("the engine was stopped") if inner.cancelled() else inner.exception()
+    if error is None:
+        outer.set_result(inner.result())
+    elif isinstance(error, ProcessExpired):
+        outer.set_exception(WorkerDied(error.exitcode or 0))
+    elif isinstance(error, TimeoutError):
+        outer.set_exception(BatchOverdue())
+    elif isinstance(error, BrokenProcessPool):
+        outer.set_exception(WorkersFailing(_CANNOT_START))
+    else:
+        outer.set_exception(error)
+
+
+def _prepare_worker() -> None:
+    """Run once in every worker, before its first batch."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the driver takes it and lets workers finish
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End a busy worker whose driver was killed; left alone it would go on to the end of its batch."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,263 @@
+"""One run of ``melcli extract``: find, plan, drive, and leave the truth behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Protocol
+
+from melcli.config.resolve import Config, resolve_config
+from melcli.errors import ConfigError, NoInput
+from melcli.printable import printable
+from melcli.run.batches import Batch, longest_first, plan_shards, planned_before, small_batches
+from melcli.run.engines.contract import BatchLost, Engine
+from melcli.run.interrupts import Interrupts
+from melcli.run.plan import Plan, Rerun, make_plan
+from melcli.run.report import FailureLimit, Report
+from melcli.sources.content import hash_content
+from melcli.sources.inputs import find_items
+from melcli.sources.items import Found, Item
+from melcli.sources.options import SourceOptions
+from melcli.store.files import remove_leftovers, write_file
+from melcli.store.history import History, read_history
+from melcli.store.journal import Journal
+from melcli.store.layout import CONFIG_FILE
+from melcli.store.lock import hold_output
+from melcli.store.manifest import Row, write_manifest
+from melcli.store.placement import StoredFiles
+from melcli.version import __version__
+
+__all__ = ["Listener", "Request", "Survey", "extract", "survey"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a user asks of one run.
+
+    Attributes
+    ----------
+    inputs, listed : sequence of str
+        INPUTs of the command line and paths of a list.
+    out : str
+        OUT.
+    config : Config
+        How features are made and stored.
+    sources : SourceOptions
+        Which files are taken and how they are named.
+    rerun : Rerun
+        What is done again.
+    workers : int
+        Processes.
+    limit : FailureLimit
+        How many failures end the run.
+    allow_empty : bool
+        Whether nothing to do at all is no error.
+    """
+
+    inputs: Sequence[str]
+    out: str
+    listed: Sequence[str] = ()
+    config: Config = field(default_factory=Config)
+    sources: SourceOptions = field(default_factory=SourceOptions)
+    rerun: Rerun = field(default_factory=Rerun)
+    workers: int = 1
+    limit: FailureLimit = field(default_factory=FailureLimit)
+    allow_empty: bool = False
+
+
+class Listener(Protocol):
+    """Is told how a run goes on."""
+
+    def found(self, found: Found) -> None:
+        """Called once the inputs are known."""
+
+    def planned(self, report: Report) -> None:
+        """Called once it is known what is to be done."""
+
+    def failed(self, row: Row) -> None:
+        """Called for every input that fails."""
+
+    def advanced(self, report: Report) -> None:
+        """Called after every batch and at least twice a second while batches run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a run would do."""
+
+    found: Found
+    plan: Plan
+    history: History
+
+
+def survey(request: Request) -> Survey:
+    """Find the inputs and plan, without writing anything.
+
+    Raises
+    ------
+    ConfigError
+        OUT was made with another config, or two inputs share a name.
+    NoInput
+        There is nothing to work on.
+    """
+    return _plan(request, _find(request))
+
+
+def extract(request: Request, listener: Listener) -> Report:
+    """Run: after it, whatever happened, OUT holds the truth about itself and the same call completes the work.
+
+    Raises
+    ------
+    MelcliError
+        Its class says what a caller can do; what was finished before is kept.
+    """
+    started_s = time.monotonic()
+    with Interrupts() as interrupts:
+        found = _find(request)
+        listener.found(found)
+        with hold_output(request.out):
+            surveyed = _plan(request, found)
+            if surveyed.history.interrupted:
+                remove_leftovers(request.out)
+            report = _report(request, surveyed, started_s)
+            listener.planned(report)
+            if surveyed.plan.to_do:
+                _work(request, surveyed, report, listener, interrupts)
+            elif surveyed.history.interrupted:
+                _conclude(request, complete=True)
+            report.tick()
+    return report
+
+
+def _find(request: Request) -> Found:
+    found = find_items(request.inputs, options=request.sources, listed=request.listed, out=request.out)
+    if not found.items and not request.allow_empty:
+        account = f"; {found.account}" if found.account else ""
+        raise NoInput(f"no audio file matched{account}")
+    return found
+
+
+def _plan(request: Request, found: Found) -> Survey:
+    history = read_history(request.out)
+    if not request.rerun.overwrite:
+        _refuse_other_config(request, history)
+    plan = make_plan(
+        found.items,
+        history.rows(),
+        config_id=request.config.config_id,
+        stored=StoredFiles(request.out, request.config.output.format),
+        rerun=request.rerun,
+        hash_content=hash_content,
+    )
+    return Survey(found=found, plan=plan, history=history)
+
+
+def _refuse_other_config(request: Request, history: History) -> None:
+    path = os.path.join(request.out, CONFIG_FILE)
+    if not os.path.exists(path) or next(history.rows(), None) is None:
+        return
+    differences = request.config.differences(resolve_config(os.path.join(".", path)))
+    if differences:
+        raise ConfigError(
+            f"{printable(request.out)} was made with another config: {'; '.join(differences)}; "
+            "choose another OUT, or --overwrite to make everything anew"
+        )
+
+
+def _report(request: Request, surveyed: Survey, started_s: float) -> Report:
+    counts = surveyed.plan.counts()
+    return Report(
+        out=request.out,
+        to_do=counts["+"] + counts["*"],
+        unchanged=counts["="],
+        failed_before=counts["!"],
+        orphans=counts["-"],
+        started_s=started_s,
+    )
+
+
+def _work(request: Request, surveyed: Survey, report: Report, listener: Listener, interrupts: Interrupts) -> None:
+    """Do what is to be done, and write the manifest whatever stops it but a kill."""
+    from melcli.run.engines.local import LocalEngine  # 0.1 s that a run with nothing to do is spared
+
+    engine = LocalEngine(request.workers)
+    try:
+        from melcli.run.batch import Job
+        from melcli.run.drive import Drive
+
+        with Journal(request.out) as journal:
+            _write_config(request)
+            job = Job(out=os.path.abspath(request.out), config=request.config, checksum=request.rerun.checksum)
+            drive = Drive(
+                engine,
+                job,
+                record=lambda rows: journal.add(rows=rows),
+                report=report,
+                limit=request.limit,
+                listener=listener,
+            )
+            try:
+                drive.run(_batches(request, surveyed, journal, engine), interrupts)
+            finally:
+                _conclude(request, complete=report.left == 0)
+    finally:
+        engine.stop()
+
+
+def _batches(request: Request, surveyed: Survey, journal: Journal, engine: Engine) -> list[Batch]:
+    """Cut the work into batches; shards are planned up front and written to the journal before the first one."""
+    to_do = surveyed.plan.to_do
+    if request.config.output.format == "npy":
+        return list(small_batches(to_do, request.workers))
+    known = planned_before(to_do, surveyed.history.shards)
+    placed = {item.id for batch in known for item in batch.items}
+    rest = [item for item in to_do if item.id not in placed]
+    fresh = plan_shards(
+        rest,
+        _stored_bytes(request, rest, engine),
+        request.config.output.shard_mb * 1_000_000,
+        surveyed.history.next_shard(),
+    )
+    journal.add(shards=[batch.shard for batch in fresh if batch.shard is not None])
+    return longest_first([*known, *fresh])
+
+
+def _stored_bytes(request: Request, items: Sequence[Item], engine: Engine) -> dict[str, int]:
+    """Measure items by their headers, in the workers, and tell how many bytes their features will take."""
+    from melcli.run.batch import measure_batch
+
+    features, output = request.config.features, request.config.output
+    frame_bytes = features.num_mel_bins * int(output.dtype.removeprefix("float")) // 8
+    frames_per_s = features.sampling_rate / features.sequence_stride
+    batches = list(small_batches(items, request.workers))
+    futures = [engine.submit(measure_batch, batch, timeout_s=batch.timeout_s) for batch in batches]
+    sizes = dict.fromkeys((item.id for item in items), 0)
+    for future in futures:
+        with suppress(BatchLost):  # its items fail when they are extracted; until then they count for nothing
+            for one in future.result():
+                sizes[one.id] = int((one.duration_s * frames_per_s + 1) * frame_bytes)
+    return sizes
+
+
+def _write_config(request: Request) -> None:
+    from melcli.audio.decode import libsndfile_version
+
+    made_by = {
+        "config_id": request.config.config_id,
+        "melcli": __version__,
+        **{package: version(package) for package in ("numpy", "scipy", "soxr")},
+        "libsndfile": libsndfile_version(),
+    }
+    text = request.config.to_yaml(made_by)
+    write_file(os.path.join(request.out, CONFIG_FILE), [text.encode()])
+
+
+def _conclude(request: Request, *, complete: bool) -> None:
+    """Bring the journal's rows into the manifest; a journal that a later run has to go on from stays."""
+    write_manifest(request.out, read_history(request.out).rows())
+    if complete:
+        Journal(request.out).remove()

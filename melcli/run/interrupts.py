@@ -1,0 +1,65 @@
+"""Signals that end a run: the first lets finished work be kept, the second ends it at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from melcli.errors import MelcliError
+
+__all__ = ["Interrupted", "Interrupts"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(MelcliError):
+    """A signal came while nothing was to be kept."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+class Interrupts:
+    """Takes SIGINT, SIGTERM and SIGHUP while it is entered as a context manager.
+
+    Attributes
+    ----------
+    number : int or None
+        The signal that came while `deferred` was in force.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._wake: Callable[[], None] | None = None
+
+    def __enter__(self) -> Interrupts:
+        self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @contextmanager
+    def deferred(self, wake: Callable[[], None]) -> Iterator[None]:
+        """While this is open a first signal raises nothing: it is written down and ``wake`` is called.
+
+        ``wake`` runs inside the signal handler and has to be safe there.
+        """
+        self._wake = wake
+        try:
+            yield
+        finally:
+            self._wake = None
+
+    def _take(self, number: int, frame: types.FrameType | None) -> None:
+        if self._wake is None:
+            raise Interrupted(number)
+        if self.number is not None:
+            os._exit(128 + number)  # the second one; the workers see their parent die and end too
+        self.number = number
+        self._wake()

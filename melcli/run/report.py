@@ -1,0 +1,141 @@
+"""What a run came to, for people and for programs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from melcli.printable import printable
+from melcli.store.manifest import Row
+
+__all__ = ["FailureLimit", "Report"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureLimit:
+    """How many failures of a run are too many: a number, or a percentage of what was to be done."""
+
+    number: int | None = None
+    percent: float | None = None
+
+    def exceeded(self, failed: int, to_do: int) -> bool:
+        """Tell whether ``failed`` of ``to_do`` inputs are too many."""
+        if self.number is not None:
+            return failed > self.number
+        return self.percent is not None and 100 * failed > self.percent * to_do
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """Counts of inputs, kept while a run goes on.
+
+    Attributes
+    ----------
+    out : str
+        OUT as it was given.
+    to_do, unchanged, failed_before, orphans : int
+        What the plan said.
+    done, failed : int
+        What came of this run.
+    audio_s : float
+        Seconds of audio that this run made features of.
+    reasons : Counter
+        Failures of this run by reason.
+    stopped_by : str or None
+        Why the run ended before its end: ``failures`` or a signal's name.
+    signal_number : int or None
+        The signal.
+    """
+
+    out: str
+    to_do: int = 0
+    unchanged: int = 0
+    failed_before: int = 0
+    orphans: int = 0
+    done: int = 0
+    failed: int = 0
+    audio_s: float = 0.0
+    reasons: Counter[str] = field(default_factory=Counter)
+    stopped_by: str | None = None
+    signal_number: int | None = None
+    started_s: float = field(default_factory=time.monotonic)
+    elapsed_s: float = 0.0
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Count the rows of one batch; the channels of one input count as one."""
+        rows = list(rows)
+        self.done += len({row.item_id for row in rows if row.status == "ok"})
+        self.audio_s += sum(row.duration or 0.0 for row in rows if not row.channel)
+        for row in rows:
+            if row.status == "failed":
+                self.failed += 1
+                self.reasons[row.reason or ""] += 1
+
+    def tick(self) -> None:
+        """Bring the elapsed time up to now."""
+        self.elapsed_s = time.monotonic() - self.started_s
+
+    @property
+    def ok(self) -> int:
+        """Inputs whose features are there."""
+        return self.done + self.unchanged
+
+    @property
+    def all_failed(self) -> int:
+        """Inputs without features, those of earlier runs included."""
+        return self.failed + self.failed_before
+
+    @property
+    def left(self) -> int:
+        """Inputs that the run did not come to."""
+        return self.to_do - self.done - self.failed
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command, as README.md's table has it."""
+        if self.signal_number is not None:
+            return 128 + self.signal_number
+        if self.stopped_by is not None:
+            return 7
+        return 3 if self.all_failed else 0
+
+    def sentence(self) -> str:
+        """The last line of a run."""
+        unchanged = f" ({self.unchanged:,} unchanged)" if self.unchanged else ""
+        parts = [f"{self.ok:,} ok{unchanged}", f"{self.all_failed:,} failed"]
+        if self.left:
+            parts.append(f"{self.left:,} not done")
+        if self.done:
+            parts.append(_length(self.audio_s))
+        parts.append(_seconds(self.elapsed_s))
+        if self.done and self.elapsed_s:
+            parts.append(f"{self.audio_s / self.elapsed_s:,.0f}x real time")
+        return f"{'  '.join(parts)}  -> {printable(self.out)}/manifest.jsonl"
+
+    def plain(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "ok": self.ok,
+            "unchanged": self.unchanged,
+            "failed": self.all_failed,
+            "failed_now": self.failed,
+            "not_done": self.left,
+            "orphans": self.orphans,
+            "reasons": dict(sorted(self.reasons.items())),
+            "audio_s": round(self.audio_s, 3),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "stopped_by": self.stopped_by,
+            "exit_code": self.exit_code,
+            "out": printable(self.out),
+        }
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f} h of audio" if seconds >= 360 else f"{seconds:,.1f} s of audio"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

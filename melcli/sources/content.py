@@ -1,0 +1,24 @@
+"""The content of an input, as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+
+__all__ = ["hash_content"]
+
+PIECE_BYTES = 1 << 20
+
+
+def hash_content(path: str) -> str:
+    """Return ``sha256:`` and the hex digits of SHA-256 over a file's bytes.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        while piece := file.read(PIECE_BYTES):
+            digest.update(piece)
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,54 @@
+"""Names below an INPUT, ids and extensions."""
+
+import pytest
+
+from melcli.sources.names import AUDIO_EXTENSIONS, extension, item_id, listed_name
+
+
+@pytest.mark.parametrize(
+    "name, kept, without",
+    [
+        ("a.wav", "a.wav", "a"),
+        ("a/b.c.wav", "a/b.c.wav", "a/b.c"),
+        ("a.b/c", "a.b/c", "a.b/c"),
+        (".wav", ".wav", ".wav"),
+        ("a/..wav", "a/..wav", "a/..wav"),
+        ("a.\n", "a.\n", "a"),
+    ],
+)
+def test_an_id_is_the_name_without_its_extension_unless_that_is_kept(name, kept, without):
+    assert item_id(name, keep_extension=True) == kept
+    assert item_id(name, keep_extension=False) == without
+
+
+@pytest.mark.parametrize("name, kind", [("a.WAV", ".wav"), ("a.b/c", ""), (".wav", ""), ("a.tar.gz", ".gz")])
+def test_an_extension_is_in_lower_case(name, kind):
+    assert extension(name) == kind
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [
+        ("data/a.wav", "data/a.wav"),
+        ("./data/a.wav", "data/a.wav"),
+        ("/data/a.wav", "data/a.wav"),
+        ("//data//a.wav", "data/a.wav"),
+        ("../../data/./a.wav", "data/a.wav"),
+        ("/../data/a.wav", "data/a.wav"),
+        ("data/x/../a.wav", "data/a.wav"),
+        ("x/../../data/a.wav", "data/a.wav"),
+        ("...", "..."),
+        ("data/", "data"),
+        (".", ""),
+        ("..", ""),
+        ("/", ""),
+    ],
+)
+def test_a_listed_path_is_named_as_written_without_what_leads_out(path, name):
+    assert listed_name(path) == name
+
+
+def test_the_formats_of_the_contract_are_audio():
+    assert {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".caf", ".w64", ".rf64"} <= AUDIO_EXTENSIONS
+    assert all(kind == kind.lower() and kind.startswith(".") for kind in AUDIO_EXTENSIONS)
+    assert not {".txt", ".m4a", ".npy", ".h5"} & AUDIO_EXTENSIONS
