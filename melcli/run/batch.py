@@ -46,12 +46,15 @@ class Job:
         OUT, absolute.
     config : Config
         How features are made and stored.
+    config_id : str
+        The config's, told once since it takes as long as half a second of audio.
     checksum : bool
         Whether the content of every source is hashed.
     """
 
     out: str
     config: Config
+    config_id: str
     checksum: bool = False
 
 
@@ -150,7 +153,7 @@ def _look_at(item: Item, job: Job) -> dict[str, Any]:
         "source": item.source,
         "source_size": size,
         "source_mtime_ns": mtime_ns,
-        "config_id": job.config.config_id,
+        "config_id": job.config_id,
     }
 
 
@@ -197,7 +200,7 @@ def _open_sink(job: Job, batch: Batch) -> Sink:
         return NpySink(job.out)
     attributes = {
         "config": json.dumps(job.config.plain()),
-        "config_id": job.config.config_id,
+        "config_id": job.config_id,
         "melcli": __version__,
     }
     return Hdf5Sink(job.out, shard_name(batch.shard.number), time_axis=TIME_AXIS, attributes=attributes)

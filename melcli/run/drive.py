@@ -214,7 +214,7 @@ class Drive:
             message=printable(f"{item.source}: {how}"),
             source_size=item.size,
             source_mtime_ns=item.mtime_ns,
-            config_id=self._job.config.config_id,
+            config_id=self._job.config_id,
         )
 
 

@@ -25,7 +25,7 @@ from melcli.sources.options import SourceOptions
 from melcli.store.files import remove_leftovers, write_file
 from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
-from melcli.store.layout import CONFIG_FILE
+from melcli.store.layout import CONFIG_FILE, refuse_names
 from melcli.store.lock import hold_output
 from melcli.store.manifest import Row, write_manifest
 from melcli.store.placement import StoredFiles
@@ -138,6 +138,7 @@ def _find(request: Request) -> Found:
     if not found.items and not request.allow_empty:
         account = f"; {found.account}" if found.account else ""
         raise NoInput(f"no audio file matched{account}")
+    refuse_names((item.id for item in found.items), request.config.output.format)
     return found
 
 
@@ -176,6 +177,7 @@ def _report(request: Request, surveyed: Survey, started_s: float) -> Report:
         unchanged=counts["="],
         failed_before=counts["!"],
         orphans=counts["-"],
+        unreadable_folders=len(surveyed.found.unreadable),
         started_s=started_s,
     )
 
@@ -191,7 +193,12 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
 
         with Journal(request.out) as journal:
             _write_config(request)
-            job = Job(out=os.path.abspath(request.out), config=request.config, checksum=request.rerun.checksum)
+            job = Job(
+                out=os.path.abspath(request.out),
+                config=request.config,
+                config_id=request.config.config_id,
+                checksum=request.rerun.checksum,
+            )
             drive = Drive(
                 engine,
                 job,

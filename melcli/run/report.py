@@ -38,6 +38,8 @@ class Report:
         OUT as it was given.
     to_do, unchanged, failed_before, orphans : int
         What the plan said.
+    unreadable_folders : int
+        Folders below an INPUT that could not be listed, so that nobody knows what they hold.
     done, failed : int
         What came of this run.
     audio_s : float
@@ -55,6 +57,7 @@ class Report:
     unchanged: int = 0
     failed_before: int = 0
     orphans: int = 0
+    unreadable_folders: int = 0
     done: int = 0
     failed: int = 0
     audio_s: float = 0.0
@@ -100,7 +103,7 @@ class Report:
             return 128 + self.signal_number
         if self.stopped_by is not None:
             return 7
-        return 3 if self.all_failed else 0
+        return 3 if self.all_failed or self.unreadable_folders else 0
 
     def sentence(self) -> str:
         """The last line of a run."""
@@ -124,12 +127,13 @@ class Report:
             "failed_now": self.failed,
             "not_done": self.left,
             "orphans": self.orphans,
+            "unreadable_folders": self.unreadable_folders,
             "reasons": dict(sorted(self.reasons.items())),
             "audio_s": round(self.audio_s, 3),
             "elapsed_s": round(self.elapsed_s, 3),
             "stopped_by": self.stopped_by,
             "exit_code": self.exit_code,
-            "out": printable(self.out),
+            "out": self.out,
         }
 
 

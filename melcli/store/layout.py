@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+
+from melcli.errors import ConfigError, NameClash
+from melcli.printable import printable
 
 __all__ = [
     "CONFIG_FILE",
@@ -12,6 +16,7 @@ __all__ = [
     "lock_path",
     "npy_name",
     "own_folder",
+    "refuse_names",
     "shard_name",
     "shard_number",
 ]
@@ -19,11 +24,45 @@ __all__ = [
 MANIFEST_FILE = "manifest.jsonl"
 FAILURES_FILE = "failures.jsonl"
 CONFIG_FILE = "melcli.yaml"
+OWN_FOLDER = ".melcli"
+
+
+LONGEST_NAME_BYTES = 255  # of one part of a path, on every file system in wide use
+
+
+def refuse_names(item_ids: Iterable[str], format: str) -> None:
+    """Refuse ids that cannot stand under OUT, before any work.
+
+    Raises
+    ------
+    ConfigError
+        A part of a file's name would be too long.
+    NameClash
+        An id leads into one of OUT's own files, or into a folder that is another item's file.
+    """
+    if format != "npy":
+        return
+    ids = set(item_ids)
+    for item_id in sorted(ids):
+        parts = npy_name(item_id).split("/")
+        longest = max(len(os.fsencode(part)) for part in parts)
+        if longest > LONGEST_NAME_BYTES:
+            shown = printable(item_id)
+            raise ConfigError(
+                f"{shown}: a name of {longest} bytes is over the {LONGEST_NAME_BYTES} that file systems allow"
+            )
+        if parts[0] in {MANIFEST_FILE, FAILURES_FILE, CONFIG_FILE, OWN_FOLDER}:
+            raise NameClash(f"{printable(item_id)}: OUT keeps {parts[0]} for itself; rename that folder")
+        for depth in range(1, len(parts)):
+            folder = "/".join(parts[:depth])
+            if folder.endswith(".npy") and folder.removesuffix(".npy") in ids:
+                other = printable(folder.removesuffix(".npy"))
+                raise NameClash(f"{printable(item_id)} needs a folder where {other} has its file; rename one of them")
 
 
 def own_folder(out: str) -> str:
     """Return the folder that holds nothing that a user needs."""
-    return os.path.join(out, ".melcli")
+    return os.path.join(out, OWN_FOLDER)
 
 
 def lock_path(out: str) -> str:

@@ -131,7 +131,7 @@ def read_manifest(out: str) -> Iterator[Row]:
 
 def write_manifest(out: str, rows: Iterable[Row]) -> None:
     """Write the manifest and the list of failures anew; each appears whole under its name."""
-    ordered = sorted(rows, key=lambda row: row.id)
+    ordered = sorted(rows, key=lambda row: (row.id, row.item_id))
     failed = [row for row in ordered if row.status == "failed"]
     for name, part in ((FAILURES_FILE, failed), (MANIFEST_FILE, ordered)):
         write_file(os.path.join(out, name), (f"{row.to_json()}\n".encode("ascii") for row in part))

@@ -1,0 +1,83 @@
+"""Open regular files, and say why something else is not opened."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import FileIO
+
+from melcli.errors import AudioError
+
+__all__ = ["RegularFile", "open_regular"]
+
+# These say something about this machine and nothing about the file.
+_OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class RegularFile(FileIO):
+    """A regular file that is open for reading, unbuffered.
+
+    Attributes
+    ----------
+    size : int
+        In bytes, when it was opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.size = os.fstat(self.fileno()).st_size
+
+    def read_at(self, offset: int, num_bytes: int) -> bytes:
+        """Read without moving the position, which belongs to the decoder; less or nothing past the end.
+
+        Raises
+        ------
+        AudioError
+            ``unreadable``.
+        """
+        try:
+            return os.pread(self.fileno(), num_bytes, offset)
+        except OSError as error:
+            raise AudioError("unreadable", f"it cannot be read: {error.strerror}") from error
+
+
+def open_regular(path: str) -> RegularFile:
+    """Open a regular file for reading; anything else is refused unopened, since opening it could block or act.
+
+    Parameters
+    ----------
+    path : str
+        May hold surrogate escapes, for names that are not UTF-8.
+
+    Returns
+    -------
+    RegularFile
+        For the caller to close.
+
+    Raises
+    ------
+    AudioError
+        ``vanished`` or ``unreadable``.
+    OSError
+        This process ran out of file descriptors or memory; the file is not to blame.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
+            raise AudioError("unreadable", f"it is {kind}, not a regular file")
+        return RegularFile(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioError("vanished", "there is no such file, or no longer") from error
+    except OSError as error:
+        if error.errno in _OUR_OWN_LIMITS:
+            raise
+        raise AudioError("unreadable", f"it cannot be opened: {error.strerror}") from error

@@ -1,0 +1,66 @@
+"""A cheap look at every decoded sample: finite, silent, clipped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+__all__ = ["FULL_SCALE", "Scan"]
+
+FULL_SCALE = 1 - 2**-15  # the largest positive 16-bit sample
+
+
+class Scan:
+    """What is known of the samples seen so far.
+
+    Two reductions per block, 1 to 2 % of decoding FLAC; the closer looks are taken only when they can find something.
+
+    Parameters
+    ----------
+    num_channels : int
+
+    Attributes
+    ----------
+    num_samples : int
+        Per channel.
+    silent : bool
+        Every sample is exactly 0.
+    clipped : bool
+        Some channel has two neighbouring samples at or beyond ``1 - 2**-15`` in magnitude, also across two blocks.
+        What was recorded in 8 bits, u-law or A-law never gets there on the positive side.
+    num_nonfinite : int
+        Values that are NaN or infinite, all channels counted.
+    first_nonfinite : int
+        Index of the first sample with one; meaningless while there is none.
+    """
+
+    __slots__ = ("_ended_full", "clipped", "first_nonfinite", "num_nonfinite", "num_samples", "silent")
+
+    def __init__(self, num_channels: int) -> None:
+        self.num_samples = 0
+        self.silent = True
+        self.clipped = False
+        self.num_nonfinite = 0
+        self.first_nonfinite = 0
+        self._ended_full = np.zeros((1, num_channels), bool)
+
+    def add(self, block: np.ndarray) -> None:
+        """Look at the next block, ``(samples, channels)``, at least one sample."""
+        peak = max(float(block.max()), -float(block.min()))
+        if not math.isfinite(peak):
+            self._count_nonfinite(block)
+        self.silent = self.silent and peak == 0
+        if peak >= FULL_SCALE and not self.clipped:
+            full = np.concatenate([self._ended_full, np.abs(block) >= FULL_SCALE])
+            self.clipped = bool((full[1:] & full[:-1]).any())
+            self._ended_full = full[-1:]
+        else:
+            self._ended_full[:] = False
+        self.num_samples += len(block)
+
+    def _count_nonfinite(self, block: np.ndarray) -> None:
+        bad = ~np.isfinite(block)
+        if not self.num_nonfinite:
+            self.first_nonfinite = self.num_samples + int(bad.any(axis=1).argmax())
+        self.num_nonfinite += int(bad.sum())

@@ -1,0 +1,159 @@
+"""Strict reading of options, and the errors that a refusal becomes."""
+
+import inspect
+import pickle
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from melcli import errors
+from melcli.errors import AudioError, ConfigError, MelcliError
+from melcli.options import check_types, fingerprint, key_types, nearest, read_options, refuse_unknown, to_plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cooking:
+    servings: int = 4
+    salt_g: float = 1.5
+    name: str = "soup"
+    is_hot: bool = True
+    size: Literal["small", "large"] | int = "small"
+    times_s: tuple[float, ...] = ()
+    place: tuple[int, str] = (1, "left")
+    lid: float | int | None = None
+
+    def __post_init__(self):
+        check_types(self)
+        if self.servings < 1:
+            raise ConfigError(f"servings={self.servings} must be 1 or more", key="servings")
+
+
+@pytest.mark.parametrize(
+    "raw, key, complaint",
+    [
+        ({"servngs": 2}, "servngs", "unknown key 'servngs'; did you mean 'servings'?"),
+        (
+            {"zzz": 2},
+            "zzz",
+            "unknown key 'zzz'; known are servings, salt_g, name, is_hot, size, times_s, place, lid",
+        ),
+        ({"servings": 0}, "servings", "servings=0 must be 1 or more"),
+        ({"servings": "4"}, "servings", "servings='4' is str, not int"),
+        ({"servings": True}, "servings", "servings=True is bool, not int"),
+        ({"servings": 4.0}, "servings", "servings=4.0 is float, not int"),
+        ({"servings": None}, "servings", "servings=None is null, not int"),
+        ({"salt_g": "1e-3"}, "salt_g", "salt_g='1e-3' is str, not float"),
+        ({"salt_g": True}, "salt_g", "salt_g=True is bool, not float"),
+        ({"salt_g": float("nan")}, "salt_g", "salt_g=nan must be finite"),
+        ({"salt_g": float("-inf")}, "salt_g", "salt_g=-inf must be finite"),
+        ({"name": 3}, "name", "name=3 is int, not str"),
+        ({"is_hot": "yes"}, "is_hot", "is_hot='yes' is str, not bool"),
+        ({"size": "medium"}, "size", "size='medium' is str, not 'small' or 'large' or int"),
+        ({"times_s": 3.0}, "times_s", "times_s=3.0 is float, not a list of float"),
+        ({"times_s": "12"}, "times_s", "times_s='12' is str, not a list of float"),
+        ({"times_s": [1.0, "2"]}, "times_s", "times_s=[1.0, '2'] is list, not a list of float"),
+        ({"place": [1]}, "place", "place=[1] is list, not a list of int of length 2"),
+        ({"lid": "on"}, "lid", "lid='on' is str, not float or int or null"),
+    ],
+)
+def test_a_refusal_opens_with_the_place_and_names_the_value(raw, key, complaint):
+    with pytest.raises(ConfigError) as refusal:
+        read_options(Cooking, raw, "dinner.yaml: cooking")
+    assert str(refusal.value) == f"dinner.yaml: cooking: {complaint}"
+    assert refusal.value.key == key
+
+
+def test_an_int_stands_for_a_float_and_a_list_for_a_tuple_and_no_more():
+    cooking = read_options(Cooking, {"salt_g": 2, "times_s": [1, 2.5], "place": [3, "right"]}, "here")
+    assert cooking == Cooking(salt_g=2.0, times_s=(1.0, 2.5), place=(3, "right"))
+    assert [type(value) for value in (cooking.salt_g, *cooking.times_s)] == [float] * 3
+
+
+@pytest.mark.parametrize("value", [1, 1.0, None])
+def test_of_several_types_the_exact_one_is_kept(value):
+    assert type(Cooking(lid=value).lid) is type(value)
+
+
+def test_a_word_is_no_number_that_equals_it():
+    assert Cooking(size=3).size == 3
+    with pytest.raises(ConfigError, match=r"^size=True is bool, not 'small' or 'large' or int$"):
+        Cooking(size=True)
+
+
+def test_key_types_are_in_the_order_of_the_fields_and_resolved():
+    assert list(key_types(Cooking)) == [field for field in Cooking.__slots__]
+    assert key_types(Cooking)["salt_g"] is float
+
+
+def test_refuse_unknown_takes_what_is_known_and_keys_that_are_no_text():
+    refuse_unknown("salt_g", key_types(Cooking), "here")
+    with pytest.raises(ConfigError, match=r"^here: unknown key 3; known are a, b$"):
+        refuse_unknown(3, ["a", "b"], "here")
+
+
+@pytest.mark.parametrize(
+    "word, hint", [("mells", "did you mean 'mels'?"), ("fft", "known are mels, bins"), ("", "known are mels, bins")]
+)
+def test_nearest(word, hint):
+    assert nearest(word, ("mels", "bins")) == hint
+
+
+def test_plain_values_read_back_to_the_same_options():
+    cooking = Cooking(times_s=(1.0, 2.0))
+    plain = to_plain(cooking)
+    assert plain["times_s"] == [1.0, 2.0]
+    assert plain["place"] == [1, "left"]
+    assert read_options(Cooking, plain, "here") == cooking
+
+
+def test_a_fingerprint_is_of_the_values_and_not_of_their_order():
+    assert fingerprint({"b": 1.0, "a": [1, None]}) == fingerprint({"a": [1, None], "b": 1.0}) == "6fcda1bd1ae0e2ae"
+    assert fingerprint({"b": 1, "a": [1, None]}) != fingerprint({"b": 1.0, "a": [1, None]})
+
+
+def test_a_fingerprint_of_what_json_cannot_hold_is_refused():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        fingerprint({"a": float("nan")})
+
+
+@pytest.mark.parametrize(
+    "name, exit_code",
+    [
+        ("MelcliError", 1),
+        ("ConfigError", 2),
+        ("NameClash", 2),
+        ("AudioError", 3),
+        ("NoInput", 5),
+        ("StorageError", 6),
+        ("WorkersFailing", 7),
+        ("OutputBusy", 75),
+    ],
+)
+def test_every_error_knows_its_exit_code(name, exit_code):
+    assert getattr(errors, name).exit_code == exit_code
+    assert issubclass(getattr(errors, name), MelcliError)
+
+
+def test_no_error_is_left_out_above():
+    raised = {name for name, item in vars(errors).items() if inspect.isclass(item) and issubclass(item, Exception)}
+    assert raised == set(errors.__all__) - {"REASONS", "Reason"}
+    assert len(raised) == 8
+
+
+def test_a_broken_rule_is_a_value_error_and_keeps_its_key_on_the_way_from_a_worker():
+    refusal = pickle.loads(pickle.dumps(ConfigError("salt_g=-1 must be 0 or more", key="salt_g")))
+    assert isinstance(refusal, ValueError)
+    assert (str(refusal), refusal.key) == ("salt_g=-1 must be 0 or more", "salt_g")
+
+
+def test_a_failed_input_keeps_its_reason_on_the_way_from_a_worker():
+    failure = pickle.loads(pickle.dumps(AudioError("empty", "no samples")))
+    assert (failure.reason, failure.message, str(failure)) == ("empty", "no samples", "empty: no samples")
+
+
+def test_reasons_are_a_closed_list():
+    assert errors.REASONS == (
+        *("unreadable", "unsupported_format", "empty", "truncated", "too_short", "too_long", "nonfinite"),
+        *("bad_rate", "decoder_crash", "out_of_memory", "timeout", "vanished", "internal"),
+    )
