@@ -1,0 +1,95 @@
+"""The documents say what the program does: every command, option, key, exit code and reason, and CI runs the README."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from melcli import errors
+from melcli.cli.root import melcli
+from melcli.config.named import named_configs
+from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.options import key_types
+from melcli.store.manifest import ROW_FIELDS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def load(path: str) -> ModuleType:
+    """Import a script that stands outside of the package."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_commands_is_what_the_commands_say():
+    script = load("docs/write_commands.py")
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run: python docs/write_commands.py"
+
+
+def test_every_command_has_a_help_text_and_every_option_too():
+    commands = dict(load("docs/write_commands.py").commands(melcli, "melcli"))
+    assert {"melcli extract", "melcli config list", "melcli config show", "melcli config check"} <= commands.keys()
+    for name, command in commands.items():
+        assert command.help, name
+        for option in (parameter for parameter in command.params if isinstance(parameter, click.Option)):
+            assert option.help, f"{name} {option.opts}"
+
+
+@pytest.mark.parametrize("key", [f"{section}.{key}" for section, cls in SECTIONS.items() for key in key_types(cls)])
+def test_every_config_key_is_in_the_readme_with_its_default(key):
+    section, name = key.split(".")
+    default = Config().plain()[section][name]
+    row = re.search(rf"^\| `{re.escape(key)}` \| (.*?) \|", README, re.MULTILINE)
+    assert row, f"README.md has no row for {key}"
+    said = row.group(1).strip("`")
+    assert resolve_config(sets=[f"{key}={said}"]).plain()[section][name] == default
+
+
+def test_every_exit_code_is_in_the_readme():
+    classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.MelcliError)]
+    codes = {str(cls.exit_code) for cls in classes} | {"0", "129, 130, 143"}
+    assert codes == set(re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE))
+
+
+@pytest.mark.parametrize("word", [*ROW_FIELDS, *errors.REASONS])
+def test_every_field_and_reason_of_the_manifest_is_explained(word):
+    assert f"`{word}`" in FORMATS
+
+
+@pytest.mark.parametrize("name", ["extract", "test"])
+def test_ci_runs_the_commands_of_the_readme(name):
+    command = load(".ci/readme_command.py").readme_command(name)
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+    assert f"readme_command.py {name}" in CI
+
+
+def test_a_command_that_the_readme_does_not_mark_is_refused():
+    with pytest.raises(SystemExit, match="marks 0 commands as 'deploy', not one"):
+        load(".ci/readme_command.py").readme_command("deploy")
+
+
+@pytest.mark.parametrize("name", named_configs())
+def test_every_config_loads_and_is_named_in_the_changes(name):
+    assert resolve_config(name).features.num_mel_bins > 0
+    assert f"`{name}`" in (ROOT / "docs" / "changes.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_links_between_the_pages_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert ((ROOT / page).parent / target).exists(), target
