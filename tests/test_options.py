@@ -82,7 +82,7 @@ def test_a_word_is_no_number_that_equals_it():
 
 
 def test_key_types_are_in_the_order_of_the_fields_and_resolved():
-    assert list(key_types(Cooking)) == [field for field in Cooking.__slots__]
+    assert list(key_types(Cooking)) == list(Cooking.__slots__)
     assert key_types(Cooking)["salt_g"] is float
 
 
@@ -108,7 +108,8 @@ def test_plain_values_read_back_to_the_same_options():
 
 
 def test_a_fingerprint_is_of_the_values_and_not_of_their_order():
-    assert fingerprint({"b": 1.0, "a": [1, None]}) == fingerprint({"a": [1, None], "b": 1.0}) == "6fcda1bd1ae0e2ae"
+    # As `printf '{"a":[1,null],"b":1.0}' | sha256sum` begins: outputs are recognised by it, so it may never change.
+    assert fingerprint({"b": 1.0, "a": [1, None]}) == fingerprint({"a": [1, None], "b": 1.0}) == "b66379b4ec39a03c"
     assert fingerprint({"b": 1, "a": [1, None]}) != fingerprint({"b": 1.0, "a": [1, None]})
 
 
@@ -153,7 +154,5 @@ def test_a_failed_input_keeps_its_reason_on_the_way_from_a_worker():
 
 
 def test_reasons_are_a_closed_list():
-    assert errors.REASONS == (
-        *("unreadable", "unsupported_format", "empty", "truncated", "too_short", "too_long", "nonfinite"),
-        *("bad_rate", "decoder_crash", "out_of_memory", "timeout", "vanished", "internal"),
-    )
+    reasons = "unreadable unsupported_format empty truncated too_short too_long nonfinite bad_rate decoder_crash"
+    assert list(errors.REASONS) == [*reasons.split(), "out_of_memory", "timeout", "vanished", "internal"]

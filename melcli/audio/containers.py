@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from melcli.audio.counted import AIFF, CAF, RF64, RIFF, RIFX, W64, end_of_au, end_of_chunks, end_of_nist
 from melcli.audio.ending import Ending, Read
-from melcli.audio.mpeg import end_of_mpeg
+from melcli.audio.mpeg import MpegEnding, end_of_mpeg
 from melcli.audio.ogg import end_of_ogg
 
 __all__ = ["describe", "examine"]
@@ -57,13 +59,12 @@ def examine(read: Read, file_size: int) -> Ending | None:
         None for what is not one of WAV, RF64, W64, AIFF, CAF, AU, NIST SPHERE, FLAC, Ogg and MPEG audio.
     """
     start = _after_id3(read)
+    if not start:
+        return _examine_untagged(read, file_size)
     if start >= file_size:
         return Ending(format="MP3", cut_header=True)
-
-    def read_on(offset: int, size: int) -> bytes:
-        return read(start + offset, size)
-
-    return _examine_untagged(read_on, file_size - start)
+    ending = _examine_untagged(lambda offset, size: read(start + offset, size), file_size - start)
+    return replace(ending, audio_end=start + ending.audio_end) if isinstance(ending, MpegEnding) else ending
 
 
 def describe(head: bytes) -> str:

@@ -99,7 +99,7 @@ def end_of_chunks(layout: Layout, read: Read, file_size: int) -> Ending:
 def _chunk_at(layout: Layout, read: Read, offset: int) -> tuple[bytes, int] | None:
     """Return tag (four bytes) and length of the content, or None where no chunk begins."""
     header = read(offset, layout.header_bytes)
-    if len(header) < layout.header_bytes or not re.fullmatch(rb"[ -~]{4}", header[:4]):
+    if len(header) < layout.header_bytes or not header[:4].isascii() or b"\0" in header[:4]:
         return None
     (length,) = layout.length.unpack_from(header, layout.tag_bytes)
     if layout.length_counts_header:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from melcli.audio.channels import count_outputs, select_channels
-from melcli.audio.decode import AudioFile
+from melcli.audio.collect import Collector
+from melcli.audio.decode import BLOCK_SAMPLES, AudioFile
 from melcli.audio.options import AudioOptions
 from melcli.audio.resample import Resampler
 from melcli.errors import AudioError
@@ -76,9 +78,12 @@ def load_audio(
         resample = Resampler(
             file.sampling_rate, sampling_rate, num_channels=num_outputs, method=options.resampler, dtype=dtype
         )
-        pieces = [resample(select_channels(block, options.channels)) for block in file.blocks()]
-    pieces.append(resample(np.empty((0, num_outputs), dtype), last=True))
-    signals = _join(pieces, num_outputs, dtype)
+        expected = math.ceil((file.claimed_samples or BLOCK_SAMPLES) * sampling_rate / file.sampling_rate)
+        collector = Collector(num_outputs, dtype, expected)
+        for block in file.blocks():
+            collector.add(resample(select_channels(block, options.channels)))
+        collector.add(resample(np.empty((0, num_outputs), dtype), last=True))
+    signals = collector.collected()
     if not signals.shape[1]:
         raise AudioError(
             "too_short",
@@ -92,18 +97,3 @@ def load_audio(
         source_num_samples=file.num_samples,
         flags=file.flags,
     )
-
-
-def _join(pieces: list[np.ndarray], num_outputs: int, dtype: str) -> np.ndarray:
-    """Lay pieces ``(samples, outputs)`` one after another as ``(outputs, samples)``, letting go of each."""
-    filled = [piece for piece in pieces if len(piece)]
-    pieces.clear()
-    if len(filled) == 1 and num_outputs == 1:
-        return filled[0].reshape(1, -1)
-    signals = np.empty((num_outputs, sum(map(len, filled))), dtype)
-    end = signals.shape[1]
-    while filled:
-        piece = filled.pop()
-        signals[:, end - len(piece) : end] = piece.T
-        end -= len(piece)
-    return signals

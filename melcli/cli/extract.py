@@ -141,7 +141,7 @@ def _run(request: Request, arguments: dict[str, Any]) -> int:
     if not arguments["quiet"]:
         progress.write(report.sentence())
     if report.stopped_by is not None:
-        progress.write(f"melcli: stopped by {report.stopped_by}; finished work is kept, the same command goes on")
+        progress.write(f"melcli: stopped ({report.stopped_by}); finished work is kept, the same command goes on")
     if arguments["as_json"]:
         _print_json(report.plain())
     return report.exit_code

@@ -145,14 +145,13 @@ def _extract(item: Item, job: Job, sink: Sink) -> Iterator[Row]:
 def _look_at(item: Item, job: Job) -> dict[str, Any]:
     """Return what a row says of its source; looked at now, so that a later change is seen by the next run."""
     try:
-        status = os.stat(item.source)
-        size, mtime_ns = status.st_size, status.st_mtime_ns
+        seen = Item.seen(item.id, item.source, os.stat(item.source))
     except OSError:
-        size, mtime_ns = item.size, item.mtime_ns
+        seen = Item.seen(item.id, item.source, None)
     return {
         "source": item.source,
-        "source_size": size,
-        "source_mtime_ns": mtime_ns,
+        "source_size": seen.size,
+        "source_mtime_ns": seen.mtime_ns,
         "config_id": job.config_id,
     }
 

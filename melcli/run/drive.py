@@ -192,7 +192,7 @@ class Drive:
             if row.status == "failed":
                 self._listener.failed(row)
         if self._limit.exceeded(self._report.failed, self._report.to_do):
-            self._stop("failures")
+            self._stop("too many failures")
 
     def _stop(self, why: str) -> None:
         """Hand out nothing more, and give what is in flight a while to come back."""

@@ -47,7 +47,7 @@ class Report:
     reasons : Counter
         Failures of this run by reason.
     stopped_by : str or None
-        Why the run ended before its end: ``failures`` or a signal's name.
+        Why the run ended before its end: ``too many failures``, ``storage`` or a signal's name.
     signal_number : int or None
         The signal.
     """

@@ -10,7 +10,7 @@ import pytest
 
 from melcli.mel import MelSpectrogram, linear_to_mel_weight_matrix
 from tests.golden.answers import BACKENDS, LIMITS_DB, LIMITS_LINEAR, limits, read_answers, worst_distance
-from tests.golden.report import NOTES, PAGE, settings_table, tables, with_tables
+from tests.golden.report import NOTES, PAGE, with_tables
 from tests.golden.signals import load_signals
 from tests.mel.damages import DAMAGES, leaves_its_mark
 
@@ -146,8 +146,3 @@ def test_the_page_states_every_setting_and_the_limits():
 def test_with_tables_refuses_a_page_without_its_markers():
     with pytest.raises(ValueError, match=r"^parity\.md has 0 places for versions, not 1$"):
         with_tables("")
-
-
-def test_tables_have_a_row_for_every_setting():
-    assert settings_table().count("\n") == len(KERAS.settings) + 2
-    assert set(tables()) == {"versions", "limits", "settings", "truth"}

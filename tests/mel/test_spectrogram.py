@@ -32,9 +32,9 @@ def written_out(setting):
 
 
 def equals_reference(ours, expected, *, linear):
-    """Compare at 1e-9 relative; a linear value is also right within 1e-12 of the largest, where only rounding is left."""
+    """Compare at 1e-9 relative; linear values below 1e-12, full scale being 1, are rounding where the truth is 0."""
     if linear:
-        return np.allclose(ours, expected, rtol=RELATIVE, atol=1e-12 * expected.max())
+        return np.allclose(ours, expected, rtol=RELATIVE, atol=1e-12)
     return np.abs(ours - expected).max() <= RELATIVE_DB
 
 
@@ -122,18 +122,15 @@ def test_random_options_equal_the_reference_in_float64(options, samples, seed, b
 @given(
     start=st.integers(1600, 5000),
     fft_length=st.integers(64, 1024),
-    stride=st.integers(50, 500),
+    sequence_stride=st.integers(50, 500),
     window=st.sampled_from(["hann", "hamming", None]),
-    rate=st.integers(8000, 48_000),
+    sampling_rate=st.integers(8000, 48_000),
     num_mel_bins=st.integers(1, 128),
     mag_exp=st.sampled_from([1.0, 1.5, 2.0]),
 )
 def test_float32_lies_within_the_limits_of_float64_on_speech(start, **options):
-    options = {key: options.pop(key) for key in list(options)}
-    keys = {"fft_length": options["fft_length"], "sequence_stride": options["stride"], "window": options["window"]}
-    keys |= {"sampling_rate": options["rate"], "num_mel_bins": options["num_mel_bins"], "mag_exp": options["mag_exp"]}
     speech = load_signals()["speech"][start : start + 4000]
-    difference = np.abs(MelSpectrogram(**keys)(speech) - MelSpectrogram(**keys, compute_dtype="float64")(speech))
+    difference = np.abs(MelSpectrogram(**options)(speech) - MelSpectrogram(**options, compute_dtype="float64")(speech))
     assert np.percentile(difference, 99.9) <= LIMITS_DB.p999
 
 
