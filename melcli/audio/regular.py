@@ -32,9 +32,9 @@ class RegularFile(FileIO):
         In bytes, when it was opened.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, size: int) -> None:
         super().__init__(path)
-        self.size = os.fstat(self.fileno()).st_size
+        self.size = size
         self._head = b""
 
     def read_at(self, offset: int, num_bytes: int) -> bytes:
@@ -75,11 +75,11 @@ def open_regular(path: str) -> RegularFile:
         This process ran out of file descriptors or memory; the file is not to blame.
     """
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a special file")
             raise AudioError("unreadable", f"it is {kind}, not a regular file")
-        return RegularFile(path)
+        return RegularFile(path, status.st_size)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioError("vanished", "there is no such file, or no longer") from error
     except OSError as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from melcli.errors import Reason, StorageError, WorkersFailing
 from melcli.printable import printable
@@ -17,27 +17,17 @@ from melcli.run.batch import Job, run_batch, try_batch
 from melcli.run.batches import Batch
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
 from melcli.run.interrupts import Interrupts
-from melcli.run.report import FailureLimit, Report
+from melcli.run.report import FailureLimit, Listener, Report
 from melcli.sources.items import Item
 from melcli.store.manifest import Row
 
-__all__ = ["Drive", "Listener"]
+__all__ = ["Drive"]
 
 BATCHES_PER_WORKER = 2  # one at work and one waiting, so that memory does not grow with the corpus
 MOST_LOSSES_IN_A_ROW = 20  # with no batch coming back between them, it is not the inputs that are at fault
 MOST_BLAMELESS = 1  # times that a batch may die though none of its items does so alone
 DRAIN_S = 10.0
 TICK_S = 0.5
-
-
-class Listener(Protocol):
-    """Is told how a run goes on."""
-
-    def failed(self, row: Row) -> None:
-        """Called for every input that fails."""
-
-    def advanced(self, report: Report) -> None:
-        """Called after every batch and at least twice a second."""
 
 
 @dataclass(slots=True)

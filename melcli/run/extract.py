@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Protocol
 
 from melcli.config.resolve import Config, resolve_config
 from melcli.errors import ConfigError, NoInput
@@ -17,7 +16,7 @@ from melcli.run.batches import Batch, longest_first, plan_shards, planned_before
 from melcli.run.engines.contract import BatchLost, Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import Plan, Rerun, make_plan
-from melcli.run.report import FailureLimit, Report
+from melcli.run.report import FailureLimit, Listener, Report
 from melcli.sources.content import hash_content
 from melcli.sources.inputs import find_items
 from melcli.sources.items import Found, Item
@@ -27,11 +26,11 @@ from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
 from melcli.store.layout import CONFIG_FILE, refuse_names
 from melcli.store.lock import hold_output
-from melcli.store.manifest import Row, write_manifest
+from melcli.store.manifest import write_manifest
 from melcli.store.placement import StoredFiles
 from melcli.version import __version__
 
-__all__ = ["Listener", "Request", "Survey", "extract", "survey"]
+__all__ = ["Request", "Survey", "extract", "survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +66,6 @@ class Request:
     workers: int = 1
     limit: FailureLimit = field(default_factory=FailureLimit)
     allow_empty: bool = False
-
-
-class Listener(Protocol):
-    """Is told how a run goes on."""
-
-    def found(self, found: Found) -> None:
-        """Called once the inputs are known."""
-
-    def planned(self, report: Report) -> None:
-        """Called once it is known what is to be done."""
-
-    def failed(self, row: Row) -> None:
-        """Called for every input that fails."""
-
-    def advanced(self, report: Report) -> None:
-        """Called after every batch and at least twice a second while batches run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

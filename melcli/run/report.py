@@ -1,4 +1,4 @@
-"""What a run came to, for people and for programs."""
+"""What a run came to, for people and for programs, and who is told while it goes on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from melcli.printable import printable
+from melcli.sources.items import Found
 from melcli.store.manifest import Row
 
-__all__ = ["FailureLimit", "Report"]
+__all__ = ["FailureLimit", "Report", "Listener"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,22 @@ class Report:
             "exit_code": self.exit_code,
             "out": self.out,
         }
+
+
+class Listener(Protocol):
+    """Is told how a run goes on."""
+
+    def found(self, found: Found) -> None:
+        """Called once the inputs are known."""
+
+    def planned(self, report: Report) -> None:
+        """Called once it is known what is to be done."""
+
+    def failed(self, row: Row) -> None:
+        """Called for every input that fails."""
+
+    def advanced(self, report: Report) -> None:
+        """Called after every batch and at least twice a second while batches run."""
 
 
 def _length(seconds: float) -> str:
