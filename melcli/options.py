@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import json
 import math
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
@@ -42,8 +43,9 @@ def read_options(cls: type[Options], raw: Mapping[str, Any], where: str) -> Opti
     ConfigError
         An unknown key, a wrong type, or a value against a rule of ``cls``.
     """
+    known = key_types(cls)
     for key in raw:
-        refuse_unknown(key, key_types(cls), where)
+        refuse_unknown(key, known, where)
     try:
         return cls(**raw)
     except ConfigError as refusal:
@@ -78,8 +80,9 @@ def check_types(options: Any) -> None:
         fitted = _fit(value, wanted)
         if fitted is _MISFIT:
             raise ConfigError(f"{key}={value!r} is {_type_name(value)}, not {_words(wanted)}", key=key)
-        if isinstance(fitted, float) and not math.isfinite(fitted):
-            raise ConfigError(f"{key}={value!r} must be finite", key=key)
+        for number in fitted if isinstance(fitted, tuple) else (fitted,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ConfigError(f"{key}={number!r} must be finite", key=key)
         object.__setattr__(options, key, fitted)
 
 
@@ -113,7 +116,7 @@ def _fit(value: Any, wanted: Any) -> Any:
     if origin is tuple:
         return _fit_tuple(value, get_args(wanted))
     if wanted is float and type(value) is int:
-        return float(value)
+        return float(value) if abs(value) < sys.float_info.max else math.inf
     return value if type(value) is wanted or (wanted is type(None) and value is None) else _MISFIT
 
 

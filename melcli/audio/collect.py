@@ -23,20 +23,28 @@ class Collector:
     """
 
     def __init__(self, num_outputs: int, dtype: str, expected_samples: int) -> None:
-        self._rows = np.empty((num_outputs, max(1, min(expected_samples, MAX_EXPECTED_SAMPLES // num_outputs))), dtype)
+        self._expected = min(expected_samples, MAX_EXPECTED_SAMPLES // num_outputs)
+        self._rows = np.empty((num_outputs, 0), dtype)
         self._num_samples = 0
 
     def add(self, piece: np.ndarray) -> None:
-        """Copy the next piece, which may be empty."""
+        """Take the next piece, which may be empty and must not be changed afterwards."""
         if not len(piece):
+            return
+        if not self._num_samples and len(piece) >= self._expected:
+            self._rows = piece.T  # a short file is one block and need not be copied
+            self._num_samples = len(piece)
             return
         end = self._num_samples + len(piece)
         if end > self._rows.shape[1]:
-            grown = np.empty((len(self._rows), max(end, 2 * self._num_samples)), self._rows.dtype)
-            grown[:, : self._num_samples] = self._rows[:, : self._num_samples]
-            self._rows = grown
+            self._grow(max(end, 2 * self._num_samples, self._expected))
         self._rows[:, self._num_samples : end] = piece.T
         self._num_samples = end
+
+    def _grow(self, num_samples: int) -> None:
+        rows = np.empty((len(self._rows), num_samples), self._rows.dtype)
+        rows[:, : self._num_samples] = self._rows[:, : self._num_samples]
+        self._rows = rows
 
     def collected(self) -> np.ndarray:
         """Return all samples so far, C-contiguous; without a copy if the guess was right or there is one output."""

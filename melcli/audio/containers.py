@@ -32,7 +32,7 @@ _SIGNATURES = (
     (0, b"MAC ", "Monkey's Audio"),
     (0, b"wvpk", "WavPack"),
     (0, b"TTA1", "True Audio"),
-    (0, b"version https://git-lfs", "a Git LFS pointer; the audio itself was not fetched"),
+    (0, b"version https://git-lfs", "a Git LFS pointer, whose audio was not fetched"),
     (0, b"PK\x03\x04", "a zip archive"),
     (0, b"\x1f\x8b", "gzip"),
     (0, b"%PDF", "PDF"),

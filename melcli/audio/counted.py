@@ -136,7 +136,8 @@ def end_of_nist(read: Read, file_size: int) -> Ending:
     """Hold the sample count of a NIST SPHERE header (TIMIT, WSJ) against the bytes that follow."""
     head = read(0, 16).split(b"\n")
     header_bytes = int(head[1]) if len(head) > 2 and head[1].strip().isdigit() else 1024
-    fields = dict(re.findall(rb"^(\w+) -i (\d{1,18})\b", read(0, min(header_bytes, 2**16)), re.MULTILINE))
+    # libsndfile writes the bytes of u-law as a string: "sample_n_bytes -s1 1".
+    fields = dict(re.findall(rb"^(\w+) -(?:i|s\d+) (\d{1,18})\b", read(0, min(header_bytes, 2**16)), re.MULTILINE))
     there = file_size - header_bytes
     if there < 0 or not fields.keys() >= {b"sample_count", b"sample_n_bytes"}:
         return Ending(format="NIST SPHERE", cut_header=there < 0)

@@ -19,7 +19,6 @@ Measured on soundfile 0.14 with libsndfile 1.2.2, and the reason for how it is d
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -82,8 +81,7 @@ class AudioFile:
         In Hz.
     num_channels : int
     claimed_samples : int or None
-        Samples per channel by the header; an estimate for MP3 without a Xing tag.  None when the header leaves it
-        open or claims more than the file can hold.
+        Samples per channel by the header.  None when the header leaves it open or claims more than the file can hold.
     num_samples : int
         Decoded so far, per channel.
     flags : tuple of str
@@ -114,7 +112,7 @@ class AudioFile:
             check_rate(self.sampling_rate)
             self._opened = opened.pop_all()
         self.num_channels: int = self._decoder.channels
-        self.claimed_samples = _claimed_samples(self._decoder, self._raw.size)
+        self.claimed_samples = None if self._unbounded is not None else _claimed_samples(self._decoder, self._raw.size)
         self._dtype = dtype
         self._scan = Scan(self.num_channels)
         self._misnamed = _is_misnamed(path, self._decoder.format)
@@ -295,7 +293,7 @@ def _claimed_samples(decoder: _ForwardOnly, size: int) -> int | None:
 
 
 def _is_misnamed(path: str, audio_format: str) -> bool:
-    ending = os.path.splitext(path)[1][1:].lower()
+    ending = path.rpartition(".")[2].lower()
     return ending not in _ENDINGS[audio_format] and ending in _ALL_ENDINGS
 
 

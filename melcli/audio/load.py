@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,7 +77,7 @@ def load_audio(
         resample = Resampler(
             file.sampling_rate, sampling_rate, num_channels=num_outputs, method=options.resampler, dtype=dtype
         )
-        expected = math.ceil((file.claimed_samples or BLOCK_SAMPLES) * sampling_rate / file.sampling_rate)
+        expected = round((file.claimed_samples or BLOCK_SAMPLES) * sampling_rate / file.sampling_rate)
         collector = Collector(num_outputs, dtype, expected)
         for block in file.blocks():
             collector.add(resample(select_channels(block, options.channels)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 import types
@@ -18,6 +19,8 @@ def main() -> NoReturn:
     from melcli.errors import MelcliError
 
     sys.excepthook = _report_bug
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name shows its code
     try:
         code = melcli.main(standalone_mode=False)
     except click.ClickException as error:

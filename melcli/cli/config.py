@@ -6,6 +6,8 @@ import os
 
 import click
 
+from melcli.cli.output import tell
+
 __all__ = ["config"]
 
 
@@ -29,7 +31,7 @@ def list_() -> None:
     configs = named_configs()
     width = max(map(len, configs))
     for name, path in configs.items():
-        click.echo(f"{name:<{width}}  {path.parent.name:<10} {config_description(path)}")
+        tell(f"{name:<{width}}  {path.parent.name:<10} {config_description(path)}")
 
 
 @config.command()
@@ -43,8 +45,8 @@ def show(name: str, sets: tuple[str, ...]) -> None:
     from melcli.config.resolve import resolve_config
 
     resolved = resolve_config(name, sets=sets, environ=os.environ)
-    click.echo(f"# config_id {resolved.config_id}")
-    click.echo(resolved.to_yaml(show_origins=True), nl=False)
+    tell(f"# config_id {resolved.config_id}")
+    tell(resolved.to_yaml(show_origins=True).rstrip())
 
 
 @config.command()
@@ -60,7 +62,7 @@ def _check(name: str) -> int:
     from melcli.printable import printable
 
     try:
-        click.echo(f"{printable(name)}: ok, config_id {resolve_config(name).config_id}")
+        tell(f"{printable(name)}: ok, config_id {resolve_config(name).config_id}")
     except ConfigError as error:
         click.echo(f"melcli: {error}", err=True)
         return error.exit_code

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcli.cli.output import tell
+
 if TYPE_CHECKING:
     from melcli.run.extract import Request
     from melcli.run.report import FailureLimit
@@ -158,7 +160,7 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
         _print_json({"plan": [{"sign": plan.signs[item_id], "id": item_id} for item_id in sorted(plan.signs)]})
     else:
         for item_id in sorted(plan.signs):
-            click.echo(f"{plan.signs[item_id]} {printable(item_id)}")
+            tell(f"{plan.signs[item_id]} {printable(item_id)}")
     if not arguments["quiet"]:
         counts = plan.counts()
         told = ", ".join(f"{counts[sign]:,} {meaning}" for sign, meaning in SIGNS.items())
@@ -213,4 +215,4 @@ def _listed(arguments: dict[str, Any]) -> list[str]:
 def _print_json(plain: dict[str, Any]) -> None:
     import json
 
-    click.echo(json.dumps(plain))
+    tell(json.dumps(plain))

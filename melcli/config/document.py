@@ -21,6 +21,7 @@ __all__ = ["Setting", "read_document", "read_value"]
 
 MAX_BYTES = 1_000_000  # the largest sensible config, a window of 2**16 numbers, is smaller
 MAX_DEPTH = 4
+MAX_DIGITS = 100  # of a number; Python itself refuses to read or write integers of more than 4,300
 
 # The scalars of YAML 1.2's core schema, section 10.3.2.
 CORE_SCHEMA: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
@@ -70,6 +71,8 @@ def read_document(text: str, where: str) -> dict[str, Setting]:
         if isinstance(node, yaml.MappingNode):
             for inner, leaf in _items(node, where):
                 settings[f"{key}.{inner}"] = Setting(_plain(leaf, where), _at(where, leaf))
+        elif "." in key:  # otherwise a key could stand twice, once so and once below its section
+            raise ConfigError(f"{_at(where, node)}: unknown key {printable(repr(key))}; write it below its section")
         else:
             settings[key] = Setting(_plain(node, where), _at(where, node))
     return settings
@@ -106,7 +109,7 @@ def _compose(text: str, where: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{where}{line}: {printable(str(error.problem))}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two for escapes beyond Unicode
         raise ConfigError(f"{where}: not YAML: {printable(str(error))}") from None
 
 
@@ -133,6 +136,10 @@ def _plain(node: yaml.Node, where: str) -> Any:
         return node.value
     for pattern, convert in CORE_SCHEMA:
         if pattern.fullmatch(node.value):
+            if len(node.value) > MAX_DIGITS:
+                raise ConfigError(
+                    f"{_at(where, node)}: a number of {len(node.value)} digits; at most {MAX_DIGITS} are read"
+                )
             return convert(node.value)
     return node.value
 

@@ -126,15 +126,20 @@ def resolve_config(
 def _read_file(path: Path, children: tuple[Path, ...]) -> dict[str, Setting]:
     """Read a file's settings on top of those of its bases."""
     where = printable(display_path(path))
-    if path.resolve() in children or len(children) > MAX_BASES:
-        chain = " -> ".join(child.name for child in [*children, path])
-        raise ConfigError(f"{where}: base goes in a circle or more than {MAX_BASES} levels deep: {chain}")
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+    except UnicodeDecodeError:
+        raise ConfigError(f"{where}: cannot be read: not UTF-8") from None
+    except (OSError, ValueError) as error:  # ValueError for names that no file can have
+        reason = error.strerror if isinstance(error, OSError) else printable(str(error))
         raise ConfigError(f"{where}: cannot be read: {reason}") from None
+    if path.resolve() in children or len(children) > MAX_BASES:
+        chain = printable(" -> ".join(child.name for child in [*children, path]))
+        raise ConfigError(f"{where}: base goes in a circle or more than {MAX_BASES} levels deep: {chain}")
     settings = read_document(text, where)
+    for key, setting in settings.items():
+        if key.startswith("base."):
+            raise ConfigError(f"{setting.origin}: base must be a config's name or file, not a mapping")
     base = settings.pop("base", None)
     settings = {key: setting for key, setting in settings.items() if key.partition(".")[0] != MADE_BY}
     for key, setting in settings.items():

@@ -11,6 +11,11 @@ from melcli.options import check_types
 __all__ = ["FeatureOptions"]
 
 
+# Below it a number loses its digits and at last becomes 0, which has no logarithm.
+NORMAL_RANGE = {"float32": (2.0**-126, (2 - 2.0**-23) * 2.0**127), "float64": (2.0**-1022, (2 - 2.0**-52) * 2.0**1023)}
+MOST_SAMPLES = 2**24  # of a window, a stride, a second: beyond it lies a slip of the finger
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureOptions:
     """Section ``features`` of a config, and the arguments of `melcli.mel.spectrogram.MelSpectrogram`.
@@ -86,8 +91,8 @@ class FeatureOptions:
         return float(int(self.sampling_rate / 2)) if self.max_freq is None else self.max_freq
 
     def _check_sizes(self) -> None:
-        _refuse_below(self, 2, "fft_length")
-        _refuse_below(self, 1, "sequence_stride", "sequence_length", "sampling_rate", "num_mel_bins")
+        _refuse_beyond(self, 2, "fft_length")
+        _refuse_beyond(self, 1, "sequence_stride", "sequence_length", "sampling_rate", "num_mel_bins")
         if self.window_length > self.fft_length:
             raise ConfigError(
                 f"sequence_length={self.sequence_length} exceeds fft_length={self.fft_length}", key="sequence_length"
@@ -109,15 +114,22 @@ class FeatureOptions:
             )
 
     def _check_levels(self) -> None:
-        for key in ("mag_exp", "min_power"):
-            if getattr(self, key) <= 0:
-                raise ConfigError(f"{key}={getattr(self, key):g} must be above 0", key=key)
+        if self.mag_exp <= 0:
+            raise ConfigError(f"mag_exp={self.mag_exp:g} must be above 0", key="mag_exp")
+        least, most = NORMAL_RANGE[self.compute_dtype]
+        if not least <= self.min_power <= most:
+            raise ConfigError(
+                f"min_power={self.min_power:g} must lie in [{least:g}, {most:g}], as {self.compute_dtype} does",
+                key="min_power",
+            )
         if self.top_db is not None and self.top_db < 0:
             raise ConfigError(f"top_db={self.top_db:g} must be 0 or more, or null for no floor", key="top_db")
 
 
-def _refuse_below(options: FeatureOptions, least: int, *keys: str) -> None:
+def _refuse_beyond(options: FeatureOptions, least: int, *keys: str) -> None:
     for key in keys:
         value = getattr(options, key)
         if value is not None and value < least:
             raise ConfigError(f"{key}={value} must be {least} or more", key=key)
+        if value is not None and value > MOST_SAMPLES:
+            raise ConfigError(f"{key}={value} must be {MOST_SAMPLES} or less", key=key)

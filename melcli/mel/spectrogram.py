@@ -25,7 +25,7 @@ from melcli.mel.levels import power_to_db, raise_to_top_db
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrum import magnitude_spectrum
 from melcli.mel.windows import analysis_window
-from melcli.options import key_types, read_options, to_plain
+from melcli.options import read_options, to_plain
 
 __all__ = ["MelSpectrogram"]
 
@@ -63,6 +63,8 @@ class MelSpectrogram:
     linear_to_mel_weight_matrix = staticmethod(linear_to_mel_weight_matrix)
 
     def __init__(self, **keys: Any) -> None:
+        if isinstance(keys.get("window"), np.ndarray):
+            keys["window"] = keys["window"].tolist()
         self.options = read_options(FeatureOptions, keys, "MelSpectrogram")
         self._window = analysis_window(self.options).astype(self.options.compute_dtype)
         self._filters = sparse_filters(self.options)
@@ -99,7 +101,8 @@ class MelSpectrogram:
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape that a signal of this shape gives; None stays None.
 
-        Unlike Keras's, which is one frame too long where ``(samples + 1) % sequence_stride == 0``.
+        Unlike Keras's, which is one frame too long where ``(samples + 1) % sequence_stride == 0``, and for odd
+        ``fft_length`` where ``samples % sequence_stride == 0``.
         """
         *batch, samples = input_shape
         frames = None if samples is None else num_frames(samples, self.options)
@@ -115,15 +118,14 @@ class MelSpectrogram:
         """Make one from `get_config`, ours or that of the Keras layer.
 
         Of what a Keras layer adds, ``name`` and ``trainable`` mean nothing here, and ``dtype`` (a name or a
-        serialised policy) becomes ``compute_dtype`` where it is float64; Keras too computes in float32 otherwise.
+        serialised policy) becomes ``compute_dtype`` where it is float64; for all others Keras computes in float32.
         """
-        keys = {key: value for key, value in config.items() if key in key_types(FeatureOptions)}
-        unknown = {key: value for key, value in config.items() if key not in {*keys, "name", "trainable", "dtype"}}
-        dtype = config.get("dtype", {})
-        policy = dtype["config"]["name"] if isinstance(dtype, Mapping) and dtype else dtype
+        keys = {key: value for key, value in config.items() if key not in {"name", "trainable", "dtype"}}
+        dtype = config.get("dtype")
+        policy = dtype.get("config", {}).get("name") if isinstance(dtype, Mapping) else dtype
         if policy == "float64":
             keys["compute_dtype"] = "float64"
-        return cls(**keys, **unknown)
+        return cls(**keys)
 
     def _fill(self, signal: np.ndarray, mel: np.ndarray) -> None:
         """Write the levels of one signal into ``mel``, block by block, all but the floor of ``top_db``."""

@@ -6,6 +6,7 @@ import json
 import os
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
@@ -118,8 +119,9 @@ def _extract(item: Item, job: Job, sink: Sink) -> Iterator[Row]:
     """Do one item; whatever goes wrong with it is a row, and the only broad except of the program stands here."""
     origin = _look_at(item, job)
     try:
-        if job.checksum and origin["source_size"] >= 0:
-            origin["source_hash"] = hash_content(item.source)
+        if job.checksum:
+            with suppress(OSError):  # what cannot be read is told better by whoever decodes it
+                origin["source_hash"] = hash_content(item.source)
         features = job.config.features
         audio = load_audio(
             item.source, job.config.audio, sampling_rate=features.sampling_rate, dtype=features.compute_dtype
@@ -132,6 +134,9 @@ def _extract(item: Item, job: Job, sink: Sink) -> Iterator[Row]:
         raise
     except AudioError as error:
         yield _failed(item, origin, error.reason, error.message)
+    except OSError as error:
+        # The stages told what is wrong with the input; what is left is the system's: too many open files.
+        raise StorageError(f"cannot open {printable(item.source)}: {error.strerror}") from error
     except MemoryError:
         yield _failed(item, origin, "out_of_memory", "the worker ran out of memory")
     except Exception as error:  # noqa: BLE001  one item's bug must not cost the others
@@ -221,6 +226,6 @@ class _Nowhere:
 def _duration_s(item: Item) -> float:
     try:
         sampling_rate, num_samples = measure(item.source)
-    except AudioError:
+    except (AudioError, OSError, MemoryError):
         return 0.0
     return num_samples / sampling_rate

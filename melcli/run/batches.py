@@ -103,12 +103,14 @@ def planned_before(items: Sequence[Item], shards: Iterable[PlannedShard]) -> lis
         From the journal.
     """
     ids = [item.id for item in items]
-    batches: dict[int, Batch] = {}
-    for shard in shards:
+    batches: list[Batch] = []
+    placed: set[str] = set()
+    for shard in reversed(list(shards)):  # where two plans of an item would fit, the later one holds
         part = tuple(items[bisect_left(ids, shard.first) : bisect_right(ids, shard.last)])
-        if part and _digest(part) == shard.digest:
-            batches[shard.number] = Batch(items=part, shard=shard)
-    return list(batches.values())
+        if part and _digest(part) == shard.digest and placed.isdisjoint(item.id for item in part):
+            batches.append(Batch(items=part, shard=shard))
+            placed.update(item.id for item in part)
+    return batches
 
 
 def decoded_bytes_of(items: Iterable[Item]) -> dict[str, int]:

@@ -148,6 +148,7 @@ class Drive:
 
     def _lost(self, task: _Task, error: BatchLost) -> None:
         self._losses += 1
+        self._report.lost_batches += 1
         if self._losses >= MOST_LOSSES_IN_A_ROW:
             raise WorkersFailing(f"{self._losses} workers died one after another; the last one: {_how(error)[1]}")
         if self._deadline_s is not None:

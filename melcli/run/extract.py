@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from melcli.config.resolve import Config, resolve_config
-from melcli.errors import ConfigError, NoInput
+from melcli.errors import ConfigError, NoInput, WorkersFailing
 from melcli.printable import printable
 from melcli.run.batches import Batch, longest_first, plan_shards, planned_before, small_batches
 from melcli.run.engines.contract import BatchLost, Engine
@@ -26,7 +26,7 @@ from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
 from melcli.store.layout import CONFIG_FILE, refuse_names
 from melcli.store.lock import hold_output
-from melcli.store.manifest import write_manifest
+from melcli.store.manifest import has_manifest, write_manifest
 from melcli.store.placement import StoredFiles
 from melcli.version import __version__
 
@@ -110,7 +110,7 @@ def extract(request: Request, listener: Listener) -> Report:
             listener.planned(report)
             if surveyed.plan.to_do:
                 _work(request, surveyed, report, listener, interrupts)
-            elif surveyed.history.interrupted:
+            elif surveyed.history.interrupted or not has_manifest(request.out):
                 _conclude(request, complete=True)
             report.tick()
     return report
@@ -169,10 +169,13 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
     """Do what is to be done, and write the manifest whatever stops it but a kill."""
     from melcli.run.engines.local import LocalEngine  # 0.1 s that a run with nothing to do is spared
 
-    engine = LocalEngine(request.workers)
+    engine = LocalEngine(min(request.workers, report.to_do))
     try:
-        from melcli.run.batch import Job
-        from melcli.run.drive import Drive
+        try:
+            from melcli.run.batch import Job
+            from melcli.run.drive import Drive
+        except ImportError as error:
+            raise WorkersFailing(f"a dependency cannot be imported: {error}") from error
 
         with Journal(request.out) as journal:
             _write_config(request)
@@ -196,6 +199,8 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
                 _conclude(request, complete=report.left == 0)
     finally:
         engine.stop()
+        if report.lost_batches:
+            remove_leftovers(request.out)
 
 
 def _batches(request: Request, surveyed: Survey, journal: Journal, engine: Engine) -> list[Batch]:

@@ -37,7 +37,9 @@ class Interrupts:
         self._wake: Callable[[], None] | None = None
 
     def __enter__(self) -> Interrupts:
-        self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+        # What is ignored stays so: nohup, and jobs that a script has put into the background.
+        heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._take) for number in heeded}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -47,6 +47,8 @@ class Report:
         Seconds of audio that this run made features of.
     reasons : Counter
         Failures of this run by reason.
+    lost_batches : int
+        Times that a worker died or was overdue.
     stopped_by : str or None
         Why the run ended before its end: ``too many failures``, ``storage`` or a signal's name.
     signal_number : int or None
@@ -63,6 +65,7 @@ class Report:
     failed: int = 0
     audio_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
+    lost_batches: int = 0
     stopped_by: str | None = None
     signal_number: int | None = None
     started_s: float = field(default_factory=time.monotonic)
@@ -130,6 +133,7 @@ class Report:
             "orphans": self.orphans,
             "unreadable_folders": self.unreadable_folders,
             "reasons": dict(sorted(self.reasons.items())),
+            "lost_batches": self.lost_batches,
             "audio_s": round(self.audio_s, 3),
             "elapsed_s": round(self.elapsed_s, 3),
             "stopped_by": self.stopped_by,

@@ -109,6 +109,8 @@ class ShardReader:
         """Return the features of one item."""
         frames = slice(start, start + num_frames)
         features: np.ndarray = self._dataset[frames] if self._time_axis == 0 else self._dataset[:, frames]
+        if features.shape[self._time_axis] != num_frames:
+            raise ValueError(f"the shard ends before frame {start + num_frames}")
         return features
 
     def close(self) -> None:

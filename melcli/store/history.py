@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,10 +41,12 @@ class History:
             yield from rows
 
     def next_shard(self) -> int:
-        """Return the first number above those of all shards that are there, are spoken of or were planned."""
-        names = os.listdir(self.out) if os.path.isdir(self.out) else []
-        names += [row.path for row in self.rows() if row.path is not None]
-        numbers = [number for number in map(shard_number, names) if number is not None]
+        """Return the first number above those of all shards that a row speaks of or that were planned.
+
+        A file that nobody speaks of is what a killed run left before it could say so; it is written anew.
+        """
+        spoken_of = (shard_number(row.path) for row in self.rows() if row.path is not None)
+        numbers = [number for number in spoken_of if number is not None]
         return 1 + max([*numbers, *(shard.number for shard in self.shards)], default=-1)
 
 

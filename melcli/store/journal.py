@@ -1,4 +1,4 @@
-"""The journal: what a run has finished so far, one line each, appended and flushed.
+"""The journal: what a run has finished so far, one line for each batch, appended and flushed.
 
 Only the driver writes it.  After a clean end its rows stand in the manifest and it is removed; after a kill the next
 run reads it.  Every line carries the CRC-32 of its rest, so a line that was cut or damaged is never believed.
@@ -57,17 +57,19 @@ class Journal:
         self._file.close()
 
     def add(self, *, rows: Iterable[Row] = (), shards: Iterable[PlannedShard] = ()) -> None:
-        """Append rows and shards and bring them to the disk.
+        """Append rows and shards as one line, which counts whole or not at all, and bring it to the disk.
+
+        Half the rows of a shard would make the next run write the other half into a shard of its own.
 
         Raises
         ------
         StorageError
-            They may be there in part; what is there is still right.
+            A part of the line may be there; it will not be believed.
         """
-        lines = [f'"row":{row.to_json()}}}' for row in rows]
-        lines += [f'"shard":{json.dumps(asdict(shard))}}}' for shard in shards]
+        told = ",".join(row.to_json() for row in rows)
+        planned = json.dumps([asdict(shard) for shard in shards])
         with storage_errors(self._path):
-            self._write("".join(map(_sealed, lines)).encode("ascii"))
+            self._write(_sealed(f'"rows":[{told}],"shards":{planned}}}').encode("ascii"))
             os.fsync(self._file.fileno())
 
     def remove(self) -> None:
@@ -91,8 +93,8 @@ def read_journal(out: str) -> tuple[list[Row], list[PlannedShard]] | None:
                 entries = [json.loads(line) for line in _believed(file)]
         except FileNotFoundError:
             return None
-    rows = [Row.from_plain(entry["row"]) for entry in entries if "row" in entry]
-    shards = [PlannedShard(**entry["shard"]) for entry in entries if "shard" in entry]
+    rows = [Row.from_plain(row) for entry in entries for row in entry["rows"]]
+    shards = [PlannedShard(**shard) for entry in entries for shard in entry["shards"]]
     return rows, shards
 
 

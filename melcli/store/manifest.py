@@ -17,7 +17,7 @@ from melcli.printable import printable
 from melcli.store.files import write_file
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE
 
-__all__ = ["Row", "read_manifest", "write_manifest"]
+__all__ = ["Row", "has_manifest", "read_manifest", "write_manifest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def read_manifest(out: str) -> Iterator[Row]:
     path = os.path.join(out, MANIFEST_FILE)
     line_number = 0
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, "rb") as file:
             for line in file:
                 line_number += 1
                 yield Row.from_plain(json.loads(line))
@@ -127,6 +127,11 @@ def read_manifest(out: str) -> Iterator[Row]:
         return
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StorageError(f"{printable(path)}:{line_number}: not a row of a manifest ({error})") from error
+
+
+def has_manifest(out: str) -> bool:
+    """Tell whether a run under OUT came to an end."""
+    return os.path.isfile(os.path.join(out, MANIFEST_FILE))
 
 
 def write_manifest(out: str, rows: Iterable[Row]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+import os
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -10,7 +13,7 @@ from melcli.store.files import StagedFiles
 from melcli.store.layout import npy_name
 from melcli.store.placement import Placement
 
-__all__ = ["NpySink"]
+__all__ = ["NpySink", "read_npy"]
 
 
 class NpySink:
@@ -23,7 +26,7 @@ class NpySink:
     def put(self, item_id: str, features: np.ndarray) -> None:
         """Take the features of one item."""
         name = npy_name(item_id)
-        size = self._files.add(name, [_header(features), features.data])
+        size = self._files.add(name, [_header(features.dtype, features.shape), features.data])
         self._placed[item_id] = Placement(path=name, output_size=size)
 
     def commit(self) -> dict[str, Placement]:
@@ -36,7 +39,39 @@ class NpySink:
         self._files.discard()
 
 
-def _header(features: np.ndarray) -> bytes:
+def read_npy(path: str, dtype: np.dtype, shapes: Iterable[tuple[int, ...]]) -> np.ndarray:
+    """Read a file that `NpySink` wrote.
+
+    The header has to be, byte for byte, the one of an array that is expected.  `numpy.load` would parse whatever
+    stands there: damaged headers raised five kinds of exception, one of them after asking for 36 TiB.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    dtype : np.dtype
+        Type of the stored numbers.
+    shapes : iterable of tuple of int
+        The shapes that the array may have.
+
+    Raises
+    ------
+    ValueError, OSError
+        It is not such a file, or it cannot be read.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        for shape in shapes:
+            header = _header(dtype, shape)
+            file.seek(0)
+            if file.read(len(header)) == header and size == len(header) + dtype.itemsize * math.prod(shape):
+                features: np.ndarray = np.fromfile(file, dtype=dtype).reshape(shape)
+                return features
+    raise ValueError("the file is damaged, or not the one that the manifest speaks of")
+
+
+def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
     stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(features))
+    fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, fields)
     return stream.getvalue()

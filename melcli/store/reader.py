@@ -12,7 +12,9 @@ from melcli.errors import StorageError
 from melcli.printable import printable
 from melcli.store.hdf5 import ShardReader
 from melcli.store.layout import MANIFEST_FILE
-from melcli.store.manifest import Row, read_manifest
+from melcli.store.manifest import Row, has_manifest, read_manifest
+from melcli.store.npy import read_npy
+from melcli.store.values import stored_dtype
 
 __all__ = ["Features", "open_features"]
 
@@ -36,7 +38,7 @@ def open_features(out: str | os.PathLike[str]) -> Features:
         There is no manifest, or it cannot be read.
     """
     out = os.fspath(out)
-    if not os.path.isfile(os.path.join(out, MANIFEST_FILE)):
+    if not has_manifest(out):
         raise StorageError(f"{printable(out)} holds no {MANIFEST_FILE}; only a run that came to its end writes one")
     return Features(out, {row.id: row for row in read_manifest(out) if row.status == "ok"})
 
@@ -61,11 +63,11 @@ class Features(Mapping[str, np.ndarray]):
         row = self.rows[item_id]
         path = self._inside(row)
         try:
+            mels, frames = row.num_features or 0, row.num_frames or 0
             if row.start is None:
-                array: np.ndarray = np.load(path, allow_pickle=False)
-                return array
-            return self._shard(path).read(row.start, row.num_frames or 0)
-        except (OSError, ValueError, KeyError) as error:
+                return read_npy(path, stored_dtype(row.dtype or ""), [(mels, frames), (frames, mels)])
+            return self._shard(path).read(row.start, frames)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise StorageError(f"{printable(path)}: {item_id!r} cannot be read: {error}") from error
 
     def __iter__(self) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from melcli.errors import AudioError
 
-__all__ = ["as_stored", "describe"]
+__all__ = ["as_stored", "describe", "stored_dtype"]
 
 
 def as_stored(features: np.ndarray, dtype: str) -> np.ndarray:
@@ -18,15 +18,20 @@ def as_stored(features: np.ndarray, dtype: str) -> np.ndarray:
     Raises
     ------
     AudioError
-        ``nonfinite``: a value is beyond the type's range, such as 65504 for float16.
+        ``nonfinite``: a value is no number, or beyond the type's range, such as 65504 for float16.
     """
     limit = float(np.finfo(dtype).max)
     peak = float(np.abs(features).max(initial=0.0))
-    if peak > limit:
+    if not peak <= limit:  # not a number compares as neither
         raise AudioError(
             "nonfinite", f"a value of {peak:.6g} does not fit output.dtype={dtype}, which ends at {limit:.6g}"
         )
-    return np.ascontiguousarray(features, dtype=np.dtype(dtype).newbyteorder("<"))
+    return np.ascontiguousarray(features, dtype=stored_dtype(dtype))
+
+
+def stored_dtype(name: str) -> np.dtype:
+    """Return the type that numbers are stored in, by its name; little-endian on every machine."""
+    return np.dtype(name).newbyteorder("<")
 
 
 def describe(stored: np.ndarray) -> dict[str, Any]:

@@ -17,7 +17,9 @@ class BatchLost(Exception):
 
 
 class WorkerDied(BatchLost):
-    """The worker ended in the middle.
+    """The worker ended in the middle, by a signal or with an exit code other than 0.
+
+    One that ends with 0 counts as overdue once its deadline is there: pebble takes 0 for the end of an idle worker.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ class LocalEngine:
         context = multiprocessing.get_context("forkserver")
         # __main__ as well, or every single worker would import it anew.
         context.set_forkserver_preload(["__main__", WARM_MODULE])
-        with _environment(ONE_THREAD):
+        with _environment(ONE_THREAD), _blocked(signal.SIGINT, signal.SIGHUP):
             forkserver.ensure_running()
         self._pool = ProcessPool(max_workers=workers, initializer=_prepare_worker, context=context)
 
@@ -110,6 +110,20 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
+
+
+@contextlib.contextmanager
+def _blocked(*numbers: signal.Signals) -> Iterator[None]:
+    """Start processes that signals to the whole group pass by: what a terminal sends is the driver's to take.
+
+    The forkserver and the resource tracker inherit what is blocked; unblocked, a Ctrl-C while they start shows their
+    tracebacks, and a hangup ends the tracker.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
