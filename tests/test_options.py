@@ -22,6 +22,7 @@ class Cooking:
     times_s: tuple[float, ...] = ()
     place: tuple[int, str] = (1, "left")
     lid: float | int | None = None
+    shelf: Literal[1, 2] = 1
 
     def __post_init__(self):
         check_types(self)
@@ -36,7 +37,7 @@ class Cooking:
         (
             {"zzz": 2},
             "zzz",
-            "unknown key 'zzz'; known are servings, salt_g, name, is_hot, size, times_s, place, lid",
+            "unknown key 'zzz'; known are servings, salt_g, name, is_hot, size, times_s, place, lid, shelf",
         ),
         ({"servings": 0}, "servings", "servings=0 must be 1 or more"),
         ({"servings": "4"}, "servings", "servings='4' is str, not int"),
@@ -54,6 +55,9 @@ class Cooking:
         ({"times_s": "12"}, "times_s", "times_s='12' is str, not a list of float"),
         ({"times_s": [1.0, "2"]}, "times_s", "times_s=[1.0, '2'] is list, not a list of float"),
         ({"place": [1]}, "place", "place=[1] is list, not a list of int of length 2"),
+        ({"place": [1, "left", 2]}, "place", "place=[1, 'left', 2] is list, not a list of int of length 2"),
+        ({"shelf": True}, "shelf", "shelf=True is bool, not 1 or 2"),
+        ({"shelf": 3}, "shelf", "shelf=3 is int, not 1 or 2"),
         ({"lid": "on"}, "lid", "lid='on' is str, not float or int or null"),
     ],
 )

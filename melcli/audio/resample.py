@@ -12,6 +12,9 @@ The polyphase filter is a sinc under a Kaiser window, at the rate ``up * source_
 * measured over 1:2, 2:1, 147:160, 160:441, 441:160 and 1:6: ripple up to 0.9 below 0.0001 dB, stop band -109.9 dB or
   better.
 
+For ratios of large terms soxr loses a little gain on the way up: 0.006 dB (hq) and 0.15 dB (mq) at 0.85 from 96 to
+44.1 kHz, measured; the polyphase filter stays within 0.00002 dB.
+
 The two choices differ in length: polyphase gives ``ceil(n * target / source)`` samples, soxr the nearest integer.
 """
 

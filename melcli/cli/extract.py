@@ -120,8 +120,9 @@ def extract(**arguments: Any) -> int:
     find . -name '*.wav' -print0 | melcli extract --files-from0 - -o features
 
     \b
-    Exit codes: 0 done, 2 usage or config, 3 some inputs failed, 5 no input, 6 cannot write, 7 too many failures,
-    75 another melcli holds OUT, 129, 130, 143 stopped by a signal; finished work is always kept.
+    Exit codes: 0 done, 2 usage or config, 3 some inputs failed, 5 no input, 6 cannot write,
+    7 too many failures, 75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
+    Finished work is always kept.
     """
     request = _request(arguments)
     if arguments["dry_run"]:
@@ -131,11 +132,14 @@ def extract(**arguments: Any) -> int:
 
 def _run(request: Request, arguments: dict[str, Any]) -> int:
     from melcli.cli.progress import Progress
+    from melcli.printable import printable
     from melcli.run.extract import extract as run
 
     progress = Progress(arguments["progress"], quiet=arguments["quiet"], verbose=arguments["verbose"])
     if arguments["verbose"]:
-        progress.write(f"config {arguments['config']}, config_id {request.config.config_id}, {request.workers} workers")
+        progress.write(
+            f"config {printable(arguments['config'])}, config_id {request.config.config_id}, {request.workers} workers"
+        )
     try:
         report = run(request, progress)
     finally:

@@ -119,7 +119,7 @@ def _extract(item: Item, job: Job, sink: Sink) -> Iterator[Row]:
     """Do one item; whatever goes wrong with it is a row, and the only broad except of the program stands here."""
     origin = _look_at(item, job)
     try:
-        if job.checksum:
+        if job.checksum and origin["source_size"] >= 0:  # a pipe would never end
             with suppress(OSError):  # what cannot be read is told better by whoever decodes it
                 origin["source_hash"] = hash_content(item.source)
         features = job.config.features

@@ -110,7 +110,7 @@ def planned_before(items: Sequence[Item], shards: Iterable[PlannedShard]) -> lis
         if part and _digest(part) == shard.digest and placed.isdisjoint(item.id for item in part):
             batches.append(Batch(items=part, shard=shard))
             placed.update(item.id for item in part)
-    return batches
+    return batches[::-1]
 
 
 def decoded_bytes_of(items: Iterable[Item]) -> dict[str, int]:

@@ -121,7 +121,8 @@ def _find(request: Request) -> Found:
     if not found.items and not request.allow_empty:
         account = f"; {found.account}" if found.account else ""
         raise NoInput(f"no audio file matched{account}")
-    refuse_names((item.id for item in found.items), request.config.output.format)
+    suffix = ".ch00" if request.config.audio.channels == "each" else ""
+    refuse_names((item.id + suffix for item in found.items), request.config.output.format)
     return found
 
 

@@ -114,7 +114,7 @@ def make_plan(
 
 
 def _same_source(item: Item, row: Row, rerun: Rerun, hash_content: Callable[[str], str]) -> bool:
-    if not rerun.checksum:
+    if not rerun.checksum or item.size < 0:
         return (item.size, item.mtime_ns) == (row.source_size, row.source_mtime_ns)
     try:
         return row.source_hash is not None and hash_content(item.source) == row.source_hash

@@ -179,7 +179,7 @@ def main() -> None:
     if parser.parse_args().signals:
         np.savez_compressed(sounds.FILE, **sounds.make_signals())
         return
-    import keras
+    import keras  # type: ignore[import-not-found, unused-ignore]
 
     backend = keras.backend.backend()
     about, arrays = _answers(keras)
@@ -190,11 +190,12 @@ def main() -> None:
     print(f"{path.name}: {len(about['settings'])} settings, {len(arrays)} arrays, {os.path.getsize(path):,} bytes")
 
 
-def _answers(keras: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _answers(keras: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Ask the layer everything: plain facts, and arrays by the name that the facts give them."""
     layer = keras.layers.MelSpectrogram
     signals = sounds.load_signals()
-    settings, arrays = {}, {}
+    settings: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
         made = layer(**setting.options, dtype=setting.dtype, name=name)
         asked = {case: _answer(made, sounds.case_signal(case, signals)) for case in setting.cases}

@@ -5,7 +5,7 @@ Keras is not needed.  tests/mel/test_parity.py fails where the page says somethi
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -37,10 +37,11 @@ def main() -> None:
 def with_tables(page: str) -> str:
     """Return a page with every table between its markers made anew."""
     for name, table in tables().items():
-        marked = re.compile(f"(<!-- {name} -->\n\n).*?(\n<!-- end of {name} -->)", re.DOTALL)
-        page, count = marked.subn(lambda found, table=table: f"{found[1]}{table}{found[2]}", page)
-        if count != 1:
-            raise ValueError(f"{PAGE.name} has {count} places for {name}, not 1")
+        opening, closing = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        if page.count(opening) != 1 or page.count(closing) != 1:
+            raise ValueError(f"{PAGE.name} must have {opening.strip()!r} and {closing!r} once each")
+        before, rest = page.split(opening)
+        page = f"{before}{opening}\n{table}\n{closing}{rest.split(closing)[1]}"
     return page
 
 
@@ -115,7 +116,7 @@ def _figures(distance: Distance) -> str:
     return f"{distance.p999:.1e} / {distance.maximum:.1e}"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

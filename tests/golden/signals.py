@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def case_signal(case: str, signals: dict[str, np.ndarray]) -> np.ndarray:
     return rows[0] if len(rows) == 1 else np.stack(rows)
 
 
-def make_signals() -> dict[str, np.ndarray]:
+def make_signals() -> dict[str, Any]:
     """Make all signals anew; speech comes from espeak-ng, so another version of it gives another signal."""
     speech = _speech()
     random = np.random.default_rng(2)
@@ -77,4 +78,5 @@ def _tones() -> np.ndarray:
     partials = [np.sin(2 * np.pi * hertz * time_s) / hertz for hertz in (220.0, 277.2, 659.3, 1318.5, 3520.0)]
     chord = np.sum(partials, axis=0) * np.exp(-6.0 * time_s)
     chord[3000:] = 0.0
-    return 0.7 * chord / np.abs(chord).max()
+    scaled: np.ndarray = 0.7 * chord / np.abs(chord).max()
+    return scaled

@@ -55,7 +55,7 @@ from melcli.mel.options import FeatureOptions
         ({"top_db": -1.0}, "top_db", "top_db=-1 must be 0 or more, or null for no floor"),
         ({"top_db": "80"}, "top_db", "top_db='80' is str, not float or null"),
         ({"mag_exp": 0.0}, "mag_exp", "mag_exp=0 must be above 0"),
-        ({"min_power": 0.0}, "min_power", "min_power=0 must be above 0"),
+        ({"min_power": 0.0}, "min_power", "min_power=0 must lie in [1.17549e-38, 3.40282e+38], as float32 does"),
         ({"min_power": "1e-10"}, "min_power", "min_power='1e-10' is str, not float"),
         ({"ref_power": float("inf")}, "ref_power", "ref_power=inf must be finite"),
         ({"compute_dtype": "float16"}, "compute_dtype", "compute_dtype='float16' is str, not 'float32' or 'float64'"),

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from melcli.mel import MelSpectrogram, linear_to_mel_weight_matrix
+from melcli.mel import MelSpectrogram, filters, linear_to_mel_weight_matrix
 from tests.golden.answers import BACKENDS, LIMITS_DB, LIMITS_LINEAR, limits, read_answers, worst_distance
 from tests.golden.report import NOTES, PAGE, with_tables
 from tests.golden.signals import load_signals
@@ -117,6 +117,17 @@ def test_filters_equal_those_of_keras(backend, number, arguments):
     assert np.abs(np.roll(ours, 1, axis=0) - theirs).max() > 100 * FILTERS_ATOL
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_with_the_filters_of_keras_the_numbers_come_nearer(backend, monkeypatch):
+    answers = read_answers(backend)
+    apart = worst_distance(answers, "defaults", MelSpectrogram())
+    theirs = answers.arrays["weights/1"]
+    monkeypatch.setattr(filters, "linear_to_mel_weight_matrix", lambda **_: theirs)
+    nearer = worst_distance(answers, "defaults", MelSpectrogram())
+    assert theirs.shape == (1025, 128)
+    assert nearer.maximum < 0.8 * apart.maximum
+
+
 @pytest.mark.parametrize("shape", KERAS.facts["shapes"], ids=str)
 def test_shapes_are_those_that_keras_computes_and_not_those_that_it_predicts(shape):
     fft_length, stride, samples = shape["fft_length"], shape["sequence_stride"], shape["samples"]
@@ -129,11 +140,12 @@ def test_shapes_are_those_that_keras_computes_and_not_those_that_it_predicts(sha
 def test_the_page_has_the_figures_of_the_goldens():
     page = PAGE.read_text(encoding="utf-8")
     fresh = with_tables(page)
-    figure = re.compile(r"\d\.\de-\d\d")
+    figure = re.compile(r"\d\.\de[+-]\d\d")
     assert figure.sub("figure", page) == figure.sub("figure", fresh), "run python -m tests.golden.report"
-    # Rounding in float32 differs a little from machine to machine: the least figures by a multiple of themselves.
+    # Rounding in float32 differs from machine to machine: a figure may be double, and the least ones say nothing.
     stated, found = (np.array(figure.findall(text), dtype=float) for text in (page, fresh))
-    np.testing.assert_allclose(stated, found, rtol=0.5, atol=1e-4)
+    assert (found <= 2 * stated + 1e-4).all()
+    assert (stated <= 2 * found + 1e-4).all()
 
 
 def test_the_page_states_every_setting_and_the_limits():
@@ -143,6 +155,7 @@ def test_the_page_states_every_setting_and_the_limits():
         assert f"{limit:.0e}" in page
 
 
-def test_with_tables_refuses_a_page_without_its_markers():
-    with pytest.raises(ValueError, match=r"^parity\.md has 0 places for versions, not 1$"):
+def test_a_page_without_markers_is_refused():
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the whole message is held below
         with_tables("")
+    assert str(refusal.value) == "parity.md must have '<!-- versions -->' and '<!-- end of versions -->' once each"

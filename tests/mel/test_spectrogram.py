@@ -279,9 +279,10 @@ def test_names_and_defaults_are_those_of_keras():
     config = KERAS.settings["defaults"]["config"]
     defaults = {name: key.default for name, key in inspect.signature(MelSpectrogram).parameters.items()}
     assert defaults.pop("compute_dtype") == "float32"
-    resolved = {"sequence_length": defaults["fft_length"], "max_freq": 8000.0}
+    resolved = {"sequence_length": 2048, "max_freq": 8000.0}
     assert [*defaults] == [key for key in config if key in defaults]
     assert {**defaults, **resolved} == {key: config[key] for key in defaults}
+    assert MelSpectrogram().get_config() == {**defaults, **resolved, "compute_dtype": "float32"}
 
 
 def test_the_filters_can_be_had_from_the_class_as_in_keras():

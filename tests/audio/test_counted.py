@@ -1,0 +1,166 @@
+"""Headers that count bytes, built by hand."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from melcli.audio.counted import AIFF, CAF, RF64, RIFF, RIFX, W64, end_of_au, end_of_chunks, end_of_nist
+from melcli.audio.regular import open_regular
+
+
+def reader(data: bytes):
+    return lambda offset, size: data[offset : offset + size]
+
+
+def chunk(tag: bytes, content: bytes, claim: int | None = None) -> bytes:
+    length = len(content) if claim is None else claim
+    return tag + struct.pack("<I", length) + content + b"\0" * (len(content) % 2)
+
+
+def wav(*chunks: bytes, magic: bytes = b"RIFF") -> bytes:
+    return magic + struct.pack("<I", 4 + sum(map(len, chunks))) + b"WAVE" + b"".join(chunks)
+
+
+def ending_of(layout, data: bytes, file_size: int | None = None):
+    return end_of_chunks(layout, reader(data), len(data) if file_size is None else file_size)
+
+
+FMT = chunk(b"fmt ", bytes(16))
+
+
+@pytest.mark.parametrize(
+    "claim, shortfall",
+    [
+        (100, ""),
+        (99, ""),
+        (101, "the header claims 101 bytes of audio and 100 follow it"),
+        (0, "the header claims no audio and 100 bytes follow it: it was never finished"),
+    ],
+)
+def test_wav(claim, shortfall):
+    data = wav(FMT, chunk(b"data", b"\xff" * 100, claim))
+    assert ending_of(RIFF, data).shortfall == shortfall
+    assert not ending_of(RIFF, data).open_ended
+
+
+@pytest.mark.parametrize("mark", [0xFFFFFFFF, 0x7FFFF000, 0x80000000, 0x7FFFFFFF, 0xFFFFFFDB])
+def test_marks_of_streaming_writers(mark):
+    ending = ending_of(RIFF, wav(FMT, chunk(b"data", bytes(100), mark)))
+    assert (ending.open_ended, ending.shortfall) == (True, "")
+
+
+def test_large_claims_that_are_no_marks():
+    for claim in (2**31 - 2**16 - 1, 2**31 + 1, 2**32 - 2**16 - 1):
+        ending = ending_of(RIFF, wav(FMT, chunk(b"data", bytes(100), claim)))
+        assert (ending.open_ended, ending.shortfall) == (
+            False,
+            f"the header claims {claim:,} bytes of audio and 100 follow it",
+        )
+
+
+def test_an_empty_data_chunk_before_another_chunk_is_empty_and_no_cut():
+    data = wav(FMT, chunk(b"data", b""), chunk(b"LIST", b"INFO"))
+    assert ending_of(RIFF, data).shortfall == ""
+
+
+def test_chunks_of_odd_size_are_padded():
+    data = wav(chunk(b"junk", b"abc"), FMT, chunk(b"data", bytes(10), 11))
+    assert ending_of(RIFF, data).shortfall == "the header claims 11 bytes of audio and 10 follow it"
+
+
+def test_a_header_without_audio():
+    assert ending_of(RIFF, wav(FMT)).cut_header
+    assert ending_of(RIFF, wav(FMT)[:20]).cut_header
+    assert not ending_of(RIFF, wav(chunk(b"junk", bytes(10)), bytes(500))).cut_header
+
+
+def test_a_million_empty_chunks_are_not_walked():
+    calls = []
+
+    def read(offset, size):
+        calls.append(offset)
+        return (b"junk" + bytes(4))[:size]
+
+    end_of_chunks(RIFF, read, 2**31)
+    assert len(calls) == 1000
+
+
+def test_a_length_beyond_what_a_file_can_be(tmp_path):
+    path = tmp_path / "a.caf"
+    path.write_bytes(b"caff" + bytes(4) + b"free" + b"\xff" * 8 + bytes(100))
+    with open_regular(str(path)) as file:
+        assert end_of_chunks(CAF, file.read_at, file.size).cut_header
+
+
+def test_riff_beyond_four_gibibytes():
+    data = wav(FMT, chunk(b"data", b"", 12_345))
+    assert ending_of(RIFF, data, 2**32 + 12_345).shortfall == (
+        "a WAV header counts no more than 4 GiB and the file has 4,294,979,641 bytes"
+    )
+
+
+def test_rf64_takes_its_length_from_ds64():
+    def rf64(length: int) -> bytes:
+        ds64 = chunk(b"ds64", struct.pack("<QQQI", 0, length, 0, 0))
+        return wav(ds64, FMT, chunk(b"data", bytes(100), 0xFFFFFFFF), magic=b"RF64")
+
+    assert ending_of(RF64, rf64(100)).shortfall == ""
+    assert ending_of(RF64, rf64(2**33)).shortfall == (
+        "the header claims 8,589,934,592 bytes of audio and 100 follow it"
+    )
+    assert ending_of(RF64, rf64(2**64 - 1)).open_ended
+    assert ending_of(RF64, rf64(2**33), 2**34).shortfall == ""
+
+
+def test_rifx_is_big_endian():
+    data = b"RIFX" + bytes(4) + b"WAVEdata" + struct.pack(">I", 20) + bytes(10)
+    assert ending_of(RIFX, data).shortfall == "the header claims 20 bytes of audio and 10 follow it"
+
+
+@pytest.mark.parametrize("claim, is_open, is_short", [(108, False, False), (0, True, False), (0x7F000008, True, False)])
+def test_aiff(claim, is_open, is_short):
+    data = b"FORM" + bytes(4) + b"AIFFSSND" + struct.pack(">I", claim) + bytes(8) + bytes(100)
+    ending = ending_of(AIFF, data)
+    assert (ending.open_ended, bool(ending.shortfall)) == (is_open, is_short)
+    assert ending_of(AIFF, data[:-1]).open_ended == is_open
+    assert bool(ending_of(AIFF, data[:-1]).shortfall) != is_open
+
+
+def test_w64_counts_its_own_header():
+    guid = b"data" + bytes(12)
+    data = bytes(40) + guid + struct.pack("<Q", 24 + 64) + bytes(64)
+    assert ending_of(W64, data).shortfall == ""
+    assert ending_of(W64, data[:-1]).shortfall == "the header claims 64 bytes of audio and 63 follow it"
+    assert not ending_of(W64, bytes(40) + guid + struct.pack("<Q", 3)).shortfall  # shorter than itself
+
+
+def test_caf_until_the_end():
+    data = b"caff" + bytes(4) + b"data" + struct.pack(">q", -1) + bytes(104)
+    assert ending_of(CAF, data).open_ended
+    assert ending_of(CAF, data.replace(b"\xff" * 8, struct.pack(">q", 105))).shortfall
+
+
+@pytest.mark.parametrize("magic, order", [(b".snd", ">"), (b"dns.", "<")])
+def test_au(magic, order):
+    def ending(claim: int, there: int):
+        data = magic + struct.pack(order + "II", 24, claim) + bytes(12 + there)
+        return end_of_au(reader(data), len(data))
+
+    assert not ending(50, 50).shortfall
+    assert ending(51, 50).shortfall == "the header claims 51 bytes of audio and 50 follow it"
+    assert "never finished" in ending(0, 50).shortfall
+    assert not ending(0, 0).shortfall
+    assert ending(2**32 - 1, 50).open_ended
+    assert end_of_au(reader(magic), 4).cut_header
+
+
+def test_nist():
+    header = (b"NIST_1A\n   1024\nchannel_count -i 2\nsample_count -i 30\nsample_n_bytes -i 2\nend_head\n").ljust(1024)
+    assert not end_of_nist(reader(header + bytes(120)), 1144).shortfall
+    assert end_of_nist(reader(header + bytes(119)), 1143).shortfall == (
+        "the header claims 120 bytes of audio and 119 follow it"
+    )
+    assert end_of_nist(reader(header[:500]), 500).cut_header
+    assert not end_of_nist(reader(b"NIST_1A\n   1024\n".ljust(1024)), 1024).shortfall

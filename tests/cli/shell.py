@@ -1,0 +1,110 @@
+"""melcli as a process of its own, as a shell starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melcli.store.journal import read_journal
+
+__all__ = ["Ended", "Run", "run_alone", "start"]
+
+PATIENCE_S = 60.0  # after which a run counts as hung
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        return self.err.splitlines()[-1]
+
+
+class Run:
+    """A run that goes on.
+
+    Attributes
+    ----------
+    process : subprocess.Popen
+        It leads a session of its own, which everything that it starts belongs to.
+    out : Path
+        OUT.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], out: Path) -> None:
+        self.process = process
+        self.out = out
+
+    @property
+    def rows_so_far(self) -> int:
+        """Rows in the journal."""
+        rows, _ = read_journal(str(self.out)) or ([], [])
+        return len(rows)
+
+    def wait_for_rows(self, count: int) -> None:
+        """Return once the journal holds so many rows; the run must still be going on then."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s and self.process.poll() is None:
+            if self.rows_so_far >= count:
+                return
+            time.sleep(0.002)
+        raise AssertionError(f"ended with {self.process.poll()} before {count} rows: {self.process.communicate()}")
+
+    def signal(self, number: int, *, whole_group: bool) -> None:
+        """Send a signal to the run alone, or to all its processes, as a terminal does."""
+        if whole_group:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+    def end(self) -> Ended:
+        """Wait for the end."""
+        try:
+            out, err = self.process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, 9)
+            raise
+        return Ended(self.process.returncode, (out or b"").decode(), (err or b"").decode())
+
+
+def start(*arguments: Any, out: Path | None = None, before: str = "", **options: Any) -> Run:
+    """Start melcli.
+
+    Parameters
+    ----------
+    *arguments
+        Of the command line.
+    out : Path
+        OUT, which ``-o`` is given for.
+    before : str
+        Python to run in that process before melcli, such as a limit to set.
+    **options
+        Of `subprocess.Popen`.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MELCLI_")}
+    environment |= options.pop("env", {})
+    code = ["-c", f"{before}\nfrom melcli.cli import main\nmain()"] if before else ["-m", "melcli"]
+    where = () if out is None else ("-o", out)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, *code, *map(os.fspath, (*arguments, *where))],
+        start_new_session=True,
+        env=environment,
+        **{"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, **options},
+    )
+    return Run(process, out or Path())
+
+
+def run_alone(*arguments: Any, **options: Any) -> Ended:
+    """Start melcli and wait for its end."""
+    return start(*arguments, **options).end()

@@ -1,0 +1,97 @@
+"""Help at every level, versions, and what starting costs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from melcli.version import __version__
+from tests.cli.shell import Ended
+from tests.run.corpus import LIGHT, plant
+
+Command = Callable[..., Ended]
+LEVELS = [(), ("extract",), ("config",), ("config", "list"), ("config", "show"), ("config", "check")]
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=" ".join)
+def test_help_at_every_level(melcli: Command, level: tuple[str, ...]) -> None:
+    short, long = melcli(*level, "-h"), melcli(*level, "--help")
+    assert (short.code, short.err) == (0, "")
+    assert short == long
+    assert short.out.startswith("Usage: ")
+    assert all(len(line) <= 100 for line in short.out.splitlines())
+
+
+@pytest.mark.parametrize("level", [(), ("extract",), ("config",)], ids=" ".join)
+def test_help_gives_examples_on_lines_of_their_own(melcli: Command, level: tuple[str, ...]) -> None:
+    examples = re.findall(r"^ +(?:find .*\| )?melcli \w+.*$", melcli(*level, "-h").out, re.MULTILINE)
+    assert len(examples) >= 2
+
+
+def test_every_option_is_explained(melcli: Command) -> None:
+    listed = melcli("extract", "-h").out.partition("Options:")[2]
+    options = re.split(r"\n  (?=-)", listed)[1:]
+    assert len(options) >= 20
+    for option in options:
+        assert len(option.split()) >= 4, option
+
+
+def test_the_help_of_extract_tells_the_exit_codes(melcli: Command) -> None:
+    told = melcli("extract", "-h").out
+    for code in ("0", "2", "3", "5", "6", "7", "75", "129", "130", "143"):
+        assert re.search(rf"\b{code}\b", told)
+
+
+def test_the_version(melcli: Command) -> None:
+    ended = melcli("--version")
+    assert (ended.code, ended.out, ended.err) == (0, f"melcli {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["extrakt"], "No such command 'extrakt'"),
+        (["--nonsense"], "No such option"),
+        (["extract", "--overwright", "in", "-o", "out"], "--overwrite"),
+        (["extract", "in"], "Missing option '-o' / '--out'"),
+        (["extract", "-o", "out"], "no INPUT: name files or folders, or give --files-from FILE"),
+        (["extract", "in", "-o", "out", "-f", "mp3"], "'npy', 'hdf5'"),
+        (["config", "check"], "Missing argument"),
+    ],
+)
+def test_what_is_misused_is_named(melcli: Command, arguments: list[str], words: str) -> None:
+    ended = melcli(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Run melcli and tell which packages it imported."""
+    code = (
+        "import sys\nfrom melcli.cli import main\n"
+        "try:\n    main()\nfinally:\n    print({name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    process = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    imported: set[str] = set(re.findall(r"'(\w+)'", process.stderr.splitlines()[-1]))
+    assert "click" in imported
+    return imported
+
+
+HEAVY = {"numpy", "scipy", "h5py", "soundfile", "soxr", "pebble", "tqdm", "multiprocessing", "threadpoolctl"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["extract", "--help"], ["--version"]], ids=" ".join)
+def test_help_imports_nothing_that_is_slow(arguments: list[str]) -> None:
+    assert imported_by(*arguments) & {*HEAVY, "yaml", "filelock"} == set()
+
+
+def test_nothing_to_do_imports_nothing_that_is_slow(melcli: Command, tmp_path: Path) -> None:
+    plant(tmp_path / "in", "a.wav")
+    arguments = ["extract", str(tmp_path / "in"), *LIGHT, "-o", str(tmp_path / "out")]
+    assert melcli(*arguments).code == 0
+    assert imported_by(*arguments) & HEAVY == set()

@@ -1,0 +1,155 @@
+"""Runs that are interrupted or killed in the middle of their work, and the run after them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.shell import Run, run_alone, start
+from tests.run.corpus import plant, rows, tree
+from tests.run.invariants import alive, check_after_fault, check_after_rerun
+
+FILES = 40
+# A long FFT every few samples, so that there is work to interrupt: about 20 ms for each file.  100 kB of features each,
+# so that there are several shards.
+HEAVY = (
+    *("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_stride=16", "-s", "num_mel_bins=24"),
+    *("-s", "output.dtype=float64", "-s", "output.shard_mb=1", "-j", "2"),
+)
+PROMPT_S = 12.0  # in which a run has to end after a signal
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough to be busy with, and a bad file."""
+    folder = tmp_path_factory.mktemp("in")
+    plant(folder, *[f"{number:03}.wav" for number in range(FILES)], seconds=1.0)
+    (folder / "bad.wav").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
+    """What runs that nothing disturbs leave, by format."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    for format_ in ("npy", "hdf5"):
+        assert run_alone("extract", sounds, *HEAVY, "-f", format_, out=out / format_).code == 3
+    assert len(list((out / "hdf5").glob("*.h5"))) >= 4
+    return {format_: tree(out / format_) for format_ in ("npy", "hdf5")}
+
+
+def start_work(sounds: Path, out: Path, format_: str = "npy", *arguments: Any, **options: Any) -> Run:
+    """Start a run and return when it has done some of its work and by far not all."""
+    run = start("extract", sounds, *HEAVY, "-f", format_, *arguments, out=out, **options)
+    run.wait_for_rows(FILES // 10)
+    return run
+
+
+def check_rerun(sounds: Path, out: Path, undisturbed: dict[str, dict[str, bytes]], format_: str = "npy") -> None:
+    again = run_alone("extract", sounds, *HEAVY, "-f", format_, out=out)
+    assert again.code == 3  # the bad file
+    check_after_rerun(out, undisturbed[format_], said=again.err)
+
+
+@pytest.mark.parametrize(
+    "number, whole_group, format_",
+    [
+        (signal.SIGINT, True, "hdf5"),  # Ctrl-C
+        (signal.SIGTERM, False, "npy"),  # kill, docker stop
+        (signal.SIGTERM, True, "hdf5"),  # a batch system
+        (signal.SIGHUP, True, "npy"),  # a terminal that is closed
+    ],
+)
+def test_a_signal_keeps_what_is_finished(
+    sounds: Path,
+    tmp_path: Path,
+    undisturbed: dict[str, dict[str, bytes]],
+    number: signal.Signals,
+    whole_group: bool,
+    format_: str,
+) -> None:
+    out = tmp_path / "out"
+    run = start_work(sounds, out, format_)
+    started_s = time.monotonic()
+    run.signal(number, whole_group=whole_group)
+    ended = run.end()
+    assert time.monotonic() - started_s < PROMPT_S
+    assert ended.code == 128 + number
+    assert "Traceback" not in ended.err
+    assert f"melcli: stopped ({number.name}); finished work is kept, the same command goes on" in ended.err
+    check_after_fault(out, said=ended.err, session=run.process.pid)
+    manifest = rows(out)  # written also now
+    assert len(manifest) >= FILES // 10  # the drain may have finished them all
+    assert {row["reason"] for row in manifest.values()} <= {None, "empty"}  # nothing is blamed for the signal
+    check_rerun(sounds, out, undisturbed, format_)
+
+
+def test_a_second_signal_ends_the_run_at_once(
+    sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]]
+) -> None:
+    run = start_work(sounds, tmp_path / "out", "hdf5")
+    run.signal(signal.SIGINT, whole_group=True)
+    time.sleep(0.05)
+    run.signal(signal.SIGINT, whole_group=True)
+    started_s = time.monotonic()
+    ended = run.end()
+    assert time.monotonic() - started_s < 2
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    check_after_fault(tmp_path / "out", said=ended.err, session=run.process.pid)
+    check_rerun(sounds, tmp_path / "out", undisturbed, "hdf5")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_run_starts(sounds: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """While modules are imported and the workers are started."""
+    run = start("extract", sounds, *HEAVY, out=tmp_path / "out")
+    deadline_s = time.monotonic() + PROMPT_S
+    while not (tmp_path / "out").exists() and time.monotonic() < deadline_s:
+        time.sleep(0.002)
+    run.signal(number, whole_group=True)
+    ended = run.end()
+    assert ended.code == 128 + number
+    assert "Traceback" not in ended.err
+    check_after_fault(tmp_path / "out", said=ended.err, session=run.process.pid)
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+def test_a_killed_run_is_completed_by_the_next_to_the_same_bytes(
+    sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format_: str
+) -> None:
+    out = tmp_path / "out"
+    run = start_work(sounds, out, format_)
+    os.killpg(run.process.pid, signal.SIGKILL)
+    ended = run.end()
+    check_after_fault(out, said=ended.err, session=run.process.pid)
+    assert FILES // 10 <= run.rows_so_far < FILES
+    assert not (out / "manifest.jsonl").exists()
+    check_rerun(sounds, out, undisturbed, format_)
+
+
+def test_the_workers_end_with_a_killed_parent(
+    sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]]
+) -> None:
+    run = start_work(sounds, tmp_path / "out", "hdf5")
+    assert len(alive(run.process.pid)) >= 4  # itself, the forkserver, two workers
+    run.process.kill()
+    check_after_fault(tmp_path / "out", said=run.end().err, session=run.process.pid)
+    check_rerun(sounds, tmp_path / "out", undisturbed, "hdf5")
+
+
+def test_killed_again_and_again(sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]]) -> None:
+    """Each run gets a little further than the one before; what is done stays done."""
+    out, done = tmp_path / "out", 0
+    for _ in range(2):
+        run = start("extract", sounds, *HEAVY, "-f", "hdf5", out=out)
+        run.wait_for_rows(done + 1)
+        os.killpg(run.process.pid, signal.SIGKILL)
+        check_after_fault(out, said=run.end().err, session=run.process.pid)
+        done = run.rows_so_far
+    check_rerun(sounds, out, undisturbed, "hdf5")

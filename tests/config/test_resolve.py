@@ -1,0 +1,605 @@
+"""From files, bases, the environment, --set and flags to one config that knows where each value came from."""
+
+import dataclasses
+import json
+import os
+import re
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melcli.audio.options import AudioOptions
+from melcli.config import resolve
+from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.errors import ConfigError
+from melcli.mel.options import FeatureOptions
+from melcli.options import key_types
+from melcli.store.options import OutputOptions
+
+
+def refusal(*arguments, **keywords):
+    with pytest.raises(ConfigError) as raised:
+        resolve_config(*arguments, **keywords)
+    return str(raised.value)
+
+
+# precedence
+
+
+def test_the_defaults_are_keras():
+    assert resolve_config() == Config()
+    assert resolve_config().origins["features.num_mel_bins"] == "configs/libraries/keras.yaml:9"
+    assert resolve_config().origins["features.compute_dtype"] == "default"
+
+
+LAYERS = ["base", "file", "environment", "set", "flag"]
+
+
+@pytest.mark.parametrize("layers", [LAYERS[:count] for count in range(len(LAYERS) + 1)], ids=len)
+def test_the_later_wins(write, layers):
+    setting = "\noutput:\n  shard_mb: {}\n"
+    write(setting.format(2) if "base" in layers else "", "base.yaml")
+    write("base: base.yaml" + (setting.format(3) if "file" in layers else ""))
+    config = resolve_config(
+        "my.yaml",
+        environ={"MELCLI_OUTPUT_SHARD_MB": "4"} if "environment" in layers else {},
+        sets=["shard_mb=99", "output.shard_mb=5"] if "set" in layers else [],
+        flags={"output.shard_mb": 6} if "flag" in layers else {},
+    )
+    origins = ["default", "base.yaml:3", "my.yaml:3", "MELCLI_OUTPUT_SHARD_MB", "--set output.shard_mb=5", "--shard_mb"]
+    assert config.output.shard_mb == [64, 2, 3, 4, 5, 6][len(layers)]
+    assert config.origins["output.shard_mb"] == origins[len(layers)]
+
+
+def test_every_key_has_an_origin(write):
+    write("audio: {channels: 1}\n")
+    origins = resolve_config("my.yaml", sets=["dtype=float16"]).origins
+    assert list(origins) == [f"{section}.{key}" for section, cls in SECTIONS.items() for key in key_types(cls)]
+    assert {key: origin for key, origin in origins.items() if origin != "default"} == {
+        "audio.channels": "my.yaml:1",
+        "output.dtype": "--set dtype=float16",
+    }
+
+
+# files and bases
+
+
+def test_an_empty_file_is_the_defaults(write):
+    assert resolve_config(write("")) == resolve_config(write("# nothing\n", "b.yaml")) == Config()
+
+
+def test_a_byte_order_mark_is_passed_over(write):
+    assert resolve_config(write(b"\xef\xbb\xbfoutput: {dtype: float64}\n")).output.dtype == "float64"
+
+
+def test_a_base_is_found_by_name_and_beside_the_file(write):
+    write("base: ./below/b.yaml\nfeatures: {num_mel_bins: 41}\n")
+    write("base: ../c.yml\nfeatures: {num_mel_bins: 42, fft_length: 1000}\n", "below/b.yaml")
+    write("base: keras_speech\nfeatures: {fft_length: 2000, top_db: null}\n", "c.yml")
+    config = resolve_config("my.yaml")
+    features = config.features
+    assert (features.num_mel_bins, features.fft_length, features.top_db) == (41, 1000, None)
+    assert features.sequence_stride == 160
+    assert config.origins["features.num_mel_bins"] == "my.yaml:2"
+    assert config.origins["features.fft_length"] == "below/b.yaml:2"
+    assert config.origins["features.top_db"] == "below/../c.yml:2"
+    assert config.origins["features.sequence_stride"].startswith("configs/libraries/keras_speech.yaml:")
+
+
+def test_a_base_is_not_looked_for_in_the_working_folder(write, tmp_path):
+    write("base: b.yaml\n", "below/a.yaml")
+    write("", "b.yaml")
+    assert refusal("below/a.yaml").startswith("below/b.yaml: cannot be read: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [{"my": "my"}, {"my": "b", "b": "my"}, {"my": "b", "b": "c", "c": "b"}],
+    ids=["of one", "of two", "that the first is not in"],
+)
+def test_a_circle_is_refused(write, chain):
+    for name, base in chain.items():
+        write(f"base: ./{base}.yaml\n", f"{name}.yaml")
+    names = " -> ".join(f"{name}.yaml" for name in [*chain, list(chain.values())[-1]])
+    circle = f"{list(chain.values())[-1]}.yaml: base goes in a circle or more than 8 levels deep: {names}"
+    assert refusal("my.yaml") == circle
+
+
+def test_a_circle_through_a_link_is_refused(write):
+    write("base: link.yaml\n")
+    os.symlink("my.yaml", "link.yaml")
+    assert refusal("my.yaml").endswith("base goes in a circle or more than 8 levels deep: my.yaml -> link.yaml")
+
+
+def test_eight_levels_are_allowed_and_nine_are_not(write):
+    for level in range(9):
+        write(f"base: {level + 1}.yaml\n", f"{level}.yaml")
+    write("audio: {channels: 3}\n", "9.yaml")
+    assert resolve_config("1.yaml").audio.channels == 3
+    assert refusal("0.yaml").startswith(
+        "9.yaml: base goes in a circle or more than 8 levels deep: 0.yaml -> 1.yaml -> "
+    )
+
+
+def test_two_ways_to_one_base_are_no_circle(write):
+    write("base: keras\n", "b.yaml")
+    write("base: b.yaml\n")
+    assert resolve_config("my.yaml") == Config()
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("base: kerras\n", "my.yaml:1: no config is called 'kerras'; did you mean 'keras'?"),
+        ("\nbase: [keras]\n", "my.yaml:2: base=['keras'] must be a config's name or file"),
+        ("base: 7\n", "my.yaml:1: base=7 must be a config's name or file"),
+        ("base: null\n", "my.yaml:1: base=None must be a config's name or file"),
+    ],
+)
+def test_a_base_that_is_none_is_refused(write, text, said):
+    assert refusal(write(text)) == said
+
+
+@pytest.mark.parametrize(
+    "base, said",
+    [
+        ("gone.yaml", "gone.yaml: cannot be read: No such file or directory"),
+        ("./", ".: cannot be read: Is a directory"),
+    ],
+)
+def test_a_base_that_cannot_be_read_is_refused(write, base, said):
+    assert refusal(write(f"base: {base}\n")).endswith(said)
+
+
+@pytest.mark.parametrize("base", ["\\0.yaml", "\\ud800.yaml", "a/\\0", "loop.yaml"])
+def test_a_base_that_no_file_system_knows_is_refused(write, tmp_path, base):
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    assert "cannot be read" in refusal(write(f'base: "{base}"\n'))
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("gone.yaml", "gone.yaml: cannot be read: No such file or directory"),
+        ("./", ".: cannot be read: Is a directory"),
+        ("my.yaml/x.yaml", "my.yaml/x.yaml: cannot be read: Not a directory"),
+        ("n" * 300 + ".yaml", "n" * 300 + ".yaml: cannot be read: File name too long"),
+        ("new\nline.yaml", "new\\x0aline.yaml: cannot be read: No such file or directory"),
+        ("kerass", "no config is called 'kerass'; did you mean 'keras'?"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(write, name, said):
+    write("")
+    assert refusal(name) == said
+
+
+def test_a_link_to_itself_is_refused(write):
+    write("")
+    os.symlink("loop.yaml", "loop.yaml")
+    assert refusal("loop.yaml") == "loop.yaml: cannot be read: Too many levels of symbolic links"
+
+
+@pytest.mark.parametrize("content", [b"audio: {channels: \xe9}\n", "audio: {}".encode("utf-16"), b"\x80"])
+def test_what_is_not_utf_8_is_refused(write, content):
+    assert refusal(write(content)) == "my.yaml: cannot be read: not UTF-8"
+
+
+def test_what_is_too_large_is_refused(write):
+    assert refusal(write("#" * 1_000_001)) == "my.yaml: 1000001 characters; a config holds at most 1000000"
+
+
+# keys
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("features:\n  num_mels: 80\n", "my.yaml:2: features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
+        ("audio: {dtype: float16}\n", "my.yaml:1: audio: unknown key 'dtype'; known are channels, resampler"),
+        ("feature: {num_mel_bins: 80}\n", "my.yaml:1: unknown key 'feature'; did you mean 'features'?"),
+        ("\nfeature:\n", "my.yaml:2: unknown key 'feature'; did you mean 'features'?"),
+        ("num_mel_bins: 80\n", "my.yaml:1: unknown key 'num_mel_bins'; did you mean 'features.num_mel_bins'?"),
+        ("xyz: 80\n", "my.yaml:1: unknown key 'xyz'; known are base, audio, features, output"),
+        ("features: 80\n", "my.yaml:1: features must be a mapping of keys to values"),
+        ("features: [num_mel_bins]\n", "my.yaml:1: features must be a mapping of keys to values"),
+        ("audio: {}\noutput: null\n", "my.yaml:2: output must be a mapping of keys to values"),
+        (
+            "features: {'a\\b': 1}\n",
+            r"my.yaml:1: features: unknown key 'a\\b'; known are " + ", ".join(key_types(FeatureOptions)),
+        ),
+        ("features: {<<: {min_freq: 1}}\n", "my.yaml:1: a value is a number, a word, null or a list, not a mapping"),
+        (
+            "features: {<<: 1}\n",
+            "my.yaml:1: features: unknown key '<<'; known are " + ", ".join(key_types(FeatureOptions)),
+        ),
+        (
+            "features:\n  min_freq: 1\n\noutput: {}\nfeatures:\n  min_freq: 2\n",
+            "my.yaml:5: key 'features' stands twice, first in line 1",
+        ),
+    ],
+)
+def test_unknown_and_duplicate_keys_are_refused_with_file_line_and_nearest_key(write, text, said):
+    assert refusal(write(text)) == said
+
+
+@pytest.mark.parametrize(
+    "text", ["features.num_mel_bins: 80\n", "features: {num_mel_bins: 80}\nfeatures.num_mel_bins: 40\n"]
+)
+def test_a_key_with_a_dot_is_unknown_in_a_file(write, text):
+    """Otherwise a key could stand twice and nobody would be told."""
+    assert re.match(r"my\.yaml:[12]: unknown key 'features\.num_mel_bins'; ", refusal(write(text)))
+
+
+def test_a_base_that_is_a_mapping_is_refused_as_a_base(write):
+    assert refusal(write("base: {name: keras}\n")).startswith("my.yaml:1: base")
+
+
+def test_a_mistake_in_a_base_is_told_of_the_base(write):
+    write("base: b.yaml\n")
+    write("\n\nfeatures: {min_freq: '20'}\n", "b.yaml")
+    assert refusal("my.yaml") == "b.yaml:3: features: min_freq='20' is str, not float"
+
+
+# values
+
+WINDOWS = "'hann' or 'hamming' or a list of float or null"
+
+
+@pytest.mark.parametrize(
+    "setting, said",
+    [
+        ("num_mel_bins: '80'", "my.yaml:2: features: num_mel_bins='80' is str, not int"),
+        ("num_mel_bins: 80.0", "my.yaml:2: features: num_mel_bins=80.0 is float, not int"),
+        ("num_mel_bins: true", "my.yaml:2: features: num_mel_bins=True is bool, not int"),
+        ("num_mel_bins: null", "my.yaml:2: features: num_mel_bins=None is null, not int"),
+        ("num_mel_bins: [80]", "my.yaml:2: features: num_mel_bins=[80] is list, not int"),
+        ("num_mel_bins: 1_000", "my.yaml:2: features: num_mel_bins='1_000' is str, not int"),
+        ("power_to_db: no", "my.yaml:2: features: power_to_db='no' is str, not bool"),
+        ("min_freq: .inf", "my.yaml:2: features: min_freq=inf must be finite"),
+        ("min_freq: -.inf", "my.yaml:2: features: min_freq=-inf must be finite"),
+        ("min_freq: .nan", "my.yaml:2: features: min_freq=nan must be finite"),
+        ("min_freq: 1e999", "my.yaml:2: features: min_freq=inf must be finite"),
+        ("max_freq: .inf", "my.yaml:2: features: max_freq=inf must be finite"),
+        ("window: hanning", f"my.yaml:2: features: window='hanning' is str, not {WINDOWS}"),
+        ("window: [1, a]", f"my.yaml:2: features: window=[1, 'a'] is list, not {WINDOWS}"),
+        ("window: [1, 2]", "my.yaml:2: features: window holds 2 numbers, but sequence_length is 2048"),
+        ("fft_length: 1", "my.yaml:2: features: fft_length=1 must be 2 or more"),
+        ("mag_exp: 0", "my.yaml:2: features: mag_exp=0 must be above 0"),
+        (
+            "min_freq: 9000",
+            "my.yaml:2: features: min_freq=9000 must lie in [0, 8000), below int(sampling_rate / 2) "
+            "at sampling_rate=16000",
+        ),
+    ],
+)
+def test_wrong_values_are_refused_with_file_line_value_and_rule(write, setting, said):
+    assert refusal(write(f"features:\n  {setting}\n")) == said
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan", "1e999"])
+def test_a_window_of_numbers_that_are_not_finite_is_refused(number):
+    said = refusal(sets=["fft_length=2", f"window=[1, {number}]"])
+    assert said.startswith(f"--set window=[1, {number}]: features: window")
+    assert said.endswith("must be finite")
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("min_freq", "9" * 400),  # an int may stand for a float, but this one has none
+        ("window", "[0, " + "9" * 400 + "]"),
+        ("sampling_rate", "9" * 400),
+        ("sampling_rate", "0x" + "f" * 5000),
+        ("window", "0x" + "f" * 5000),
+        ("window", "9" * 5000),
+    ],
+    ids=["float", "floats", "int", "hex", "hex that cannot be shown", "digits that cannot be read"],
+)
+def test_numbers_beyond_all_measure_are_refused(write, key, value):
+    assert refusal(write(f"features:\n  {key}: {value}\n")).startswith("my.yaml:2: ")
+
+
+def test_a_refusal_names_where_the_value_was_set(write):
+    write("features:\n  sequence_length: 400\n")
+    assert refusal("my.yaml", sets=["fft_length=256"]) == (
+        "my.yaml:2: features: sequence_length=400 exceeds fft_length=256"
+    )
+    assert refusal(environ={"MELCLI_FEATURES_MAG_EXP": "-1"}) == (
+        "MELCLI_FEATURES_MAG_EXP: features: mag_exp=-1 must be above 0"
+    )
+    assert refusal(flags={"output.format": "zarr"}) == ("--format: output: format='zarr' is str, not 'npy' or 'hdf5'")
+    write("features: {sampling_rate: 30}\n")
+    assert refusal("my.yaml").startswith("features: min_freq=20 must lie in [0, 15), ")  # a default of nobody's
+
+
+# --set
+
+
+@pytest.mark.parametrize(
+    "text, section, key, value",
+    [
+        ("num_mel_bins=80", "features", "num_mel_bins", 80),
+        ("features.num_mel_bins=80", "features", "num_mel_bins", 80),
+        ("min_power=1e-10", "features", "min_power", 1e-10),
+        ("max_freq= 7600 ", "features", "max_freq", 7600.0),
+        ("max_freq=null", "features", "max_freq", None),
+        ("max_freq=", "features", "max_freq", None),
+        ("power_to_db=false", "features", "power_to_db", False),
+        ("window=hamming", "features", "window", "hamming"),
+        ('window="hamming"', "features", "window", "hamming"),
+        ("channels=each", "audio", "channels", "each"),
+        ("channels=0", "audio", "channels", 0),
+        ("dtype=float16", "output", "dtype", "float16"),
+        ("format=hdf5", "output", "format", "hdf5"),
+    ],
+)
+def test_sets_are_read_as_a_file_would_be(text, section, key, value):
+    config = resolve_config(sets=[text])
+    found = getattr(getattr(config, section), key)
+    assert found == value
+    assert type(found) is type(value)
+    assert config.origins[f"{section}.{key}"] == f"--set {text}"
+
+
+def test_a_set_may_hold_a_list():
+    assert resolve_config(sets=["fft_length=4", "window=[0, 1, 1e0, .5]"]).features.window == (0.0, 1.0, 1.0, 0.5)
+
+
+EVERY_KEY = ", ".join(key for cls in SECTIONS.values() for key in key_types(cls))
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("num_mel_bins", "must be KEY=VALUE"),
+        ("", "must be KEY=VALUE"),
+        ("num_mels=80", "unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
+        ("resample=soxr_hq", "unknown key 'resample'; did you mean 'resampler'?"),
+        ("features.num_mels=80", "features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
+        ("output.num_mel_bins=80", "output: unknown key 'num_mel_bins'; known are format, dtype, shard_mb"),
+        ("mel.num_mel_bins=80", "unknown key 'mel'; known are base, audio, features, output"),
+        ("features.window.x=1", "features: unknown key 'window.x'; did you mean 'window'?"),
+        ("features.=1", f"features: unknown key ''; known are {', '.join(key_types(FeatureOptions))}"),
+        (".x=1", "unknown key ''; known are base, audio, features, output"),
+        ("=80", f"unknown key ''; known are {EVERY_KEY}"),
+        ("base=keras", f"unknown key 'base'; known are {EVERY_KEY}"),
+        ("num_mel_bins=eighty", "features: num_mel_bins='eighty' is str, not int"),
+        ("num_mel_bins==80", "features: num_mel_bins='=80' is str, not int"),
+        ("window=a: b", ":1: a value is a number, a word, null or a list, not a mapping"),
+    ],
+)
+def test_bad_sets_are_refused_in_a_sentence(text, said):
+    colon = "" if said.startswith(":") else ": "
+    assert refusal(sets=[text]) == f"--set {text}{colon}{said}"
+
+
+def test_bad_sets_are_printed_without_control_characters():
+    assert refusal(sets=["\x1b[2J\udcff"]) == "--set \\x1b[2J\\xff: must be KEY=VALUE"
+    assert refusal(sets=["\x1b=1"]).startswith("--set \\x1b=1: unknown key '\\x1b'; known are ")
+
+
+def test_a_key_of_two_sections_needs_its_section(monkeypatch):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Twin:
+        dtype: str = "x"
+
+    monkeypatch.setattr(resolve, "SECTIONS", {"audio": Twin, "features": FeatureOptions, "output": OutputOptions})
+    assert refusal(sets=["dtype=float16"]) == (
+        "--set dtype=float16: unknown key 'dtype'; stands in audio and output; name the section"
+    )
+
+
+# the environment
+
+
+def test_the_environment_is_read_by_section_and_key():
+    environ = {"MELCLI_FEATURES_NUM_MEL_BINS": "80", "MELCLI_AUDIO_CHANNELS": "each", "MELCLI_OUTPUT_DTYPE": "float64"}
+    config = resolve_config(environ=environ)
+    assert (config.features.num_mel_bins, config.audio.channels, config.output.dtype) == (80, "each", "float64")
+    assert config.origins["audio.channels"] == "MELCLI_AUDIO_CHANNELS"
+
+
+def test_other_variables_mean_nothing():
+    environ = {
+        "MELCLI_CONFIG": "x",
+        "MELCLI_JOBS": "8",
+        "FEATURES_TOP_DB": "1",
+        "melcli_features_top_db": "1",
+        "PATH": "",
+    }
+    assert resolve_config(environ=environ) == Config()
+
+
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("MELCLI_FEATURES_NUM_MELS", "80", "features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
+        ("MELCLI_AUDIO", "mix", "audio: unknown key ''; known are channels, resampler"),
+        ("MELCLI_OUTPUT_SHARD_MB", "many", "output: shard_mb='many' is str, not int"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_its_name(name, value, said):
+    assert refusal(environ={name: value}) == f"{name}: {said}"
+
+
+# identity
+
+
+def test_the_identity_is_16_hex_digits_of_the_values():
+    assert re.fullmatch(r"[0-9a-f]{16}", Config().config_id)
+    assert Config().config_id == resolve_config().config_id
+
+
+OTHER = {
+    "audio.channels": "each",
+    "audio.resampler": "polyphase",
+    "features.fft_length": 4096,
+    "features.sequence_stride": 256,
+    "features.sequence_length": 400,
+    "features.window": "hamming",
+    "features.sampling_rate": 16_001,
+    "features.num_mel_bins": 80,
+    "features.min_freq": 0.0,
+    "features.max_freq": 7600.0,
+    "features.power_to_db": False,
+    "features.top_db": None,
+    "features.mag_exp": 1.0,
+    "features.min_power": 1e-9,
+    "features.ref_power": 2.0,
+    "features.compute_dtype": "float64",
+    "output.dtype": "float16",
+}
+WITHOUT_MEANING = {"output.format": "hdf5", "output.shard_mb": 32}
+
+
+def test_every_key_is_known_to_change_the_numbers_or_not_to():
+    assert {*OTHER, *WITHOUT_MEANING} == set(resolve_config().origins)
+
+
+@pytest.mark.parametrize("key", OTHER)
+def test_the_identity_changes_with_what_changes_numbers(key):
+    changed = resolve_config(flags={key: OTHER[key]})
+    assert changed.config_id != Config().config_id
+    assert changed != Config()
+
+
+def test_no_two_changes_give_one_identity():
+    assert len({resolve_config(flags={key: value}).config_id for key, value in OTHER.items()}) == len(OTHER)
+
+
+@pytest.mark.parametrize("key", WITHOUT_MEANING)
+def test_the_identity_does_not_change_with_what_does_not(key):
+    changed = resolve_config(flags={key: WITHOUT_MEANING[key]})
+    assert changed.config_id == Config().config_id
+    assert changed != Config()
+
+
+def test_the_identity_changes_with_the_version_of_the_numbers(monkeypatch):
+    before = Config().config_id
+    monkeypatch.setattr(resolve, "NUMERICS_VERSION", 10**6)
+    assert Config().config_id != before
+
+
+@pytest.mark.parametrize("text", ["20", "20.0", "2e1", "+20", "0x14", "020"])
+def test_a_number_is_the_same_however_it_is_written(text):
+    config = resolve_config(sets=[f"min_freq={text}"])
+    assert config == Config()
+    assert config.config_id == Config().config_id
+
+
+def test_where_a_value_was_set_is_no_difference(write):
+    write("features: {num_mel_bins: 128, window: 'hann'}\n")
+    assert resolve_config("my.yaml") == Config()
+    assert hash(resolve_config("my.yaml").features) == hash(FeatureOptions())
+
+
+def test_differences_are_named_with_both_values():
+    mine = resolve_config(sets=["window=null", "channels=each", "min_power=1e-9", "shard_mb=1", "format=hdf5"])
+    assert mine.differences(Config()) == [
+        "audio.channels is each here and mix there",
+        "features.window is null here and hann there",
+        "features.min_power is 1e-09 here and 1e-10 there",
+        "output.format is hdf5 here and npy there",
+    ]
+    assert Config().differences(resolve_config()) == []
+
+
+# written and read again
+
+finite = st.floats(min_value=1e-300, max_value=1e300)
+audio = st.builds(
+    AudioOptions,
+    channels=st.sampled_from(["mix", "each"]) | st.integers(0, 2**70),
+    resampler=st.sampled_from(["soxr_vhq", "soxr_hq", "soxr_mq", "polyphase"]),
+)
+features = st.integers(2, 64).flatmap(
+    lambda length: st.builds(
+        FeatureOptions,
+        fft_length=st.just(length),
+        sequence_stride=st.integers(1, 2**70),
+        sequence_length=st.none() | st.just(length),
+        window=st.sampled_from(["hann", "hamming", None])
+        | st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=length, max_size=length).map(tuple),
+        sampling_rate=st.integers(1000, 400_000),
+        num_mel_bins=st.integers(1, 2**40),
+        min_freq=st.floats(0, 400),
+        max_freq=st.none() | st.floats(401, 1e300),
+        power_to_db=st.booleans(),
+        top_db=st.none() | st.floats(0, 1e300),
+        mag_exp=finite,
+        min_power=st.floats(2.0**-126, 2.0**127),
+        ref_power=st.floats(allow_nan=False, allow_infinity=False),
+        compute_dtype=st.sampled_from(["float32", "float64"]),
+    )
+)
+output = st.builds(
+    OutputOptions,
+    format=st.sampled_from(["npy", "hdf5"]),
+    dtype=st.sampled_from(["float32", "float16", "float64"]),
+    shard_mb=st.integers(1, 10**9),
+)
+configs = st.builds(Config, audio=audio, features=features, output=output)
+notes = st.dictionaries(
+    st.text(string.ascii_lowercase, min_size=1),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126))
+    | st.sampled_from(["1e-10", "null", "it's", "a: b", "#"]),
+    max_size=4,
+)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("written") / "melcli.yaml"
+
+
+@given(config=configs, made_by=notes, show_origins=st.booleans())
+@settings(max_examples=100)
+def test_what_is_written_reads_back_as_the_same_config(scratch, config, made_by, show_origins):
+    scratch.write_text(config.to_yaml(made_by, show_origins=show_origins))
+    again = resolve_config(str(scratch))
+    assert again == config
+    assert again.config_id == config.config_id
+    assert again.to_yaml() == config.to_yaml()
+
+
+def test_what_is_written_is_to_be_read_by_people(write):
+    made_by = {"config_id": "0123456789abcdef", "melcli": "0.1.0", "libsndfile": "libsndfile-1.2.2", "number": "1e-10"}
+    write("output: {dtype: float16}\n")
+    lines = resolve_config("my.yaml", sets=["fft_length=2", "window=[0, 0.5]"]).to_yaml(made_by).splitlines()
+    assert lines[:5] == ["audio:", "  channels: mix", "  resampler: soxr_hq", "features:", "  fft_length: 2"]
+    assert "  window: [0.0, 0.5]" in lines
+    assert "  max_freq: null" in lines
+    assert "  power_to_db: true" in lines
+    assert "  min_power: 1e-10" in lines
+    assert lines[-8:-5] == ["  format: npy", "  dtype: float16", "  shard_mb: 64"]
+    assert lines[-5:] == [
+        "made_by:",
+        "  config_id: '0123456789abcdef'",
+        "  melcli: '0.1.0'",
+        "  libsndfile: libsndfile-1.2.2",
+        "  number: '1e-10'",
+    ]
+
+
+def test_origins_stand_behind_the_values(write):
+    write("output:\n  dtype: float16\n", "new\nline.yaml")
+    shown = resolve_config("new\nline.yaml", sets=["top_db=null"]).to_yaml(show_origins=True)
+    assert re.search(r"^  dtype: float16 +# new\\x0aline\.yaml:2$", shown, re.MULTILINE)
+    assert re.search(r"^  top_db: null +# --set top_db=null$", shown, re.MULTILINE)
+    assert re.search(r"^  channels: mix +# default$", shown, re.MULTILINE)
+    assert resolve_config(write(shown)).output.dtype == "float16"
+
+
+@pytest.mark.parametrize("text", ["made_by: 7\n", "made_by: {features: 1, x: [1]}\n", "made_by:\n"])
+def test_what_is_said_of_the_making_means_nothing(write, text):
+    assert resolve_config(write(text)) == Config()
+
+
+def test_values_are_plain_enough_for_json():
+    config = resolve_config(sets=["fft_length=2", "window=[0, 1]"])
+    plain = json.loads(json.dumps(config.plain(), allow_nan=False))
+    assert plain == config.plain()
+    assert list(plain) == ["audio", "features", "output"]
+    assert plain["features"]["window"] == [0.0, 1.0]

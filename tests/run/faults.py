@@ -1,0 +1,48 @@
+"""Faults inside a worker, by the name of the file that it decodes; they are the tests' own and not melcli's.
+
+`FaultyEngine` is the local engine, but its workers do what a file's name says: ``b.SIGSEGV.wav``, ``b.exit0.wav``,
+``b.hang.wav``.  The fault strikes when that file is decoded: others of its batch may already be staged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from melcli.audio.load import load_audio
+from melcli.run import batch
+from melcli.run.engines.local import LocalEngine
+
+__all__ = ["DEADLINE_S", "FaultyEngine"]
+
+DEADLINE_S = 0.8  # of every batch here, rather than a minute and more
+
+
+class FaultyEngine(LocalEngine):
+    """The local engine with faults."""
+
+    def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
+        return super().submit(partial(_with_faults, function), argument, timeout_s=DEADLINE_S)
+
+
+def _with_faults(function: Callable[[Any], Any], argument: Any) -> Any:
+    setattr(batch, "load_audio", _faulty)  # noqa: B010  in this worker alone
+    return function(argument)
+
+
+def _faulty(path: str, *arguments: Any, **options: Any) -> Any:
+    fault = re.search(r"\.(SIG\w+|exit\d+|hang)\.", os.path.basename(path))
+    if fault is None:
+        return load_audio(path, *arguments, **options)
+    if fault[1] == "hang":
+        time.sleep(3600)
+    if fault[1].startswith("exit"):
+        os._exit(int(fault[1].removeprefix("exit")))
+    os.kill(os.getpid(), signal.Signals[fault[1]])
+    raise AssertionError(f"{fault[1]} did not end the worker")

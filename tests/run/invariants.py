@@ -1,0 +1,150 @@
+"""The oracle: what has to hold under OUT after any fault, and once the same command ran again.
+
+I1  Every final-named file is complete and equals its row.
+I2  A row ``ok`` means that the output is there.
+I3  The same command again ends with the bytes of an undisturbed run.
+I4  A bad input changes no other: it is among the inputs, so I3 says so too.
+I6  No raw control character reaches the terminal.
+I7  No process is left, no lock is held, and no temporary file survives the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import unicodedata
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+from filelock import FileLock
+
+from melcli.store.history import read_history
+from melcli.store.manifest import Row
+from tests.run.corpus import rows, tree
+
+__all__ = ["alive", "check_after_fault", "check_after_rerun", "check_finished", "check_printed"]
+
+ENDING_S = 2.0  # that the processes of a run may take to end after it
+
+
+def check_after_fault(out: Path, *, said: str = "", session: int | None = None) -> None:
+    """Hold OUT against I1, I2, I6 and I7, as it stands right after a fault.
+
+    Parameters
+    ----------
+    out : Path
+        An OUT that was new when the run began: of a stale item the file may be newer than its row.
+    said : str
+        What the run printed, off a terminal.
+    session : int
+        Session that the run was started in; all of it has to be gone.
+    """
+    check_printed(said)
+    if session is not None:
+        _check_nobody_left(session)
+    with FileLock(out / ".melcli" / "lock", timeout=0):
+        pass
+    _check_outputs(out)
+
+
+def check_after_rerun(out: Path, undisturbed: Mapping[str, bytes], *, said: str = "") -> None:
+    """Hold OUT against I3, I4, I6 and I7, after the command ran again and came to its end.
+
+    Parameters
+    ----------
+    out : Path
+    undisturbed : Mapping
+        `tests.run.corpus.tree` of a run that nothing disturbed.
+    said : str
+        What the second run printed.
+    """
+    check_printed(said)
+    check_finished(out)
+    found = tree(out)
+    assert sorted(found) == sorted(undisturbed)
+    different = [name for name, content in undisturbed.items() if found[name] != content]
+    assert different == []
+
+
+def check_finished(out: Path) -> None:
+    """Hold OUT against I1, I2 and the second half of I7, after a run that came to its end."""
+    _check_outputs(out)
+    assert [path for path in out.rglob("*") if path.name.endswith(".tmp")] == []
+    assert not (out / ".melcli" / "journal.jsonl").exists()
+    manifest = rows(out)
+    assert list(manifest) == sorted(manifest)
+    failed = {row_id: row for row_id, row in manifest.items() if row["status"] == "failed"}
+    assert rows(out, "failures.jsonl") == failed
+
+
+def check_printed(said: str) -> None:
+    """Hold against I6 what was printed off a terminal: lines, and in them nothing that steers a terminal."""
+    raw = {character for character in said if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
+    assert raw <= {"\n"}
+
+
+def alive(session: int) -> list[int]:
+    """List the processes of a session; one that ended and waits to be reaped does not count."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, its_session = status.read_text(errors="replace").rpartition(")")[2].split()[:4]
+        except OSError:  # it ended while we looked
+            continue
+        if int(its_session) == session and state != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
+def _check_nobody_left(session: int) -> None:
+    deadline_s = time.monotonic() + ENDING_S
+    while alive(session) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert alive(session) == []
+
+
+def _check_outputs(out: Path) -> None:
+    for path in sorted([*out.rglob("*.npy"), *out.glob("*.h5")]):
+        _check_complete(path)
+    for row in read_history(str(out)).rows():
+        if row.status == "ok":
+            _check_row(out, row)
+
+
+def _check_complete(path: Path) -> None:
+    """Read all of a file; both formats notice when a part is missing, and HDF5 has checksums."""
+    if path.suffix == ".npy":
+        np.load(path, allow_pickle=False)
+        return
+    with h5py.File(path, locking=False) as shard:
+        features, frames = shard["features"][:], shard["num_frames"][:]
+        assert features.shape[shard["features"].attrs["time_axis"]] == frames.sum()
+        assert list(shard["start"][:]) == [0, *np.cumsum(frames)[:-1]]
+        assert len(shard["ids"]) == len(frames)
+
+
+def _check_row(out: Path, row: Row) -> None:
+    assert row.path is not None
+    path = out / row.path
+    assert path.stat().st_size == row.output_size
+    stored = np.load(path, allow_pickle=False) if row.start is None else _from_shard(path, row)
+    assert stored.shape == (row.num_features, row.num_frames)
+    assert stored.dtype == row.dtype
+    assert f"{zlib.crc32(stored.tobytes()):08x}" == row.crc32
+    assert (stored.min(), stored.max()) == (row.min, row.max)
+    assert row.mean is not None
+    np.testing.assert_allclose(stored.mean(dtype=np.float64), row.mean, rtol=1e-12)
+
+
+def _from_shard(path: Path, row: Row) -> np.ndarray:
+    assert row.start is not None
+    assert row.num_frames is not None
+    with h5py.File(path, locking=False) as shard:
+        ids = [os.fsdecode(item_id) for item_id in shard["ids"][:]]
+        number = ids.index(row.id)
+        assert (shard["start"][number], shard["num_frames"][number]) == (row.start, row.num_frames)
+        features: np.ndarray = shard["features"][:, row.start : row.start + row.num_frames]
+    return features

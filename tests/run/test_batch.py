@@ -1,0 +1,275 @@
+"""The way of one batch: rows, files, and what becomes of each kind of trouble."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from melcli.audio.load import load_audio
+from melcli.audio.options import AudioOptions
+from melcli.config.resolve import Config
+from melcli.errors import AudioError, StorageError
+from melcli.mel.options import FeatureOptions
+from melcli.mel.spectrogram import MelSpectrogram
+from melcli.options import to_plain
+from melcli.run.batch import Job, measure_batch, run_batch, try_batch
+from melcli.run.batches import Batch
+from melcli.sources.items import Item
+from melcli.store.options import OutputOptions
+from melcli.store.reader import open_features
+from tests.run.corpus import RATE_HZ, encode, noise, plant, tree
+
+FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=512, sequence_stride=256, num_mel_bins=20)
+
+
+def job(out: Path, *, checksum: bool = False, audio: AudioOptions | None = None, dtype: Any = "float32") -> Job:
+    config = Config(audio=audio or AudioOptions(), features=FEATURES, output=OutputOptions(dtype=dtype))
+    return Job(out=str(out), config=config, config_id=config.config_id, checksum=checksum)
+
+
+def batch(*paths: Path) -> Batch:
+    return Batch(items=tuple(Item.seen(path.stem, str(path), path.stat()) for path in paths))
+
+
+def test_a_row_says_what_was_made(tmp_path: Path) -> None:
+    (source,) = plant(tmp_path, "a.wav", seconds=0.5, rate_hz=16_000, channels=2)
+    (row,) = run_batch((job(tmp_path / "out"), batch(source)))
+    stored = np.load(tmp_path / "out" / "a.npy")
+    audio = load_audio(str(source), AudioOptions(), sampling_rate=RATE_HZ)
+    np.testing.assert_array_equal(stored, MelSpectrogram(**to_plain(FEATURES))(audio.signals[0]))
+    assert (row.id, row.source, row.status, row.reason, row.message) == ("a", str(source), "ok", None, None)
+    assert (row.source_size, row.source_mtime_ns) == (source.stat().st_size, source.stat().st_mtime_ns)
+    assert (row.source_sampling_rate, row.source_channels, row.channel, row.source_hash) == (16_000, 2, None, None)
+    assert (row.num_samples, row.sampling_rate, row.duration) == (4000, RATE_HZ, 0.5)
+    assert (row.num_features, row.num_frames) == stored.shape
+    assert (row.frame_shift, row.dtype, row.path, row.start) == (0.032, "float32", "a.npy", None)
+    assert row.output_size == (tmp_path / "out" / "a.npy").stat().st_size
+    assert (row.min, row.max) == (stored.min(), stored.max())
+    assert row.config_id == job(tmp_path).config_id
+
+
+def test_a_bad_input_costs_itself_alone(tmp_path: Path) -> None:
+    good = plant(tmp_path, "a.wav", "c.wav")
+    bad = tmp_path / "b.wav"
+    bad.write_bytes(b"")
+    rows = run_batch((job(tmp_path / "out"), batch(good[0], bad, good[1])))
+    assert [(row.id, row.status, row.reason) for row in rows] == [
+        ("a", "ok", None),
+        ("b", "failed", "empty"),
+        ("c", "ok", None),
+    ]
+    assert (rows[1].message or "").startswith(f"{bad}: ")
+    assert sorted(tree(tmp_path / "out")) == ["a.npy", "c.npy"]
+
+
+@pytest.mark.parametrize(
+    "error, reason, words",
+    [
+        (AudioError("truncated", "half is missing"), "truncated", "half is missing"),
+        (MemoryError(), "out_of_memory", "the worker ran out of memory"),
+        (
+            ZeroDivisionError("hm"),
+            "internal",
+            "a bug of melcli, please report it: ZeroDivisionError('hm') at test_batch.py",
+        ),
+        (AudioError("unreadable", "with \x1b[31m and \n"), "unreadable", r"with \x1b[31m and \x0a"),
+    ],
+)
+def test_whatever_is_raised_is_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str, words: str
+) -> None:
+    paths = plant(tmp_path, "a.wav", "b.wav")
+
+    def refuse_b(path: str, *arguments: Any, **options: Any) -> Any:
+        if path.endswith("b.wav"):
+            raise error
+        return load_audio(path, *arguments, **options)
+
+    monkeypatch.setattr("melcli.run.batch.load_audio", refuse_b)
+    good, bad = run_batch((job(tmp_path / "out"), batch(*paths)))
+    assert good.status == "ok"
+    assert (bad.status, bad.reason) == ("failed", reason)
+    assert (bad.message or "").startswith(f"{paths[1]}: {words}")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_a_lack_of_file_descriptors_is_not_blamed_on_the_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: str, *arguments: Any, **options: Any) -> Any:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("melcli.run.batch.load_audio", refuse)
+    with pytest.raises(StorageError):
+        run_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"))))
+
+
+def test_when_storage_fails_nothing_of_the_batch_is_left(tmp_path: Path) -> None:
+    paths = plant(tmp_path, "a.wav", "sub/b.wav")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sub").write_text("a file where b.npy needs a folder")
+    items = (Item("a", str(paths[0]), 1, 1), Item("sub/b", str(paths[1]), 1, 1))
+    with pytest.raises(StorageError, match=r"sub/b\.npy"):
+        run_batch((job(out), Batch(items=items)))
+    assert sorted(tree(out)) == ["sub"]
+
+
+def test_a_trial_stores_nothing(tmp_path: Path) -> None:
+    bad = tmp_path / "b.wav"
+    bad.write_bytes(b"")
+    try_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"), bad)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_headers_are_measured_and_bad_ones_count_for_nothing(tmp_path: Path) -> None:
+    paths = plant(tmp_path, "a.wav", "b.flac", seconds=0.75, rate_hz=16_000, channels=2)
+    bad = tmp_path / "c.wav"
+    bad.write_bytes(b"no audio")
+    measured = measure_batch(batch(*paths, bad))
+    assert [(one.id, one.duration_s) for one in measured] == [("a", 0.75), ("b", 0.75), ("c", 0.0)]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
+def test_a_header_that_cannot_be_measured_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(path: str) -> tuple[int, int]:
+        raise error
+
+    monkeypatch.setattr("melcli.run.batch.measure", refuse)
+    (measured,) = measure_batch(batch(*plant(tmp_path, "a.wav")))
+    assert measured.duration_s == 0.0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("loud", [1e18, 1e25, 3e38])
+def test_numbers_beyond_float32_fail_one_file_and_not_the_run(tmp_path: Path, loud: float) -> None:
+    """Finite samples whose power is not: a 32-bit float WAV can hold them."""
+    good, bad = plant(tmp_path, "a.wav"), tmp_path / "b.wav"
+    signal = loud * np.sign(noise(1, seconds=0.5))
+    bad.write_bytes(encode(signal, ".wav", subtype="FLOAT"))
+    rows = run_batch((job(tmp_path / "out"), batch(*good, bad)))
+    assert [(row.id, row.status, row.reason) for row in rows] == [("a", "ok", None), ("b", "failed", "nonfinite")]
+    for row in rows:
+        row.to_json()
+
+
+def test_with_checksum_the_content_is_hashed(tmp_path: Path) -> None:
+    first, second = plant(tmp_path, "a.wav", "b.wav")
+    copy = tmp_path / "c.wav"
+    copy.write_bytes(first.read_bytes())
+    one, other, same = run_batch((job(tmp_path / "out", checksum=True), batch(first, second, copy)))
+    assert (one.source_hash or "").startswith("sha256:")
+    assert one.source_hash == same.source_hash != other.source_hash
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), PermissionError(13, "no")])
+def test_a_content_that_cannot_be_hashed_is_left_to_the_decoder_to_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """Without a hash the row counts as stale in the next run with ``--checksum``."""
+
+    def refuse(path: str, *arguments: Any, **options: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("melcli.run.batch.hash_content", refuse)
+    (row,) = run_batch((job(tmp_path / "out", checksum=True), batch(*plant(tmp_path, "a.wav"))))
+    assert (row.status, row.source_hash) == ("ok", None)
+
+
+def no_file(path: Path) -> None:
+    pass
+
+
+def a_socket(path: Path) -> None:
+    socket.socket(socket.AF_UNIX).bind(str(path))
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("checksum", [False, True])
+@pytest.mark.parametrize("make, reason", [(no_file, "vanished"), (a_socket, "unreadable"), (a_folder, "unreadable")])
+def test_what_is_no_file_is_told_apart_with_and_without_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], reason: str, checksum: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket has to be short
+    make(Path("a.wav"))
+    items = (Item("a", "a.wav", -1, 0),)
+    (row,) = run_batch((job(tmp_path / "out", checksum=checksum), Batch(items=items)))
+    assert (row.status, row.reason) == ("failed", reason)
+
+
+def test_a_file_that_shrinks_before_it_is_read_is_described_as_it_was_read(tmp_path: Path) -> None:
+    """The row holds what was seen right before reading, and not what the search saw."""
+    (source,) = plant(tmp_path, "a.wav")
+    found = batch(source)
+    source.write_bytes(encode(noise(9, seconds=0.1), ".wav"))
+    (row,) = run_batch((job(tmp_path / "out"), found))
+    assert (row.source_size, row.num_samples) == (source.stat().st_size, 800)
+
+
+def test_each_channel_has_a_row_and_a_file(tmp_path: Path) -> None:
+    left, right = noise(1), noise(2)
+    source = tmp_path / "a.wav"
+    source.write_bytes(encode(np.hstack([left, right]), ".wav", subtype="FLOAT"))
+    out = tmp_path / "out"
+    rows = run_batch((job(out, audio=AudioOptions(channels="each")), batch(source)))
+    assert [(row.id, row.channel, row.source_channels, row.path, row.item_id) for row in rows] == [
+        ("a.ch0", 0, 2, "a.ch0.npy", "a"),
+        ("a.ch1", 1, 2, "a.ch1.npy", "a"),
+    ]
+    mel = MelSpectrogram(**to_plain(FEATURES))
+    for row, signal in zip(rows, (left, right), strict=True):
+        np.testing.assert_array_equal(np.load(out / str(row.path)), mel(signal[:, 0].astype(np.float32)))
+
+
+def test_a_channel_that_is_not_there_fails_that_file(tmp_path: Path) -> None:
+    mono, stereo = plant(tmp_path, "mono.wav"), plant(tmp_path, "stereo.wav", channels=2)
+    rows = run_batch((job(tmp_path / "out", audio=AudioOptions(channels=1)), batch(*mono, *stereo)))
+    assert [(row.id, row.status) for row in rows] == [("mono", "failed"), ("stereo", "ok")]
+
+
+def test_float16_that_overflows_fails_that_file(tmp_path: Path) -> None:
+    """Linear power of a full-scale tone over a long window is beyond 65504."""
+    features = FeatureOptions(sampling_rate=RATE_HZ, num_mel_bins=20, power_to_db=False)
+    config = Config(features=features, output=OutputOptions(dtype="float16"))
+    quiet = plant(tmp_path, "quiet.wav", seconds=0.5)
+    loud = tmp_path / "tone.wav"
+    tone = np.sign(np.sin(2 * np.pi * 440 / RATE_HZ * np.arange(RATE_HZ)))
+    loud.write_bytes(encode(tone, ".wav"))
+    of = Job(out=str(tmp_path / "out"), config=config, config_id=config.config_id)
+    good, bad = run_batch((of, batch(*quiet, loud)))
+    assert (good.status, good.dtype) == ("ok", "float16")
+    assert (bad.status, bad.reason) == ("failed", "nonfinite")
+    assert "65504" in (bad.message or "")
+
+
+def test_rows_of_a_shard_say_where_in_it(tmp_path: Path) -> None:
+    # The reader is given what the rows say; that it finds the right frames is the store's own test.
+    from melcli.run.batches import plan_shards
+    from melcli.store.manifest import write_manifest
+
+    paths = plant(tmp_path, "a.wav", "b.wav", "c.wav")
+    config = Config(features=FEATURES, output=OutputOptions(format="hdf5"))
+    items = batch(*paths).items
+    (shard,) = plan_shards(items, dict.fromkeys("abc", 1), 100, 2)
+    out = tmp_path / "out"
+    rows = run_batch((Job(out=str(out), config=config, config_id=config.config_id), shard))
+    frames = rows[0].num_frames or 0
+    assert [(row.path, row.start) for row in rows] == [("features-00002.h5", frames * n) for n in range(3)]
+    write_manifest(str(out), rows)
+    npy = tmp_path / "npy"
+    run_batch((job(npy), batch(*paths)))
+    for item_id, features in open_features(out).items():
+        np.testing.assert_array_equal(features, np.load(npy / f"{item_id}.npy"))

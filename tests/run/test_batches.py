@@ -1,0 +1,169 @@
+"""Batches: every item in exactly one, the longest first, shards that know nothing of the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melcli.run.batches import (
+    FEWEST_PER_WORKER,
+    MOST_BYTES,
+    MOST_ITEMS,
+    Batch,
+    decoded_bytes,
+    decoded_bytes_of,
+    longest_first,
+    plan_shards,
+    planned_before,
+    small_batches,
+)
+from melcli.sources.items import UNSEEN_SIZE, Item
+from melcli.store.journal import PlannedShard
+
+MOST = 1000  # bytes of one shard here
+
+
+def item(name: str, size: int = 1, extension: str = ".wav", mtime_ns: int = 0) -> Item:
+    return Item(name, f"in/{name}{extension}", size, mtime_ns)
+
+
+@st.composite
+def item_lists(draw: st.DrawFn, *, largest: int = 2 * MOST_BYTES) -> list[Item]:
+    """Items as a search brings them: sorted by id, each id once."""
+    names = sorted(draw(st.sets(st.text("abc/\udcff", min_size=1, max_size=5), max_size=150)))
+    kinds = st.sampled_from([".wav", ".flac", ".mp3", ".OGG", ""])
+    return [item(name, draw(st.integers(UNSEEN_SIZE, largest)), draw(kinds)) for name in names]
+
+
+def ids(batches: Sequence[Batch]) -> list[str]:
+    return [one.id for batch in batches for one in batch.items]
+
+
+def shards_of(batches: Sequence[Batch]) -> list[PlannedShard]:
+    return [batch.shard for batch in batches if batch.shard is not None]
+
+
+@given(item_lists(), st.integers(1, 8))
+def test_small_batches_hold_each_item_once_the_longest_first(items: list[Item], workers: int) -> None:
+    batches = list(small_batches(items, workers))
+    assert sorted(ids(batches)) == [one.id for one in items]
+    costs = [decoded_bytes(one) for batch in batches for one in batch.items]
+    assert costs == sorted(costs, reverse=True)
+
+
+@given(item_lists(), st.integers(1, 8))
+def test_small_batches_are_small(items: list[Item], workers: int) -> None:
+    for batch in small_batches(items, workers):
+        assert 1 <= len(batch.items) <= MOST_ITEMS
+        assert len(batch.items) == 1 or batch.cost <= MOST_BYTES
+        assert batch.shard is None
+
+
+@given(st.integers(0, 2000), st.integers(1, 8))
+def test_there_are_batches_enough_for_all_workers(count: int, workers: int) -> None:
+    batches = list(small_batches([item(f"{number:04}") for number in range(count)], workers))
+    assert len(batches) >= min(count, FEWEST_PER_WORKER * workers)
+
+
+@given(item_lists())
+def test_small_batches_do_not_hang_from_the_order_of_the_items(items: list[Item]) -> None:
+    assert list(small_batches(items, 2)) == list(small_batches(items[::-1], 2))
+
+
+@given(item_lists(largest=3 * MOST))
+def test_longest_first_is_a_rearrangement_by_cost(items: list[Item]) -> None:
+    batches = plan_shards(items, decoded_bytes_of(items), MOST, 0)
+    ordered = longest_first(batches)
+    assert sorted(ids(ordered)) == sorted(ids(batches))
+    assert all(one.cost >= next_one.cost for one, next_one in pairwise(ordered))
+    assert ordered == longest_first(batches[::-1])
+
+
+def test_a_compressed_file_costs_what_it_decodes_to() -> None:
+    assert decoded_bytes(item("a", 100)) == 100
+    assert decoded_bytes(item("a", 100, ".mp3")) == decoded_bytes(item("a", 100, ".MP3")) > 500
+    assert decoded_bytes(item("a", UNSEEN_SIZE)) == 0
+
+
+def test_a_longer_batch_has_more_time() -> None:
+    one = Batch(items=(item("a"),))
+    assert one.timeout_s >= 60
+    assert Batch(items=(item("a", 10**9),)).timeout_s >= one.timeout_s + 900
+    assert Batch(items=(item("a"), item("b"))).timeout_s > one.timeout_s
+
+
+@given(item_lists(largest=3 * MOST), st.integers(0, 9))
+def test_shards_hold_each_item_once_in_order(items: list[Item], first: int) -> None:
+    batches = plan_shards(items, decoded_bytes_of(items), MOST, first)
+    assert ids(batches) == [one.id for one in items]
+    for number, batch in enumerate(batches, first):
+        assert batch.shard is not None
+        ends = batch.items[0].id, batch.items[-1].id
+        assert (batch.shard.number, batch.shard.first, batch.shard.last) == (number, *ends)
+
+
+@given(item_lists(largest=3 * MOST))
+def test_shards_are_as_full_as_they_may_be(items: list[Item]) -> None:
+    sizes = decoded_bytes_of(items)
+    batches = plan_shards(items, sizes, MOST, 0)
+    for batch in batches:
+        assert len(batch.items) == 1 or sum(sizes[one.id] for one in batch.items) <= MOST
+    for batch, following in pairwise(batches):
+        assert sum(sizes[one.id] for one in (*batch.items, following.items[0])) > MOST
+
+
+@given(item_lists(largest=3 * MOST))
+def test_what_was_planned_before_is_found_again(items: list[Item]) -> None:
+    batches = plan_shards(items, decoded_bytes_of(items), MOST, 3)
+    assert planned_before(items, shards_of(batches)) == batches
+
+
+@given(item_lists(largest=3 * MOST), st.data())
+def test_a_shard_with_a_changed_item_is_not_planned_again_and_the_others_are(
+    items: list[Item], data: st.DataObject
+) -> None:
+    batches = plan_shards(items, decoded_bytes_of(items), MOST, 0)
+    if not batches:
+        return
+    changed = data.draw(st.sampled_from(items))
+    larger, later = replace(changed, size=changed.size + 1), replace(changed, mtime_ns=changed.mtime_ns + 1)
+    instead = data.draw(st.sampled_from([larger, later]))
+    now = [instead if one == changed else one for one in items]
+    assert planned_before(now, shards_of(batches)) == [batch for batch in batches if changed not in batch.items]
+
+
+@given(item_lists(largest=3 * MOST), st.data())
+def test_a_shard_without_one_of_its_items_or_with_one_more_is_not_planned_again(
+    items: list[Item], data: st.DataObject
+) -> None:
+    batches = plan_shards(items, decoded_bytes_of(items), MOST, 0)
+    if len(items) < 2:
+        return
+    other = data.draw(st.sampled_from(items))
+    fewer = [one for one in items if one != other]
+    kept = planned_before(fewer, shards_of(batches))
+    assert kept == [batch for batch in batches if other not in batch.items]
+    # The plan was made without `other`; now it is there, perhaps between two items of one shard.
+    before = plan_shards(fewer, decoded_bytes_of(fewer), MOST, 0)
+    spoiled = [batch for batch in before if batch.items[0].id < other.id < batch.items[-1].id]
+    assert planned_before(items, shards_of(before)) == [batch for batch in before if batch not in spoiled]
+
+
+def test_the_digest_tells_items_apart_that_look_alike() -> None:
+    (batch,) = plan_shards([item("a", 11)], {"a": 1}, MOST, 0)
+    for other in (item("a", 1, mtime_ns=1), item("a", 1), item("a", 110)):
+        assert planned_before([other], shards_of([batch])) == []
+    assert planned_before([item("b", 11)], shards_of([batch])) == []
+
+
+def test_no_item_stands_in_two_shards_though_two_plans_would_fit() -> None:
+    """A run plans (a, b), `a` fails and is tried again alone by the next; then both are to do once more."""
+    both = [item("a"), item("b")]
+    first = plan_shards(both, decoded_bytes_of(both), MOST, 0)
+    second = plan_shards(both[:1], decoded_bytes_of(both), MOST, 1)
+    placed = ids(planned_before(both, shards_of([*first, *second])))
+    assert sorted(placed) == sorted(set(placed))

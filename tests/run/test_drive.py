@@ -1,0 +1,397 @@
+"""The loop over batches, against engines that answer by a script."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from melcli.config.resolve import Config
+from melcli.errors import StorageError, WorkersFailing
+from melcli.run import drive as drive_module
+from melcli.run.batch import Job
+from melcli.run.batches import Batch, plan_shards
+from melcli.run.drive import MOST_LOSSES_IN_A_ROW, Drive
+from melcli.run.engines.contract import BatchOverdue, Engine, WorkerDied
+from melcli.run.interrupts import Interrupts
+from melcli.run.report import FailureLimit, Report
+from melcli.sources.items import Found, Item
+from melcli.store.manifest import Row
+from tests.run.corpus import plant, tree
+from tests.run.engines.inline import InlineEngine, ScriptedEngine
+
+
+def job(out: str) -> Job:
+    config = Config()
+    return Job(out=out, config=config, config_id=config.config_id)
+
+
+JOB = job("OUT")
+SEGV = -int(signal.SIGSEGV)
+
+Script = Callable[[Batch, bool], list[Row]]
+
+
+def item(name: str) -> Item:
+    return Item(name, f"in/{name}.wav", 10, 20)
+
+
+def batch(*names: str) -> Batch:
+    return Batch(items=tuple(map(item, names)))
+
+
+def names(one: Batch) -> str:
+    return "".join(item.id for item in one.items)
+
+
+def finish(one: Batch, trial: bool = False) -> list[Row]:
+    """Answer as a worker without any trouble does."""
+    return [
+        Row(
+            id=item.id,
+            source=item.source,
+            status="ok",
+            source_size=item.size,
+            source_mtime_ns=item.mtime_ns,
+            duration=1.0,
+            config_id="c",
+        )
+        for item in one.items
+    ]
+
+
+def refuse(one: Batch, trial: bool = False) -> list[Row]:
+    """Answer that every input is bad."""
+    return [
+        Row(
+            id=item.id,
+            source=item.source,
+            status="failed",
+            reason="empty",
+            source_size=0,
+            source_mtime_ns=0,
+            config_id="c",
+        )
+        for item in one.items
+    ]
+
+
+def deadly(*culprits: str, error: Exception | None = None) -> Script:
+    """Lose every batch that holds one of the culprits."""
+
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if set(names(one)) & set(culprits):
+            raise error or WorkerDied(SEGV)
+        return finish(one)
+
+    return script
+
+
+@dataclass
+class Outcome:
+    """What one pass came to; also its listener."""
+
+    report: Report
+    written: list[Row] = field(default_factory=list)
+    told: list[Row] = field(default_factory=list)
+    advances: int = 0
+
+    def found(self, found: Found) -> None:
+        raise AssertionError("a drive finds nothing")
+
+    def planned(self, report: Report) -> None:
+        raise AssertionError("a drive plans nothing")
+
+    def failed(self, row: Row) -> None:
+        self.told.append(row)
+
+    def advanced(self, report: Report) -> None:
+        assert report is self.report
+        self.advances += 1
+
+    @property
+    def ids(self) -> list[str]:
+        return sorted(row.id for row in self.written)
+
+
+def drive(
+    engine: Engine,
+    *batches: Batch,
+    outcome: Outcome | None = None,
+    limit: FailureLimit | None = None,
+    interrupts: Interrupts | None = None,
+    of: Job = JOB,
+) -> Outcome:
+    outcome = outcome or outcome_of(*batches)
+    one_pass = Drive(
+        engine,
+        of,
+        record=outcome.written.extend,
+        report=outcome.report,
+        limit=limit or FailureLimit(),
+        listener=outcome,
+    )
+    one_pass.run(batches, interrupts or Interrupts())
+    return outcome
+
+
+def outcome_of(*batches: Batch) -> Outcome:
+    return Outcome(Report(out="OUT", to_do=sum(len(one.items) for one in batches)))
+
+
+@contextmanager
+def scripted(script: Script, workers: int = 1) -> Iterator[ScriptedEngine]:
+    engine = ScriptedEngine(workers, script)
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+def test_every_batch_is_handed_out_once_in_order_and_written_down() -> None:
+    batches = [batch("a", "b"), batch("c"), batch("d", "e")]
+    with scripted(finish) as engine:
+        outcome = drive(engine, *batches)
+    assert engine.calls == [(False, one) for one in batches]
+    assert [row.id for row in outcome.written] == ["a", "b", "c", "d", "e"]
+    assert (outcome.report.done, outcome.report.left, outcome.report.exit_code) == (5, 0, 0)
+    assert outcome.advances >= len(batches)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_at_most_two_batches_for_each_worker_are_in_flight_and_none_is_kept(workers: int) -> None:
+    with scripted(finish, workers) as engine:
+        drive(engine, *[batch(name) for name in "abcdefghijklmnopqrstuvwxyz"])
+    assert engine.most_open == 2 * workers
+    assert engine.most_kept <= 2 * workers
+
+
+def test_failures_are_told_and_counted() -> None:
+    with scripted(refuse) as engine:
+        outcome = drive(engine, batch("a", "b"))
+    assert [row.id for row in outcome.told] == ["a", "b"]
+    assert (outcome.report.failed, outcome.report.exit_code) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "error, reason, words",
+    [
+        (WorkerDied(SEGV), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGSEGV"),
+        (WorkerDied(3), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 3"),
+        (BatchOverdue(), "timeout", "in/c.wav: the worker took too long with it and was ended"),
+    ],
+)
+def test_a_lost_batch_is_looked_into_and_the_culprit_named(error: Exception, reason: str, words: str) -> None:
+    with scripted(deadly("c", error=error)) as engine:
+        outcome = drive(engine, batch("a", "b", "c", "d"), batch("e"))
+    calls = [(trial, names(one)) for trial, one in engine.calls]
+    assert calls[0] == (False, "abcd")
+    assert sorted(call for call in calls if call[0]) == [(True, name) for name in "abcd"]
+    assert (False, "abd") in calls
+    (culprit,) = outcome.told
+    assert (culprit.id, culprit.status, culprit.reason, culprit.message) == ("c", "failed", reason, words)
+    assert (culprit.source_size, culprit.source_mtime_ns) == (10, 20)
+    assert culprit.config_id == JOB.config_id
+    assert outcome.ids == list("abcde")
+    assert (outcome.report.done, outcome.report.failed, outcome.report.left) == (4, 1, 0)
+
+
+def test_several_culprits_and_several_lost_batches() -> None:
+    with scripted(deadly("a", "c", "f"), workers=2) as engine:
+        outcome = drive(engine, batch("a", "b", "c"), batch("d", "e", "f"), batch("g"))
+    assert sorted(row.id for row in outcome.told) == ["a", "c", "f"]
+    assert outcome.ids == list("abcdefg")
+
+
+def test_a_batch_of_culprits_alone_is_not_run_again() -> None:
+    with scripted(deadly("a", "b")) as engine:
+        outcome = drive(engine, batch("a", "b"))
+    assert [trial for trial, _ in engine.calls] == [False, True, True]
+    assert sorted(row.id for row in outcome.told) == ["a", "b"]
+
+
+def test_a_batch_that_dies_once_and_not_alone_is_done_after_all() -> None:
+    deaths = iter([True])
+
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if not trial and next(deaths, False):
+            raise WorkerDied(SEGV)
+        return finish(one)
+
+    with scripted(script) as engine:
+        outcome = drive(engine, batch("a", "b"))
+    assert outcome.ids == ["a", "b"]
+    assert outcome.report.exit_code == 0
+
+
+def test_a_batch_that_always_dies_and_never_alone_is_given_up() -> None:
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if not trial and "a" in names(one):
+            raise WorkerDied(SEGV)
+        return finish(one)
+
+    with scripted(script) as engine:
+        outcome = drive(engine, batch("a", "b"), batch("c"))
+    assert sorted(row.id for row in outcome.told) == ["a", "b"]
+    assert outcome.ids == ["a", "b", "c"]
+
+
+def test_a_trial_writes_nothing_down() -> None:
+    """Its results are thrown away, and the batch is run once more."""
+    with scripted(deadly("b")) as engine:
+        outcome = drive(engine, batch("a", "b"))
+    assert outcome.ids == ["a", "b"]
+
+
+def test_a_shard_without_its_culprit_keeps_its_place(tmp_path: Path) -> None:
+    sources = plant(tmp_path / "in", "a.wav", "b.wav", "c.wav")
+    items = [Item(path.stem, str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+    (shard,) = plan_shards(items, dict.fromkeys("abc", 1), 100, 4)
+
+    def die_of_b(argument: tuple[Job, Batch]) -> None:
+        if any(item.id == "b" for item in argument[1].items):
+            raise WorkerDied(SEGV)
+
+    out = tmp_path / "out"
+    outcome = drive(InlineEngine(1, die_of_b), shard, of=job(str(out)))
+    assert {row.id: (row.status, row.path) for row in outcome.written} == {
+        "a": ("ok", "features-00004.h5"),
+        "b": ("failed", None),
+        "c": ("ok", "features-00004.h5"),
+    }
+
+    alone = tmp_path / "alone"
+    rest = Batch(items=(items[0], items[2]), shard=shard.shard)
+    undisturbed = drive(InlineEngine(1), rest, of=job(str(alone)))
+    assert [row for row in outcome.written if row.status == "ok"] == undisturbed.written
+    assert tree(out) == tree(alone)
+
+
+def test_storage_that_fails_ends_the_run_at_once_and_keeps_what_was_in_hand() -> None:
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if names(one) == "b":
+            raise StorageError("cannot write OUT/b.npy: No space left on device")
+        return finish(one)
+
+    batches = [batch(name) for name in "abcdefghij"]
+    outcome = outcome_of(*batches)
+    with scripted(script) as engine, pytest.raises(StorageError, match="No space left"):
+        drive(engine, *batches, outcome=outcome)
+    handed_out = [names(one) for _, one in engine.calls]
+    assert handed_out == ["a", "b", "c"]  # two in flight; `c` went out when `a` was back
+    assert outcome.ids == ["a", "c"]
+    assert outcome.told == []
+
+
+def test_a_journal_that_cannot_be_written_ends_the_run() -> None:
+    batches = [batch(name) for name in "abcdefghij"]
+    outcome = outcome_of(*batches)
+
+    def record(rows: list[Row]) -> None:
+        raise StorageError("cannot write OUT/.melcli/journal.jsonl")
+
+    with scripted(finish) as engine:
+        one_pass = Drive(engine, JOB, record=record, report=outcome.report, limit=FailureLimit(), listener=outcome)
+        with pytest.raises(StorageError):
+            one_pass.run(batches, Interrupts())
+    assert outcome.report.done == 0  # what is not written down is not counted
+    assert len(engine.calls) <= 3
+
+
+@pytest.mark.parametrize("limit", [FailureLimit(number=2), FailureLimit(percent=20)])
+def test_too_many_failures_end_the_run(limit: FailureLimit) -> None:
+    with scripted(refuse) as engine:
+        outcome = drive(engine, *[batch(name) for name in "abcdefghij"], limit=limit)
+    assert 3 <= len(engine.calls) <= 5
+    assert (outcome.report.stopped_by, outcome.report.exit_code) == ("too many failures", 7)
+    assert outcome.report.failed == len(outcome.written) == len(engine.calls)
+
+
+def test_as_many_failures_as_allowed_do_not() -> None:
+    with scripted(refuse) as engine:
+        outcome = drive(engine, *[batch(name) for name in "abc"], limit=FailureLimit(number=3))
+    assert (outcome.report.stopped_by, outcome.report.exit_code) == (None, 3)
+
+
+def test_workers_that_only_die_end_the_run() -> None:
+    everything = "abcdefghijklmnopqrstuvwxyz"
+    with scripted(deadly(*everything)) as engine, pytest.raises(WorkersFailing, match="SIGSEGV"):
+        drive(engine, *map(batch, everything))
+    assert MOST_LOSSES_IN_A_ROW <= len(engine.calls) <= MOST_LOSSES_IN_A_ROW + 2
+
+
+def test_workers_that_die_now_and_then_do_not() -> None:
+    everything = "abcdefghijklmnopqrstuvwxyz"
+    with scripted(deadly(*everything)) as engine:
+        outcome = drive(engine, *[one for name in everything for one in (batch(name), batch(name.upper()))])
+    assert outcome.report.failed == 26
+    assert outcome.report.done == 26
+
+
+def test_workers_that_cannot_be_started_end_the_run() -> None:
+    with scripted(deadly("a", error=WorkersFailing("cannot be started"))) as engine, pytest.raises(WorkersFailing):
+        drive(engine, batch("a"), batch("b"))
+
+
+def test_a_bug_in_the_worker_is_not_swallowed() -> None:
+    with scripted(deadly("a", error=ZeroDivisionError("a bug"))) as engine, pytest.raises(ZeroDivisionError):
+        drive(engine, batch("a"), batch("b"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_lets_what_is_in_flight_come_back_and_hands_out_no_more(number: signal.Signals) -> None:
+    with Interrupts() as interrupts:
+
+        def script(one: Batch, trial: bool) -> list[Row]:
+            if names(one) == "c":
+                signal.raise_signal(number)
+                time.sleep(0.05)
+            return finish(one)
+
+        with scripted(script) as engine:
+            outcome = drive(engine, *[batch(name) for name in "abcdefghij"], interrupts=interrupts)
+    assert 3 <= len(engine.calls) <= 5
+    assert len(outcome.written) == len(engine.calls) == outcome.report.done
+    assert outcome.report.stopped_by == number.name
+    assert outcome.report.exit_code == 128 + number
+    assert outcome.report.left == 10 - outcome.report.done
+
+
+def test_what_does_not_come_back_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive_module, "DRAIN_S", 0.1)
+    monkeypatch.setattr(drive_module, "TICK_S", 0.05)
+    with Interrupts() as interrupts:
+
+        def script(one: Batch, trial: bool) -> list[Row]:
+            if names(one) == "b":
+                signal.raise_signal(signal.SIGTERM)
+                engine.released.wait()
+            return finish(one)
+
+        with scripted(script) as engine:
+            started_s = time.monotonic()
+            outcome = drive(engine, *[batch(name) for name in "abcd"], interrupts=interrupts)
+            assert time.monotonic() - started_s < 2
+    assert outcome.ids == ["a"]
+    assert (outcome.report.left, outcome.report.exit_code) == (3, 143)
+
+
+def test_a_worker_that_dies_while_the_run_stops_accuses_nobody() -> None:
+    with Interrupts() as interrupts:
+
+        def script(one: Batch, trial: bool) -> list[Row]:
+            if names(one) == "a":
+                signal.raise_signal(signal.SIGTERM)
+                time.sleep(0.05)
+            raise WorkerDied(-15)
+
+        with scripted(script) as engine:
+            outcome = drive(engine, *[batch(name) for name in "abcdefghij"], interrupts=interrupts)
+    assert outcome.written == []
+    assert outcome.report.failed == 0
+    assert outcome.report.exit_code == 143

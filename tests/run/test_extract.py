@@ -1,0 +1,230 @@
+"""Whole runs, called as a function: deaths in real workers, torn journals, any number of workers, any order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from melcli.audio.options import AudioOptions
+from melcli.config.resolve import Config
+from melcli.mel.options import FeatureOptions
+from melcli.run.extract import Request, extract
+from melcli.run.plan import Rerun
+from melcli.run.report import FailureLimit, Report
+from melcli.sources.items import Found
+from melcli.store.manifest import Row
+from melcli.store.options import OutputOptions
+from tests.run.corpus import RATE_HZ, plant, tree
+from tests.run.faults import FaultyEngine
+from tests.run.invariants import check_after_fault, check_after_rerun, check_finished
+
+# Many numbers for little work: 64 mels, 250 frames a second, 8 bytes. A shard of a megabyte holds 7.8 s of audio.
+FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=128, sequence_stride=32, num_mel_bins=64)
+FORMATS = pytest.mark.parametrize("format_", ["npy", "hdf5"])
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL: nothing in melcli catches it."""
+
+
+@dataclass
+class Heard:
+    """A listener that keeps what it was told."""
+
+    found_items: list[str] = field(default_factory=list)
+    planned_to_do: int = -1
+    failures: list[Row] = field(default_factory=list)
+
+    def found(self, found: Found) -> None:
+        self.found_items = [item.id for item in found.items]
+
+    def planned(self, report: Report) -> None:
+        self.planned_to_do = report.to_do
+
+    def failed(self, row: Row) -> None:
+        self.failures.append(row)
+
+    def advanced(self, report: Report) -> None:
+        assert report.done + report.failed <= report.to_do
+
+
+def run(out: Path, *inputs: Path, format_: Any = "npy", heard: Heard | None = None, **more: Any) -> Report:
+    config = Config(
+        audio=AudioOptions(channels=more.pop("channels", "mix")),
+        features=more.pop("features", FEATURES),
+        output=OutputOptions(format=format_, dtype="float64", shard_mb=1),
+    )
+    request = Request(inputs=[str(path) for path in inputs], out=str(out), config=config, **more)
+    return extract(request, heard or Heard())
+
+
+def few_shards(folder: Path) -> None:
+    """Make sounds of which two fill a shard, and a bad file."""
+    plant(folder, *[f"{name}.wav" for name in "abcdefg"], seconds=3.5)
+    (folder / "bad.wav").write_bytes(b"")
+
+
+def test_the_listener_is_told(tmp_path: Path, inline: None) -> None:
+    plant(tmp_path / "in", "a.wav", "b.wav")
+    (tmp_path / "in" / "bad.wav").write_bytes(b"")
+    heard = Heard()
+    report = run(tmp_path / "out", tmp_path / "in", heard=heard)
+    assert heard.found_items == ["a", "b", "bad"]
+    assert heard.planned_to_do == 3
+    assert [(row.id, row.reason) for row in heard.failures] == [("bad", "empty")]
+    assert (report.done, report.failed, report.exit_code) == (2, 1, 3)
+
+
+@pytest.mark.parametrize("options", [{}, {"format_": "hdf5"}, {"channels": "each"}], ids=["npy", "hdf5", "each"])
+def test_one_worker_and_four_give_the_same_bytes(tmp_path: Path, options: dict[str, Any]) -> None:
+    few_shards(tmp_path / "in")
+    plant(tmp_path / "in" / "more", *[f"{number}.flac" for number in range(20)], channels=2)
+    for workers in (1, 4):
+        run(tmp_path / str(workers), tmp_path / "in", workers=workers, **options)
+        check_finished(tmp_path / str(workers))
+    assert tree(tmp_path / "1") == tree(tmp_path / "4")
+    assert options != {"format_": "hdf5"} or len(list((tmp_path / "1").glob("*.h5"))) > 1
+
+
+@FORMATS
+def test_any_order_of_the_inputs_gives_the_same_bytes(tmp_path: Path, inline: None, format_: str) -> None:
+    plant(tmp_path / "x", "a.wav", "d.wav", "sub/e.wav")
+    plant(tmp_path / "y", "b.wav")
+    inputs = [tmp_path / "x", tmp_path / "y", *plant(tmp_path, "c.wav")]
+    trees = []
+    for order in permutations(inputs):
+        out = tmp_path / "out"
+        run(out, *order, format_=format_)
+        trees.append(tree(out))
+        shutil.rmtree(out)
+    assert trees[1:] == trees[:-1]
+    assert b'"id":"sub/e"' in trees[0]["manifest.jsonl"]
+
+
+def run_and_die(monkeypatch: pytest.MonkeyPatch, out: Path, *inputs: Path, **options: Any) -> bytes:
+    """Run, and die when all is done but the manifest; return the journal that is left."""
+
+    def die(*arguments: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("melcli.run.extract.write_manifest", die)
+        with pytest.raises(Killed):
+            run(out, *inputs, **options)
+    return (out / ".melcli" / "journal.jsonl").read_bytes()
+
+
+@FORMATS
+def test_a_journal_that_is_cut_anywhere_costs_only_time(
+    tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    """After a power cut, or a kill in the middle of a write, a part of the journal is there.
+
+    But for its plan of shards: that is brought to the disk before the first of them is written.
+    """
+    few_shards(tmp_path / "in")
+    run(tmp_path / "undisturbed", tmp_path / "in", format_=format_)
+    undisturbed = tree(tmp_path / "undisturbed")
+    journal = run_and_die(monkeypatch, tmp_path / "killed", tmp_path / "in", format_=format_)
+    check_after_fault(tmp_path / "killed")
+
+    first = journal.rfind(b"\n", 0, journal.find(b'"status"')) + 1
+    ends = [number for number, byte in enumerate(journal, 1) if byte == ord("\n") and number > first]
+    rows = [number for number in range(first, len(journal)) if journal.startswith(b'{"id":', number)]
+    assert len(rows) == 8
+    wrong = []
+    for cut in sorted({*ends, *(end - 1 for end in ends), *rows}):
+        out = tmp_path / "cut"
+        shutil.copytree(tmp_path / "killed", out)
+        (out / ".melcli" / "journal.jsonl").write_bytes(journal[:cut])
+        run(out, tmp_path / "in", format_=format_)
+        check_finished(out)
+        if tree(out) != undisturbed:
+            wrong.append(cut)
+        shutil.rmtree(out)
+    assert wrong == []
+
+
+@FORMATS
+def test_a_journal_with_a_damaged_byte_is_not_believed_there(
+    tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    plant(tmp_path / "in", "a.wav", "b.wav")
+    run(tmp_path / "undisturbed", tmp_path / "in", format_=format_)
+    out = tmp_path / "killed"
+    journal = run_and_die(monkeypatch, out, tmp_path / "in", format_=format_)
+    for row in (b'"id":"a"', b'"id":"b"'):
+        assert row in journal
+        journal = journal.replace(row, b'"id":"x"')
+    (out / ".melcli" / "journal.jsonl").write_bytes(journal)
+    run(out, tmp_path / "in", format_=format_)
+    check_after_rerun(out, tree(tmp_path / "undisturbed"))
+
+
+@FORMATS
+def test_a_run_that_stopped_for_its_failures_is_completed_by_the_next(
+    tmp_path: Path, inline: None, format_: str
+) -> None:
+    few_shards(tmp_path / "in")
+    (tmp_path / "in" / "aa.wav").write_bytes(b"not audio")
+    run(tmp_path / "undisturbed", tmp_path / "in", format_=format_)
+    stopped = run(tmp_path / "out", tmp_path / "in", format_=format_, limit=FailureLimit(number=0))
+    assert stopped.exit_code == 7
+    check_after_fault(tmp_path / "out")
+    report = run(tmp_path / "out", tmp_path / "in", format_=format_)
+    assert report.exit_code == 3
+    check_after_rerun(tmp_path / "out", tree(tmp_path / "undisturbed"))
+
+
+def some_sounds(folder: Path, culprits: Sequence[str]) -> None:
+    plant(folder, *[f"{number:02}.wav" for number in range(20)], *culprits)
+
+
+@FORMATS
+def test_workers_that_die_or_hang_cost_their_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    """Batches of two and three files; the fault strikes in the middle of one."""
+    monkeypatch.setattr("melcli.run.engines.local.LocalEngine", FaultyEngine)
+    culprits = ["03x.SIGSEGV.wav", "09x.exit3.wav", "12x.exit0.wav", "15x.hang.wav"]
+    some_sounds(tmp_path / "in", culprits)
+    some_sounds(tmp_path / "good", [])
+    heard = Heard()
+    report = run(tmp_path / "out", tmp_path / "in", format_=format_, heard=heard)
+    assert (report.done, report.failed, report.exit_code) == (20, 4, 3)
+    assert {row.id: row.reason for row in heard.failures} == {
+        "03x.SIGSEGV": "decoder_crash",
+        "09x.exit3": "decoder_crash",
+        "12x.exit0": "timeout",  # see WorkerDied
+        "15x.hang": "timeout",
+    }
+    for row in heard.failures:
+        assert (row.message or "").startswith(f"{row.source}: the worker ")
+
+    run(tmp_path / "expected", tmp_path / "good", format_=format_)
+    expected, found = tree(tmp_path / "expected"), tree(tmp_path / "out")
+    features = [name for name in expected if name.endswith((".npy", ".h5"))]
+    assert {name: found[name] for name in features} == {name: expected[name] for name in features}
+    shutil.rmtree(tmp_path / "in")
+    some_sounds(tmp_path / "in", [])
+    # A run with nothing of the kind before it, and a temporary file that a dead worker left is gone after it.
+    (tmp_path / "in" / "new.wav").write_bytes((tmp_path / "in" / "00.wav").read_bytes())
+    run(tmp_path / "out", tmp_path / "in", format_=format_)
+    check_finished(tmp_path / "out")
+
+
+def test_a_failed_item_is_left_to_the_next_run_that_asks_for_it(tmp_path: Path, inline: None) -> None:
+    plant(tmp_path / "in", "a.wav")
+    (tmp_path / "in" / "bad.wav").write_bytes(b"")
+    run(tmp_path / "out", tmp_path / "in")
+    again = Heard()
+    assert run(tmp_path / "out", tmp_path / "in", heard=again).exit_code == 3
+    assert (again.planned_to_do, again.failures) == (0, [])
+    assert run(tmp_path / "out", tmp_path / "in", heard=again, rerun=Rerun(retry_failed=True)).exit_code == 3
+    assert (again.planned_to_do, len(again.failures)) == (1, 1)

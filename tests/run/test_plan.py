@@ -1,0 +1,166 @@
+"""The plan: a sign for every input, from what OUT says of it."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any, cast
+
+import pytest
+
+from melcli.run.plan import Plan, Rerun, make_plan
+from melcli.sources.items import Item
+from melcli.store.manifest import Row
+from melcli.store.placement import StoredFiles
+
+CONFIG = "0123456789abcdef"
+ITEM = Item("a", "in/a.wav", 100, 7)
+
+
+class Stored:
+    """Stands for the files under OUT: all are there but those of the ids that are named."""
+
+    def __init__(self, *lost: str) -> None:
+        self._lost = lost
+
+    def hold(self, row: Row) -> bool:
+        return row.id not in self._lost
+
+
+def row(row_id: str = "a", **changes: Any) -> Row:
+    plain: dict[str, Any] = {
+        "source": "in/a.wav",
+        "status": "ok",
+        "source_size": 100,
+        "source_mtime_ns": 7,
+        "config_id": CONFIG,
+    }
+    return Row(id=row_id, **{**plain, **changes})
+
+
+def failed(**changes: Any) -> Row:
+    return row(status="failed", reason="empty", message="in/a.wav: the file has 0 bytes", **changes)
+
+
+def channel(number: int, of: int = 2, **changes: Any) -> Row:
+    return row(f"a.ch{number}", channel=number, source_channels=of, **changes)
+
+
+def plan(
+    *rows: Row, items: tuple[Item, ...] = (ITEM,), lost: tuple[str, ...] = (), content: str = "", **rerun: bool
+) -> Plan:
+    def hash_content(path: str) -> str:
+        if not content:
+            raise OSError("nobody may look into the source here")
+        return content
+
+    stored = cast(StoredFiles, Stored(*lost))
+    return make_plan(
+        items, iter(rows), config_id=CONFIG, stored=stored, rerun=Rerun(**rerun), hash_content=hash_content
+    )
+
+
+def sign(*rows: Row, **arguments: Any) -> str:
+    return plan(*rows, **arguments).signs["a"]
+
+
+def test_new_without_a_row() -> None:
+    assert sign() == "+"
+
+
+def test_done_when_config_source_and_output_agree() -> None:
+    assert sign(row()) == "="
+
+
+@pytest.mark.parametrize("change", [{"source_size": 99}, {"source_mtime_ns": 8}, {"config_id": "another"}])
+def test_stale_when_one_of_them_differs(change: dict[str, Any]) -> None:
+    assert sign(row(**change)) == "*"
+
+
+def test_stale_when_the_output_is_not_there() -> None:
+    assert sign(row(), lost=("a",)) == "*"
+
+
+def test_failed_is_left_alone() -> None:
+    assert sign(failed()) == "!"
+
+
+@pytest.mark.parametrize("change", [{"source_size": 99}, {"source_mtime_ns": 8}, {"config_id": "another"}])
+def test_failed_is_tried_again_when_source_or_config_changed(change: dict[str, Any]) -> None:
+    assert sign(failed(**change)) == "*"
+
+
+def test_failed_is_tried_again_when_asked() -> None:
+    assert sign(failed(), retry_failed=True) == "*"
+    assert sign(row(), retry_failed=True) == "="
+
+
+@pytest.mark.parametrize("one", [row(), failed()])
+def test_overwrite_makes_everything_stale(one: Row) -> None:
+    assert sign(one, overwrite=True) == "*"
+
+
+def test_a_row_without_an_input_is_an_orphan() -> None:
+    found = plan(row("gone"), channel(0), channel(1), items=())
+    assert found.signs == {"gone": "-", "a": "-"}
+    assert found.to_do == []
+
+
+@pytest.mark.parametrize(
+    "known, found, expected",
+    [
+        ("sha256:1", "sha256:1", "="),
+        ("sha256:1", "sha256:2", "*"),
+        (None, "sha256:1", "*"),
+        ("sha256:1", "", "*"),  # cannot be read
+    ],
+)
+def test_with_checksum_the_content_decides(known: str | None, found: str, expected: str) -> None:
+    # Of equal size and time, and of another time: neither counts.
+    assert sign(row(source_hash=known), checksum=True, content=found) == expected
+    assert sign(row(source_hash=known, source_mtime_ns=8), checksum=True, content=found) == expected
+
+
+def test_with_checksum_a_failed_item_is_left_while_its_content_is_the_same() -> None:
+    assert sign(failed(source_hash="sha256:1", source_mtime_ns=8), checksum=True, content="sha256:1") == "!"
+    assert sign(failed(source_hash="sha256:1"), checksum=True, content="sha256:2") == "*"
+
+
+def test_without_checksum_no_content_is_read() -> None:
+    assert sign(row(source_hash="sha256:1")) == "="
+
+
+def test_each_is_done_when_all_channels_are() -> None:
+    assert sign(channel(0), channel(1)) == "="
+    assert sign(channel(0, of=1)) == "="
+
+
+@pytest.mark.parametrize("only", [0, 1])
+def test_each_is_to_do_when_a_channel_has_no_row(only: int) -> None:
+    assert plan(channel(only)).to_do == [ITEM]
+    assert plan(channel(only), channel(2, of=3), items=(ITEM,)).to_do == [ITEM]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("lost", ["a.ch0", "a.ch1", "a.ch2"])
+def test_each_is_stale_when_one_output_is_lost_whatever_the_order(order: tuple[int, ...], lost: str) -> None:
+    assert sign(*[channel(number, of=3) for number in order], lost=(lost,)) == "*"
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+def test_each_is_stale_when_one_row_is_of_another_source(changed: int) -> None:
+    both = [channel(number, source_size=99 if number == changed else 100) for number in range(2)]
+    assert sign(*both) == "*"
+
+
+def test_mixed_features_are_stale_for_each_and_the_other_way_round() -> None:
+    # `audio.channels` is part of the config_id.
+    assert sign(row(config_id="mix")) == "*"
+    assert sign(channel(0, config_id="each"), channel(1, config_id="each")) == "*"
+
+
+def test_what_is_to_do_is_new_and_stale_and_sorted_as_the_items_are() -> None:
+    items = tuple(Item(name, f"in/{name}.wav", 100, 7) for name in "abcd")
+    found = plan(row("d", source_size=1), row("b"), row("z"), items=items)
+    assert found.signs == {"a": "+", "b": "=", "c": "+", "d": "*", "z": "-"}
+    assert [item.id for item in found.to_do] == ["a", "c", "d"]
+    assert found.counts() == {"+": 2, "=": 1, "*": 1, "-": 1}

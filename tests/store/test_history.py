@@ -1,0 +1,154 @@
+"""What OUT says of earlier runs: the journal over the manifest, and of every input only its last time."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melcli.errors import StorageError
+from melcli.store.history import read_history
+from melcli.store.journal import Journal, PlannedShard
+from melcli.store.manifest import write_manifest
+from tests.store.rows import make_row
+
+
+def keep_journal(out, *generations, shards=()):
+    """Write a journal whose batches are the generations."""
+    (out / ".melcli").mkdir(exist_ok=True)
+    with Journal(str(out)) as journal:
+        journal.add(shards=shards)
+        for rows in generations:
+            journal.add(rows=rows)
+
+
+def mono(item_id, time_ns):
+    return [make_row(item_id, source_mtime_ns=time_ns)]
+
+
+def each(item_id, time_ns, num_channels):
+    return [
+        make_row(f"{item_id}.ch{channel}", channel=channel, source_channels=num_channels, source_mtime_ns=time_ns)
+        for channel in range(num_channels)
+    ]
+
+
+def failed(item_id, time_ns):
+    return [make_row(item_id, status="failed", reason="empty", message="no sample", source_mtime_ns=time_ns)]
+
+
+def told(out):
+    return sorted(read_history(str(out)).rows(), key=lambda row: (row.id, row.item_id))
+
+
+GENERATIONS = {
+    "mono": mono("a", 1),
+    "again": mono("a", 2),
+    "stereo": each("a", 3, 2),
+    "stereo again": each("a", 4, 2),
+    "five channels": each("a", 5, 5),
+    "one channel": each("a", 6, 1),
+    "failed": failed("a", 7),
+    "failed again": failed("a", 8),
+}
+
+
+def test_an_out_that_is_not_there_says_nothing(tmp_path):
+    history = read_history(str(tmp_path / "no"))
+    assert list(history.rows()) == list(history.journal_rows) == list(history.shards) == []
+    assert not history.interrupted
+    assert history.next_shard() == 0
+
+
+def test_a_manifest_alone_is_told_as_it_is(tmp_path):
+    rows = [*each("a", 1, 2), *failed("b", 1)]
+    write_manifest(str(tmp_path), rows)
+    assert told(tmp_path) == rows
+    assert not read_history(str(tmp_path)).interrupted
+
+
+def test_a_journal_alone_tells_of_an_interrupted_run(tmp_path):
+    keep_journal(tmp_path, mono("b", 1), mono("a", 1))
+    history = read_history(str(tmp_path))
+    assert history.interrupted
+    assert [row.id for row in history.rows()] == ["b", "a"]
+
+
+def test_an_empty_journal_is_an_interrupted_run_too(tmp_path):
+    keep_journal(tmp_path)
+    assert read_history(str(tmp_path)).interrupted
+
+
+@pytest.mark.parametrize("newer", GENERATIONS)
+@pytest.mark.parametrize("older", GENERATIONS)
+def test_the_journal_overrules_the_manifest_input_by_input(tmp_path, older, newer):
+    write_manifest(str(tmp_path), [*GENERATIONS[older], *mono("other", 1)])
+    keep_journal(tmp_path, GENERATIONS[newer])
+    assert told(tmp_path) == [*GENERATIONS[newer], *mono("other", 1)]
+
+
+@pytest.mark.parametrize("newer", GENERATIONS)
+@pytest.mark.parametrize("older", GENERATIONS)
+def test_of_two_times_in_the_journal_the_last_counts(tmp_path, older, newer):
+    keep_journal(tmp_path, GENERATIONS[older], mono("other", 1), GENERATIONS[newer])
+    assert told(tmp_path) == [*GENERATIONS[newer], *mono("other", 1)]
+
+
+@given(st.lists(st.sampled_from(sorted(GENERATIONS)), min_size=1, max_size=5), st.booleans())
+@settings(max_examples=40)
+def test_however_often_an_input_was_done_only_its_last_time_counts(tmp_path_factory, names, in_manifest):
+    out = tmp_path_factory.mktemp("out")
+    if in_manifest:
+        write_manifest(str(out), GENERATIONS[names[0]])
+    keep_journal(out, *[GENERATIONS[name] for name in names[in_manifest:]])
+    assert told(out) == GENERATIONS[names[-1]]
+
+
+def test_a_time_of_which_a_kill_left_one_channel_replaces_the_whole_one_before(tmp_path):
+    write_manifest(str(tmp_path), each("a", 1, 2))
+    keep_journal(tmp_path, each("a", 2, 2)[:1])
+    assert told(tmp_path) == each("a", 2, 2)[:1]
+
+
+def test_a_file_that_is_called_like_a_channel_is_an_input_of_its_own(tmp_path):
+    twin = failed("a.ch0", 1)
+    write_manifest(str(tmp_path), [*each("a", 1, 2), *twin])
+    keep_journal(tmp_path, each("a", 2, 2))
+    assert told(tmp_path) == sorted([*each("a", 2, 2), *twin], key=lambda row: (row.id, row.item_id))
+
+
+def test_rows_can_be_asked_for_again(tmp_path):
+    write_manifest(str(tmp_path), mono("a", 1))
+    keep_journal(tmp_path, mono("b", 1))
+    history = read_history(str(tmp_path))
+    assert list(history.rows()) == list(history.rows()) == [*mono("a", 1), *mono("b", 1)]
+
+
+def test_a_damaged_manifest_is_refused(tmp_path):
+    (tmp_path / "manifest.jsonl").write_text("{}\n")
+    with pytest.raises(StorageError, match=r"manifest\.jsonl:1: not a row of a manifest"):
+        list(read_history(str(tmp_path)).rows())
+
+
+# shards
+
+
+def test_planned_shards_are_told(tmp_path):
+    shards = [PlannedShard(number=3, first="a", last="b", digest="0")]
+    keep_journal(tmp_path, shards=shards)
+    assert read_history(str(tmp_path)).shards == shards
+
+
+def test_the_next_shard_is_above_all_that_rows_speak_of_or_that_were_planned(tmp_path):
+    def next_shard():
+        return read_history(str(tmp_path)).next_shard()
+
+    assert next_shard() == 0
+    (tmp_path / "features-00004.h5").touch()  # a killed run left it before it could say so
+    assert next_shard() == 0
+    write_manifest(str(tmp_path), [replace(mono("a", 1)[0], path="features-00010.h5"), *failed("b", 1)])
+    assert next_shard() == 11
+    keep_journal(tmp_path, [replace(mono("c", 1)[0], path="features-00020.h5"), replace(mono("d", 1)[0], path="d.npy")])
+    assert next_shard() == 21
+    keep_journal(tmp_path, shards=[PlannedShard(number=123_456, first="d", last="e", digest="0")])
+    assert next_shard() == 123_457

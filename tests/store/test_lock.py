@@ -1,0 +1,114 @@
+"""One run at a time under one OUT, whatever became of the one before."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from melcli.errors import OutputBusy, StorageError
+from melcli.store.lock import hold_output
+
+HOLDER = """
+import sys
+from melcli.errors import OutputBusy
+from melcli.store.lock import hold_output
+try:
+    with hold_output(sys.argv[1]):
+        print("held", flush=True)
+        sys.stdin.read()
+except OutputBusy as busy:
+    print(busy, flush=True)
+    sys.exit(busy.exit_code)
+"""
+
+
+@pytest.fixture
+def start():
+    """Start processes that hold an OUT until their standard input ends, and end those that are left."""
+    started = []
+
+    def go(out):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        process = subprocess.Popen([sys.executable, "-c", HOLDER, out], **pipes)
+        started.append(process)
+        return process, process.stdout.readline().strip()
+
+    yield go
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_second_process_is_told_that_out_is_busy(start, out):
+    with hold_output(out):
+        process, said = start(out)
+        assert process.wait(10) == 75
+    assert said == f"another melcli holds {out}; wait for it or choose another OUT"
+
+
+def test_a_lock_that_another_process_holds_is_refused_until_it_ends(start, out):
+    process, said = start(out)
+    assert said == "held"
+    with pytest.raises(OutputBusy) as raised, hold_output(out):
+        pytest.fail("two processes hold one OUT")
+    assert str(raised.value) == f"another melcli holds {out}; wait for it or choose another OUT"
+    process.communicate("")
+    assert process.returncode == 0
+    with hold_output(out):
+        pass
+
+
+def test_a_killed_process_gives_its_lock_back(start, out):
+    process, said = start(out)
+    assert said == "held"
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(10) == -signal.SIGKILL
+    with hold_output(out):
+        assert start(out)[0].wait(10) == 75
+
+
+def test_one_process_cannot_hold_it_twice(out):
+    with hold_output(out), pytest.raises(OutputBusy), hold_output(out):
+        pytest.fail("held twice")
+
+
+def test_another_out_is_free(start, out):
+    with hold_output(out):
+        assert start(f"{out}2")[1] == "held"
+
+
+def test_an_error_gives_the_lock_back(out):
+    with pytest.raises(ZeroDivisionError), hold_output(out):
+        raise ZeroDivisionError
+    with hold_output(out):
+        pass
+
+
+def test_holding_makes_out_and_nothing_that_a_user_sees(tmp_path):
+    with hold_output(str(tmp_path / "x" / "out")):
+        assert os.listdir(tmp_path / "x" / "out") == [".melcli"]
+    with hold_output(str(tmp_path / "x" / "out")):
+        pass
+
+
+@pytest.mark.parametrize("name", ["file", "file/out"])
+def test_an_out_that_cannot_be_a_folder_is_a_storage_error(tmp_path, name):
+    (tmp_path / "file").touch()
+    said = rf"^cannot write {tmp_path}/{name}: Not a directory$"
+    with pytest.raises(StorageError, match=said), hold_output(str(tmp_path / name)):
+        pytest.fail("held")
+
+
+def test_a_lock_that_cannot_be_opened_is_a_storage_error(tmp_path):
+    (tmp_path / ".melcli" / "lock").mkdir(parents=True)
+    said = rf"^cannot write {tmp_path}: Is a directory$"
+    with pytest.raises(StorageError, match=said), hold_output(str(tmp_path)):
+        pytest.fail("held")
+
+
+def test_names_are_printed_without_control_characters(tmp_path):
+    out = str(tmp_path / "a\nb")
+    with hold_output(out), pytest.raises(OutputBusy, match=r"/a\\x0ab; wait"), hold_output(out):
+        pytest.fail("held twice")
