@@ -170,7 +170,7 @@ def test_json_is_yaml():
         ("x: 1\n  y: 2\n", "my.yaml:2: mapping values are not allowed here"),
         ("x: 1\n---\ny: 2\n", "my.yaml:2: but found another document"),
         ("x: {y: {z: [[1]]}}\n", "my.yaml:1: nested too deeply"),
-        ("x: {y: [[[1]]]}\n", "my.yaml:1: nested too deeply"),
+        ("x: {y: [[1]]}\n", "my.yaml:1: nested too deeply"),
     ],
 )
 def test_refusals_name_file_line_and_rule(text, said):

@@ -201,6 +201,8 @@ def test_what_is_too_large_is_refused(write):
         ("feature: {num_mel_bins: 80}\n", "my.yaml:1: unknown key 'feature'; did you mean 'features'?"),
         ("\nfeature:\n", "my.yaml:2: unknown key 'feature'; did you mean 'features'?"),
         ("num_mel_bins: 80\n", "my.yaml:1: unknown key 'num_mel_bins'; did you mean 'features.num_mel_bins'?"),
+        ("feature: {}\n", "my.yaml:1: unknown key 'feature'; did you mean 'features'?"),
+        ("audio: {}\nfeature: {}\n", "my.yaml:2: unknown key 'feature'; did you mean 'features'?"),
         ("xyz: 80\n", "my.yaml:1: unknown key 'xyz'; known are base, audio, features, output"),
         ("features: 80\n", "my.yaml:1: features must be a mapping of keys to values"),
         ("features: [num_mel_bins]\n", "my.yaml:1: features must be a mapping of keys to values"),
@@ -225,7 +227,12 @@ def test_unknown_and_duplicate_keys_are_refused_with_file_line_and_nearest_key(w
 
 
 @pytest.mark.parametrize(
-    "text", ["features.num_mel_bins: 80\n", "features: {num_mel_bins: 80}\nfeatures.num_mel_bins: 40\n"]
+    "text",
+    [
+        "features.num_mel_bins: 80\n",
+        "features.num_mel_bins: {}\n",
+        "features: {num_mel_bins: 80}\nfeatures.num_mel_bins: 40\n",
+    ],
 )
 def test_a_key_with_a_dot_is_unknown_in_a_file(write, text):
     """Otherwise a key could stand twice and nobody would be told."""
@@ -233,7 +240,8 @@ def test_a_key_with_a_dot_is_unknown_in_a_file(write, text):
 
 
 def test_a_base_that_is_a_mapping_is_refused_as_a_base(write):
-    assert refusal(write("base: {name: keras}\n")).startswith("my.yaml:1: base")
+    assert refusal(write("base: {name: keras}\n")) == "my.yaml:1: base must be a config's name or file, not a mapping"
+    assert refusal(write("base: {}\n")) == "my.yaml:1: base must be a config's name or file, not a mapping"
 
 
 def test_a_mistake_in_a_base_is_told_of_the_base(write):
@@ -508,28 +516,28 @@ def test_differences_are_named_with_both_values():
 
 # written and read again
 
-finite = st.floats(min_value=1e-300, max_value=1e300)
+counts = st.integers(1, 2**24)
 audio = st.builds(
     AudioOptions,
-    channels=st.sampled_from(["mix", "each"]) | st.integers(0, 2**70),
+    channels=st.sampled_from(["mix", "each"]) | st.integers(0, 1000),
     resampler=st.sampled_from(["soxr_vhq", "soxr_hq", "soxr_mq", "polyphase"]),
 )
 features = st.integers(2, 64).flatmap(
     lambda length: st.builds(
         FeatureOptions,
         fft_length=st.just(length),
-        sequence_stride=st.integers(1, 2**70),
+        sequence_stride=counts,
         sequence_length=st.none() | st.just(length),
         window=st.sampled_from(["hann", "hamming", None])
         | st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=length, max_size=length).map(tuple),
         sampling_rate=st.integers(1000, 400_000),
-        num_mel_bins=st.integers(1, 2**40),
+        num_mel_bins=counts,
         min_freq=st.floats(0, 400),
         max_freq=st.none() | st.floats(401, 1e300),
         power_to_db=st.booleans(),
         top_db=st.none() | st.floats(0, 1e300),
-        mag_exp=finite,
-        min_power=st.floats(2.0**-126, 2.0**127),
+        mag_exp=st.floats(min_value=1e-300, max_value=1e300),
+        min_power=st.floats(1e-37, 1e38),
         ref_power=st.floats(allow_nan=False, allow_infinity=False),
         compute_dtype=st.sampled_from(["float32", "float64"]),
     )

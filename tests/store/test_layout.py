@@ -72,10 +72,14 @@ def test_a_folder_in_the_place_of_one_of_outs_own_files_is_refused(own):
     refuse_names([own, f"x/{own}/a"], "npy")  # which become manifest.jsonl.npy and x/manifest.jsonl/a.npy
 
 
-def test_a_folder_in_the_place_of_another_items_file_is_refused():
+@pytest.mark.parametrize("item_id, below", [("x/a", "x/a.npy/b/c"), ("a", "a.npy/b"), ("a.npy/b", "a.npy/b.npy/c")])
+def test_a_folder_in_the_place_of_another_items_file_is_refused(item_id, below):
     with pytest.raises(NameClash) as raised:
-        refuse_names(["x/a", "x/a.npy/b/c"], "npy")
-    assert str(raised.value) == "x/a.npy/b/c needs a folder where x/a has its file; rename one of them"
+        refuse_names([below, item_id], "npy")
+    assert str(raised.value) == f"{below} needs a folder where {item_id} has its file; rename one of them"
+
+
+def test_a_folder_that_is_called_like_a_file_elsewhere_is_allowed():
     refuse_names(["x/a", "a.npy/b", "x/a.npy"], "npy")
 
 
