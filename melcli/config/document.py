@@ -47,6 +47,8 @@ class Setting:
 def read_document(text: str, where: str) -> dict[str, Setting]:
     """Read a config's text into settings by dotted key: ``base``, ``features.num_mel_bins``.
 
+    An empty section is a setting too, with an empty mapping as its value.
+
     Parameters
     ----------
     text : str
@@ -68,11 +70,13 @@ def read_document(text: str, where: str) -> dict[str, Setting]:
         raise ConfigError(f"{_at(where, root)}: a config is a mapping, such as 'features: {{num_mel_bins: 80}}'")
     settings: dict[str, Setting] = {}
     for key, node in _items(root, where):
+        if "." in key:  # otherwise a key could stand twice, once so and once below its section
+            raise ConfigError(f"{_at(where, node)}: unknown key {printable(repr(key))}; write it below its section")
         if isinstance(node, yaml.MappingNode):
+            if not node.value:  # an empty section has to be a known one all the same
+                settings[key] = Setting({}, _at(where, node))
             for inner, leaf in _items(node, where):
                 settings[f"{key}.{inner}"] = Setting(_plain(leaf, where), _at(where, leaf))
-        elif "." in key:  # otherwise a key could stand twice, once so and once below its section
-            raise ConfigError(f"{_at(where, node)}: unknown key {printable(repr(key))}; write it below its section")
         else:
             settings[key] = Setting(_plain(node, where), _at(where, node))
     return settings

@@ -138,12 +138,9 @@ def _read_file(path: Path, children: tuple[Path, ...]) -> dict[str, Setting]:
         raise ConfigError(f"{where}: base goes in a circle or more than {MAX_BASES} levels deep: {chain}")
     settings = read_document(text, where)
     for key, setting in settings.items():
-        if key.startswith("base."):
-            raise ConfigError(f"{setting.origin}: base must be a config's name or file, not a mapping")
+        _refuse_misplaced(key, setting)
     base = settings.pop("base", None)
-    settings = {key: setting for key, setting in settings.items() if key.partition(".")[0] != MADE_BY}
-    for key, setting in settings.items():
-        _refuse_unknown(key, setting.origin)
+    settings = {key: setting for key, setting in settings.items() if key.partition(".")[0] in SECTIONS and "." in key}
     if base is None:
         return settings
     if not isinstance(base.value, str):
@@ -153,6 +150,16 @@ def _read_file(path: Path, children: tuple[Path, ...]) -> dict[str, Setting]:
     except ConfigError as error:
         raise ConfigError(f"{base.origin}: {error}") from None
     return {**_read_file(below, (*children, path.resolve())), **settings}
+
+
+def _refuse_misplaced(key: str, setting: Setting) -> None:
+    """Refuse what no file may hold: unknown keys, and a mapping where a value stands or the other way round."""
+    section = key.partition(".")[0]
+    if section == "base" and (key != "base" or setting.value == {}):
+        raise ConfigError(f"{setting.origin}: base must be a config's name or file, not a mapping")
+    empty_section = key in SECTIONS and setting.value == {}
+    if section not in {"base", MADE_BY} and not empty_section:
+        _refuse_unknown(key, setting.origin)
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Setting]]:

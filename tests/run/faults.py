@@ -21,7 +21,7 @@ from melcli.run.engines.local import LocalEngine
 
 __all__ = ["DEADLINE_S", "FaultyEngine"]
 
-DEADLINE_S = 0.8  # of every batch here, rather than a minute and more
+DEADLINE_S = 0.6  # of every batch here, rather than a minute and more
 
 
 class FaultyEngine(LocalEngine):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -395,3 +397,23 @@ def test_a_worker_that_dies_while_the_run_stops_accuses_nobody() -> None:
     assert outcome.written == []
     assert outcome.report.failed == 0
     assert outcome.report.exit_code == 143
+
+
+class SinkingEngine(InlineEngine):
+    """Answers until a batch system ends all processes: then a signal comes, and there are no workers any more."""
+
+    def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
+        future: Future[Any] = Future()
+        if names(argument[1]) == "a":
+            future.set_result(finish(argument[1]))
+        else:
+            signal.raise_signal(signal.SIGTERM)
+            future.set_exception(WorkersFailing("the worker processes cannot be started"))
+        return future
+
+
+def test_a_pool_that_breaks_since_the_run_is_ended_is_no_trouble_of_its_own() -> None:
+    with Interrupts() as interrupts:
+        outcome = drive(SinkingEngine(1), *map(batch, "abcdef"), interrupts=interrupts)
+    assert outcome.report.exit_code == 143
+    assert outcome.ids == ["a"]

@@ -101,6 +101,7 @@ def _hand_over(inner: Future[Result], outer: Future[Result]) -> None:
 def _prepare_worker() -> None:
     """Run once in every worker, before its first batch."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the driver takes it and lets workers finish
+    os.dup2(2, 1)  # libsndfile's SDS reader prints to standard output, where --json has its one object
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

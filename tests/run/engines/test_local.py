@@ -98,7 +98,7 @@ def test_a_call_past_its_deadline_is_ended_and_its_neighbours_go_on(engine: Loca
 def test_a_call_that_waits_for_a_worker_is_not_yet_on_the_clock() -> None:
     engine = LocalEngine(1)
     try:
-        futures = [engine.submit(probe.nap, 0.3, timeout_s=0.8) for _ in range(4)]
+        futures = [engine.submit(probe.nap, 0.25, timeout_s=0.6) for _ in range(3)]
         for future in futures:
             future.result(LONG_S)
     finally:
