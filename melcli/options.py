@@ -83,7 +83,8 @@ def check_types(options: Any) -> None:
         for number in fitted if isinstance(fitted, tuple) else (fitted,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise ConfigError(f"{key}={number!r} must be finite", key=key)
-        object.__setattr__(options, key, fitted)
+        # Adding 0.0 turns -0.0 into 0.0: the same numbers must have the same fingerprint.
+        object.__setattr__(options, key, fitted + 0.0 if isinstance(fitted, float) else fitted)
 
 
 def key_types(cls: type[Any]) -> dict[str, Any]:

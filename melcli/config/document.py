@@ -17,7 +17,7 @@ import yaml
 from melcli.errors import ConfigError
 from melcli.printable import printable
 
-__all__ = ["Setting", "read_document", "read_value"]
+__all__ = ["MAX_BYTES", "Setting", "read_document", "read_value"]
 
 MAX_BYTES = 1_000_000  # the largest sensible config, a window of 2**16 numbers, is smaller
 MAX_DEPTH = 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from melcli.audio.options import AudioOptions
-from melcli.config.document import Setting, read_document, read_value
+from melcli.config.document import MAX_BYTES, Setting, read_document, read_value
 from melcli.config.named import config_path, display_path
 from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
@@ -127,7 +127,8 @@ def _read_file(path: Path, children: tuple[Path, ...]) -> dict[str, Setting]:
     """Read a file's settings on top of those of its bases."""
     where = printable(display_path(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open(path, "rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8-sig")  # no more, or /dev/zero would fill the memory
     except UnicodeDecodeError:
         raise ConfigError(f"{where}: cannot be read: not UTF-8") from None
     except (OSError, ValueError) as error:  # ValueError for names that no file can have

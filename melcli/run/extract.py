@@ -197,11 +197,12 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
             try:
                 drive.run(_batches(request, surveyed, journal, engine), interrupts)
             finally:
+                engine.stop()  # before the truth is written no worker may be left that could change it
+                if report.lost_batches:
+                    remove_leftovers(request.out)
                 _conclude(request, complete=report.left == 0)
     finally:
         engine.stop()
-        if report.lost_batches:
-            remove_leftovers(request.out)
 
 
 def _batches(request: Request, surveyed: Survey, journal: Journal, engine: Engine) -> list[Batch]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import secrets
 from collections.abc import Iterable, Iterator
 
 from melcli.errors import StorageError
@@ -16,8 +18,8 @@ from melcli.printable import printable
 
 __all__ = ["StagedFiles", "remove_leftovers", "storage_errors", "write_file"]
 
-TEMPORARY_PREFIX = ".melcli-"  # hidden and short: a name of 255 bytes must stay possible
-TEMPORARY_SUFFIX = ".tmp"
+# Hidden and short, since a name of 255 bytes must stay possible; random, since process numbers come again.
+TEMPORARY_NAME = re.compile(r"\.melcli-[0-9a-f]{16}\.tmp")
 
 
 class StagedFiles:
@@ -45,7 +47,7 @@ class StagedFiles:
         """
         final = os.path.join(self._root, name)
         folder = os.path.dirname(final)
-        temporary = os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{len(self._staged)}{TEMPORARY_SUFFIX}")
+        temporary = os.path.join(folder, f".melcli-{secrets.token_hex(8)}.tmp")
         with storage_errors(final):
             os.makedirs(folder, exist_ok=True)
             self._staged.append((temporary, final))
@@ -95,7 +97,7 @@ def remove_leftovers(root: str) -> None:
     """Remove the temporary files of a run that was killed, anywhere under ``root``; the caller holds the lock."""
     for folder, _, names in os.walk(root):
         for name in names:
-            if name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX):
+            if TEMPORARY_NAME.fullmatch(name):
                 with storage_errors(name):
                     os.unlink(os.path.join(folder, name))
 

@@ -105,5 +105,5 @@ def _sealed(rest: str) -> str:
 def _believed(lines: Iterable[bytes]) -> Iterator[bytes]:
     for line in lines:
         rest = line.partition(b",")[2].rstrip(b"\n")
-        if line.endswith(b"\n") and line.startswith(b'{"crc32":"%08x",' % zlib.crc32(rest)):
+        if rest and line.endswith(b"\n") and line.startswith(b'{"crc32":"%08x",' % zlib.crc32(rest)):
             yield line

@@ -99,7 +99,7 @@ class Features(Mapping[str, np.ndarray]):
         return path
 
     def _shard(self, path: str) -> ShardReader:
-        """Return the open shard of this very process: one that was opened before a fork breaks after it."""
+        """Return a shard that this very process opened: h5py's state of one opened before a fork is its parent's."""
         key = (os.getpid(), path)
         if key not in self._shards:
             self._shards[key] = ShardReader(path)

@@ -24,7 +24,7 @@ def as_stored(features: np.ndarray, dtype: str) -> np.ndarray:
     peak = float(np.abs(features).max(initial=0.0))
     if not peak <= limit:  # not a number compares as neither
         raise AudioError(
-            "nonfinite", f"a value of {peak:.6g} does not fit output.dtype={dtype}, which ends at {limit:.6g}"
+            "nonfinite", f"a value of {peak:.6g} cannot be stored as output.dtype={dtype}, which ends at {limit:.6g}"
         )
     return np.ascontiguousarray(features, dtype=stored_dtype(dtype))
 

@@ -348,10 +348,10 @@ def test_nothing_else_is_a_leftover(tmp_path):
     others = {"a.npy", "x/a.tmp", ".melcli-1-0", "melcli-1-0.tmp", ".melcli/lock", "x/.melcli-1-0.tmp.npy", ".tmp"}
     for name in others:
         write_file(str(tmp_path / name), [b"x"])
-    (tmp_path / ".melcli-7-0.tmp").mkdir()
-    write_file(str(tmp_path / ".melcli-7-0.tmp" / "kept"), [b"x"])
+    (tmp_path / ".melcli-0123456789abcdef.tmp").mkdir()
+    write_file(str(tmp_path / ".melcli-0123456789abcdef.tmp" / "kept"), [b"x"])
     remove_leftovers(str(tmp_path))
-    assert names_below(tmp_path) == {*others, ".melcli-7-0.tmp/kept"}
+    assert names_below(tmp_path) == {*others, ".melcli-0123456789abcdef.tmp/kept"}
 
 
 def test_leftovers_are_not_looked_for_through_links(tmp_path):
@@ -359,7 +359,7 @@ def test_leftovers_are_not_looked_for_through_links(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "link").symlink_to("../elsewhere")
-    (out / ".melcli-1-0.tmp").symlink_to(f"../elsewhere/{temporary_names(tmp_path / 'elsewhere').pop()}")
+    (out / ".melcli-fedcba9876543210.tmp").symlink_to(f"../elsewhere/{temporary_names(tmp_path / 'elsewhere').pop()}")
     remove_leftovers(str(out))
     assert names_below(out) == set()
     assert len(temporary_names(tmp_path / "elsewhere")) == 1

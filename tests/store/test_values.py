@@ -51,12 +51,12 @@ def test_float16_takes_all_up_to_its_largest(value):
 @pytest.mark.parametrize(
     "dtype, value, said",
     [
-        ("float16", 65505.0, "a value of 65505 does not fit output.dtype=float16, which ends at 65504"),
-        ("float16", -70000.0, "a value of 70000 does not fit output.dtype=float16, which ends at 65504"),
-        ("float16", np.inf, "a value of inf does not fit output.dtype=float16, which ends at 65504"),
-        ("float32", 1e39, "a value of 1e+39 does not fit output.dtype=float32, which ends at 3.40282e+38"),
-        ("float32", -np.inf, "a value of inf does not fit output.dtype=float32, which ends at 3.40282e+38"),
-        ("float64", np.inf, "a value of inf does not fit output.dtype=float64, which ends at 1.79769e+308"),
+        ("float16", 65505.0, "a value of 65505 cannot be stored as output.dtype=float16, which ends at 65504"),
+        ("float16", -70000.0, "a value of 70000 cannot be stored as output.dtype=float16, which ends at 65504"),
+        ("float16", np.inf, "a value of inf cannot be stored as output.dtype=float16, which ends at 65504"),
+        ("float32", 1e39, "a value of 1e+39 cannot be stored as output.dtype=float32, which ends at 3.40282e+38"),
+        ("float32", -np.inf, "a value of inf cannot be stored as output.dtype=float32, which ends at 3.40282e+38"),
+        ("float64", np.inf, "a value of inf cannot be stored as output.dtype=float64, which ends at 1.79769e+308"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_value_and_limit(dtype, value, said):

@@ -105,6 +105,19 @@ def test_a_call_that_waits_for_a_worker_is_not_yet_on_the_clock() -> None:
         engine.stop()
 
 
+def test_a_worker_that_is_killed_between_two_calls_costs_nothing() -> None:
+    """As by the system, which is short of memory, or by hand."""
+    engine = LocalEngine(1)
+    try:
+        worker = engine.submit(probe.nap, 0.0, timeout_s=LONG_S).result(LONG_S)
+        os.kill(worker, signal.SIGKILL)
+        assert wait_until_gone([worker], 5.0) == []
+        time.sleep(0.3)  # pebble looks every 0.1 s
+        assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(LONG_S) == 2
+    finally:
+        engine.stop()
+
+
 def test_stop_ends_busy_workers_and_what_waits(tmp_path: Path) -> None:
     engine = LocalEngine(2)
     files = [tmp_path / "0", tmp_path / "1"]
