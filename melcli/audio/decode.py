@@ -213,7 +213,7 @@ class AudioFile:
             )
 
 
-def measure(path: str) -> tuple[int, int]:
+def measure(path: str) -> tuple[int, int, int]:
     """Tell how long a file is by its header, without decoding it.
 
     Parameters
@@ -228,6 +228,7 @@ def measure(path: str) -> tuple[int, int]:
     num_samples : int
         Per channel: the header's claim, or an estimate of one byte per sample, which is about what FLAC takes, when
         the header leaves it open or claims more than the file can hold.  Whether the file ends early is not looked at.
+    num_channels : int
 
     Raises
     ------
@@ -237,7 +238,7 @@ def measure(path: str) -> tuple[int, int]:
     with open_regular(path) as raw, _open_decoder(raw) as decoder:
         check_rate(decoder.samplerate)
         claim = _claimed_samples(decoder, raw.size)
-        return decoder.samplerate, raw.size // decoder.channels if claim is None else claim
+        return decoder.samplerate, raw.size // decoder.channels if claim is None else claim, decoder.channels
 
 
 class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no type information

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 import types
@@ -19,6 +20,7 @@ def main() -> NoReturn:
     from melcli.errors import MelcliError
 
     sys.excepthook = _report_bug
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name shows its code
     try:
@@ -34,8 +36,19 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _open_closed_streams() -> None:
+    """Put the null device where a standard stream was closed, or the next file that is opened would take its place."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        pass
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  for as long as the process lives
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
 def _report_bug(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
     """Show what nobody foresaw; Python itself then ends with 1."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
     traceback.print_exception(kind, error, trace)
     sys.stderr.write(
         "melcli: this is a bug of melcli. Finished work is kept. "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melcli.cli.output import tell
+from melcli.errors import MelcliError
 
 if TYPE_CHECKING:
     from melcli.run.extract import Request
@@ -28,8 +29,8 @@ class _FailureLimit(click.ParamType):  # type: ignore[type-arg]
             limit = FailureLimit(percent=float(value[:-1])) if value.endswith("%") else FailureLimit(number=int(value))
         except ValueError:
             self.fail(f"{value!r} must be a number of inputs such as 10, or a percentage such as 1%", param, ctx)
-        if (limit.number or limit.percent or 0) < 0:
-            self.fail(f"{value!r} must be 0 or more", param, ctx)
+        if not ((limit.number or 0) >= 0 and 0 <= (limit.percent or 0) <= 100):
+            self.fail(f"{value!r} must be 0 or more, and a percentage 100 or less", param, ctx)
         return limit
 
 
@@ -90,7 +91,9 @@ class _FailureLimit(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--keep-extension", is_flag=True, help="Name outputs a.wav.npy, so that a.wav and a.flac stay apart.")
 @click.option(
-    "--overwrite", is_flag=True, help="Make everything anew, also what is done or was made with another config."
+    "--overwrite",
+    is_flag=True,
+    help="Make everything anew, also what is done or was made with another config; starts over each time.",
 )
 @click.option("--checksum", is_flag=True, help="Tell changed inputs by their content rather than by size and time.")
 @click.option("--retry-failed", is_flag=True, help="Try inputs that failed again, though they did not change.")
@@ -124,10 +127,13 @@ def extract(**arguments: Any) -> int:
     7 too many failures, 75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
     Finished work is always kept.
     """
-    request = _request(arguments)
-    if arguments["dry_run"]:
-        return _dry_run(request, arguments)
-    return _run(request, arguments)
+    try:
+        request = _request(arguments)
+        return _dry_run(request, arguments) if arguments["dry_run"] else _run(request, arguments)
+    except MelcliError as error:
+        if arguments["as_json"]:
+            _print_json({"error": str(error), "exit_code": error.exit_code})
+        raise
 
 
 def _run(request: Request, arguments: dict[str, Any]) -> int:
@@ -168,7 +174,7 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     if not arguments["quiet"]:
         counts = plan.counts()
         told = ", ".join(f"{counts[sign]:,} {meaning}" for sign, meaning in SIGNS.items())
-        for line in filter(None, (surveyed.found.account, f"{told}; nothing was written")):
+        for line in filter(None, (surveyed.found.account, surveyed.found.warning, f"{told}; nothing was written")):
             click.echo(line, err=True)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -82,12 +83,13 @@ class Progress:
             self._bar = None
 
     def write(self, text: str) -> None:
-        """Write a line, above the bar if there is one."""
-        if self._bar is not None:
-            self._bar.clear()
-        click.echo(text, err=True)
-        if self._bar is not None:
-            self._bar.refresh()
+        """Write a line, above the bar if there is one; a log that takes no more is no reason to stop."""
+        with contextlib.suppress(OSError):
+            if self._bar is not None:
+                self._bar.clear()
+            click.echo(text, err=True)
+            if self._bar is not None:
+                self._bar.refresh()
 
 
 def _so_far(report: Report) -> str:

@@ -13,7 +13,14 @@ __all__ = ["FeatureOptions"]
 
 # Below it a number loses its digits and at last becomes 0, which has no logarithm.
 NORMAL_RANGE = {"float32": (2.0**-126, (2 - 2.0**-23) * 2.0**127), "float64": (2.0**-1022, (2 - 2.0**-52) * 2.0**1023)}
-MOST_SAMPLES = 2**24  # of a window, a stride, a second: beyond it lies a slip of the finger
+# Beyond these lies a slip of the finger, and features that no memory holds.
+SIZES = {
+    "fft_length": (2, 2**17),
+    "sequence_stride": (1, 2**24),
+    "sequence_length": (1, 2**17),
+    "sampling_rate": (1, 768_000),  # the highest that converters are sold with
+    "num_mel_bins": (1, 4096),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +98,10 @@ class FeatureOptions:
         return float(int(self.sampling_rate / 2)) if self.max_freq is None else self.max_freq
 
     def _check_sizes(self) -> None:
-        _refuse_beyond(self, 2, "fft_length")
-        _refuse_beyond(self, 1, "sequence_stride", "sequence_length", "sampling_rate", "num_mel_bins")
+        for key, (least, most) in SIZES.items():
+            value = getattr(self, key)
+            if value is not None and not least <= value <= most:
+                raise ConfigError(f"{key}={value} must lie in [{least}, {most}]", key=key)
         if self.window_length > self.fft_length:
             raise ConfigError(
                 f"sequence_length={self.sequence_length} exceeds fft_length={self.fft_length}", key="sequence_length"
@@ -124,12 +133,3 @@ class FeatureOptions:
             )
         if self.top_db is not None and self.top_db < 0:
             raise ConfigError(f"top_db={self.top_db:g} must be 0 or more, or null for no floor", key="top_db")
-
-
-def _refuse_beyond(options: FeatureOptions, least: int, *keys: str) -> None:
-    for key in keys:
-        value = getattr(options, key)
-        if value is not None and value < least:
-            raise ConfigError(f"{key}={value} must be {least} or more", key=key)
-        if value is not None and value > MOST_SAMPLES:
-            raise ConfigError(f"{key}={value} must be {MOST_SAMPLES} or less", key=key)

@@ -39,8 +39,8 @@ class MelSpectrogram:
 
     Parameters
     ----------
-    **keys
-        The keys of `melcli.mel.options.FeatureOptions`, by name.
+    *values, **keys
+        The keys of `melcli.mel.options.FeatureOptions`, by position or by name.
 
     Attributes
     ----------
@@ -59,13 +59,23 @@ class MelSpectrogram:
     (80, 126)
     """
 
-    __signature__ = inspect.signature(FeatureOptions)
+    __signature__ = inspect.Signature(
+        [
+            parameter.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            for parameter in inspect.signature(FeatureOptions).parameters.values()
+        ]
+    )
     linear_to_mel_weight_matrix = staticmethod(linear_to_mel_weight_matrix)
 
-    def __init__(self, **keys: Any) -> None:
-        if isinstance(keys.get("window"), np.ndarray):
-            keys["window"] = keys["window"].tolist()
-        self.options = read_options(FeatureOptions, keys, "MelSpectrogram")
+    def __init__(self, *values: Any, **keys: Any) -> None:
+        given = self.__signature__.bind_partial(*values).arguments
+        if twice := given.keys() & keys:
+            raise TypeError(f"MelSpectrogram got multiple values for {', '.join(sorted(twice))}")
+        plain = {
+            key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+            for key, value in {**given, **keys}.items()
+        }
+        self.options = read_options(FeatureOptions, plain, "MelSpectrogram")
         self._window = analysis_window(self.options).astype(self.options.compute_dtype)
         self._filters = sparse_filters(self.options)
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from melcli.audio.channels import count_outputs
 from melcli.audio.decode import measure
 from melcli.audio.load import Audio, load_audio
 from melcli.config.resolve import Config
@@ -88,7 +89,9 @@ def run_batch(task: tuple[Job, Batch]) -> list[Row]:
     job, batch = task
     sink = _open_sink(job, batch)
     try:
-        rows = [row for item in batch.items for row in _extract(item, job, sink)]
+        # What overflows is infinite in the end and refused as such; NumPy's warning would only reach the terminal.
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = [row for item in batch.items for row in _extract(item, job, sink)]
         placed = sink.commit()
     finally:
         sink.discard()
@@ -104,15 +107,17 @@ def try_batch(task: tuple[Job, Batch]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """About how long an item is, as its header says."""
+    """About how long an item is and how many outputs it has, as its header says."""
 
     id: str
     duration_s: float
+    num_outputs: int
 
 
-def measure_batch(batch: Batch) -> list[Measured]:
+def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
     """Read the headers of a batch; what cannot be read is 0 s long here and fails when it is extracted."""
-    return [Measured(item.id, _duration_s(item)) for item in batch.items]
+    job, batch = task
+    return [_measure(item, job) for item in batch.items]
 
 
 def _extract(item: Item, job: Job, sink: Sink) -> Iterator[Row]:
@@ -223,9 +228,9 @@ class _Nowhere:
         pass
 
 
-def _duration_s(item: Item) -> float:
+def _measure(item: Item, job: Job) -> Measured:
     try:
-        sampling_rate, num_samples = measure(item.source)
+        sampling_rate, num_samples, num_channels = measure(item.source)
+        return Measured(item.id, num_samples / sampling_rate, count_outputs(num_channels, job.config.audio.channels))
     except (AudioError, OSError, MemoryError):
-        return 0.0
-    return num_samples / sampling_rate
+        return Measured(item.id, 0.0, 1)

@@ -43,6 +43,7 @@ class _Inquiry:
 class _Task:
     batch: Batch
     blameless: int = 0
+    culprits: tuple[Row, ...] = ()  # found in earlier runs of the batch; written down together with the rest
     inquiry: _Inquiry | None = None
 
 
@@ -102,15 +103,25 @@ class Drive:
         # SimpleQueue.put is the one way of waking a thread that is safe inside a signal handler.
         with interrupts.deferred(lambda: self._events.put(None)):
             while (self._waiting or self._in_flight) and not self._overdue():
-                self._hand_out()
-                self._take_back()
-                if interrupts.number is not None:
-                    self._report.signal_number = interrupts.number
-                    self._stop(signal.Signals(interrupts.number).name)
+                try:
+                    self._hand_out()
+                    self._take_back()
+                except WorkersFailing:
+                    time.sleep(TICK_S)  # a signal to the whole group ends the workers, and reaches this process too
+                    if interrupts.number is None:
+                        raise
+                    self._in_flight.clear()
+                self._heed(interrupts)
                 self._report.tick()
                 self._listener.advanced(self._report)
+            self._heed(interrupts)
         if self._refused is not None:
             raise self._refused
+
+    def _heed(self, interrupts: Interrupts) -> None:
+        if interrupts.number is not None:
+            self._report.signal_number = interrupts.number
+            self._stop(signal.Signals(interrupts.number).name)
 
     def _hand_out(self) -> None:
         while self._waiting and len(self._in_flight) < BATCHES_PER_WORKER * self._engine.workers:
@@ -135,8 +146,7 @@ class Drive:
         elif isinstance(error, BatchLost):
             self._lost(task, error)
         elif isinstance(error, StorageError):
-            self._refused = self._refused or error
-            self._stop("storage")
+            self._refuse(error)
         else:
             raise error
 
@@ -144,10 +154,10 @@ class Drive:
         if task.inquiry is not None:
             self._heard(task.inquiry)
         else:
-            self._write_down(rows)
+            self._write_down([*task.culprits, *rows])
 
     def _lost(self, task: _Task, error: BatchLost) -> None:
-        self._losses += 1
+        self._losses += 0 if task.inquiry else 1  # an inquiry looks for losses
         self._report.lost_batches += 1
         if self._losses >= MOST_LOSSES_IN_A_ROW:
             raise WorkersFailing(f"{self._losses} workers died one after another; the last one: {_how(error)[1]}")
@@ -157,33 +167,46 @@ class Drive:
             task.inquiry.culprits[task.batch.items[0].id] = error
             self._heard(task.inquiry)
         elif task.blameless > MOST_BLAMELESS:
-            self._write_down([self._lost_row(item, error) for item in task.batch.items])
+            self._write_down([*task.culprits, *(self._lost_row(item, error) for item in task.batch.items)])
         else:
             inquiry = _Inquiry(task, waiting=len(task.batch.items))
             alone = [_Task(Batch(items=(item,)), inquiry=inquiry) for item in task.batch.items]
             self._waiting.extendleft(reversed(alone))
 
     def _heard(self, inquiry: _Inquiry) -> None:
-        """Once every item was tried alone, write down the culprits and run the rest again."""
+        """Once every item was tried alone, run those again that did not kill their worker.
+
+        The culprits are written down with them: half the rows of a shard would not be planned again as one.
+        """
         inquiry.waiting -= 1
         if inquiry.waiting:
             return
         items = inquiry.task.batch.items
         culprits = [item for item in items if item.id in inquiry.culprits]
         rest = tuple(item for item in items if item.id not in inquiry.culprits)
-        self._write_down([self._lost_row(item, inquiry.culprits[item.id]) for item in culprits])
-        if rest and self._deadline_s is None:
+        found = (*inquiry.task.culprits, *(self._lost_row(item, inquiry.culprits[item.id]) for item in culprits))
+        if not rest:
+            self._write_down(list(found))
+        elif self._deadline_s is None:
             blameless = inquiry.task.blameless + (0 if culprits else 1)
-            self._waiting.appendleft(_Task(replace(inquiry.task.batch, items=rest), blameless))
+            self._waiting.appendleft(_Task(replace(inquiry.task.batch, items=rest), blameless, found))
 
     def _write_down(self, rows: list[Row]) -> None:
-        self._record(rows)
+        try:
+            self._record(rows)
+        except StorageError as error:
+            self._refuse(error)
+            return
         self._report.add(rows)
         for row in rows:
             if row.status == "failed":
                 self._listener.failed(row)
         if self._limit.exceeded(self._report.failed, self._report.to_do):
             self._stop("too many failures")
+
+    def _refuse(self, error: StorageError) -> None:
+        self._refused = self._refused or error
+        self._stop("storage")
 
     def _stop(self, why: str) -> None:
         """Hand out nothing more, and give what is in flight a while to come back."""

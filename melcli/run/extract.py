@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from melcli.config.resolve import Config, resolve_config
 from melcli.errors import ConfigError, NoInput, WorkersFailing
@@ -23,12 +24,15 @@ from melcli.sources.items import Found, Item
 from melcli.sources.options import SourceOptions
 from melcli.store.files import remove_leftovers, write_file
 from melcli.store.history import History, read_history
-from melcli.store.journal import Journal
+from melcli.store.journal import Journal, remove_journal
 from melcli.store.layout import CONFIG_FILE, refuse_names
 from melcli.store.lock import hold_output
 from melcli.store.manifest import has_manifest, write_manifest
 from melcli.store.placement import StoredFiles
 from melcli.version import __version__
+
+if TYPE_CHECKING:
+    from melcli.run.batch import Job
 
 __all__ = ["Request", "Survey", "extract", "survey"]
 
@@ -117,6 +121,10 @@ def extract(request: Request, listener: Listener) -> Report:
 
 
 def _find(request: Request) -> Found:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ConfigError(f"the working folder is gone: {error.strerror}") from error
     found = find_items(request.inputs, options=request.sources, listed=request.listed, out=request.out)
     if not found.items and not request.allow_empty:
         account = f"; {found.account}" if found.account else ""
@@ -143,7 +151,7 @@ def _plan(request: Request, found: Found) -> Survey:
 
 def _refuse_other_config(request: Request, history: History) -> None:
     path = os.path.join(request.out, CONFIG_FILE)
-    if not os.path.exists(path) or next(history.rows(), None) is None:
+    if not os.path.exists(path) or not (has_manifest(request.out) or history.journal_rows):
         return
     differences = request.config.differences(resolve_config(os.path.join(".", path)))
     if differences:
@@ -178,6 +186,7 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
         except ImportError as error:
             raise WorkersFailing(f"a dependency cannot be imported: {error}") from error
 
+        history = _forget_stale(request, surveyed)
         with Journal(request.out) as journal:
             _write_config(request)
             job = Job(
@@ -195,7 +204,8 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
                 listener=listener,
             )
             try:
-                drive.run(_batches(request, surveyed, journal, engine), interrupts)
+                batches = _batches(request, surveyed.plan.to_do, history, job, journal, engine)
+                drive.run(batches, interrupts)
             finally:
                 engine.stop()  # before the truth is written no worker may be left that could change it
                 if report.lost_batches:
@@ -205,25 +215,42 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
         engine.stop()
 
 
-def _batches(request: Request, surveyed: Survey, journal: Journal, engine: Engine) -> list[Batch]:
+def _forget_stale(request: Request, surveyed: Survey) -> History:
+    """Take the rows of what will be made anew out of OUT's books, since from now on their files may change.
+
+    The plan of an interrupted run stays, but not where everything is made anew: its shards may be spoken of.
+    """
+    signs, history = surveyed.plan.signs, surveyed.history
+    if "*" not in signs.values():
+        return history
+    write_manifest(request.out, (row for row in history.rows() if signs[row.item_id] != "*"))
+    remove_journal(request.out)
+    if history.shards and not request.rerun.overwrite:
+        with Journal(request.out) as journal:
+            journal.add(shards=history.shards)
+    return read_history(request.out)
+
+
+def _batches(
+    request: Request, to_do: Sequence[Item], history: History, job: Job, journal: Journal, engine: Engine
+) -> list[Batch]:
     """Cut the work into batches; shards are planned up front and written to the journal before the first one."""
-    to_do = surveyed.plan.to_do
     if request.config.output.format == "npy":
         return list(small_batches(to_do, request.workers))
-    known = planned_before(to_do, surveyed.history.shards)
+    known = planned_before(to_do, history.shards)
     placed = {item.id for batch in known for item in batch.items}
     rest = [item for item in to_do if item.id not in placed]
     fresh = plan_shards(
         rest,
-        _stored_bytes(request, rest, engine),
+        _stored_bytes(request, job, rest, engine),
         request.config.output.shard_mb * 1_000_000,
-        surveyed.history.next_shard(),
+        history.next_shard(),
     )
     journal.add(shards=[batch.shard for batch in fresh if batch.shard is not None])
     return longest_first([*known, *fresh])
 
 
-def _stored_bytes(request: Request, items: Sequence[Item], engine: Engine) -> dict[str, int]:
+def _stored_bytes(request: Request, job: Job, items: Sequence[Item], engine: Engine) -> dict[str, int]:
     """Measure items by their headers, in the workers, and tell how many bytes their features will take."""
     from melcli.run.batch import measure_batch
 
@@ -231,12 +258,12 @@ def _stored_bytes(request: Request, items: Sequence[Item], engine: Engine) -> di
     frame_bytes = features.num_mel_bins * int(output.dtype.removeprefix("float")) // 8
     frames_per_s = features.sampling_rate / features.sequence_stride
     batches = list(small_batches(items, request.workers))
-    futures = [engine.submit(measure_batch, batch, timeout_s=batch.timeout_s) for batch in batches]
+    futures = [engine.submit(measure_batch, (job, batch), timeout_s=batch.timeout_s) for batch in batches]
     sizes = dict.fromkeys((item.id for item in items), 0)
     for future in futures:
         with suppress(BatchLost):  # its items fail when they are extracted; until then they count for nothing
             for one in future.result():
-                sizes[one.id] = int((one.duration_s * frames_per_s + 1) * frame_bytes)
+                sizes[one.id] = int((one.duration_s * frames_per_s + 1) * frame_bytes) * one.num_outputs
     return sizes
 
 
@@ -257,4 +284,4 @@ def _conclude(request: Request, *, complete: bool) -> None:
     """Bring the journal's rows into the manifest; a journal that a later run has to go on from stays."""
     write_manifest(request.out, read_history(request.out).rows())
     if complete:
-        Journal(request.out).remove()
+        remove_journal(request.out)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from melcli.sources.items import Item
@@ -96,6 +97,7 @@ def make_plan(
         From a path to the hash of its content; may raise OSError.
     """
     by_id = {item.id: item for item in items}
+    hash_content = lru_cache(maxsize=1)(hash_content)  # the channels of an item have a row each
     signs: dict[str, Sign] = dict.fromkeys(by_id, "+")
     channels_done: Counter[str] = Counter()
     for row in rows:
@@ -114,7 +116,8 @@ def make_plan(
 
 
 def _same_source(item: Item, row: Row, rerun: Rerun, hash_content: Callable[[str], str]) -> bool:
-    if not rerun.checksum or item.size < 0:
+    hashless_failure = row.status == "failed" and row.source_hash is None  # it could not be read or killed its worker
+    if not rerun.checksum or item.size < 0 or hashless_failure:
         return (item.size, item.mtime_ns) == (row.source_size, row.source_mtime_ns)
     try:
         return row.source_hash is not None and hash_content(item.source) == row.source_hash

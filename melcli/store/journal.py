@@ -13,11 +13,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
+from melcli.errors import StorageError
+from melcli.printable import printable
 from melcli.store.files import storage_errors
 from melcli.store.layout import journal_path
 from melcli.store.manifest import Row
 
-__all__ = ["Journal", "PlannedShard", "read_journal"]
+__all__ = ["Journal", "PlannedShard", "read_journal", "remove_journal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +74,6 @@ class Journal:
             self._write(_sealed(f'"rows":[{told}],"shards":{planned}}}').encode("ascii"))
             os.fsync(self._file.fileno())
 
-    def remove(self) -> None:
-        """Remove the journal, once the manifest says all that it said."""
-        self._file.close()
-        with storage_errors(self._path), contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
-
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
@@ -93,9 +89,19 @@ def read_journal(out: str) -> tuple[list[Row], list[PlannedShard]] | None:
                 entries = [json.loads(line) for line in _believed(file)]
         except FileNotFoundError:
             return None
-    rows = [Row.from_plain(row) for entry in entries for row in entry["rows"]]
-    shards = [PlannedShard(**shard) for entry in entries for shard in entry["shards"]]
+    try:
+        rows = [Row.from_plain(row) for entry in entries for row in entry["rows"]]
+        shards = [PlannedShard(**shard) for entry in entries for shard in entry["shards"]]
+    except (KeyError, TypeError) as error:
+        raise StorageError(f"{printable(path)}: not the journal of this version of melcli ({error})") from error
     return rows, shards
+
+
+def remove_journal(out: str) -> None:
+    """Remove the journal, once the manifest says all that it said."""
+    path = journal_path(out)
+    with storage_errors(path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _sealed(rest: str) -> str:

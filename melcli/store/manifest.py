@@ -125,7 +125,9 @@ def read_manifest(out: str) -> Iterator[Row]:
                 yield Row.from_plain(json.loads(line))
     except FileNotFoundError:
         return
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        raise StorageError(f"cannot read {printable(path)}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
         raise StorageError(f"{printable(path)}:{line_number}: not a row of a manifest ({error})") from error
 
 

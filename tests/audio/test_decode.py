@@ -57,7 +57,7 @@ def test_every_format_gives_what_soundfile_gives(tmp_path, name, subtype, dtype)
     assert (file.sampling_rate, file.num_channels, file.num_samples) == (rate_hz, 1, len(signal))
     assert file.claimed_samples == len(signal)
     assert file.flags == ()
-    assert measure(str(path)) == (rate_hz, len(signal))
+    assert measure(str(path))[:2] == (rate_hz, len(signal))
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 44_100, 96_000])
@@ -123,7 +123,7 @@ def test_names_that_are_not_utf8(tmp_path):
     os.rename(good, name)
     path = os.fsdecode(name)
     assert decode(path)[1].num_samples == 100
-    assert measure(path) == (RATE_HZ, 100)
+    assert measure(path)[:2] == (RATE_HZ, 100)
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.mp3"])
@@ -197,7 +197,7 @@ def test_a_flac_from_a_pipe_is_whole(tmp_path):
     np.testing.assert_array_equal(signal, reference(good))
     assert file.claimed_samples is None
     assert file.flags == ("truncated_header",)
-    assert measure(str(path)) == (RATE_HZ, path.stat().st_size)
+    assert measure(str(path))[:2] == (RATE_HZ, path.stat().st_size)
 
 
 def test_a_claim_is_not_believed(tmp_path):
@@ -205,7 +205,7 @@ def test_a_claim_is_not_believed(tmp_path):
     path = tmp_path / "a.flac"
     path.write_bytes(flac_claiming(good.read_bytes(), 2**36 - 1))
     assert str(failure(path)) == ("truncated: the file claims 68,719,476,735 samples per channel and 5,000 came out")
-    assert measure(str(path)) == (RATE_HZ, path.stat().st_size)
+    assert measure(str(path))[:2] == (RATE_HZ, path.stat().st_size)
 
 
 @pytest.mark.parametrize("kept, reason", [(0.5, "truncated"), (0.999, "truncated")])
@@ -282,7 +282,7 @@ def test_odd_chunks_behind_the_audio_are_fine(tmp_path):
 
 def test_measure_leaves_judging_the_end_to_the_decoding(tmp_path):
     (tmp_path / "a.wav").write_bytes(wav_bytes(tmp_path)[: WAV_HEADER_BYTES + 100])
-    assert measure(str(tmp_path / "a.wav")) == (RATE_HZ, 50)
+    assert measure(str(tmp_path / "a.wav"))[:2] == (RATE_HZ, 50)
     with pytest.raises(AudioError, match="vanished: "):
         measure(str(tmp_path / "none.wav"))
 

@@ -28,7 +28,9 @@ PROMPT_S = 12.0  # in which a run has to end after a signal
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough to be busy with, and a bad file."""
     folder = tmp_path_factory.mktemp("in")
-    plant(folder, *[f"{number:03}.wav" for number in range(FILES)], seconds=0.8)
+    names = [f"{number:03}.wav" for number in range(FILES)]
+    plant(folder, *names[: FILES // 2], seconds=0.8)
+    plant(folder, *names[FILES // 2 :], seconds=1.0)  # so that the last shards are done first
     (folder / "bad.wav").write_bytes(b"")
     return folder
 

@@ -14,14 +14,14 @@ from melcli.mel.options import FeatureOptions
 @pytest.mark.parametrize(
     "keys, key, message",
     [
-        ({"fft_length": 1}, "fft_length", "fft_length=1 must be 2 or more"),
+        ({"fft_length": 1}, "fft_length", "fft_length=1 must lie in [2, 131072]"),
         ({"fft_length": 512.0}, "fft_length", "fft_length=512.0 is float, not int"),
-        ({"sequence_stride": 0}, "sequence_stride", "sequence_stride=0 must be 1 or more"),
-        ({"sequence_length": 0}, "sequence_length", "sequence_length=0 must be 1 or more"),
+        ({"sequence_stride": 0}, "sequence_stride", "sequence_stride=0 must lie in [1, 16777216]"),
+        ({"sequence_length": 0}, "sequence_length", "sequence_length=0 must lie in [1, 131072]"),
         ({"sequence_length": 2049}, "sequence_length", "sequence_length=2049 exceeds fft_length=2048"),
-        ({"sampling_rate": 0}, "sampling_rate", "sampling_rate=0 must be 1 or more"),
+        ({"sampling_rate": 0}, "sampling_rate", "sampling_rate=0 must lie in [1, 768000]"),
         ({"sampling_rate": True}, "sampling_rate", "sampling_rate=True is bool, not int"),
-        ({"num_mel_bins": 0}, "num_mel_bins", "num_mel_bins=0 must be 1 or more"),
+        ({"num_mel_bins": 0}, "num_mel_bins", "num_mel_bins=0 must lie in [1, 4096]"),
         (
             {"window": "blackman"},
             "window",

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,14 @@ def test_headers_are_measured_and_bad_ones_count_for_nothing(tmp_path: Path) -> 
     paths = plant(tmp_path, "a.wav", "b.flac", seconds=0.75, rate_hz=16_000, channels=2)
     bad = tmp_path / "c.wav"
     bad.write_bytes(b"no audio")
-    measured = measure_batch(batch(*paths, bad))
-    assert [(one.id, one.duration_s) for one in measured] == [("a", 0.75), ("b", 0.75), ("c", 0.0)]
+    measured = measure_batch((job(tmp_path / "out"), batch(*paths, bad)))
+    assert [(one.id, one.duration_s, one.num_outputs) for one in measured] == [
+        ("a", 0.75, 1),
+        ("b", 0.75, 1),
+        ("c", 0.0, 1),
+    ]
+    each = replace(job(tmp_path / "out"), config=Config(audio=AudioOptions(channels="each")))
+    assert [one.num_outputs for one in measure_batch((each, batch(*paths)))] == [2, 2]
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
@@ -145,7 +152,7 @@ def test_a_header_that_cannot_be_measured_ends_no_run(
         raise error
 
     monkeypatch.setattr("melcli.run.batch.measure", refuse)
-    (measured,) = measure_batch(batch(*plant(tmp_path, "a.wav")))
+    (measured,) = measure_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"))))
     assert measured.duration_s == 0.0
 
 

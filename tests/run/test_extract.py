@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,9 @@ def run(out: Path, *inputs: Path, format_: Any = "npy", heard: Heard | None = No
 
 
 def few_shards(folder: Path) -> None:
-    """Make sounds of which two fill a shard, and a bad file."""
-    plant(folder, *[f"{name}.wav" for name in "abcdefg"], seconds=3.5)
+    """Make sounds of which two fill a shard, and a bad file; the last shards are done first."""
+    plant(folder, "a.wav", "b.wav", "c.wav", "d.wav", seconds=3.5)
+    plant(folder, "e.wav", "f.wav", "g.wav", "h.wav", seconds=3.6)
     (folder / "bad.wav").write_bytes(b"")
 
 
@@ -121,6 +122,31 @@ def run_and_die(monkeypatch: pytest.MonkeyPatch, out: Path, *inputs: Path, **opt
 
 
 @FORMATS
+def test_a_killed_overwrite_leaves_no_row_over_other_features(
+    tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    """The plan of shards of a stopped run must not be followed once everything is made anew."""
+
+    def die(*arguments: Any, **options: Any) -> None:
+        raise Killed
+
+    few_shards(tmp_path / "in")
+    out = tmp_path / "out"
+    run_and_die(monkeypatch, out, tmp_path / "in", format_=format_)
+    other = replace(FEATURES, num_mel_bins=FEATURES.num_mel_bins + 1)
+    overwrite = {"format_": format_, "features": other, "rerun": Rerun(overwrite=True)}
+    with monkeypatch.context() as patch:
+        patch.setattr("melcli.run.extract._conclude", die)
+        with pytest.raises(Killed):
+            run(out, tmp_path / "in", **overwrite)
+    check_after_fault(out)
+    run(out, tmp_path / "in", format_=format_, features=other)
+    check_finished(out)
+    run(tmp_path / "undisturbed", tmp_path / "in", format_=format_, features=other)
+    assert (out / "manifest.jsonl").read_bytes() == (tmp_path / "undisturbed" / "manifest.jsonl").read_bytes()
+
+
+@FORMATS
 def test_a_journal_that_is_cut_anywhere_costs_only_time(
     tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
@@ -137,7 +163,7 @@ def test_a_journal_that_is_cut_anywhere_costs_only_time(
     first = journal.rfind(b"\n", 0, journal.find(b'"status"')) + 1
     ends = [number for number, byte in enumerate(journal, 1) if byte == ord("\n") and number > first]
     rows = [number for number in range(first, len(journal)) if journal.startswith(b'{"id":', number)]
-    assert len(rows) == 8
+    assert len(rows) == 9
     wrong = []
     for cut in sorted({*ends, *(end - 1 for end in ends), *rows}):
         out = tmp_path / "cut"

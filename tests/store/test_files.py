@@ -253,7 +253,8 @@ def test_names_are_printed_without_control_characters(tmp_path):
 
 
 @pytest.mark.parametrize("plant", [os.link, os.symlink], ids=["hard", "symbolic"])
-def test_a_link_planted_under_a_temporary_name_is_not_followed(tmp_path, plant):
+def test_a_link_planted_under_a_temporary_name_is_not_followed(tmp_path, plant, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)  # as if the name had been guessed
     victim, out = tmp_path / "victim", tmp_path / "out"
     victim.write_bytes(b"precious")
     staged = stage(out, "a")
@@ -266,7 +267,8 @@ def test_a_link_planted_under_a_temporary_name_is_not_followed(tmp_path, plant):
     assert victim.read_bytes() == b"precious"
 
 
-def test_a_link_to_nothing_planted_under_a_temporary_name_makes_nothing(tmp_path):
+def test_a_link_to_nothing_planted_under_a_temporary_name_makes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
     out = tmp_path / "out"
     staged = stage(out, "a")
     (name,) = names_below(out)

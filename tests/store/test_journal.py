@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from melcli.errors import StorageError
 from melcli.store import journal as journal_module
-from melcli.store.journal import Journal, PlannedShard, read_journal
+from melcli.store.journal import Journal, PlannedShard, read_journal, remove_journal
 from tests.store.rows import ODD_IDS, make_row
 
 ROWS = [
@@ -101,15 +101,14 @@ def test_no_journal_is_told_from_an_empty_one(out):
 def test_a_removed_journal_is_gone(out, path):
     with Journal(out) as journal:
         journal.add(rows=ROWS)
-        journal.remove()
+    remove_journal(out)
     assert not path.exists()
     assert read_journal(out) is None
 
 
 def test_removing_what_is_gone_is_no_error(out, path):
-    journal = Journal(out)
-    path.unlink()
-    journal.remove()
+    remove_journal(out)
+    assert not path.exists()
 
 
 # damage

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from typing import TypeVar
 
@@ -56,22 +56,28 @@ class LocalEngine:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        context = multiprocessing.get_context("forkserver")
+        self._context = multiprocessing.get_context("forkserver")
         # __main__ as well, or every single worker would import it anew.
-        context.set_forkserver_preload(["__main__", WARM_MODULE])
+        self._context.set_forkserver_preload(["__main__", WARM_MODULE])
+        with _blocked(signal.SIGHUP):
+            resource_tracker.ensure_running()  # by itself, since it unblocks SIGINT when it is started
         with _environment(ONE_THREAD), _blocked(signal.SIGINT, signal.SIGHUP):
             forkserver.ensure_running()
-        self._pool = ProcessPool(max_workers=workers, initializer=_prepare_worker, context=context)
+        self._pool = self._new_pool()
 
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
         """Hand out one call; the first call starts the workers."""
+        if self._proven and not self._pool.active:
+            # pebble gives up where a worker dies while none is busy, as one that the system killed for its memory.
+            self.stop()
+            self._pool = self._new_pool()
         try:
             inner = self._pool.schedule(function, args=[argument], timeout=timeout_s)
         except RuntimeError as error:
             raise WorkersFailing(_CANNOT_START) from error
         outer: Future[Result] = Future()
         outer.set_running_or_notify_cancel()
-        inner.add_done_callback(lambda done: _hand_over(done, outer))
+        inner.add_done_callback(lambda done: self._hand_over(done, outer))
         return outer
 
     def stop(self) -> None:
@@ -79,23 +85,27 @@ class LocalEngine:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
+    def _new_pool(self) -> ProcessPool:
+        self._proven = False  # until a call has come back
+        return ProcessPool(max_workers=self.workers, initializer=_prepare_worker, context=self._context)
+
+    def _hand_over(self, inner: Future[Result], outer: Future[Result]) -> None:
+        """Pass a result on, with pebble's exceptions turned into ours."""
+        error = BatchLost("the engine was stopped") if inner.cancelled() else inner.exception()
+        if error is None:
+            self._proven = True
+            outer.set_result(inner.result())
+        elif isinstance(error, ProcessExpired):
+            outer.set_exception(WorkerDied(error.exitcode or 0))
+        elif isinstance(error, TimeoutError):
+            outer.set_exception(BatchOverdue())
+        elif isinstance(error, BrokenProcessPool):
+            outer.set_exception(WorkersFailing(_CANNOT_START))
+        else:
+            outer.set_exception(error)
+
 
 _CANNOT_START = "the worker processes cannot be started or end at once; is every dependency installed whole?"
-
-
-def _hand_over(inner: Future[Result], outer: Future[Result]) -> None:
-    """Pass a result on, with pebble's exceptions turned into ours."""
-    error = BatchLost("the engine was stopped") if inner.cancelled() else inner.exception()
-    if error is None:
-        outer.set_result(inner.result())
-    elif isinstance(error, ProcessExpired):
-        outer.set_exception(WorkerDied(error.exitcode or 0))
-    elif isinstance(error, TimeoutError):
-        outer.set_exception(BatchOverdue())
-    elif isinstance(error, BrokenProcessPool):
-        outer.set_exception(WorkersFailing(_CANNOT_START))
-    else:
-        outer.set_exception(error)
 
 
 def _prepare_worker() -> None:
