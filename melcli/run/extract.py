@@ -15,7 +15,7 @@ from melcli.errors import ConfigError, NoInput, WorkersFailing
 from melcli.printable import printable
 from melcli.run.batches import Batch, longest_first, plan_shards, planned_before, small_batches
 from melcli.run.engines.contract import BatchLost, Engine
-from melcli.run.interrupts import Interrupts
+from melcli.run.interrupts import Interrupted, Interrupts
 from melcli.run.plan import Plan, Rerun, make_plan
 from melcli.run.report import FailureLimit, Listener, Report
 from melcli.sources.content import hash_content
@@ -185,6 +185,14 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
             from melcli.run.drive import Drive
         except ImportError as error:
             raise WorkersFailing(f"a dependency cannot be imported: {error}") from error
+
+        # A worker that is on its way while its engine is taken down would complain on the terminal.
+        try:
+            with interrupts.deferred(lambda: None):
+                engine.start()
+        finally:  # also where the same signal ended the workers
+            if interrupts.number is not None:
+                raise Interrupted(interrupts.number)
 
         history = _forget_stale(request, surveyed)
         with Journal(request.out) as journal:

@@ -134,6 +134,30 @@ def test_a_killed_run_is_completed_by_the_next_to_the_same_bytes(
     check_rerun(sounds, out, undisturbed)
 
 
+def workers_of(run: Run) -> list[int]:
+    """List the workers: the grandchildren, since the forkserver starts them."""
+    parents = {process: parent_of(process) for process in alive(run.process.pid)}
+    return [process for process, parent in parents.items() if parent in parents and parent != run.process.pid]
+
+
+def parent_of(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+def test_a_worker_that_is_killed_by_hand_costs_only_time(
+    sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format_: str
+) -> None:
+    run = start_work(sounds, tmp_path / "out", format_)
+    os.kill(workers_of(run)[0], signal.SIGKILL)
+    ended = run.end()
+    assert ended.code == 3  # the bad file
+    check_after_rerun(tmp_path / "out", undisturbed[format_], said=ended.err)
+
+
 def test_the_workers_end_with_a_killed_parent(sounds: Path, tmp_path: Path) -> None:
     run = start_work(sounds, tmp_path / "out", "hdf5")
     assert len(alive(run.process.pid)) >= 4  # itself, the forkserver, two workers

@@ -134,7 +134,7 @@ def test_a_killed_overwrite_leaves_no_row_over_other_features(
     out = tmp_path / "out"
     run_and_die(monkeypatch, out, tmp_path / "in", format_=format_)
     other = replace(FEATURES, num_mel_bins=FEATURES.num_mel_bins + 1)
-    overwrite = {"format_": format_, "features": other, "rerun": Rerun(overwrite=True)}
+    overwrite: dict[str, Any] = {"format_": format_, "features": other, "rerun": Rerun(overwrite=True)}
     with monkeypatch.context() as patch:
         patch.setattr("melcli.run.extract._conclude", die)
         with pytest.raises(Killed):

@@ -41,6 +41,15 @@ class Engine(Protocol):
 
     workers: int
 
+    def start(self) -> None:
+        """Start the workers, so that they are there when the first call comes.
+
+        Raises
+        ------
+        WorkersFailing
+            They cannot be started.
+        """
+
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
         """Hand out one call; the future raises `BatchLost` where the call did not come back.
 

@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
+from pebble.pool.process import WORKERS_NAME
 
 from melcli.errors import WorkersFailing
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
@@ -56,6 +57,7 @@ class LocalEngine:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self._not_ours = multiprocessing.active_children()
         self._context = multiprocessing.get_context("forkserver")
         # __main__ as well, or every single worker would import it anew.
         self._context.set_forkserver_preload(["__main__", WARM_MODULE])
@@ -65,8 +67,21 @@ class LocalEngine:
             forkserver.ensure_running()
         self._pool = self._new_pool()
 
+    def start(self) -> None:
+        """Start the workers now; waits until the forkserver has imported what they need.
+
+        Raises
+        ------
+        WorkersFailing
+            They cannot be started.
+        """
+        try:
+            self._pool.active  # noqa: B018  to ask is to start
+        except (RuntimeError, OSError, EOFError) as error:
+            raise WorkersFailing(_CANNOT_START) from error
+
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
-        """Hand out one call; the first call starts the workers."""
+        """Hand out one call; the first one starts the workers if nobody did."""
         if self._proven and not self._pool.active:
             # pebble gives up where a worker dies while none is busy, as one that the system killed for its memory.
             self.stop()
@@ -83,6 +98,10 @@ class LocalEngine:
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
         self._pool.stop()  # type: ignore[no-untyped-call]
+        # Ahead of pebble, which first takes its locks away: a worker that is just starting would miss them, aloud.
+        for process in multiprocessing.active_children():
+            if process.name == WORKERS_NAME and process not in self._not_ours:
+                process.kill()
         self._pool.join()
 
     def _new_pool(self) -> ProcessPool:

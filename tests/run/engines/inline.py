@@ -31,6 +31,9 @@ class InlineEngine:
         self.workers = workers
         self._before = before
 
+    def start(self) -> None:
+        pass
+
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         future: Future[Any] = Future()
         try:
@@ -76,6 +79,9 @@ class ScriptedEngine:
         self._open = 0
         self._futures: list[weakref.ref[Future[Any]]] = []
         self._thread = ThreadPoolExecutor(1)
+
+    def start(self) -> None:
+        pass
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         trial = function is not run_batch

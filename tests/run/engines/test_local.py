@@ -118,6 +118,24 @@ def test_a_worker_that_is_killed_between_two_calls_costs_nothing() -> None:
         engine.stop()
 
 
+@pytest.mark.parametrize("noticed_s", [0.0, 0.05, 0.1])
+def test_calls_that_wait_for_a_worker_that_is_killed_all_come_back(noticed_s: float) -> None:
+    """Whether pebble has noticed or not: none is lost without a word, and the engine does not give up."""
+    engine = LocalEngine(1)
+    try:
+        worker = engine.submit(probe.nap, 0.0, timeout_s=LONG_S).result(LONG_S)
+        os.kill(worker, signal.SIGKILL)
+        assert wait_until_gone([worker], 5.0) == []
+        time.sleep(noticed_s)
+        futures = [engine.submit(probe.double, 1, timeout_s=LONG_S) for _ in range(4)]
+        for future in futures:
+            error = future.exception(5.0)
+            assert error is None or isinstance(error, BatchLost)
+        assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(5.0) == 2
+    finally:
+        engine.stop()
+
+
 def test_stop_ends_busy_workers_and_what_waits(tmp_path: Path) -> None:
     engine = LocalEngine(2)
     files = [tmp_path / "0", tmp_path / "1"]
