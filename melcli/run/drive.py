@@ -135,6 +135,7 @@ class Drive:
         try:
             future = self._events.get(timeout=TICK_S)
         except Empty:
+            self._engine.check()
             return
         if future is None:
             return

@@ -59,5 +59,8 @@ class Engine(Protocol):
             No worker can be started.
         """
 
+    def check(self) -> None:
+        """Called now and then: let futures raise `BatchLost` whose calls will never come back."""
+
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""

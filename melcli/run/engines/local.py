@@ -1,8 +1,8 @@
 """Processes on this machine: pebble's pool, on a forkserver that has imported everything once.
 
 `multiprocessing.Pool` hangs when a worker is killed and `concurrent.futures` fails all that is in flight; pebble fails
-the one task whose worker died.  The parent imports neither numpy nor scipy: the forkserver does, while the parent looks
-for its inputs, and workers are forked from it in milliseconds.
+the one task whose worker died.  The forkserver imports scipy and all else once, and workers are forked from it in
+milliseconds; the parent does without scipy, and without numpy too until there is work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from concurrent.futures import Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 from pebble.pool.process import WORKERS_NAME
@@ -58,6 +58,7 @@ class LocalEngine:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._not_ours = multiprocessing.active_children()
+        self._open: set[Future[Any]] = set()
         self._context = multiprocessing.get_context("forkserver")
         # __main__ as well, or every single worker would import it anew.
         self._context.set_forkserver_preload(["__main__", WARM_MODULE])
@@ -92,8 +93,18 @@ class LocalEngine:
             raise WorkersFailing(_CANNOT_START) from error
         outer: Future[Result] = Future()
         outer.set_running_or_notify_cancel()
+        self._open.add(outer)
         inner.add_done_callback(lambda done: self._hand_over(done, outer))
         return outer
+
+    def check(self) -> None:
+        """Give up calls that pebble has forgotten: those that it had not handed out yet when it broke down."""
+        if not self._open or self._pool.active:
+            return
+        for future in list(self._open):
+            self._open.discard(future)
+            if not future.done():
+                future.set_exception(BatchLost("no worker was left"))
 
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
@@ -110,6 +121,9 @@ class LocalEngine:
 
     def _hand_over(self, inner: Future[Result], outer: Future[Result]) -> None:
         """Pass a result on, with pebble's exceptions turned into ours."""
+        self._open.discard(outer)
+        if outer.done():
+            return
         error = BatchLost("the engine was stopped") if inner.cancelled() else inner.exception()
         if error is None:
             self._proven = True
@@ -119,7 +133,7 @@ class LocalEngine:
         elif isinstance(error, TimeoutError):
             outer.set_exception(BatchOverdue())
         elif isinstance(error, BrokenProcessPool):
-            outer.set_exception(WorkersFailing(_CANNOT_START))
+            outer.set_exception(BatchLost("no worker was left") if self._proven else WorkersFailing(_CANNOT_START))
         else:
             outer.set_exception(error)
 

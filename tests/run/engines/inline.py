@@ -34,6 +34,9 @@ class InlineEngine:
     def start(self) -> None:
         pass
 
+    def check(self) -> None:
+        pass
+
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         future: Future[Any] = Future()
         try:
@@ -81,6 +84,9 @@ class ScriptedEngine:
         self._thread = ThreadPoolExecutor(1)
 
     def start(self) -> None:
+        pass
+
+    def check(self) -> None:
         pass
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
