@@ -31,7 +31,8 @@ def as_stored(features: np.ndarray, dtype: str) -> np.ndarray:
 
 def stored_dtype(name: str) -> np.dtype:
     """Return the type that numbers are stored in, by its name; little-endian on every machine."""
-    return np.dtype(name).newbyteorder("<")
+    dtype: np.dtype = np.dtype(name).newbyteorder("<")
+    return dtype
 
 
 def describe(stored: np.ndarray) -> dict[str, Any]:
