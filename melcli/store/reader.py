@@ -67,7 +67,7 @@ class Features(Mapping[str, np.ndarray]):
             if row.start is None:
                 return read_npy(path, stored_dtype(row.dtype or ""), [(mels, frames), (frames, mels)])
             return self._shard(path).read(row.start, frames)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise StorageError(f"{printable(path)}: {item_id!r} cannot be read: {error}") from error
 
     def __iter__(self) -> Iterator[str]:

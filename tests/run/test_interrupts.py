@@ -66,5 +66,6 @@ def test_the_handlers_of_before_come_back() -> None:
 def test_a_signal_that_was_ignored_stays_ignored() -> None:
     """So that nohup works, and a job that a script put in the background is not hit by the script's Ctrl-C."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with Interrupts():
+    with Interrupts() as interrupts:
         signal.raise_signal(signal.SIGHUP)
+        assert interrupts.number is None

@@ -377,3 +377,4 @@ def test_a_leftover_that_cannot_be_removed_is_a_storage_error(tmp_path, monkeypa
 
 def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path):
     remove_leftovers(str(tmp_path / "no"))
+    assert names_below(tmp_path) == set()

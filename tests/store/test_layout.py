@@ -52,7 +52,7 @@ def test_no_other_name_is_a_shard(name):
 
 
 def test_odd_names_are_allowed():
-    refuse_names(ODD_IDS, "npy")
+    assert refuse_names(ODD_IDS, "npy") is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_folder_in_the_place_of_another_items_file_is_refused(item_id, below):
 
 
 def test_a_folder_that_is_called_like_a_file_elsewhere_is_allowed():
-    refuse_names(["x/a", "a.npy/b", "x/a.npy"], "npy")
+    assert refuse_names(["x/a", "a.npy/b", "x/a.npy"], "npy") is None
 
 
 def test_refusals_are_printed_without_control_characters():
@@ -89,4 +89,4 @@ def test_refusals_are_printed_without_control_characters():
 
 
 def test_shards_take_any_id():
-    refuse_names(["n" * 300, ".melcli/a", "a", "a.npy/b"], "hdf5")
+    assert refuse_names(["n" * 300, ".melcli/a", "a", "a.npy/b"], "hdf5") is None

@@ -127,7 +127,7 @@ def test_a_file_with_damaged_bytes_is_read_or_refused(whole, data):
     path.unlink()  # libhdf5 takes a file for the one it knows if the inode is the same
     path.write_bytes(image)
     with closing(open_features(out)) as features, suppress(StorageError):
-        features["a"]
+        assert features["a"].ndim == 2  # any other exception fails
 
 
 def test_a_shard_with_fewer_frames_than_its_row_says_is_refused(out):
