@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 __all__ = [
+    "CHECK_SAID_NO",
     "REASONS",
     "AudioError",
     "ConfigError",
@@ -38,6 +39,8 @@ Reason = Literal[
     "internal",
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
+
+CHECK_SAID_NO = 4  # exit code of a command that was asked whether, and found that not: an answer and no error
 
 
 class MelcliError(Exception):

@@ -22,7 +22,8 @@ PACKAGE = Path(__file__).parents[1] / "melcli"
 LAYERS = [
     {"melcli", "melcli.__main__"},  # the package's root: nothing imports it
     {"melcli.cli"},
-    {"melcli.run"},
+    {"melcli.run", "melcli.identify"},
+    {"melcli.compare"},
     {"melcli.config"},
     {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
     {"melcli.options"},
@@ -34,11 +35,14 @@ FOREIGN = {
     "click": {"melcli.cli"},
     "tqdm": {"melcli.cli"},
     "yaml": {"melcli.config.document"},
-    "numpy": {"melcli.mel", "melcli.audio", "melcli.store", "melcli.run.batch", "melcli.run.warm"},
+    "numpy": {
+        *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
+        *("melcli.run.batch", "melcli.run.warm"),
+    },
     "scipy": {"melcli.mel", "melcli.audio.resample"},
     "soundfile": {"melcli.audio.decode"},
     "soxr": {"melcli.audio.resample"},
-    "h5py": {"melcli.store.hdf5"},
+    "h5py": {"melcli.store.hdf5", "melcli.store.plain"},
     "filelock": {"melcli.store.lock"},
     "pebble": {"melcli.run.engines.local"},
 }
@@ -252,8 +256,12 @@ except SystemExit as end:
         COMMAND.format(arguments=["extract", "--help"]),
         COMMAND.format(arguments=["config", "list"]),
         COMMAND.format(arguments=["config", "show", "keras"]),
+        COMMAND.format(arguments=["compare", "--help"]),
     ],
-    ids=["melcli", "root", "run", "store", "--help", "--version", "extract --help", "config list", "config show"],
+    ids=[
+        *("melcli", "root", "run", "store", "--help", "--version"),
+        *("extract --help", "config list", "config show", "compare --help"),
+    ],
 )
 def test_slow_libraries_are_not_loaded_without_need(program):
     said = run(program)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from melcli.cli.compare import compare
 from melcli.cli.config import config
 from melcli.cli.extract import extract
 from melcli.version import __version__
@@ -22,8 +23,10 @@ def melcli() -> None:
     melcli extract recordings -o features                 one .npy for each file
     melcli extract recordings -o features -f hdf5 -j 8    shards, eight processes
     melcli config list                                    the configs that come with it
+    melcli compare features other_features                how far apart, and why
     """
 
 
 melcli.add_command(extract)
 melcli.add_command(config)
+melcli.add_command(compare)

@@ -1,16 +1,50 @@
-"""The configs that travel with melcli, found by name.
+"""The configs that travel with melcli, found by name, by another name that people know them by, and by words.
 
-They stand in ``configs/`` at the top of a checkout and in ``melcli/configs/`` in an installed wheel.
+They stand in ``configs/`` at the top of a checkout and in ``melcli/configs/`` in an installed wheel.  Names are told
+apart whatever the case and without ``-``, ``_``, ``.`` and spaces: ``Large-V3`` is ``large_v3``.
 """
 
 from __future__ import annotations
 
+import difflib
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from melcli.config.labels import Labels, read_labels
 from melcli.errors import ConfigError
-from melcli.options import nearest
 
-__all__ = ["config_description", "config_path", "display_path", "named_configs"]
+__all__ = [
+    "Found",
+    "config_description",
+    "config_labels",
+    "config_name",
+    "config_path",
+    "display_path",
+    "named_configs",
+    "nearest_config",
+    "search_configs",
+]
+
+
+MAX_MEANT = 4  # more configs than that are no answer
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A config that was searched for.
+
+    Attributes
+    ----------
+    name : str
+    labels : Labels
+    aliases : tuple of str
+        Those of its other names that hold all of the words.
+    """
+
+    name: str
+    labels: Labels
+    aliases: tuple[str, ...]
 
 
 def named_configs() -> dict[str, Path]:
@@ -24,8 +58,16 @@ def named_configs() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_folder().rglob("*.yaml"))}
 
 
+def config_name(name: str) -> str | None:
+    """Return the name of the config that is meant by a name or an alias, however it is written; None where none is."""
+    configs = named_configs()
+    if name in configs:  # nearly always; the other files need not be opened then
+        return name
+    return _known_names(configs).get(_folded(name))
+
+
 def config_path(name_or_file: str, *, beside: Path | None = None) -> Path:
-    """Find a config by name, or as a file.
+    """Find a config by name or alias, or as a file.
 
     Parameters
     ----------
@@ -41,10 +83,49 @@ def config_path(name_or_file: str, *, beside: Path | None = None) -> Path:
     """
     if name_or_file.endswith((".yaml", ".yml")) or "/" in name_or_file:
         return (beside or Path()) / name_or_file
-    configs = named_configs()
-    if name_or_file not in configs:
-        raise ConfigError(f"no config is called {name_or_file!r}; {nearest(name_or_file, configs)}")
-    return configs[name_or_file]
+    name = config_name(name_or_file)
+    if name is None:
+        raise ConfigError(f"no config is called {name_or_file!r}; {nearest_config(name_or_file)}")
+    return named_configs()[name]
+
+
+def nearest_config(word: str) -> str:
+    """Say which configs a word could mean: by a slip of the finger, as a part of their labels, or from far off."""
+    known = _known_names(named_configs())
+    found = [hit.name for hit in search_configs(word)]
+    few = found if len(found) <= MAX_MEANT else []
+    meant = _close(word, known, cutoff=0.9) or few or _close(word, known, cutoff=0.6)
+    return f"did you mean {' or '.join(map(repr, meant))}?" if meant else "'melcli config list' has all"
+
+
+def search_configs(text: str) -> list[Found]:
+    """Find the configs in whose name, aliases, description or equivalent every word of a text stands.
+
+    Parameters
+    ----------
+    text : str
+        Words between spaces; case, ``-``, ``_`` and ``.`` make no difference.
+    """
+    words = [word for word in map(_folded, text.split()) if word]
+    found = []
+    for name, path in named_configs().items():
+        labels = config_labels(path)
+        places = [_folded(place) for place in (name, *labels.aliases, labels.description, labels.equals)]
+        if all(any(word in place for place in places) for word in words):
+            aliases = [alias for alias in labels.aliases if words and all(word in _folded(alias) for word in words)]
+            found.append(Found(name, labels, tuple(aliases)))
+    return found
+
+
+def config_labels(path: Path) -> Labels:
+    """Return what a config's opening comments say."""
+    with open(path, encoding="utf-8") as file:
+        return read_labels(file)
+
+
+def config_description(path: Path) -> str:
+    """Return what a config's first comment says."""
+    return config_labels(path).description
 
 
 def display_path(path: Path) -> str:
@@ -53,11 +134,19 @@ def display_path(path: Path) -> str:
     return str(path.relative_to(folder.parent)) if path.is_relative_to(folder) else str(path)
 
 
-def config_description(path: Path) -> str:
-    """Return what a config's first comment says."""
-    with open(path, encoding="utf-8") as file:
-        first = file.readline()
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+def _known_names(configs: dict[str, Path]) -> dict[str, str]:
+    """Return the config that every folded name and alias stands for."""
+    return {
+        _folded(spelling): name for name, path in configs.items() for spelling in (name, *config_labels(path).aliases)
+    }
+
+
+def _close(word: str, known: dict[str, str], *, cutoff: float) -> list[str]:
+    return [known[near] for near in difflib.get_close_matches(_folded(word), known, n=1, cutoff=cutoff)]
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[-_.\s]", "", name).lower()
 
 
 def _folder() -> Path:

@@ -1,30 +1,23 @@
-"""Triangular mel filters, and the product that takes a spectrum through them.
+"""Triangular mel filters, and their sparse form that takes a spectrum through them.
 
-The mel scale is HTK's as TensorFlow and Keras write it, ``1127 ln(1 + f / 700)``, and the slopes of the triangles
-are straight on that scale, not in hertz.  Filters are built in float64 and rounded once.
+Edges are equidistant on a mel scale.  The slopes of a triangle are straight on an axis of their own: that same scale
+(Keras, TensorFlow, Kaldi), or hertz (librosa, torchaudio, Hugging Face).  Filters are built in float64.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
+from melcli.mel.scales import MelScale, hertz_to_mel, mel_to_hertz
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["hertz_to_mel", "linear_to_mel_weight_matrix", "sparse_filters"]
-
-MEL_BREAK_HZ = 700.0  # below this the scale is close to linear
-MEL_HIGH_Q = 1127.0  # 2595 / ln(10) rounded, as TensorFlow and Keras have it
-
-
-def hertz_to_mel(frequency_hz: np.ndarray | float) -> np.ndarray:
-    """Convert hertz to HTK mels, elementwise, in float64."""
-    return MEL_HIGH_Q * np.log1p(np.asarray(frequency_hz, dtype=np.float64) / MEL_BREAK_HZ)
+__all__ = ["linear_to_mel_weight_matrix", "mel_filters", "sparse_filters"]
 
 
 def linear_to_mel_weight_matrix(
@@ -62,22 +55,43 @@ def linear_to_mel_weight_matrix(
         raise ConfigError(
             f"lower_edge_hertz={lower_edge_hertz} must lie in [0, {upper_edge_hertz}), below upper_edge_hertz"
         )
-    bins = hertz_to_mel(np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins))[:, np.newaxis]
-    edges = np.linspace(hertz_to_mel(lower_edge_hertz), hertz_to_mel(upper_edge_hertz), num_mel_bins + 2)
-    lower, center, upper = edges[:-2], edges[1:-1], edges[2:]
-    rising = (bins - lower) / (center - lower)
-    falling = (upper - bins) / (upper - center)
-    weights: np.ndarray = np.maximum(0.0, np.minimum(rising, falling))
-    return weights.astype(dtype)
+    weights = _triangles(
+        np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins),
+        _edges_mel(lower_edge_hertz, upper_edge_hertz, num_mel_bins, "htk"),
+        scale="htk",
+        straight_on="mel",
+    )
+    transposed: np.ndarray = weights.astype(dtype).T
+    return transposed
+
+
+def mel_filters(options: FeatureOptions) -> np.ndarray:
+    """Build the filters of a front end.
+
+    In float32, triangles are rounded before Slaney's norm multiplies them and rounded again, as librosa does: only so
+    are they, bit for bit, the filters that Whisper stores.
+
+    Returns
+    -------
+    filters : np.ndarray [shape=(num_mel_bins, num_bins)], compute_dtype
+    """
+    scale = options.mel_scale
+    edges_mel = _edges_mel(options.min_freq, options.upper_edge_hz, options.num_mel_bins, scale)
+    bins_hz = np.linspace(0.0, options.sampling_rate / 2, options.num_bins)
+    filters = _triangles(bins_hz, edges_mel, scale=scale, straight_on=options.mel_triangles)
+    filters = filters.astype(options.compute_dtype)
+    if options.mel_norm == "slaney":
+        filters *= _slaney_norm(mel_to_hertz(edges_mel, scale))[:, np.newaxis]
+    return filters
 
 
 def sparse_filters(options: FeatureOptions) -> csr_array:
     """Build the filters as a sparse matrix, to be multiplied from the left.
 
-    A bin lies under two filters at most, so a dense product multiplies by zeros: at 1025 bins and 128 mels it cost
-    2.9 us a frame against 1.5 us so, on one core in float32.  Unlike a BLAS product, which differs in the last bit
-    between 64 and 128 rows, a column of the result does not depend on the columns beside it: blocks and whole
-    signals give the same bytes.
+    A bin lies under two filters at most (three with ``hz_symmetric``), so a dense product multiplies by zeros: at 1025
+    bins and 128 mels it cost 2.9 us a frame against 1.5 us so, on one core in float32.  Unlike a BLAS product, which
+    differs in the last bit between 64 and 128 rows, a column of the result does not depend on the columns beside it:
+    blocks and whole signals give the same bytes.
 
     Returns
     -------
@@ -85,12 +99,30 @@ def sparse_filters(options: FeatureOptions) -> csr_array:
     """
     from scipy.sparse import csr_array  # 0.16 s to import
 
-    weights = linear_to_mel_weight_matrix(
-        num_mel_bins=options.num_mel_bins,
-        num_spectrogram_bins=options.num_bins,
-        sampling_rate=options.sampling_rate,
-        lower_edge_hertz=options.min_freq,
-        upper_edge_hertz=options.upper_edge_hz,
-        dtype=options.compute_dtype,
-    )
-    return csr_array(weights.T)
+    return csr_array(mel_filters(options))
+
+
+def _edges_mel(lower_hz: float, upper_hz: float, num_mel_bins: int, scale: MelScale) -> np.ndarray:
+    """Return the edges of all filters, in mels: filter k rises from edge k to k + 1 and falls to k + 2."""
+    return np.linspace(hertz_to_mel(lower_hz, scale), hertz_to_mel(upper_hz, scale), num_mel_bins + 2)
+
+
+def _triangles(
+    bins_hz: np.ndarray, edges_mel: np.ndarray, *, scale: MelScale, straight_on: Literal["mel", "hz", "hz_symmetric"]
+) -> np.ndarray:
+    """Return triangles of height 1 whose slopes are straight on one axis, (filters, bins) in float64."""
+    bins = hertz_to_mel(bins_hz, scale) if straight_on == "mel" else bins_hz
+    edges = edges_mel if straight_on == "mel" else mel_to_hertz(edges_mel, scale)
+    lower, center, upper = edges[:-2, np.newaxis], edges[1:-1, np.newaxis], edges[2:, np.newaxis]
+    if straight_on == "hz_symmetric":  # SpeechBrain takes the left half's width for both
+        upper = center + (center - lower)
+    rising = (bins - lower) / (center - lower)
+    falling = (upper - bins) / (upper - center)
+    triangles: np.ndarray = np.maximum(0.0, np.minimum(rising, falling))
+    return triangles
+
+
+def _slaney_norm(edges_hz: np.ndarray) -> np.ndarray:
+    """Return what gives every triangle the same area in hertz: 2 over its width."""
+    norm: np.ndarray = 2.0 / (edges_hz[2:] - edges_hz[:-2])
+    return norm

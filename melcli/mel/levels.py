@@ -1,29 +1,73 @@
-"""From mel powers to decibels, in place."""
+"""From mel powers to levels, in place."""
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
-__all__ = ["power_to_db", "raise_to_top_db"]
+from melcli.mel.options import FeatureOptions
 
-# A float64 scalar of NumPy's, so that this pass computes in float64 and rounds once: silence is -100 dB exactly.  It
-# costs 0.1 us a frame of 128 mels; np.log10, which has no vectorised float32, costs 0.6 us more than np.log.
-DB_PER_NEPER = np.float64(10.0 / math.log(10.0))
+__all__ = ["UNITS_PER_NEPER", "Logarithm", "mels_to_levels", "raise_to_top_db", "subtract_maximum", "to_levels"]
+
+Logarithm = Literal["db", "ln", "log10"]
+
+# What the natural logarithm is multiplied by.
+UNITS_PER_NEPER = {"db": 10.0 / math.log(10.0), "ln": 1.0, "log10": 1.0 / math.log(10.0)}
+UNITS_PER_DB = {unit: factor * math.log(10.0) / 10.0 for unit, factor in UNITS_PER_NEPER.items()}
 
 
-def power_to_db(powers: np.ndarray, *, min_power: float, ref_power: float) -> None:
-    """Replace powers by ``10 log10(max(power, min_power) / max(|ref_power|, min_power))``, in place."""
+def mels_to_levels(mels: np.ndarray, options: FeatureOptions) -> None:
+    """Replace linear mels by the levels that options ask for, in place; all but what hangs from the loudest."""
+    if options.logarithm is not None:
+        to_levels(
+            mels,
+            options.logarithm,
+            log_offset=options.log_offset,
+            min_power=options.min_power,
+            ref_power=1.0 if options.ref_power == "max" else options.ref_power,
+        )
+
+
+def to_levels(
+    powers: np.ndarray, logarithm: Logarithm, *, log_offset: float = 0.0, min_power: float, ref_power: float = 1.0
+) -> None:
+    """Replace powers by ``log(max(power + log_offset, min_power)) - log(max(|ref_power|, min_power))``, in place.
+
+    Parameters
+    ----------
+    powers : np.ndarray
+        Linear values.
+    logarithm : "db", "ln" or "log10"
+        10 log10, natural or decadic.
+    log_offset, min_power, ref_power : float
+        In the unit of ``powers``.
+    """
+    if log_offset:
+        powers += powers.dtype.type(log_offset)
     np.maximum(powers, min_power, out=powers)
     np.log(powers, out=powers)
-    powers *= DB_PER_NEPER
-    powers -= 10.0 * math.log10(max(abs(ref_power), min_power))
+    factor = UNITS_PER_NEPER[logarithm]
+    if logarithm != "ln":
+        # A float64 scalar of NumPy's, so that this pass computes in float64 and rounds once: silence is -100 dB
+        # exactly.  It costs 0.1 us a frame of 128 mels; np.log10, which has no vectorised float32, 0.6 us more than
+        # np.log.
+        powers *= np.float64(factor)
+    reference = max(abs(ref_power), min_power)
+    if reference != 1.0:
+        powers -= factor * math.log(reference)
 
 
-def raise_to_top_db(levels: np.ndarray, top_db: float) -> None:
+def subtract_maximum(levels: np.ndarray) -> None:
+    """Make the loudest level of the whole array 0, in place: librosa's ``ref=np.max``."""
+    levels -= levels.max()
+
+
+def raise_to_top_db(levels: np.ndarray, top_db: float, logarithm: Logarithm = "db") -> None:
     """Raise every level to at least ``top_db`` below the loudest of the whole array, in place.
 
-    Keras takes the maximum of all that it is given in one call, so signals of one batch share one floor.
+    Keras takes the maximum of all that it is given in one call, so signals of one batch share one floor.  ``top_db`` is
+    in dB whatever the levels are in: Whisper's 8 below the maximum in log10 are 80.
     """
-    np.maximum(levels, levels.max() - levels.dtype.type(top_db), out=levels)
+    np.maximum(levels, levels.max() - levels.dtype.type(top_db * UNITS_PER_DB[logarithm]), out=levels)

@@ -1,4 +1,4 @@
-"""What one mel spectrogram is made of: Keras's names and defaults."""
+"""What one mel spectrogram is made of: Keras's names and defaults, and what other front ends do beside them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,24 @@ from typing import Literal
 from melcli.errors import ConfigError
 from melcli.options import check_types
 
-__all__ = ["FeatureOptions"]
+__all__ = ["KERAS_KEYS", "FeatureOptions"]
 
+# In the order of Keras's arguments, which may be given by position; all further keys go by name.
+KERAS_KEYS = (
+    "fft_length",
+    "sequence_stride",
+    "sequence_length",
+    "window",
+    "sampling_rate",
+    "num_mel_bins",
+    "min_freq",
+    "max_freq",
+    "power_to_db",
+    "top_db",
+    "mag_exp",
+    "min_power",
+    "ref_power",
+)
 
 # Below it a number loses its digits and at last becomes 0, which has no logarithm.
 NORMAL_RANGE = {"float32": (2.0**-126, (2 - 2.0**-23) * 2.0**127), "float64": (2.0**-1022, (2 - 2.0**-52) * 2.0**1023)}
@@ -20,15 +36,36 @@ SIZES = {
     "sequence_length": (1, 2**17),
     "sampling_rate": (1, 768_000),  # the highest that converters are sold with
     "num_mel_bins": (1, 4096),
+    "num_samples": (1, 2**28),
+    "pad_end": (-(2**28), 2**28),
+    "preemphasis": (0, 1),
+    "num_frames": (1, 2**24),
 }
+ABOVE_ZERO = ("input_scale", "mag_exp")
+NOT_NEGATIVE = ("mag_floor", "mag_eps", "log_offset", "std_eps", "cepstral_lifter")
+# All that signals and levels are multiplied by, added to or held against, in compute_dtype.
+FINITE = (
+    "input_scale",
+    "mag_floor",
+    "mag_eps",
+    "mag_exp",
+    "log_offset",
+    "ref_power",
+    "top_db",
+    "mean",
+    "std",
+    "std_eps",
+)
+FINITE += ("clip", "window", "cepstral_lifter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureOptions:
     """Section ``features`` of a config, and the arguments of `melcli.mel.spectrogram.MelSpectrogram`.
 
-    Names and defaults are those of ``keras.layers.MelSpectrogram``, in its order; ``compute_dtype`` is ours.
-    An instance that exists is valid, can be hashed, and is written beside the features as the truth about them.
+    The first 13 are those of ``keras.layers.MelSpectrogram``, in its order; the others follow in the order in which
+    they act, and their defaults do nothing.  An instance that exists is valid, can be hashed, and is written beside
+    the features as the truth about them.
 
     Attributes
     ----------
@@ -39,9 +76,9 @@ class FeatureOptions:
     sequence_length : int or None
         Samples under the window, at most ``fft_length``; None means ``fft_length``.  A shorter window stands in
         the middle of the FFT's samples.
-    window : "hann", "hamming", None or tuple of float
-        Periodic, of ``sequence_length`` samples; numbers are taken as they are; None is a rectangle that is
-        ``fft_length`` long whatever ``sequence_length`` says.
+    window : "hann", "hamming", "povey", "blackman", None or tuple of float
+        Of ``sequence_length`` samples; numbers are taken as they are; None is a rectangle, which is ``fft_length``
+        long under the paddings ``center`` and ``same``, whatever ``sequence_length`` says, as in Keras.
     sampling_rate : int
         Hertz of the signal that the core is given.
     num_mel_bins : int
@@ -51,11 +88,70 @@ class FeatureOptions:
     power_to_db : bool
         10 log10 of the mel powers, against ``ref_power``.
     top_db : float or None
-        Values more than so many dB below the loudest of the whole call are raised to there; None leaves them.
+        Levels more than so many dB below the loudest of the whole call are raised to there; None leaves them.
+        Always in dB: under ``log="log10"``, where one is 10 dB, 80 means 8.
     mag_exp : float
         The magnitude is raised to this: 2 gives power, 1 magnitude.
-    min_power, ref_power : float
-        Floor under the logarithm, and what counts as 0 dB.
+    min_power : float
+        Floor under the logarithm.
+    ref_power : float or "max"
+        What counts as level 0; "max" is the loudest value of the whole call.
+    input_scale : float
+        Samples are multiplied by it: 32768 for front ends that think in 16-bit integers.
+    num_samples : int or None
+        The signal is cut or filled with zeros to so many samples.
+    pad_end : int
+        So many zeros are appended, or, where negative, so many samples dropped.
+    preemphasis : float
+        ``a`` in ``y[t] = x[t] - a x[t-1]``, from 0 to 1; 0 does nothing.
+    preemphasis_mode : "signal", "signal_valid" or "frame"
+        On the signal with the first sample kept, or dropped; or on each frame, whose first sample becomes
+        ``(1 - a) x[0]``.
+    padding : "center", "same", "valid", "kaldi" or (left, right)
+        Where the frames stand; see `melcli.mel.geometry`.  Two numbers are samples before and behind the signal.
+    pad_mode : "reflect", "constant" or "symmetric"
+        What stands outside of the signal: its mirror image around the end sample, zeros, or the mirror image that
+        repeats the end sample.
+    drop_last : bool
+        The last frame goes before anything else sees it.
+    remove_dc_offset : bool
+        The mean of each frame is subtracted from it.
+    window_periodic : bool
+        Whether a named window has the period of its length, as for spectra, or one sample less, which makes it
+        symmetric.
+    mag_floor, mag_eps : float
+        Inside the square root that makes magnitudes: squares are raised to the one, and the other is added.
+    mel_scale : "htk" or "slaney"
+        The scale on which the filters' edges are equidistant; see `melcli.mel.scales`.
+    mel_norm : "slaney" or None
+        Every filter is divided by half its width in hertz, or has the height 1.
+    mel_triangles : "mel", "hz" or "hz_symmetric"
+        The axis on which a filter's slopes are straight; the last has both slopes as wide as the left one.
+    log : "ln", "log10" or None
+        The logarithm where ``power_to_db`` is false; None for linear values.
+    log_offset : float
+        Added under the logarithm, before the floor.
+    num_frames : int or None
+        The frames are cut or filled with zeros to so many, before ``mean`` and ``std``.
+    mean, std : float, tuple of float, "bin" or "all"
+        Features become ``(x - mean) / (std + std_eps)``: by one number, one for each feature, or what the signal
+        itself has, in each feature over time or over everything.  A deviation of 0 gives 0.
+    std_ddof : 0 or 1
+        What is taken off the number of values in ``std``.
+    std_eps : float
+        Added to ``std``.
+    clip : (low, high) or None
+        Features are limited to this range.
+    time_major : bool
+        (time, features) rather than (features, time).
+    num_ceps : int or None
+        Cepstral coefficients that are made of the levels, or None for the levels themselves.
+    cepstral_lifter : float
+        ``Q`` in the factor ``1 + Q/2 sin(pi i / Q)`` of coefficient ``i``; 0 for none.
+    cepstral_norm : "ortho" or "none"
+        The cosine transform is orthonormal, or twice the sum.
+    use_energy : bool
+        Coefficient 0 becomes the logarithm of the frame's energy.
     compute_dtype : "float32" or "float64"
         Type of signal, spectrum and result.  Filters and windows are always built in float64.
     """
@@ -63,7 +159,7 @@ class FeatureOptions:
     fft_length: int = 2048
     sequence_stride: int = 512
     sequence_length: int | None = None
-    window: Literal["hann", "hamming"] | tuple[float, ...] | None = "hann"
+    window: Literal["hann", "hamming", "povey", "blackman"] | tuple[float, ...] | None = "hann"
     sampling_rate: int = 16_000
     num_mel_bins: int = 128
     min_freq: float = 20.0
@@ -72,20 +168,64 @@ class FeatureOptions:
     top_db: float | None = 80.0
     mag_exp: float = 2.0
     min_power: float = 1e-10
-    ref_power: float = 1.0
+    ref_power: float | Literal["max"] = 1.0
+
+    input_scale: float = 1.0
+    num_samples: int | None = None
+    pad_end: int = 0
+    preemphasis: float = 0.0
+    preemphasis_mode: Literal["signal", "signal_valid", "frame"] = "signal"
+    padding: Literal["center", "same", "valid", "kaldi"] | tuple[int, int] = "center"
+    pad_mode: Literal["reflect", "constant", "symmetric"] = "reflect"
+    drop_last: bool = False
+    remove_dc_offset: bool = False
+    window_periodic: bool = True
+    mag_floor: float = 0.0
+    mag_eps: float = 0.0
+    mel_scale: Literal["htk", "slaney"] = "htk"
+    mel_norm: Literal["slaney"] | None = None
+    mel_triangles: Literal["mel", "hz", "hz_symmetric"] = "mel"
+    log: Literal["ln", "log10"] | None = None
+    log_offset: float = 0.0
+    num_frames: int | None = None
+    mean: float | tuple[float, ...] | Literal["bin", "all"] = 0.0
+    std: float | tuple[float, ...] | Literal["bin", "all"] = 1.0
+    std_ddof: Literal[0, 1] = 1
+    std_eps: float = 0.0
+    clip: tuple[float, float] | None = None
+    time_major: bool = False
+
+    num_ceps: int | None = None
+    cepstral_lifter: float = 0.0
+    cepstral_norm: Literal["ortho", "none"] = "ortho"
+    use_energy: bool = False
+
     compute_dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
         check_types(self)
         self._check_sizes()
-        self._check_window()
+        self._check_signs()
+        self._check_frames()
         self._check_frequencies()
         self._check_levels()
+        self._check_cepstra()
+        self._check_normalisation()
 
     @property
     def window_length(self) -> int:
         """Samples under the window."""
         return self.fft_length if self.sequence_length is None else self.sequence_length
+
+    @property
+    def frame_length(self) -> int:
+        """Samples that one frame takes from the signal.
+
+        The window's; but Keras on NumPy, JAX and TensorFlow spans the whole FFT where there is no window, whatever
+        ``sequence_length`` says.
+        """
+        whole_fft = self.window is None and self.padding in ("center", "same")
+        return self.fft_length if whole_fft else self.window_length
 
     @property
     def num_bins(self) -> int:
@@ -97,6 +237,21 @@ class FeatureOptions:
         """Top edge of the highest filter; truncated to whole hertz by default, as Keras does."""
         return float(int(self.sampling_rate / 2)) if self.max_freq is None else self.max_freq
 
+    @property
+    def logarithm(self) -> Literal["db", "ln", "log10"] | None:
+        """The logarithm that levels are in: "db" is 10 log10; None for linear values."""
+        return "db" if self.power_to_db else self.log
+
+    @property
+    def num_features(self) -> int:
+        """Values in each frame of the result."""
+        return self.num_mel_bins if self.num_ceps is None else self.num_ceps
+
+    @property
+    def time_axis(self) -> int:
+        """Axis of one signal's features that is time."""
+        return 0 if self.time_major else 1
+
     def _check_sizes(self) -> None:
         for key, (least, most) in SIZES.items():
             value = getattr(self, key)
@@ -107,11 +262,34 @@ class FeatureOptions:
                 f"sequence_length={self.sequence_length} exceeds fft_length={self.fft_length}", key="sequence_length"
             )
 
-    def _check_window(self) -> None:
+    def _check_signs(self) -> None:
+        most = NORMAL_RANGE[self.compute_dtype][1]
+        for key in FINITE:
+            value = getattr(self, key)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, float) and abs(number) > most:
+                    raise ConfigError(f"{key}={number:g} is beyond {most:g}, where {self.compute_dtype} ends", key=key)
+        for key in ABOVE_ZERO:
+            if getattr(self, key) <= 0:
+                raise ConfigError(f"{key}={getattr(self, key):g} must be above 0", key=key)
+        for key in NOT_NEGATIVE:
+            if getattr(self, key) < 0:
+                raise ConfigError(f"{key}={getattr(self, key):g} must be 0 or more", key=key)
+
+    def _check_frames(self) -> None:
         if isinstance(self.window, tuple) and len(self.window) != self.window_length:
             raise ConfigError(
                 f"window holds {len(self.window)} numbers, but sequence_length is {self.window_length}", key="window"
             )
+        if self.padding == "same" and self.sequence_stride > self.fft_length:
+            raise ConfigError(
+                f"padding=same pads by half of fft_length - sequence_stride, so sequence_stride={self.sequence_stride} "
+                f"must be {self.fft_length} or less",
+                key="padding",
+            )
+        most = SIZES["sequence_stride"][1]
+        if isinstance(self.padding, tuple) and not all(0 <= samples <= most for samples in self.padding):
+            raise ConfigError(f"padding={list(self.padding)} must hold two numbers in [0, {most}]", key="padding")
 
     def _check_frequencies(self) -> None:
         if not 0 <= self.min_freq < self.upper_edge_hz:
@@ -123,8 +301,10 @@ class FeatureOptions:
             )
 
     def _check_levels(self) -> None:
-        if self.mag_exp <= 0:
-            raise ConfigError(f"mag_exp={self.mag_exp:g} must be above 0", key="mag_exp")
+        if self.power_to_db and self.log is not None:
+            raise ConfigError(
+                f"log={self.log} and power_to_db=true are two logarithms; set power_to_db to false", key="log"
+            )
         least, most = NORMAL_RANGE[self.compute_dtype]
         if not least <= self.min_power <= most:
             raise ConfigError(
@@ -133,3 +313,31 @@ class FeatureOptions:
             )
         if self.top_db is not None and self.top_db < 0:
             raise ConfigError(f"top_db={self.top_db:g} must be 0 or more, or null for no floor", key="top_db")
+
+    def _check_cepstra(self) -> None:
+        if self.num_ceps is None:
+            if self.use_energy:
+                raise ConfigError(
+                    "use_energy=true takes the place of a cepstral coefficient; set num_ceps", key="use_energy"
+                )
+            return
+        if not 1 <= self.num_ceps <= self.num_mel_bins:
+            raise ConfigError(
+                f"num_ceps={self.num_ceps} must lie in [1, {self.num_mel_bins}], up to num_mel_bins", key="num_ceps"
+            )
+        if self.logarithm is None:
+            raise ConfigError(
+                f"num_ceps={self.num_ceps} needs a logarithm; set log, or power_to_db to true", key="num_ceps"
+            )
+
+    def _check_normalisation(self) -> None:
+        for key, value in (("mean", self.mean), ("std", self.std)):
+            if isinstance(value, tuple) and len(value) != self.num_features:
+                owner = "num_mel_bins" if self.num_ceps is None else "num_ceps"
+                raise ConfigError(f"{key} holds {len(value)} numbers, but {owner} is {self.num_features}", key=key)
+        deviations = self.std if isinstance(self.std, tuple) else (self.std,)
+        for deviation in deviations:
+            if not isinstance(deviation, str) and deviation < NORMAL_RANGE[self.compute_dtype][0]:
+                raise ConfigError(f"std={deviation:g} must be above 0", key="std")
+        if self.clip is not None and self.clip[0] >= self.clip[1]:
+            raise ConfigError(f"clip={list(self.clip)} must hold a low and a higher limit", key="clip")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from melcli.mel.options import FeatureOptions
+
 __all__ = ["magnitude_spectrum"]
 
 
-def magnitude_spectrum(frames: np.ndarray, mag_exp: float) -> np.ndarray:
-    """Return ``|rfft(frames)| ** mag_exp``.
+def magnitude_spectrum(frames: np.ndarray, options: FeatureOptions) -> np.ndarray:
+    """Return ``sqrt(max(|rfft(frames)|**2, mag_floor) + mag_eps) ** mag_exp``.
+
+    The floor is ESPnet's for speech synthesis, the addend HiFi-GAN's and VITS's: both keep the square root's
+    gradient finite.
 
     Parameters
     ----------
@@ -26,8 +31,12 @@ def magnitude_spectrum(frames: np.ndarray, mag_exp: float) -> np.ndarray:
     parts: np.ndarray = scipy.fft.rfft(frames, axis=-1).view(frames.dtype)
     np.square(parts, out=parts)
     spectrum: np.ndarray = parts[:, ::2] + parts[:, 1::2]
-    if mag_exp == 1:
+    if options.mag_floor:
+        np.maximum(spectrum, options.mag_floor, out=spectrum)
+    if options.mag_eps:
+        spectrum += spectrum.dtype.type(options.mag_eps)
+    if options.mag_exp == 1:
         np.sqrt(spectrum, out=spectrum)
-    elif mag_exp != 2:
-        np.power(spectrum, spectrum.dtype.type(mag_exp / 2), out=spectrum)
+    elif options.mag_exp != 2:
+        np.power(spectrum, spectrum.dtype.type(options.mag_exp / 2), out=spectrum)
     return spectrum

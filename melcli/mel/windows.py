@@ -1,4 +1,4 @@
-"""Analysis windows, in float64, as long as the FFT."""
+"""Analysis windows, in float64."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["analysis_window"]
 
-# a0 of a0 - (1 - a0) cos(2 pi k / L): the raised cosines of Harris, Proc. IEEE 66 (1978), p. 51.
-COSINE_OFFSET = {"hann": 0.5, "hamming": 0.54}
+# Coefficients a of a[0] - a[1] cos(2 pi k / D) + a[2] cos(4 pi k / D): Harris, Proc. IEEE 66 (1978), p. 51.
+COSINES = {"hann": (0.5, 0.5, 0.0), "hamming": (0.54, 0.46, 0.0), "blackman": (0.42, 0.5, 0.08)}
+POVEY_EXPONENT = 0.85  # of a Hann window: Kaldi, feat/feature-window.cc
 
 
 def analysis_window(options: FeatureOptions) -> np.ndarray:
     """Return the window that every frame is multiplied by.
 
+    The period D of its cosines is its length, or one sample less where ``window_periodic`` is false.
+
     Returns
     -------
-    window : np.ndarray [shape=(fft_length,)], float64
-        A window shorter than the FFT has ``(fft_length - length) // 2`` zeros before it, the rest behind.
+    window : np.ndarray [shape=(frame_length,)], float64
     """
+    length = options.frame_length
     if options.window is None:
-        # Keras on NumPy, JAX and TensorFlow spans the whole FFT here, whatever sequence_length says.
-        return np.ones(options.fft_length)
+        return np.ones(length)
     if isinstance(options.window, tuple):
-        values = np.array(options.window)
-    else:
-        values = _periodic_cosine(COSINE_OFFSET[options.window], options.window_length)
-    before = (options.fft_length - len(values)) // 2
-    return np.pad(values, (before, options.fft_length - len(values) - before))
-
-
-def _periodic_cosine(offset: float, length: int) -> np.ndarray:
-    """Sample one period of ``offset - (1 - offset) cos`` at ``length`` points, the last one left out."""
+        return np.array(options.window)
     if length == 1:
         return np.ones(1)  # scipy.signal.get_window's convention, which Keras inherits
-    return offset - (1 - offset) * np.cos(2 * np.pi * np.arange(length) / length)
+    angles = 2 * np.pi * np.arange(length) / (length if options.window_periodic else length - 1)
+    if options.window == "povey":
+        return _cosines("hann", angles) ** POVEY_EXPONENT
+    return _cosines(options.window, angles)
+
+
+def _cosines(name: str, angles: np.ndarray) -> np.ndarray:
+    constant, first, second = COSINES[name]
+    window: np.ndarray = constant - first * np.cos(angles) + second * np.cos(2 * angles)
+    return window

@@ -35,8 +35,6 @@ from melcli.version import __version__
 
 __all__ = ["Job", "Measured", "measure_batch", "run_batch", "try_batch"]
 
-TIME_AXIS = 1  # of (mels, time)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -178,8 +176,8 @@ def _row(item: Item, origin: dict[str, Any], audio: Audio, channel: int, stored:
         source_channels=audio.source_channels,
         num_samples=num_samples,
         sampling_rate=features.sampling_rate,
-        num_frames=stored.shape[TIME_AXIS],
-        num_features=stored.shape[1 - TIME_AXIS],
+        num_frames=stored.shape[features.time_axis],
+        num_features=stored.shape[1 - features.time_axis],
         frame_shift=features.sequence_stride / features.sampling_rate,
         duration=num_samples / features.sampling_rate,
         flags=tuple(audio.flags),
@@ -212,7 +210,9 @@ def _open_sink(job: Job, batch: Batch) -> Sink:
         "config_id": job.config_id,
         "melcli": __version__,
     }
-    return Hdf5Sink(job.out, shard_name(batch.shard.number), time_axis=TIME_AXIS, attributes=attributes)
+    return Hdf5Sink(
+        job.out, shard_name(batch.shard.number), time_axis=job.config.features.time_axis, attributes=attributes
+    )
 
 
 class _Nowhere:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from melcli.config.resolve import Config, resolve_config
 from melcli.errors import ConfigError, NoInput, WorkersFailing
+from melcli.mel.geometry import count_output_frames
 from melcli.printable import printable
 from melcli.run.batches import Batch, longest_first, plan_shards, planned_before, small_batches
 from melcli.run.engines.contract import BatchLost, Engine
@@ -263,15 +264,15 @@ def _stored_bytes(request: Request, job: Job, items: Sequence[Item], engine: Eng
     from melcli.run.batch import measure_batch
 
     features, output = request.config.features, request.config.output
-    frame_bytes = features.num_mel_bins * int(output.dtype.removeprefix("float")) // 8
-    frames_per_s = features.sampling_rate / features.sequence_stride
+    frame_bytes = features.num_features * int(output.dtype.removeprefix("float")) // 8
     batches = list(small_batches(items, request.workers))
     futures = [engine.submit(measure_batch, (job, batch), timeout_s=batch.timeout_s) for batch in batches]
     sizes = dict.fromkeys((item.id for item in items), 0)
     for future in futures:
         with suppress(BatchLost):  # its items fail when they are extracted; until then they count for nothing
             for one in future.result():
-                sizes[one.id] = int((one.duration_s * frames_per_s + 1) * frame_bytes) * one.num_outputs
+                frames = count_output_frames(round(one.duration_s * features.sampling_rate), features)
+                sizes[one.id] = frames * frame_bytes * one.num_outputs
     return sizes
 
 

@@ -1,13 +1,14 @@
-"""``melcli config list|show|check``."""
+"""``melcli config list|show|diff|check``."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from melcli.config.named import named_configs
+from melcli.config.named import config_labels, named_configs
 from melcli.config.resolve import resolve_config
 from tests.cli.shell import Ended
 from tests.run.invariants import check_printed
@@ -22,6 +23,93 @@ def test_list_names_every_config_with_a_line_on_it(melcli: Command) -> None:
     assert list(lines) == list(named_configs())
     assert {"keras", "keras_speech", "keras_music"} <= set(lines)
     assert all(len(line.split()) > 5 for line in lines.values())
+
+
+def test_list_marks_what_is_unverified(melcli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    unverified = {name for name, path in named_configs().items() if config_labels(path).unverified}
+    lines = melcli("config", "list").out.splitlines()
+    assert {line.split()[0] for line in lines if line.endswith(" (unverified)")} == unverified
+
+
+@pytest.mark.parametrize("words", ["large v3", "large-v3", "Large_V3"])
+def test_list_is_searched(melcli: Command, words: str) -> None:
+    ended = melcli("config", "list", "--search", words)
+    assert (ended.code, ended.err) == (0, "")
+    found, aliases = ended.out.splitlines()
+    assert found.startswith("whisper_128  asr        Whisper's log-mel spectrogram with 128 filters")
+    assert aliases.strip().startswith("also known as large-v3, whisper-large-v3, large-v3-turbo, ")
+
+
+def test_a_search_without_aliases_has_one_line_for_each_config(melcli: Command) -> None:
+    ended = melcli("config", "list", "--search", "spectral.py")
+    assert [line.split()[0] for line in ended.out.splitlines()] == [
+        "librosa", "librosa_mfcc", "librosa_power", "librosa_power_to_db_max",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("whispr", "melcli: no config matches 'whispr'; did you mean 'whisper'?\n"),
+        ("\x1b[2J", "melcli: no config matches '\\x1b[2J'; 'melcli config list' has all\n"),
+    ],
+)
+def test_a_search_that_finds_nothing_ends_with_5(melcli: Command, words: str, said: str) -> None:
+    assert melcli("config", "list", "--search", words) == Ended(5, "", said)
+
+
+def test_show_explains_in_comments(melcli: Command) -> None:
+    ended = melcli("config", "show", "large-v3")
+    comments = [line for line in ended.out.splitlines() if line.startswith("#")]
+    assert comments[0].startswith("# whisper_128: Whisper's log-mel spectrogram")
+    assert comments[1].startswith("# Equals: openai-whisper 20250625, ")
+    assert "# levels  log10(max(x, 1e-10)), no more than 80 dB below the loudest" in comments
+    assert "#   mel = np.log10(mel.clip(1e-10))" in comments
+    assert "#   mel = torch.log10(mel.clip(1e-10))" in comments
+    assert comments[-1] == f"# config_id {resolve_config('whisper_128').config_id}"
+
+
+def test_show_escapes_what_a_terminal_would_obey(melcli: Command, tmp_path: Path) -> None:
+    bad = tmp_path / "bad\x07.yaml"
+    bad.write_text("base: librosa\n")
+    ended = melcli("config", "show", bad)
+    assert ended.code == 0
+    check_printed(ended.out)
+
+
+def test_diff_prints_the_keys_that_differ_and_nothing_else(melcli: Command) -> None:
+    lines = "features.max_freq: 8000.0 -> null\nfeatures.mag_eps:  1e-09  -> 1e-06\n"
+    assert melcli("config", "diff", "hifi-gan", "vits") == Ended(4, lines, "")
+
+
+@pytest.mark.parametrize("other", ["hifigan", "matcha", "./mine.yaml"])
+def test_diff_prints_nothing_where_nothing_differs(
+    melcli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text("base: tacotron2\nfeatures: {padding: same, mag_eps: 1e-9}\n")
+    monkeypatch.chdir(tmp_path)
+    assert melcli("config", "diff", "hifigan", other) == Ended(0, "", "")
+
+
+def test_diff_takes_no_settings_from_outside(melcli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MELCLI_FEATURES_TOP_DB", "60")
+    assert melcli("config", "diff", "keras", "keras").code == 0
+
+
+def test_diff_for_programs(melcli: Command) -> None:
+    ended = melcli("config", "diff", "hifigan", "vits", "--json")
+    assert (ended.code, json.loads(ended.out)) == (
+        4,
+        {"features.max_freq": [8000.0, None], "features.mag_eps": [1e-9, 1e-6]},
+    )
+    same = melcli("config", "diff", "hifigan", "matcha", "--json")
+    assert (same.code, json.loads(same.out)) == (0, {})
+
+
+def test_diff_refuses_what_is_no_config(melcli: Command) -> None:
+    ended = melcli("config", "diff", "hifigan", "clap")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "melcli: no config is called 'clap'; did you mean 'clap_fused' or 'clap_unfused'?\n"
 
 
 def test_show_prints_every_value_and_where_it_was_set(

@@ -10,7 +10,14 @@ import pytest
 
 import melcli.config
 from melcli.config import named
-from melcli.config.named import config_description, config_path, display_path, named_configs
+from melcli.config.named import (
+    config_description,
+    config_name,
+    config_path,
+    display_path,
+    named_configs,
+    search_configs,
+)
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 
@@ -44,15 +51,84 @@ def test_a_name_is_found(name, path):
     [
         ("kerras", "no config is called 'kerras'; did you mean 'keras'?"),
         ("keras_speach", "no config is called 'keras_speach'; did you mean 'keras_speech'?"),
-        ("Keras", "no config is called 'Keras'; did you mean 'keras'?"),
-        ("\x1b[2J", f"no config is called '\\x1b[2J'; known are {', '.join(named_configs())}"),
-        ("", f"no config is called ''; known are {', '.join(named_configs())}"),
+        ("whispr", "no config is called 'whispr'; did you mean 'whisper'?"),
+        ("larg-v3", "no config is called 'larg-v3'; did you mean 'whisper_128'?"),
+        ("clap", "no config is called 'clap'; did you mean 'clap_fused' or 'clap_unfused'?"),
+        ("parakeet-tdt", "no config is called 'parakeet-tdt'; did you mean 'nemo' or 'nemo_128'?"),
+        ("\x1b[2J", "no config is called '\\x1b[2J'; 'melcli config list' has all"),
+        ("", "no config is called ''; 'melcli config list' has all"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, said):
     with pytest.raises(ConfigError) as raised:
         config_path(name)
     assert str(raised.value) == said
+
+
+@pytest.mark.parametrize(
+    "written, name",
+    [
+        ("Keras", "keras"),
+        ("KERAS-speech", "keras_speech"),
+        ("large-v3", "whisper_128"),
+        ("Large_V3", "whisper_128"),
+        ("large-v2", "whisper"),
+        ("hifi-gan", "hifigan"),
+        ("waveglow", "tacotron2"),
+        ("qwen2.5-omni", "whisper_128"),
+        ("w2v-bert-2.0", "seamless_m4t"),
+        ("cnn14", "panns"),
+        ("efficientat", "passt"),
+    ],
+)
+def test_a_config_is_found_by_its_other_names_however_they_are_written(written, name):
+    assert config_name(written) == name
+    assert config_path(written) == named_configs()[name]
+    assert resolve_config(written).config_id == resolve_config(name).config_id
+
+
+def test_an_alias_can_be_a_base(tmp_path):
+    (tmp_path / "my.yaml").write_text("base: large-v3\n")
+    assert resolve_config(str(tmp_path / "my.yaml")) == resolve_config("whisper_128")
+
+
+def test_the_other_files_are_not_opened_for_a_name(monkeypatch):
+    monkeypatch.setattr(named, "config_labels", lambda path: pytest.fail(f"opened {path}"))
+    assert config_name("whisper_128") == "whisper_128"
+
+
+@pytest.mark.parametrize(
+    "words, names",
+    [
+        ("large-v3", ["whisper_128"]),
+        ("Large V3", ["whisper_128"]),
+        ("large_v3", ["whisper_128"]),
+        ("v3  large", ["whisper_128"]),
+        ("whisper large", ["whisper", "whisper_128"]),
+        ("distil-whisper", ["whisper", "whisper_128"]),
+        ("mel-gan", ["melgan", "parallel_wavegan"]),
+        ("OnlineMfcc", ["kaldi_mfcc"]),
+        ("canary", ["nemo_128"]),
+        ("parakeet", ["nemo", "nemo_128", "parakeet_hf"]),
+        ("librosa/feature/spectral.py mfcc", ["librosa_mfcc"]),
+        ("whisper vocoder", []),
+        ("nothing-of-the-kind", []),
+    ],
+)
+def test_words_are_searched_in_names_aliases_description_and_equivalent(words, names):
+    assert [found.name for found in search_configs(words)] == names
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", "-", "_ ."])
+def test_no_words_find_all(nothing):
+    found = search_configs(nothing)
+    assert [hit.name for hit in found] == list(named_configs())
+    assert all(hit.aliases == () for hit in found)
+
+
+def test_the_aliases_that_hold_all_words_are_told():
+    (hit,) = search_configs("large turbo")
+    assert hit.aliases == ("large-v3-turbo", "whisper-large-v3-turbo")
 
 
 def test_what_ends_like_yaml_or_holds_a_slash_is_a_file():

@@ -1,10 +1,15 @@
-"""Write the tables of docs/parity.md from the goldens: ``python -m tests.golden.report``, from the repository's root.
+"""Write the tables of docs/parity.md from the goldens, from the repository's root::
 
-Keras is not needed.  tests/mel/test_parity.py fails where the page says something else than this script.
+    python -m tests.golden.report                        # the page
+    python -m tests.golden.report --measure              # measured.json anew, and the page
+    python -m tests.golden.report --measure whisper nemo # of these two configs
+
+No reference package is needed.  tests/mel/test_parity.py fails where the page says something else than this script.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +18,8 @@ import numpy as np
 
 from melcli.mel import MelSpectrogram
 from tests.golden.answers import BACKENDS, LIMITS_DB, LIMITS_LINEAR, Answers, Distance, read_answers, worst_distance
+from tests.golden.distances import golden_configs, remeasure
+from tests.golden.front_end_rows import HEAD, rows
 
 __all__ = ["NOTES", "PAGE", "main", "tables", "with_tables"]
 
@@ -30,7 +37,12 @@ NOTES = {
 
 
 def main() -> None:
-    """Write the tables anew, between their markers."""
+    """Write the tables anew, between their markers, and first the measurements where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measure", nargs="*", metavar="NAME", help="measure these configs anew; all without a name")
+    asked = parser.parse_args().measure
+    if asked is not None:
+        remeasure(asked or golden_configs())
     PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
@@ -53,6 +65,7 @@ def tables() -> dict[str, str]:
         "limits": limits_table(),
         "settings": settings_table(),
         "truth": truth_table(),
+        "front ends": _table(HEAD, rows()),
     }
 
 

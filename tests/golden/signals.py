@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FILE", "case_signal", "load_signals", "make_signals"]
+__all__ = ["FILE", "case_signal", "front_end_clip", "load_signals", "make_signals"]
 
 FILE = Path(__file__).parent / "signals.npz"
 FULL_SCALE = 32768  # of 16-bit samples
@@ -41,6 +41,22 @@ def case_signal(case: str, signals: dict[str, np.ndarray]) -> np.ndarray:
     names, _, samples = case.partition(":")
     rows = [signals[name][: int(samples) if samples else None] for name in names.split("+")]
     return rows[0] if len(rows) == 1 else np.stack(rows)
+
+
+def front_end_clip(samples: int | None = None) -> np.ndarray:
+    """Return the clip of the front ends: speech, noise at -80 dB, true silence with an impulse in it, a chord.
+
+    0.76 s at 16 kHz, put together from the other signals; a front end of another rate takes the same samples as its
+    own.  Noise and silence are each longer than the longest window of 2048 samples.  Both ends are loud and uneven, so
+    that it shows how a front end goes on beyond them.  Every sample is a 16-bit integer over 32768.
+    """
+    signals = load_signals()
+    speech = signals["speech"][2400 : 2400 + 4480]
+    noise = np.round(signals["noise"][:2080] * (1e-3 * FULL_SCALE)) / FULL_SCALE  # rms 1e-4 of full scale
+    impulse = np.zeros(3400)
+    impulse[2600] = 0.5
+    clip = np.concatenate([speech, noise, impulse, signals["tones"][:2200]]).astype(np.float32)
+    return clip[:samples]
 
 
 def make_signals() -> dict[str, Any]:

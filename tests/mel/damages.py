@@ -1,105 +1,555 @@
 """Ways to break the core on purpose, small enough to be overlooked; the comparisons must notice each of them.
 
-Each takes pytest's ``monkeypatch`` and breaks `melcli.mel` until the test ends.  `DAMAGES` has them by name, and
-`leaves_its_mark` knows on which options a damage changes anything at all.
+A damage takes pytest's ``monkeypatch`` and breaks `melcli.mel` until the test ends.  `DAMAGES` has them by name, at
+least one for every key, in the order of work.  Each knows options under which it shows; for those that concern Keras's
+settings `leaves_its_mark` knows on which of these they change anything at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 
-from melcli.mel import filters, frames, levels, spectrogram, windows
+from melcli.mel import cepstra, filters, frames, levels, normalisation, scales, signals, spectrogram, windows
+from melcli.mel.options import FeatureOptions
 
-__all__ = ["DAMAGES", "leaves_its_mark"]
-
-
-def symmetric_window(monkeypatch):
-    def symmetric(offset, length):
-        return offset - (1 - offset) * np.cos(2 * np.pi * np.arange(length) / (length - 1))
-
-    monkeypatch.setattr(windows, "_periodic_cosine", symmetric)
+__all__ = ["DAMAGES", "KERAS_DAMAGES", "Damage", "leaves_its_mark"]
 
 
-def window_at_the_left(monkeypatch):
-    def left(options):
-        window = windows.analysis_window(options)
-        return np.roll(window, -((options.fft_length - options.window_length) // 2))
+@dataclass(frozen=True)
+class Damage:
+    """What it breaks, the key whose action that is, and options under which it must be seen."""
 
-    monkeypatch.setattr(spectrogram, "analysis_window", left)
+    breaks: Callable[[Any], None]
+    key: str
+    shown_by: dict[str, Any]
 
-
-def triangles_straight_in_hertz(monkeypatch):
-    def straight(num_mel_bins, num_spectrogram_bins, sampling_rate, lower_edge_hertz, upper_edge_hertz, dtype):
-        bins = np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins)[:, np.newaxis]
-        mels = np.linspace(*np.log1p(np.array([lower_edge_hertz, upper_edge_hertz]) / 700.0), num_mel_bins + 2)
-        lower, center, upper = (700.0 * np.expm1(mels[k : k + num_mel_bins]) for k in range(3))
-        return np.maximum(0, np.minimum((bins - lower) / (center - lower), (upper - bins) / (upper - center))).astype(
-            dtype
-        )
-
-    monkeypatch.setattr(filters, "linear_to_mel_weight_matrix", straight)
+    def __call__(self, monkeypatch):
+        self.breaks(monkeypatch)
 
 
-def filters_one_bin_up(monkeypatch):
-    right = filters.linear_to_mel_weight_matrix
-    monkeypatch.setattr(filters, "linear_to_mel_weight_matrix", lambda **keys: np.roll(right(**keys), 1, axis=0))
+DAMAGES: dict[str, Damage] = {}
 
 
-def natural_logarithm(monkeypatch):
-    monkeypatch.setattr(levels, "DB_PER_NEPER", 10.0)
+def damage(key, **shown_by):
+    """Enter a damage under its function's name."""
+
+    def enter(breaks):
+        DAMAGES[breaks.__name__] = Damage(breaks, key, shown_by)
+        return breaks
+
+    return enter
 
 
+def misread(monkeypatch, function, **keys):
+    """Let one function of the core believe that some keys have other values."""
+    right = getattr(spectrogram, function)
+
+    def misreading(*arguments):
+        *arrays, options = arguments
+        return right(*arrays, replace(options, **keys))
+
+    monkeypatch.setattr(spectrogram, function, misreading)
+
+
+# signal
+
+
+@damage("input_scale", input_scale=2.0)
+def input_scale_forgotten(monkeypatch):
+    misread(monkeypatch, "prepare_signal", input_scale=1.0)
+
+
+@damage("num_samples", num_samples=260)
+def zeros_in_front(monkeypatch):
+    def fit_length(signal, num_samples):
+        return np.pad(signal[:num_samples], (max(0, num_samples - len(signal)), 0))
+
+    monkeypatch.setattr(signals, "fit_length", fit_length)
+
+
+@damage("pad_end", num_samples=219, pad_end=-5)
+def pad_end_before_num_samples(monkeypatch):
+    def prepare_signal(signal, options):
+        padded = signals.fit_length(signal, len(signal) + options.pad_end)
+        return signals.prepare_signal(padded, replace(options, pad_end=0))
+
+    monkeypatch.setattr(spectrogram, "prepare_signal", prepare_signal)
+
+
+@damage("preemphasis", preemphasis=0.5)
+def preemphasis_added(monkeypatch):
+    right = signals.preemphasise
+    monkeypatch.setattr(signals, "preemphasise", lambda signal, factor, **keys: right(signal, -factor, **keys))
+
+
+@damage("preemphasis", preemphasis=0.97, padding="valid", window="hamming")
+def first_sample_of_the_signal_emphasised_too(monkeypatch):
+    def preemphasise(signal, factor, *, keep_first):
+        emphasised = signal - factor * np.concatenate([signal[:1], signal[:-1]])
+        return emphasised if keep_first else emphasised[1:]
+
+    monkeypatch.setattr(signals, "preemphasise", preemphasise)
+
+
+@damage("preemphasis_mode", preemphasis=0.97, preemphasis_mode="signal_valid", num_samples=219)
+def first_sample_of_the_signal_kept(monkeypatch):
+    misread(monkeypatch, "prepare_signal", preemphasis_mode="signal", pad_end=-1)
+
+
+@damage("preemphasis_mode", preemphasis=0.97, preemphasis_mode="frame", window="hamming")
+def first_sample_of_the_frame_kept(monkeypatch):
+    def preemphasise_frames(block, factor):
+        block[:, 1:] -= factor * block[:, :-1]
+
+    monkeypatch.setattr(frames, "preemphasise_frames", preemphasise_frames)
+
+
+# frames
+
+
+@damage("padding", padding="kaldi", sequence_length=51)
+def kaldi_frames_one_sample_early(monkeypatch):
+    def first_sample(options):
+        return (options.sequence_stride - options.window_length) // 2
+
+    monkeypatch.setattr(frames, "first_sample", first_sample)
+
+
+@damage("padding", padding=[30, 10])
+def left_and_right_exchanged(monkeypatch):
+    misread(monkeypatch, "frame_signal", padding=[10, 30])
+
+
+@damage("padding", padding="same", sequence_stride=21)
+def same_padded_one_sample_more(monkeypatch):
+    right = frames.first_sample
+    monkeypatch.setattr(frames, "first_sample", lambda options: right(options) - 1)
+
+
+@damage("pad_mode")
 def ends_repeated(monkeypatch):
-    _pad_by(monkeypatch, "symmetric")
+    misread(monkeypatch, "frame_signal", pad_mode="symmetric")
 
 
+@damage("pad_mode")
 def ends_of_zeros(monkeypatch):
-    _pad_by(monkeypatch, "constant")
+    misread(monkeypatch, "frame_signal", pad_mode="constant")
 
 
-def _pad_by(monkeypatch, mode):
-    def frame_signal(signal, options):
-        padded = np.pad(signal, options.fft_length // 2, mode=mode)
-        cut = np.lib.stride_tricks.sliding_window_view(padded, options.fft_length)
-        return cut[:: options.sequence_stride]
-
-    monkeypatch.setattr(spectrogram, "frame_signal", frame_signal)
+@damage("pad_mode", pad_mode="symmetric")
+def ends_not_repeated(monkeypatch):
+    misread(monkeypatch, "frame_signal", pad_mode="reflect")
 
 
+@damage("sequence_stride")
 def frames_one_sample_late(monkeypatch):
     right = frames.frame_signal
     monkeypatch.setattr(spectrogram, "frame_signal", lambda signal, options: right(np.roll(signal, -1), options))
 
 
+@damage("sequence_length", sequence_length=40)
+def window_at_the_left(monkeypatch):
+    right = frames.first_sample
+
+    def first_sample(options):
+        return right(options) - (options.fft_length - options.frame_length) // 2
+
+    monkeypatch.setattr(frames, "first_sample", first_sample)
+
+
+@damage("drop_last", drop_last=True)
+def first_frame_dropped(monkeypatch):
+    right = frames.first_sample
+    monkeypatch.setattr(frames, "first_sample", lambda options: right(options) + options.sequence_stride)
+
+
+@damage("drop_last", drop_last=True)
+def last_frame_not_dropped(monkeypatch):
+    for function in ("count_frames", "frame_signal"):
+        misread(monkeypatch, function, drop_last=False)
+
+
+@damage("remove_dc_offset", remove_dc_offset=True, preemphasis=0.97, preemphasis_mode="frame", window="hamming")
+def offset_removed_after_preemphasis(monkeypatch):
+    emphasise, remove = frames.preemphasise_frames, frames.remove_dc_offset
+
+    def preemphasise_frames(block, factor):
+        emphasise(block, factor)
+        remove(block)
+
+    monkeypatch.setattr(frames, "remove_dc_offset", lambda block: None)
+    monkeypatch.setattr(frames, "preemphasise_frames", preemphasise_frames)
+
+
+# window
+
+
+@damage("window", window="hamming")
+def hamming_of_equal_ripple(monkeypatch):
+    monkeypatch.setitem(windows.COSINES, "hamming", (25 / 46, 21 / 46, 0.0))
+
+
+@damage("window", window="blackman")
+def blackman_with_exact_zeros(monkeypatch):
+    monkeypatch.setitem(windows.COSINES, "blackman", (7938 / 18608, 9240 / 18608, 1430 / 18608))
+
+
+@damage("window", window="povey", window_periodic=False)
+def povey_without_its_exponent(monkeypatch):
+    monkeypatch.setattr(windows, "POVEY_EXPONENT", 1.0)
+
+
+@damage("window", window=None, sequence_length=40)
+def rectangle_as_long_as_the_sequence(monkeypatch):
+    monkeypatch.setattr(FeatureOptions, "frame_length", FeatureOptions.window_length)
+
+
+@damage("window_periodic")
+def symmetric_window(monkeypatch):
+    misread(monkeypatch, "analysis_window", window_periodic=False)
+
+
+@damage("window_periodic", window="blackman", window_periodic=False)
+def periodic_window(monkeypatch):
+    misread(monkeypatch, "analysis_window", window_periodic=True)
+
+
+# spectrum
+
+
+def spectrum_by(monkeypatch, formula):
+    """Take a formula of power and options for what becomes of the bins."""
+
+    def magnitude_spectrum(frames, options):
+        return formula(np.abs(np.fft.rfft(frames)) ** 2, options)
+
+    monkeypatch.setattr(spectrogram, "magnitude_spectrum", magnitude_spectrum)
+
+
+@damage("mag_floor", mag_floor=0.02, mag_eps=0.01)
+def eps_before_the_floor(monkeypatch):
+    def formula(power, options):
+        return np.maximum(power + options.mag_eps, options.mag_floor) ** (options.mag_exp / 2)
+
+    spectrum_by(monkeypatch, formula)
+
+
+@damage("mag_floor", mag_floor=0.02, mag_exp=1.0)
+def floor_under_the_magnitude(monkeypatch):
+    def formula(power, options):
+        return np.maximum(np.sqrt(power), options.mag_floor) ** options.mag_exp
+
+    spectrum_by(monkeypatch, formula)
+
+
+@damage("mag_eps", mag_eps=1e-6, mag_exp=1.0)
+def eps_outside_of_the_root(monkeypatch):
+    spectrum_by(monkeypatch, lambda power, options: (np.sqrt(power) + options.mag_eps) ** options.mag_exp)
+
+
+@damage("mag_exp", mag_exp=1.5)
+def exponent_on_the_power(monkeypatch):
+    spectrum_by(monkeypatch, lambda power, options: power**options.mag_exp)
+
+
+# filters
+
+
+@damage("fft_length", fft_length=63)
+def bins_of_an_odd_fft_at_multiples_of_rate_over_n(monkeypatch):
+    right = filters._triangles
+
+    def triangles(bins_hz, *arguments, **keys):
+        fft_length = 2 * len(bins_hz) - 1
+        return right(bins_hz * (fft_length - 1) / fft_length, *arguments, **keys)
+
+    monkeypatch.setattr(filters, "_triangles", triangles)
+
+
+@damage("sampling_rate")
+def filters_one_bin_up(monkeypatch):
+    right = filters.mel_filters
+    monkeypatch.setattr(filters, "mel_filters", lambda options: np.roll(right(options), 1, axis=1))
+
+
+def edges_by(monkeypatch, change):
+    """Change what the edges are made of: lowest and highest in hertz, number of filters, scale."""
+    right = filters._edges_mel
+    monkeypatch.setattr(filters, "_edges_mel", lambda *arguments: change(right, *arguments))
+
+
+@damage("num_mel_bins")
+def edges_for_one_more_filter(monkeypatch):
+    edges_by(monkeypatch, lambda right, low, high, mels, scale: right(low, high, mels + 1, scale)[: mels + 2])
+
+
+@damage("min_freq")
+def filters_from_zero_hertz(monkeypatch):
+    edges_by(monkeypatch, lambda right, low, high, mels, scale: right(0.0, high, mels, scale))
+
+
+@damage("max_freq", sampling_rate=8001)
+def top_of_an_odd_rate_not_truncated(monkeypatch):
+    edges_by(monkeypatch, lambda right, low, high, mels, scale: right(low, 4000.5, mels, scale))
+
+
+@damage("mel_scale", mel_scale="slaney", sampling_rate=16_000)
+def slaney_with_the_factor_of_another_step(monkeypatch):
+    monkeypatch.setattr(scales, "SLANEY_LOG_STEP", np.log(6.4) / 26)
+
+
+@damage("mel_scale", mel_scale="htk")
+def break_of_625_hz(monkeypatch):
+    monkeypatch.setattr(scales, "HTK_BREAK_HZ", 625.0)
+
+
+@damage("mel_norm", mel_norm="slaney")
+def norm_forgotten(monkeypatch):
+    monkeypatch.setattr(filters, "_slaney_norm", lambda edges_hz: np.ones(len(edges_hz) - 2))
+
+
+@damage("mel_norm", mel_norm="slaney")
+def norm_over_the_left_half(monkeypatch):
+    monkeypatch.setattr(filters, "_slaney_norm", lambda edges_hz: 1.0 / (edges_hz[1:-1] - edges_hz[:-2]))
+
+
+def slopes_straight_on(monkeypatch, axis):
+    right = filters._triangles
+
+    def triangles(*arguments, scale, straight_on):
+        return right(*arguments, scale=scale, straight_on=axis)
+
+    monkeypatch.setattr(filters, "_triangles", triangles)
+
+
+@damage("mel_triangles")
+def triangles_straight_in_hertz(monkeypatch):
+    slopes_straight_on(monkeypatch, "hz")
+
+
+@damage("mel_triangles", mel_triangles="hz")
+def triangles_straight_in_mels(monkeypatch):
+    slopes_straight_on(monkeypatch, "mel")
+
+
+@damage("mel_triangles", mel_triangles="hz_symmetric")
+def both_slopes_as_wide_as_the_right_one(monkeypatch):
+    def triangles(bins_hz, edges_mel, *, scale, straight_on):
+        edges = scales.mel_to_hertz(edges_mel, scale)[:, np.newaxis]
+        return np.maximum(0.0, 1.0 - np.abs(bins_hz - edges[1:-1]) / (edges[2:] - edges[1:-1]))
+
+    monkeypatch.setattr(filters, "_triangles", triangles)
+
+
+# levels
+
+
+@damage("power_to_db")
+def natural_logarithm(monkeypatch):
+    monkeypatch.setitem(levels.UNITS_PER_NEPER, "db", 10.0)
+
+
+@damage("log", power_to_db=False, log="log10")
+def logarithm_of_ten_rounded(monkeypatch):
+    monkeypatch.setitem(levels.UNITS_PER_NEPER, "log10", 1.0 / 2.3026)
+
+
+def before_levels(monkeypatch, change):
+    """Do something to the powers before their logarithm is taken; it may change the keys, too."""
+    right = levels.to_levels
+
+    def to_levels(powers, logarithm, **keys):
+        change(powers, keys)
+        right(powers, logarithm, **keys)
+
+    monkeypatch.setattr(levels, "to_levels", to_levels)
+
+
+@damage("log_offset", log_offset=0.1, min_power=0.1, top_db=None)
+def offset_above_the_floor(monkeypatch):
+    def change(powers, keys):
+        np.maximum(powers, keys["min_power"], out=powers)
+
+    before_levels(monkeypatch, change)
+
+
+@damage("min_power", min_power=0.01, top_db=None)
+def min_power_added(monkeypatch):
+    def change(powers, keys):
+        powers += keys["min_power"]
+
+    before_levels(monkeypatch, change)
+
+
+@damage("ref_power", ref_power=1e-3, min_power=0.01)
+def reference_below_the_floor(monkeypatch):
+    def change(powers, keys):
+        np.maximum(powers, keys["min_power"], out=powers)
+        keys["min_power"] = keys["ref_power"]
+
+    before_levels(monkeypatch, change)
+
+
+@damage("ref_power", ref_power="max", top_db=None)
+def a_reference_for_each_signal(monkeypatch):
+    def subtract_maximum(levels):
+        levels -= levels.max(axis=(-1, -2), keepdims=True)
+
+    monkeypatch.setattr(spectrogram, "subtract_maximum", subtract_maximum)
+
+
+@damage("top_db", top_db=20.0)
 def a_floor_for_each_signal(monkeypatch):
-    def raise_each(levels, top_db):
+    def raise_each(levels, top_db, logarithm):
         np.maximum(levels, levels.max(axis=(-1, -2), keepdims=True) - top_db, out=levels)
 
     monkeypatch.setattr(spectrogram, "raise_to_top_db", raise_each)
 
 
-DAMAGES = {
-    damage.__name__: damage
-    for damage in (
-        symmetric_window,
-        window_at_the_left,
-        triangles_straight_in_hertz,
-        filters_one_bin_up,
-        natural_logarithm,
-        ends_repeated,
-        ends_of_zeros,
-        frames_one_sample_late,
-        a_floor_for_each_signal,
-    )
-}
+@damage("top_db", top_db=4.0, power_to_db=False, log="ln")
+def top_db_in_the_unit_of_the_levels(monkeypatch):
+    monkeypatch.setitem(levels.UNITS_PER_DB, "ln", 1.0)
+
+
+# cepstra
+
+
+@damage("num_ceps", num_ceps=4)
+def coefficients_from_one_on(monkeypatch):
+    def shifted(levels, num_ceps, **keys):
+        return cepstra.cepstra(levels, num_ceps + 1, **keys)[..., 1:, :]
+
+    monkeypatch.setattr(spectrogram, "cepstra", shifted)
+
+
+@damage("cepstral_lifter", num_ceps=4, cepstral_lifter=22.0)
+def lifter_from_one_on(monkeypatch):
+    right = cepstra.lifter
+    monkeypatch.setattr(cepstra, "lifter", lambda num_ceps, quefrency: right(num_ceps + 1, quefrency)[1:])
+
+
+@damage("cepstral_norm", num_ceps=4)
+def coefficient_0_not_halved(monkeypatch):
+    def loud(levels, num_ceps, **keys):
+        coefficients = cepstra.cepstra(levels, num_ceps, **keys)
+        coefficients[..., 0, :] *= np.sqrt(2.0)
+        return coefficients
+
+    monkeypatch.setattr(spectrogram, "cepstra", loud)
+
+
+@damage("use_energy", num_ceps=4, use_energy=True)
+def energy_of_the_windowed_frame(monkeypatch):
+    right = frames.frame_energies
+    monkeypatch.setattr(frames, "frame_energies", lambda block: right(block * np.hanning(block.shape[1])))
+
+
+@damage("use_energy", num_ceps=4, use_energy=True, cepstral_lifter=22.0, ref_power=2.0)
+def energy_against_the_reference(monkeypatch):
+    right = levels.to_levels
+
+    def to_levels(powers, logarithm, *, min_power, ref_power=2.0, **keys):
+        right(powers, logarithm, min_power=min_power, ref_power=ref_power, **keys)
+
+    monkeypatch.setattr(spectrogram, "to_levels", to_levels)
+
+
+# normalisation
+
+
+@damage("num_frames", num_frames=15, mean="bin")
+def frames_fitted_after_the_mean(monkeypatch):
+    whole = []
+
+    def fit_frames(features, num_frames):
+        whole.append(features.copy())
+        return normalisation.fit_frames(features, num_frames)
+
+    def standardise(features, options):
+        before = whole.pop()
+        normalisation.standardise(before, options)
+        features[:] = normalisation.fit_frames(before, options.num_frames)
+
+    monkeypatch.setattr(spectrogram, "fit_frames", fit_frames)
+    monkeypatch.setattr(spectrogram, "standardise", standardise)
+
+
+@damage("mean", mean="bin")
+def mean_over_the_bins(monkeypatch):
+    monkeypatch.setattr(normalisation, "_mean", lambda features, mean: features.mean(axis=-2, keepdims=True))
+
+
+@damage("mean", mean="all")
+def mean_over_the_batch(monkeypatch):
+    monkeypatch.setattr(normalisation, "_mean", lambda features, mean: features.mean())
+
+
+@damage("std", std="all")
+def deviation_over_the_batch(monkeypatch):
+    monkeypatch.setattr(normalisation, "_deviation", lambda features, std, ddof: features.std(ddof=ddof))
+
+
+@damage("std_ddof", std="bin")
+def ddof_forgotten(monkeypatch):
+    right = normalisation._deviation
+    monkeypatch.setattr(normalisation, "_deviation", lambda features, std, ddof: right(features, std, 0))
+
+
+@damage("std_eps", std="bin", std_eps=0.1)
+def eps_on_the_variance(monkeypatch):
+    right = normalisation._deviation
+
+    def deviation(features, std, ddof):
+        return np.sqrt(right(features, std, ddof) ** 2 + 0.1) - 0.1  # what is added to it later
+
+    monkeypatch.setattr(normalisation, "_deviation", deviation)
+
+
+@damage("clip", clip=[-4.0, 4.0], mean=-20.0, std=5.0)
+def clipped_before_the_mean(monkeypatch):
+    def standardise(features, options):
+        np.clip(features, *options.clip, out=features)
+        normalisation.standardise(features, options)
+
+    monkeypatch.setattr(spectrogram, "standardise", standardise)
+
+
+@damage("time_major", time_major=True)
+def reshaped_and_not_transposed(monkeypatch):
+    right = spectrogram.finish
+
+    def finish(levels, options, **keys):
+        features = right(levels, options, **keys)
+        return np.ascontiguousarray(features.swapaxes(1, 2)).reshape(features.shape)
+
+    monkeypatch.setattr(spectrogram, "finish", finish)
+
+
+# Keras's settings
+
+KERAS_DAMAGES = (
+    "symmetric_window",
+    "window_at_the_left",
+    "triangles_straight_in_hertz",
+    "filters_one_bin_up",
+    "natural_logarithm",
+    "ends_repeated",
+    "ends_of_zeros",
+    "frames_one_sample_late",
+    "a_floor_for_each_signal",
+)
 
 
 def leaves_its_mark(damage, options, *, batch):
-    """Tell whether a damage changes the numbers of these options, on a batch or on one signal."""
+    """Tell whether one of `KERAS_DAMAGES` changes the numbers of these options, on a batch or on one signal."""
     if damage == "symmetric_window":
         return options.window in ("hann", "hamming")
     if damage == "window_at_the_left":
-        return options.window is not None and options.window_length < options.fft_length - 1
+        return options.frame_length < options.fft_length - 1
     if damage == "natural_logarithm":
         return options.power_to_db
     if damage in ("ends_repeated", "ends_of_zeros"):

@@ -1,31 +1,64 @@
-"""Decibels: the reference, the two floors, and that both work in place."""
+"""Levels: three logarithms, what is added and the floor under them, the reference, and what hangs from the loudest."""
 
 import numpy as np
 import pytest
 
-from melcli.mel.levels import power_to_db, raise_to_top_db
+from melcli.mel.levels import raise_to_top_db, subtract_maximum, to_levels
+
+UNITS_PER_DB = {"db": 1.0, "log10": 0.1, "ln": np.log(10.0) / 10.0}
+LOGARITHMS = list(UNITS_PER_DB)
 
 
-def levels_of(powers, dtype="float64", min_power=1e-10, ref_power=1.0):
+def levels_of(powers, logarithm="db", dtype="float64", **keys):
     levels = np.array(powers, dtype=dtype)
-    assert power_to_db(levels, min_power=min_power, ref_power=ref_power) is None
+    assert to_levels(levels, logarithm, **{"min_power": 1e-10, **keys}) is None
     assert levels.dtype == dtype
     return levels
 
 
+@pytest.mark.parametrize("logarithm", LOGARITHMS)
 @pytest.mark.parametrize("dtype, atol", [("float32", 1e-5), ("float64", 1e-13)])
-def test_ten_times_the_logarithm_to_base_ten(dtype, atol):
+def test_the_logarithm_and_the_floor_under_it(dtype, atol, logarithm):
     powers = [0.0, 1e-12, 1e-10, 1e-3, 0.5, 1.0, 2.0, 1e4]
-    expected = [-100.0, -100.0, -100.0, -30.0, -3.010299956639812, 0.0, 3.010299956639812, 40.0]
-    np.testing.assert_allclose(levels_of(powers, dtype), expected, rtol=0, atol=atol)
+    decibels = np.array([-100.0, -100.0, -100.0, -30.0, -3.010299956639812, 0.0, 3.010299956639812, 40.0])
+    expected = decibels * UNITS_PER_DB[logarithm]
+    np.testing.assert_allclose(levels_of(powers, logarithm, dtype), expected, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("logarithm, silence", [("db", -100.0), ("log10", -10.0)])
+def test_silence_is_a_round_number(logarithm, silence):
+    assert levels_of([0.0], logarithm, "float32").tolist() == [silence]
 
 
 @pytest.mark.parametrize(
-    "ref_power, min_power, expected",
-    [(100.0, 1e-10, -20.0), (-100.0, 1e-10, -20.0), (1e-9, 1e-6, 60.0), (0.0, 1e-6, 60.0)],
+    "power, log_offset, min_power, expected",
+    [
+        (0.9, 0.1, 1e-10, 0.0),
+        (0.0, 0.01, 1e-10, -20.0),
+        (0.0, 0.01, 0.1, -10.0),  # the floor is above what was added
+        (0.06, 0.04, 0.1, -10.0),  # and is not added to
+    ],
 )
-def test_the_reference_counts_by_its_absolute_value_and_not_below_min_power(ref_power, min_power, expected):
-    np.testing.assert_allclose(levels_of([1.0], min_power=min_power, ref_power=ref_power), [expected], atol=1e-12)
+def test_the_offset_is_added_before_the_floor(power, log_offset, min_power, expected):
+    levels = levels_of([power], log_offset=log_offset, min_power=min_power)
+    np.testing.assert_allclose(levels, [expected], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("logarithm", LOGARITHMS)
+@pytest.mark.parametrize(
+    "ref_power, min_power, decibels",
+    [(100.0, 1e-10, -20.0), (-100.0, 1e-10, -20.0), (1e-9, 1e-6, 60.0), (0.0, 1e-6, 60.0), (1.0, 10.0, 0.0)],
+)
+def test_the_reference_counts_by_its_absolute_value_and_not_below_min_power(ref_power, min_power, decibels, logarithm):
+    levels = levels_of([1.0], logarithm, min_power=min_power, ref_power=ref_power)
+    np.testing.assert_allclose(levels, [decibels * UNITS_PER_DB[logarithm]], rtol=0, atol=1e-12)
+
+
+def test_the_loudest_of_the_whole_array_is_0():
+    levels = np.array([[[-3.0, -50.0]], [[-30.0, -90.0]]], dtype=np.float32)
+    subtract_maximum(levels)
+    assert levels.tolist() == [[[0.0, -47.0]], [[-27.0, -87.0]]]
+    assert levels.dtype == np.float32
 
 
 def test_top_db_hangs_from_the_loudest_of_the_whole_array():
@@ -33,6 +66,14 @@ def test_top_db_hangs_from_the_loudest_of_the_whole_array():
     raise_to_top_db(levels, 40.0)
     assert levels.tolist() == [[[0.0, -40.0]], [[-30.0, -40.0]]]
     assert levels.dtype == np.float32
+
+
+@pytest.mark.parametrize("logarithm", LOGARITHMS)
+def test_top_db_is_in_db_whatever_the_levels_are_in(logarithm):
+    levels = np.array([-3.0, -50.0, -84.0, -99.0]) * UNITS_PER_DB[logarithm]
+    raise_to_top_db(levels, 80.0, logarithm)
+    expected = np.array([-3.0, -50.0, -83.0, -83.0]) * UNITS_PER_DB[logarithm]
+    np.testing.assert_allclose(levels, expected, rtol=1e-14)
 
 
 def test_top_db_of_zero_leaves_only_the_loudest():

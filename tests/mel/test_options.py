@@ -1,14 +1,18 @@
 """Options that break a rule are refused in one sentence; those that exist are valid."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 
 import pytest
+from hypothesis import given
 
 import melcli.mel
 from melcli.errors import ConfigError
-from melcli.mel.options import FeatureOptions
+from melcli.mel.options import KERAS_KEYS, FeatureOptions
+from melcli.options import to_plain
+from tests.mel.legal_options import legal_options
 
 
 @pytest.mark.parametrize(
@@ -23,9 +27,9 @@ from melcli.mel.options import FeatureOptions
         ({"sampling_rate": True}, "sampling_rate", "sampling_rate=True is bool, not int"),
         ({"num_mel_bins": 0}, "num_mel_bins", "num_mel_bins=0 must lie in [1, 4096]"),
         (
-            {"window": "blackman"},
+            {"window": "kaiser"},
             "window",
-            "window='blackman' is str, not 'hann' or 'hamming' or a list of float or null",
+            "window='kaiser' is str, not 'hann' or 'hamming' or 'povey' or 'blackman' or a list of float or null",
         ),
         (
             {"window": (1.0, 2.0), "sequence_length": 3},
@@ -58,7 +62,13 @@ from melcli.mel.options import FeatureOptions
         ({"min_power": 0.0}, "min_power", "min_power=0 must lie in [1.17549e-38, 3.40282e+38], as float32 does"),
         ({"min_power": "1e-10"}, "min_power", "min_power='1e-10' is str, not float"),
         ({"ref_power": float("inf")}, "ref_power", "ref_power=inf must be finite"),
+        ({"ref_power": "mean"}, "ref_power", "ref_power='mean' is str, not float or 'max'"),
         ({"compute_dtype": "float16"}, "compute_dtype", "compute_dtype='float16' is str, not 'float32' or 'float64'"),
+        (
+            {"min_power": 1e-310, "compute_dtype": "float64"},
+            "min_power",
+            "min_power=1e-310 must lie in [2.22507e-308, 1.79769e+308], as float64 does",
+        ),
     ],
 )
 def test_a_refusal_names_the_value_and_the_rule(keys, key, message):
@@ -66,6 +76,102 @@ def test_a_refusal_names_the_value_and_the_rule(keys, key, message):
         FeatureOptions(**keys)
     assert str(refusal.value) == message
     assert refusal.value.key == key
+
+
+LINEAR = {"power_to_db": False}
+PADDINGS = "'center' or 'same' or 'valid' or 'kaldi' or a list of int of length 2"
+STATISTICS = "float or a list of float or 'bin' or 'all'"
+
+
+@pytest.mark.parametrize(
+    "keys, message",
+    [
+        ({"input_scale": 0}, "input_scale=0 must be above 0"),
+        ({"input_scale": -1.0}, "input_scale=-1 must be above 0"),
+        ({"num_samples": 0}, "num_samples=0 must lie in [1, 268435456]"),
+        ({"pad_end": 2**28 + 1}, "pad_end=268435457 must lie in [-268435456, 268435456]"),
+        ({"pad_end": 1.5}, "pad_end=1.5 is float, not int"),
+        ({"preemphasis": -0.1}, "preemphasis=-0.1 must lie in [0, 1]"),
+        ({"preemphasis": 1.01}, "preemphasis=1.01 must lie in [0, 1]"),
+        (
+            {"preemphasis_mode": "first"},
+            "preemphasis_mode='first' is str, not 'signal' or 'signal_valid' or 'frame'",
+        ),
+        ({"padding": "full"}, f"padding='full' is str, not {PADDINGS}"),
+        ({"padding": [1]}, f"padding=[1] is list, not {PADDINGS}"),
+        ({"padding": [1.5, 0]}, f"padding=[1.5, 0] is list, not {PADDINGS}"),
+        ({"padding": [-1, 0]}, "padding=[-1, 0] must hold two numbers in [0, 16777216]"),
+        ({"padding": [0, -1]}, "padding=[0, -1] must hold two numbers in [0, 16777216]"),
+        ({"padding": [0, 2**24 + 1]}, "padding=[0, 16777217] must hold two numbers in [0, 16777216]"),
+        (
+            {"padding": "same", "sequence_stride": 513, "fft_length": 512},
+            "padding=same pads by half of fft_length - sequence_stride, so sequence_stride=513 must be 512 or less",
+        ),
+        ({"pad_mode": "wrap"}, "pad_mode='wrap' is str, not 'reflect' or 'constant' or 'symmetric'"),
+        ({"drop_last": 1}, "drop_last=1 is int, not bool"),
+        ({"remove_dc_offset": "yes"}, "remove_dc_offset='yes' is str, not bool"),
+        ({"window_periodic": 0}, "window_periodic=0 is int, not bool"),
+        ({"window": []}, "window holds 0 numbers, but sequence_length is 2048"),
+        ({"window": [1.0, float("nan")], "sequence_length": 2}, "window=nan must be finite"),
+        ({"mag_floor": -1e-10}, "mag_floor=-1e-10 must be 0 or more"),
+        ({"mag_eps": -1}, "mag_eps=-1 must be 0 or more"),
+        ({"mel_scale": "bark"}, "mel_scale='bark' is str, not 'htk' or 'slaney'"),
+        ({"mel_norm": "area"}, "mel_norm='area' is str, not 'slaney' or null"),
+        ({"mel_norm": 1}, "mel_norm=1 is int, not 'slaney' or null"),
+        ({"mel_triangles": "log"}, "mel_triangles='log' is str, not 'mel' or 'hz' or 'hz_symmetric'"),
+        ({"log": "log2", **LINEAR}, "log='log2' is str, not 'ln' or 'log10' or null"),
+        ({"log": "ln"}, "log=ln and power_to_db=true are two logarithms; set power_to_db to false"),
+        ({"log_offset": -1e-3}, "log_offset=-0.001 must be 0 or more"),
+        ({"log_offset": "1e-3"}, "log_offset='1e-3' is str, not float"),
+        ({"num_frames": 0}, "num_frames=0 must lie in [1, 16777216]"),
+        ({"mean": "time"}, f"mean='time' is str, not {STATISTICS}"),
+        ({"mean": []}, "mean holds 0 numbers, but num_mel_bins is 128"),
+        ({"mean": [1.0, 2.0]}, "mean holds 2 numbers, but num_mel_bins is 128"),
+        ({"mean": [1.0, 2.0], "num_ceps": 3}, "mean holds 2 numbers, but num_ceps is 3"),
+        ({"mean": float("nan")}, "mean=nan must be finite"),
+        ({"std": None}, f"std=None is null, not {STATISTICS}"),
+        ({"std": [1.0], "num_mel_bins": 2}, "std holds 1 numbers, but num_mel_bins is 2"),
+        ({"std": [1.0, 2.0], "num_ceps": 1}, "std holds 2 numbers, but num_ceps is 1"),
+        ({"std": 0}, "std=0 must be above 0"),
+        ({"std": -1.0}, "std=-1 must be above 0"),
+        ({"std": [1.0, 0.0], "num_mel_bins": 2}, "std=0 must be above 0"),
+        ({"std_ddof": 2}, "std_ddof=2 is int, not 0 or 1"),
+        ({"std_ddof": True}, "std_ddof=True is bool, not 0 or 1"),
+        ({"std_eps": -1e-9}, "std_eps=-1e-09 must be 0 or more"),
+        ({"clip": 3.0}, "clip=3.0 is float, not a list of float of length 2 or null"),
+        ({"clip": [1.0]}, "clip=[1.0] is list, not a list of float of length 2 or null"),
+        ({"clip": [4, -4]}, "clip=[4.0, -4.0] must hold a low and a higher limit"),
+        ({"clip": [1, 1]}, "clip=[1.0, 1.0] must hold a low and a higher limit"),
+        ({"clip": [float("-inf"), 0]}, "clip=-inf must be finite"),
+        ({"time_major": "true"}, "time_major='true' is str, not bool"),
+        ({"num_ceps": 0}, "num_ceps=0 must lie in [1, 128], up to num_mel_bins"),
+        ({"num_ceps": 41, "num_mel_bins": 40}, "num_ceps=41 must lie in [1, 40], up to num_mel_bins"),
+        ({"num_ceps": 13, **LINEAR}, "num_ceps=13 needs a logarithm; set log, or power_to_db to true"),
+        ({"num_ceps": 13.0}, "num_ceps=13.0 is float, not int or null"),
+        ({"cepstral_lifter": -22}, "cepstral_lifter=-22 must be 0 or more"),
+        ({"cepstral_norm": "htk"}, "cepstral_norm='htk' is str, not 'ortho' or 'none'"),
+        ({"use_energy": True}, "use_energy=true takes the place of a cepstral coefficient; set num_ceps"),
+    ],
+)
+def test_a_refusal_of_the_further_keys(keys, message):
+    with pytest.raises(ConfigError) as refusal:
+        FeatureOptions(**keys)
+    assert str(refusal.value) == message
+    assert refusal.value.key == re.match(r"\w+", message).group()
+
+
+@given(options=legal_options())
+def test_legal_options_survive_their_plain_form(options):
+    once = FeatureOptions(**options)
+    assert FeatureOptions(**to_plain(once)) == once
+
+
+def test_keras_s_keys_come_first_and_ours_last():
+    keys = [field.name for field in dataclasses.fields(FeatureOptions)]
+    assert len(keys) == 13 + 24 + 4 + 1
+    assert tuple(keys[:13]) == KERAS_KEYS
+    assert keys[13:15] == ["input_scale", "num_samples"]
+    assert keys[36:] == ["time_major", "num_ceps", "cepstral_lifter", "cepstral_norm", "use_energy", "compute_dtype"]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +186,22 @@ def test_a_refusal_names_the_value_and_the_rule(keys, key, message):
         {"ref_power": -3.0},
         {"ref_power": 0.0},
         {"window": [0, 1], "sequence_length": 2},
+        {"ref_power": "max"},
+        {"num_samples": 1},
+        {"pad_end": -(2**28)},
+        {"preemphasis": 0},
+        {"preemphasis": 1},
+        {"padding": [0, 0]},
+        {"padding": "same", "sequence_stride": 512, "fft_length": 512},
+        {"mag_floor": 0, "mag_eps": 0, "log_offset": 0, "std_eps": 0, "cepstral_lifter": 0},
+        {"log": "ln", "power_to_db": False},
+        {"num_frames": 1},
+        {"mean": [1] * 128, "std": [1] * 128},
+        {"mean": [1, 2], "num_ceps": 2},
+        {"std_ddof": 0},
+        {"clip": [-1e-9, 0]},
+        {"num_ceps": 1, "num_mel_bins": 1},
+        {"num_ceps": 13, "log": "log10", "power_to_db": False},
     ],
 )
 def test_what_stands_at_the_edge_of_a_rule_is_taken(keys):
@@ -89,8 +211,12 @@ def test_what_stands_at_the_edge_of_a_rule_is_taken(keys):
 def test_what_follows_from_the_keys():
     options = FeatureOptions(fft_length=511, sampling_rate=11_025)
     assert (options.window_length, options.num_bins, options.upper_edge_hz) == (511, 256, 5512.0)
+    assert (options.logarithm, options.num_features, options.time_axis) == ("db", 128, 1)
     options = FeatureOptions(sequence_length=400, max_freq=7600)
     assert (options.window_length, options.num_bins, options.upper_edge_hz) == (400, 1025, 7600.0)
+    options = FeatureOptions(power_to_db=False, log="ln", num_ceps=13, time_major=True)
+    assert (options.logarithm, options.num_features, options.time_axis) == ("ln", 13, 0)
+    assert FeatureOptions(power_to_db=False).logarithm is None
 
 
 def test_equal_options_are_one_key_and_cannot_change():

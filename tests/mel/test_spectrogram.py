@@ -1,215 +1,106 @@
-"""The whole core: against the plain reference, in any blocks, in any legal options, and as a class."""
+"""`MelSpectrogram` as a class: shapes, what it takes and refuses, its names and defaults, its config."""
 
 import inspect
 import pickle
-from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melcli.errors import ConfigError
-from melcli.mel import MelSpectrogram, filters, spectrogram
-from tests.golden.answers import LIMITS_DB, read_answers
+from melcli.errors import AudioError, ConfigError
+from melcli.mel import MelSpectrogram
+from melcli.mel.options import KERAS_KEYS, FeatureOptions
+from melcli.options import to_plain
+from tests.golden.answers import read_answers
 from tests.golden.signals import load_signals
 from tests.mel import reference
-from tests.mel.damages import DAMAGES, leaves_its_mark
+from tests.mel.legal_options import legal_options, noise
 
 KERAS = read_answers("numpy")
-RELATIVE = 1e-9  # of a linear value, and of the power that a level stands for
-RELATIVE_DB = RELATIVE * 10.0 / np.log(10.0)
-
-# Least settings that between them show every damage.
-DAMAGED = ("hamming_in_longer_fft", "odd_fft", "power", "narrow_top_db")
+BATCHES = st.sampled_from([(), (1,), (2,)])
+FURTHER = {key: value for key, value in to_plain(FeatureOptions()).items() if key not in KERAS_KEYS}
 
 
-@cache
-def written_out(setting):
-    """Return each signal of a setting with what the plain reference makes of it."""
-    options = KERAS.settings[setting]["options"]
-    return [(signal, reference.mel_spectrogram(signal, **options)) for signal, _ in KERAS.cases(setting)]
-
-
-def equals_reference(ours, expected, *, linear):
-    """Compare at 1e-9 relative; linear values below 1e-12, full scale being 1, are rounding where the truth is 0."""
-    if linear:
-        return np.allclose(ours, expected, rtol=RELATIVE, atol=1e-12)
-    return np.abs(ours - expected).max() <= RELATIVE_DB
-
-
-@pytest.mark.parametrize("setting", KERAS.settings)
-def test_float64_equals_the_reference(setting):
-    compute = MelSpectrogram(**KERAS.settings[setting]["options"], compute_dtype="float64")
-    for signal, expected in written_out(setting):
-        ours = compute(signal)
-        assert ours.dtype == np.float64
-        assert ours.shape == expected.shape
-        if KERAS.is_linear(setting):
-            np.testing.assert_allclose(ours, expected, rtol=RELATIVE, atol=0)
-        else:
-            np.testing.assert_allclose(ours, expected, rtol=0, atol=RELATIVE_DB)
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_the_comparison_would_notice(damage, monkeypatch):
-    DAMAGES[damage](monkeypatch)
-    noticed = False
-    for setting in DAMAGED:
-        compute = MelSpectrogram(**KERAS.settings[setting]["options"], compute_dtype="float64")
-        linear = KERAS.is_linear(setting)
-        equal = all(equals_reference(compute(signal), right, linear=linear) for signal, right in written_out(setting))
-        batch = any("+" in case for case in KERAS.settings[setting]["cases"])
-        assert equal is not leaves_its_mark(damage, compute.options, batch=batch), setting
-        noticed = noticed or not equal
-    assert noticed
-
-
-def test_the_comparison_would_notice_filters_rounded_to_float32(monkeypatch):
-    right = filters.linear_to_mel_weight_matrix
-    rounded = lambda dtype, **keys: right(**keys, dtype="float32").astype(dtype)  # noqa: E731
-    monkeypatch.setattr(filters, "linear_to_mel_weight_matrix", rounded)
-    compute = MelSpectrogram(**KERAS.settings["odd_fft"]["options"], compute_dtype="float64")
-    assert not any(equals_reference(compute(signal), right, linear=False) for signal, right in written_out("odd_fft"))
-
-
-@st.composite
-def legal_options(draw):
-    """Draw small options over all 13 keys."""
-    fft_length = draw(st.integers(2, 80))
-    length = draw(st.integers(1, fft_length))
-    numbers = st.lists(st.floats(-1.0, 1.0, width=32), min_size=length, max_size=length)
-    rate = draw(st.integers(50, 48_000))
-    nyquist = rate // 2
-    upper = draw(st.sampled_from([None, 0.7 * nyquist, 1.3 * nyquist]))
-    return {
-        "fft_length": fft_length,
-        "sequence_stride": draw(st.integers(1, 100)),
-        "sequence_length": draw(st.sampled_from([length, None])) if length == fft_length else length,
-        "window": draw(st.sampled_from(["hann", "hamming", None]) | numbers),
-        "sampling_rate": rate,
-        "num_mel_bins": draw(st.integers(1, 12)),
-        "min_freq": draw(st.floats(0.0, 0.6)) * nyquist,
-        "max_freq": upper,
-        "power_to_db": draw(st.booleans()),
-        "top_db": draw(st.floats(0.0, 150.0) | st.none()),
-        "mag_exp": draw(st.sampled_from([1.0, 1.5, 2.0, 3.0])),
-        "min_power": draw(st.sampled_from([1e-10, 1e-6, 1e-2])),
-        "ref_power": draw(st.floats(-10.0, 10.0)),
-    }
-
-
-def noise(samples, seed, batch=()):
-    return 0.1 * np.random.default_rng(seed).standard_normal((*batch, samples))
-
-
-SAMPLES = st.integers(1, 250)
-SEEDS = st.integers(0, 2**32 - 1)
-BATCHES = st.sampled_from([(), (1,), (3,)])
-
-
-@settings(deadline=None, max_examples=150)
-@given(options=legal_options(), samples=SAMPLES, seed=SEEDS, batch=BATCHES)
-def test_random_options_equal_the_reference_in_float64(options, samples, seed, batch):
-    signal = noise(samples, seed, batch)
-    expected = reference.mel_spectrogram(signal, **options)
-    ours = MelSpectrogram(**options, compute_dtype="float64")(signal)
-    assert ours.shape == expected.shape
-    assert equals_reference(ours, expected, linear=not options["power_to_db"])
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    start=st.integers(1600, 5000),
-    fft_length=st.integers(64, 1024),
-    sequence_stride=st.integers(50, 500),
-    window=st.sampled_from(["hann", "hamming", None]),
-    sampling_rate=st.integers(8000, 48_000),
-    num_mel_bins=st.integers(1, 128),
-    mag_exp=st.sampled_from([1.0, 1.5, 2.0]),
-)
-def test_float32_lies_within_the_limits_of_float64_on_speech(start, **options):
-    speech = load_signals()["speech"][start : start + 4000]
-    difference = np.abs(MelSpectrogram(**options)(speech) - MelSpectrogram(**options, compute_dtype="float64")(speech))
-    assert np.percentile(difference, 99.9) <= LIMITS_DB.p999
-
-
-@settings(deadline=None)
-@given(
-    options=legal_options(),
-    samples=SAMPLES,
-    seed=SEEDS,
-    block_frames=st.integers(1, 60),
-    dtype=st.sampled_from(["float32", "float64"]),
-)
-def test_any_block_size_gives_the_same_bytes(options, samples, seed, block_frames, dtype):
-    signal = noise(samples, seed)
-    compute = MelSpectrogram(**options, compute_dtype=dtype)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spectrogram, "BLOCK_FRAMES", block_frames)
-        blocks = compute(signal)
-    assert blocks.tobytes() == compute(signal).tobytes()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("mag_exp", [1.0, 1.5, 2.0])
-@pytest.mark.parametrize("fft_length", [400, 512, 1021, 2048])
-def test_any_block_size_gives_the_same_bytes_on_speech(fft_length, mag_exp, dtype, monkeypatch):
-    compute = MelSpectrogram(fft_length=fft_length, sequence_stride=48, mag_exp=mag_exp, compute_dtype=dtype)
-    speech = load_signals()["speech"]
-    found = set()
-    for block_frames in (1, 2, 3, 7, 64, 128, 129, 1000):
-        monkeypatch.setattr(spectrogram, "BLOCK_FRAMES", block_frames)
-        found.add(compute(speech).tobytes())
-    assert len(found) == 1
-
-
-def test_the_comparison_of_bytes_would_notice_a_bit_that_depends_on_the_block(monkeypatch):
-    right = spectrogram.magnitude_spectrum
-    damaged = lambda frames, mag_exp: right(frames, mag_exp) * np.float32(1 + 2**-20 * len(frames))  # noqa: E731
-    monkeypatch.setattr(spectrogram, "magnitude_spectrum", damaged)
-    with pytest.raises(AssertionError):
-        test_any_block_size_gives_the_same_bytes_on_speech(400, 2.0, "float32", monkeypatch)
-
-
-@settings(deadline=None)
-@given(options=legal_options(), samples=SAMPLES, seed=SEEDS, dtype=st.sampled_from(["float32", "float64"]))
-def test_a_batch_of_one_gives_the_bytes_of_the_signal_alone(options, samples, seed, dtype):
-    signal = noise(samples, seed)
-    compute = MelSpectrogram(**options, compute_dtype=dtype)
-    batch = compute(signal[np.newaxis])
-    assert batch.shape == (1, *compute(signal).shape)
-    assert batch.tobytes() == compute(signal).tobytes()
-
-
-def test_rows_of_a_batch_share_nothing_but_the_floor():
-    batch = noise(5000, 1, (3,)) * [[1.0], [1e-2], [1e-4]]
-    apart = MelSpectrogram(top_db=None)
-    assert apart(batch).tobytes() == np.stack([apart(row) for row in batch]).tobytes()
-    together = MelSpectrogram(top_db=30.0)
-    assert together(batch).min() == together(batch).max() - np.float32(30.0)
-    assert not np.array_equal(together(batch)[2], together(batch[2]))
-
-
-@settings(deadline=None)
-@given(
-    samples=st.integers(1, 400),
-    fft_length=st.integers(2, 130),
-    stride=st.integers(1, 300),
-    batch=st.sampled_from([(), (1,), (2,)]),
-)
-def test_compute_output_shape_is_the_shape_that_comes(samples, fft_length, stride, batch):
-    compute = MelSpectrogram(fft_length=fft_length, sequence_stride=stride, num_mel_bins=3)
-    assert compute.compute_output_shape((*batch, samples)) == compute(np.zeros((*batch, samples))).shape
+@settings(max_examples=150)
+@given(options=legal_options(), samples=st.integers(1, 200), batch=BATCHES)
+def test_compute_output_shape_is_the_shape_that_comes(options, samples, batch):
+    compute = MelSpectrogram(**options)
+    *front, _, _ = shape = compute.compute_output_shape((*batch, samples))
+    assert front == list(batch)
+    if reference.count_frames(samples, **options) >= 1:
+        assert compute(np.zeros((*batch, samples))).shape == shape
+    else:
+        assert shape[-2 if options["time_major"] else -1] == 0
+        with pytest.raises(AudioError) as refusal:
+            compute(np.zeros((*batch, samples)))
+        assert refusal.value.reason == "too_short"
 
 
 @pytest.mark.parametrize("shape", [(None,), (None, None), (2, None)])
 def test_compute_output_shape_leaves_open_what_is_open(shape):
-    assert MelSpectrogram(num_mel_bins=80).compute_output_shape(shape) == (*shape[:-1], 80, None)
+    *front, _ = shape
+    assert MelSpectrogram(num_mel_bins=80).compute_output_shape(shape) == (*front, 80, None)
+    assert MelSpectrogram(num_ceps=13, time_major=True).compute_output_shape(shape) == (*front, None, 13)
+
+
+@pytest.mark.parametrize(
+    "options, samples, message",
+    [
+        ({"padding": "valid"}, 2047, "2047 samples are too few for one frame of 2048 samples with padding=valid"),
+        (
+            {"padding": (9, 0), "sequence_length": 400},
+            390,
+            "390 samples are too few for one frame of 400 samples with padding=(9, 0)",
+        ),
+        (
+            {"drop_last": True},
+            511,
+            "511 samples are too few for one frame of 2048 samples with padding=center and drop_last",
+        ),
+        ({"pad_end": -5}, 5, "0 samples are too few for one frame of 2048 samples with padding=center"),
+        (
+            {"preemphasis": 0.97, "preemphasis_mode": "signal_valid"},
+            1,
+            "0 samples are too few for one frame of 2048 samples with padding=center",
+        ),
+    ],
+)
+def test_a_signal_without_a_frame_is_too_short(options, samples, message):
+    compute = MelSpectrogram(**options)
+    with pytest.raises(AudioError) as refusal:
+        compute(np.zeros(samples))
+    assert (refusal.value.reason, refusal.value.message) == ("too_short", message)
+    assert compute(np.zeros(samples + 1)).shape == (128, 1)
+
+
+def test_time_major_is_the_transpose_and_lies_in_order():
+    speech = load_signals()["speech"]
+    across, along = (MelSpectrogram(num_ceps=13, time_major=choice)(speech) for choice in (False, True))
+    assert np.array_equal(along, across.T)
+    assert along.flags.c_contiguous
+    assert across.flags.c_contiguous
+
+
+@pytest.mark.parametrize("num_frames", [1, 18, 19, 20, 30])
+def test_num_frames_cuts_or_appends_zeros(num_frames):
+    speech = load_signals()["speech"]
+    whole = MelSpectrogram()(speech)
+    fitted = MelSpectrogram(num_frames=num_frames)(speech)
+    assert whole.shape == (128, 19)
+    assert fitted.shape == (128, num_frames)
+    assert np.array_equal(fitted[:, :19], whole[:, :num_frames])
+    assert not fitted[:, 19:].any()
 
 
 def test_silence_is_min_power_and_its_own_floor():
     assert np.unique(MelSpectrogram()(np.zeros(3000))).tolist() == [-100.0]
+
+
+@pytest.mark.parametrize("statistic", ["bin", "all"])
+@pytest.mark.parametrize("samples", [300, 3000])  # a frame, and several
+def test_silence_has_no_deviation_and_becomes_0(samples, statistic):
+    assert not MelSpectrogram(mean=statistic, std=statistic)(np.zeros(samples)).any()
 
 
 def test_no_floor_where_top_db_is_null():
@@ -239,10 +130,14 @@ def test_other_shapes_are_refused(shape):
     assert str(refusal.value) == f"signal of shape {shape} must be (samples,) or (batch, samples), and not empty"
 
 
-def test_one_bad_sample_shows_everywhere():
-    signal = noise(5000, 3)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_ceps": 13}, {"ref_power": "max", "top_db": None}, {"top_db": None, "mean": "all", "std": "all"}],
+)
+def test_one_bad_sample_shows_everywhere(options):
+    signal = noise(5000, 2)
     signal[100] = np.nan
-    assert np.isnan(MelSpectrogram()(signal)).all()
+    assert np.isnan(MelSpectrogram(**options)(signal)).all()
 
 
 @pytest.mark.parametrize("setting", KERAS.settings)
@@ -251,8 +146,8 @@ def test_from_config_takes_that_of_keras_and_get_config_gives_it_back(setting):
     ours = MelSpectrogram.from_config(config).get_config()
     dtype = "float64" if setting == "float64" else "float32"
     theirs = {key: value for key, value in config.items() if key not in ("name", "trainable", "dtype")}
-    assert ours == {**theirs, "compute_dtype": dtype}
-    assert list(ours) == [*theirs, "compute_dtype"]
+    assert ours == {**theirs, **FURTHER, "compute_dtype": dtype}
+    assert list(ours) == [*theirs, *FURTHER]
     assert MelSpectrogram.from_config(ours).get_config() == ours
 
 
@@ -277,12 +172,13 @@ def test_unknown_keys_are_refused():
 
 def test_names_and_defaults_are_those_of_keras():
     config = KERAS.settings["defaults"]["config"]
-    defaults = {name: key.default for name, key in inspect.signature(MelSpectrogram).parameters.items()}
-    assert defaults.pop("compute_dtype") == "float32"
+    parameters = inspect.signature(MelSpectrogram).parameters
+    defaults = {name: parameters[name].default for name in KERAS_KEYS}
+    assert list(parameters) == [*KERAS_KEYS, *FURTHER]
     resolved = {"sequence_length": 2048, "max_freq": 8000.0}
     assert [*defaults] == [key for key in config if key in defaults]
     assert {**defaults, **resolved} == {key: config[key] for key in defaults}
-    assert MelSpectrogram().get_config() == {**defaults, **resolved, "compute_dtype": "float32"}
+    assert MelSpectrogram().get_config() == {**defaults, **resolved, **FURTHER}
 
 
 def test_the_filters_can_be_had_from_the_class_as_in_keras():

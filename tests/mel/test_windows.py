@@ -1,47 +1,66 @@
-"""Windows against their definition, and where they stand under the FFT."""
+"""Windows against SciPy's and their definitions."""
 
 import numpy as np
 import pytest
 from scipy.signal import get_window
 
+from melcli.mel import spectrogram
 from melcli.mel.options import FeatureOptions
 from melcli.mel.windows import analysis_window
 from tests.mel import reference
 from tests.mel.damages import DAMAGES
 
+LENGTHS = [1, 2, 3, 400, 401, 2048]
 
-@pytest.mark.parametrize("name", ["hann", "hamming"])
-@pytest.mark.parametrize("length", [1, 2, 3, 400, 401, 2048])
-def test_named_windows_are_periodic(name, length):
-    options = FeatureOptions(window=name, fft_length=max(length, 2), sequence_length=length)
-    window = analysis_window(options)
+
+def options_of(length, **keys):
+    return FeatureOptions(fft_length=max(length, 2), sequence_length=length, **keys)
+
+
+@pytest.mark.parametrize("name", ["hann", "hamming", "blackman"])
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_equal_those_of_scipy(name, length, periodic):
+    window = analysis_window(options_of(length, window=name, window_periodic=periodic))
     assert window.dtype == np.float64
-    before = (options.fft_length - length) // 2
-    np.testing.assert_allclose(window[before : before + length], get_window(name, length, fftbins=True), atol=1e-15)
+    np.testing.assert_allclose(window, get_window(name, length, fftbins=periodic), rtol=0, atol=1e-15)
 
 
-def test_the_comparison_would_notice_a_symmetric_window(monkeypatch):
-    DAMAGES["symmetric_window"](monkeypatch)
-    window = analysis_window(FeatureOptions())
-    assert np.abs(window - get_window("hann", 2048, fftbins=True)).max() > 1e-4
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_povey_is_a_hann_window_to_the_0_85(length, periodic):
+    window = analysis_window(options_of(length, window="povey", window_periodic=periodic))
+    np.testing.assert_allclose(window, get_window("hann", length, fftbins=periodic) ** 0.85, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("fft_length, length", [(512, 400), (512, 399), (511, 400), (511, 399), (4, 3), (2, 1)])
-@pytest.mark.parametrize("name", ["hann", "hamming"])
-def test_a_short_window_stands_in_the_middle_and_a_sample_to_the_left_of_it(name, fft_length, length):
-    window = analysis_window(FeatureOptions(window=name, fft_length=fft_length, sequence_length=length))
-    np.testing.assert_allclose(window, reference.padded_window(name, length, fft_length), atol=1e-15)
-    before = (fft_length - length) // 2
-    assert not window[:before].any()
-    assert not window[before + length :].any()
+@pytest.mark.parametrize("name", ["hann", "hamming", "povey", "blackman"])
+@pytest.mark.parametrize("periodic", [True, False])
+def test_equal_the_reference(name, periodic):
+    keys = {"fft_length": 61, "sequence_length": 60, "window": name, "window_periodic": periodic}
+    expected = reference.window(reference.Keys(**keys))
+    np.testing.assert_allclose(analysis_window(FeatureOptions(**keys)), expected, rtol=0, atol=1e-14)
 
 
-def test_numbers_are_taken_as_they_are():
-    window = analysis_window(FeatureOptions(fft_length=8, sequence_length=3, window=(0.5, -1.0, 7.0)))
-    assert window.tolist() == [0.0, 0.0, 0.5, -1.0, 7.0, 0.0, 0.0, 0.0]
+WINDOW_DAMAGES = [name for name, damage in DAMAGES.items() if damage.key in ("window", "window_periodic")]
 
 
-@pytest.mark.parametrize("sequence_length", [None, 8, 3])
-def test_no_window_is_as_long_as_the_fft_whatever_the_sequence_length(sequence_length):
-    options = FeatureOptions(fft_length=8, sequence_length=sequence_length, window=None)
-    assert analysis_window(options).tolist() == [1.0] * 8
+@pytest.mark.parametrize("name", WINDOW_DAMAGES)
+def test_the_comparison_would_notice(name, monkeypatch):
+    DAMAGES[name](monkeypatch)
+    keys = {"fft_length": 64, **DAMAGES[name].shown_by}
+    broken, right = spectrogram.analysis_window(FeatureOptions(**keys)), reference.window(reference.Keys(**keys))
+    assert broken.shape != np.shape(right) or np.abs(broken - right).max() > 1e-3
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_numbers_are_taken_as_they_are(periodic):
+    window = analysis_window(options_of(3, window=(0.5, -1.0, 7.0), window_periodic=periodic))
+    assert window.tolist() == [0.5, -1.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    "padding, length", [("center", 8), ("same", 8), ("valid", 3), ("kaldi", 3), ((1, 2), 3)], ids=str
+)
+def test_no_window_is_as_long_as_the_fft_where_frames_are_centred(padding, length):
+    options = FeatureOptions(fft_length=8, sequence_length=3, sequence_stride=4, padding=padding, window=None)
+    assert analysis_window(options).tolist() == [1.0] * length

@@ -1,0 +1,77 @@
+"""``melcli compare``: how far apart two sets of features are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from melcli.cli.output import tell
+from melcli.errors import MelcliError
+
+__all__ = ["compare"]
+
+
+@click.command()
+@click.argument("a", metavar="A", type=click.Path())
+@click.argument("b", metavar="B", type=click.Path())
+@click.option("--atol", type=float, default=0.0, metavar="X", help="Absolute tolerance.  [default: 0]")
+@click.option("--rtol", type=float, default=0.0, metavar="X", help="Tolerance relative to B.  [default: 0]")
+@click.option(
+    "--top",
+    type=click.IntRange(0),
+    default=10,
+    metavar="N",
+    help="Show so many files, worst first, and so many names.  [default: 10]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every file, and nothing else.")
+def compare(a: str, b: str, *, atol: float, rtol: float, top: int, as_json: bool) -> int:
+    """Say how far apart two sets of features are, and what explains it.
+
+    A and B are each an OUT of melcli extract, a file, or a folder of files: .npy, .npz (each array in it is an item),
+    .h5 or .hdf5 (each dataset). Items are matched by id, which is the path below the folder without its ending; two
+    files of one array each are compared whatever they are called.
+
+    Two numbers agree where |a - b| <= atol + rtol * |b|; without either option, where they are equal. NaN agrees with
+    NaN. The types of the stored numbers are no difference. Where a factor, an offset, a normalisation, a log, a floor,
+    rounding, exchanged or reversed axes, or frames more or late explain the difference, that is said in words.
+
+    \b
+    melcli compare features other_features
+    melcli compare features/speech/english.npy mel.npy --atol 1e-3
+    melcli compare features features.h5 --json
+
+    \b
+    Exit codes: 0 all agree, 2 usage, 4 numbers, shapes or ids differ or an item cannot be read,
+    5 A or B holds no features, 6 A or B cannot be read.
+    """
+    try:
+        return _compare(a, b, atol, rtol, top, as_json)
+    except MelcliError as error:
+        if as_json:
+            _print_json({"error": str(error), "exit_code": error.exit_code})
+        raise
+
+
+def _compare(path_a: str, path_b: str, atol: float, rtol: float, top: int, as_json: bool) -> int:
+    from contextlib import closing
+
+    from melcli.compare.comparison import compare as run
+    from melcli.compare.differences import Tolerance
+    from melcli.compare.feature_sets import open_feature_set
+    from melcli.compare.report import lines, plain
+
+    with closing(open_feature_set(path_a)) as a, closing(open_feature_set(path_b)) as b:
+        comparison = run(a, b, Tolerance(atol=atol, rtol=rtol))
+    if as_json:
+        _print_json(plain(comparison))
+    else:
+        for line in lines(comparison, top=top):
+            tell(line)
+    return comparison.exit_code
+
+
+def _print_json(plain: dict[str, Any]) -> None:
+    import json
+
+    tell(json.dumps(plain, allow_nan=False))

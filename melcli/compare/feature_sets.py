@@ -1,0 +1,163 @@
+"""Sets of features by id: what ``melcli extract`` wrote, a file of arrays, or a folder of such files.
+
+=================================  =====================================================
+where                              ids
+=================================  =====================================================
+an OUT of melcli                   those of its manifest
+a file ``x.npy``                   ``x``
+a file ``.npz``, ``.h5``           the names of its arrays; of a shard of melcli, its ids
+a folder: ``a/x.npy``              ``a/x``, without the ending
+a folder: ``a/x.npz``, ``a/x.h5``  ``a/x`` where it holds one array, else ``a/x/NAME``
+=================================  =====================================================
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+import numpy as np
+
+from melcli.errors import ConfigError, NameClash, NoInput, StorageError
+from melcli.printable import printable
+from melcli.sources.folders import walk
+from melcli.sources.items import PassedOver
+from melcli.sources.options import SourceOptions
+from melcli.sources.selection import Selection
+from melcli.store.manifest import has_manifest
+from melcli.store.plain import PLAIN_EXTENSIONS, ArrayFile, open_arrays
+from melcli.store.reader import Features, open_features
+
+__all__ = ["FeatureSet", "open_feature_set"]
+
+
+class FeatureSet(Protocol):
+    """Arrays by id.
+
+    Attributes
+    ----------
+    ids : list of str
+        What there is, sorted.
+    unreadable : dict of str to str
+        Why nobody knows what a file or a folder holds: a sentence for each, by the id that the file would have or the
+        folder's path.
+    is_one_array : bool
+        A file with one array in it, whose name does not say what it is to be compared with.
+    """
+
+    ids: list[str]
+    unreadable: dict[str, str]
+    is_one_array: bool
+
+    def read(self, item_id: str) -> np.ndarray:
+        """Return one array; `StorageError` if it cannot be read."""
+
+    def time_axis(self, item_id: str, shape: tuple[int, ...]) -> int | None:
+        """Return the axis of an array of that shape that is known to be time; never guessed."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+def open_feature_set(path: str) -> FeatureSet:
+    """Open a set of features.
+
+    Raises
+    ------
+    ConfigError
+        There is nothing at ``path``, or a file of another kind.
+    NoInput
+        It holds no features.
+    NameClash
+        Two arrays have one id.
+    StorageError
+        The manifest, or the one file, is damaged.
+    """
+    opened: FeatureSet
+    if os.path.isdir(path):
+        opened = _Extracted(open_features(path)) if has_manifest(path) else _Arrays(path)
+    elif not os.path.exists(path):
+        raise ConfigError(f"{printable(path)} is not there")
+    elif os.path.splitext(path)[1].lower() not in PLAIN_EXTENSIONS:
+        raise ConfigError(f"{printable(path)} ends in none of {', '.join(PLAIN_EXTENSIONS)}")
+    else:
+        opened = _Arrays(path)
+    if not opened.ids and not opened.unreadable:
+        raise NoInput(f"{printable(path)} holds no features: no {', '.join(PLAIN_EXTENSIONS)} with arrays in it")
+    return opened
+
+
+class _Extracted:
+    """What stands under an OUT."""
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        self.ids = sorted(features)
+        self.unreadable: dict[str, str] = {}
+        self.is_one_array = False
+
+    def read(self, item_id: str) -> np.ndarray:
+        return self._features[item_id]
+
+    def time_axis(self, item_id: str, shape: tuple[int, ...]) -> int | None:
+        row = self._features.rows[item_id]
+        return None if row.num_frames == row.num_features else int(shape == (row.num_features, row.num_frames))
+
+    def close(self) -> None:
+        self._features.close()
+
+
+class _Arrays:
+    """A file, or the files below a folder; the one that was read last stays open."""
+
+    def __init__(self, path: str) -> None:
+        self._open: tuple[str, ArrayFile] | None = None
+        self._places: dict[str, tuple[str, str]] = {}
+        self.unreadable: dict[str, str] = {}
+        if os.path.isdir(path):
+            self._search(path)
+        else:
+            self._take(os.path.splitext(os.path.basename(path))[0], path, in_a_folder=False)
+        self.is_one_array = not os.path.isdir(path) and len(self._places) == 1
+        self.ids = sorted(self._places)
+
+    def read(self, item_id: str) -> np.ndarray:
+        path, name = self._places[item_id]
+        return self._file(path).read(name)
+
+    def time_axis(self, item_id: str, shape: tuple[int, ...]) -> int | None:
+        return None
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+    def _search(self, folder: str) -> None:
+        selection = Selection(SourceOptions(include=tuple(f"*{extension}" for extension in PLAIN_EXTENSIONS)))
+        for found in sorted(walk(folder, "", selection, None)):
+            if isinstance(found, PassedOver):
+                if found.why == "unreadable":
+                    self.unreadable[found.what] = printable(f"{found.what} cannot be listed: {found.error}")
+                continue
+            try:
+                self._take(os.path.splitext(found.name)[0], found.path, in_a_folder=True)
+            except StorageError as error:
+                self.unreadable[os.path.splitext(found.name)[0]] = str(error)
+
+    def _take(self, stem: str, path: str, *, in_a_folder: bool) -> None:
+        """Give ids to all that a file holds."""
+        names = self._file(path).names
+        alone = len(names) == 1 and in_a_folder
+        for name in names:
+            item_id = stem if alone or not name else f"{stem}/{name}" if in_a_folder else name
+            if item_id in self._places:
+                other = self._places[item_id][0]
+                raise NameClash(f"{printable(other)} and {printable(path)} both hold {printable(item_id)}; move one")
+            self._places[item_id] = (path, name)
+
+    def _file(self, path: str) -> ArrayFile:
+        if self._open is None or self._open[0] != path:
+            self.close()
+            self._open = (path, open_arrays(path))
+        return self._open[1]

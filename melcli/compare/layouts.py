@@ -1,0 +1,133 @@
+"""Ways in which one array's numbers may stand elsewhere in another: transposed, backwards, early, late, cut.
+
+Axes are counted in b, once axes of length 1 are left out.  Which of the two axes is time is not asked: an axis that
+differs in length, or along which the numbers fit when they are moved, tells by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Layout", "candidate_layouts"]
+
+MAX_MORE = 8  # frames that one may have more: centring an FFT of 2048 at a stride of 256 makes 8
+MAX_SHIFT = 1  # frames by which one may be late where both are equally long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How b's numbers stand where a's do not.
+
+    Attributes
+    ----------
+    squeezed : bool
+        One has an axis of length 1 that the other has not.
+    transposed : bool
+        b has a's second axis first.
+    flipped : tuple of int
+        Axes that run backwards.
+    axis : int or None
+        The axis along which some of a or b have no partner.
+    alone_a, alone_b : tuple of int
+        How many of a and of b have none, at the start and at the end of that axis.
+    """
+
+    squeezed: bool = False
+    transposed: bool = False
+    flipped: tuple[int, ...] = ()
+    axis: int | None = None
+    alone_a: tuple[int, int] = (0, 0)
+    alone_b: tuple[int, int] = (0, 0)
+
+    def align(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return views of a and b in which partners stand at the same place."""
+        x, y = a.squeeze(), b.squeeze()
+        x = np.flip(x.T if self.transposed else x, self.flipped)
+        return self._cut(x, self.alone_a), self._cut(y, self.alone_b)
+
+    def in_words(self, *, time_axis: int | None) -> str:
+        """Say it in a sentence without its stop; ``""`` where nothing is changed.
+
+        Parameters
+        ----------
+        time_axis : int or None
+            The axis of b that is time, if that is known.
+        """
+        said = []
+        if self.transposed:
+            said.append("B is A transposed")
+        said += [f"B runs backwards along {_axis(axis, time_axis)}" for axis in self.flipped]
+        if self.axis is not None:
+            said.append(self._words_of_the_cut(self.axis, time_axis))
+        if self.squeezed and not said:
+            said.append("the shapes differ by axes of length 1")
+        return " and ".join(said)
+
+    def _cut(self, array: np.ndarray, alone: tuple[int, int]) -> np.ndarray:
+        if self.axis is None:
+            return array
+        start, end = alone
+        part = slice(start, array.shape[self.axis] - end)
+        return array[(slice(None),) * self.axis + (part,)]
+
+    def _words_of_the_cut(self, axis: int, time_axis: int | None) -> str:
+        # That mels are more or late is known of no front end, so without a word on the axes these are frames.
+        unit = "frame" if time_axis in (None, axis) else "bin"
+        of_axis = f" of {_axis(axis, None)}" if time_axis is None else ""
+        if any(self.alone_a) and any(self.alone_b):
+            count = max(self.alone_b)
+            late = "late" if self.alone_b[0] else "early"
+            return f"B is {_count(count, unit)} {late}{of_axis.replace('of', 'along', 1)}"
+        longer, (start, end) = ("B", self.alone_b) if any(self.alone_b) else ("A", self.alone_a)
+        where = "at the end" if not start else "at the start" if not end else f"{start} at the start, {end} at the end"
+        return f"{longer} has {_count(start + end, unit)} more, {where}{of_axis}"
+
+
+def candidate_layouts(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Iterator[Layout]:
+    """Yield the layouts in which two shapes can agree, the simplest first."""
+    core_a, core_b = (tuple(length for length in shape if length != 1) for shape in (shape_a, shape_b))
+    if len(core_a) != len(core_b) or len(core_b) > 2:
+        if shape_a == shape_b:
+            yield Layout()
+        return
+    squeezed = shape_a != shape_b and (len(shape_a), len(shape_b)) != (len(core_a), len(core_b))
+    for transposed in (False, True)[: len(core_b)] or (False,):
+        turned = core_a[::-1] if transposed else core_a
+        for placed in _placements(turned, core_b):
+            yield Layout(squeezed=squeezed, transposed=transposed, **placed)
+
+
+def _placements(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Yield flips and cuts under which shapes of as many axes agree."""
+    axes = range(len(shape_b))
+    unequal = [axis for axis in axes if shape_a[axis] != shape_b[axis]]
+    if not unequal:
+        yield {}
+        yield from ({"flipped": (axis,)} for axis in axes)
+        if len(shape_b) == 2:
+            yield {"flipped": (0, 1)}
+        for axis in reversed(axes):
+            for count in range(1, min(MAX_SHIFT, shape_b[axis] - 1) + 1):
+                yield {"axis": axis, "alone_a": (0, count), "alone_b": (count, 0)}
+                yield {"axis": axis, "alone_a": (count, 0), "alone_b": (0, count)}
+    elif len(unequal) == 1:
+        axis = unequal[0]
+        more = shape_b[axis] - shape_a[axis]
+        longer = "alone_b" if more > 0 else "alone_a"
+        if abs(more) <= MAX_MORE and min(shape_a[axis], shape_b[axis]) > 0:
+            for start in sorted(range(abs(more) + 1), key=lambda start: start not in (0, abs(more))):
+                yield {"axis": axis, longer: (start, abs(more) - start)}
+
+
+def _axis(axis: int, time_axis: int | None) -> str:
+    if time_axis is None:
+        return ("its first axis", "its second axis")[axis]
+    return "time" if axis == time_axis else "the mel axis"
+
+
+def _count(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

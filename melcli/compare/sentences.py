@@ -1,0 +1,153 @@
+"""Explanations in words: an equation, what it is known for, and what else was done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from melcli.compare.explanations import Explanation
+from melcli.compare.meanings import meaning
+from melcli.compare.relations import Floor, Function, Range, Relation
+
+__all__ = ["merged", "pattern", "sentence"]
+
+_SAME = 1e-5  # relative: numbers fitted to two files of one origin agree so far
+
+
+def sentence(explanation: Explanation, *, time_axis: int | None = None) -> str:
+    """Say an explanation in words, without a stop.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one pair of arrays, or `merged` from several.
+    time_axis : int or None
+        The axis of B that is time, where that is known.
+    """
+    if explanation.constants is not None:
+        a, b = explanation.constants
+        return f"each is one number throughout, A {_number(a)} and B {_number(b)}, which does not tell why"
+    relation = explanation.relation
+    if explanation.changes_nothing:
+        if not relation.left:
+            return "equal"
+        return f"alike but for noise (RMS {relation.rms:.2g}, at most {relation.left:.2g})"
+    said = [explanation.layout.in_words(time_axis=time_axis), _in_words(relation, time_axis)]
+    if explanation.undetermined:
+        said.append("whether the axes are exchanged is undetermined, since the numbers fit both ways")
+    words = "; ".join(filter(None, said))
+    if relation.is_rounding:
+        return words
+    return f"{words} ({f'to within {relation.left:.2g}' if relation.left else 'exactly'})"
+
+
+def pattern(explanation: Explanation) -> tuple[object, ...]:
+    """Return what explanations share that tell of one cause, though their numbers may differ from file to file."""
+    if explanation.constants is not None:
+        return ("constants",)
+    relation = explanation.relation
+    factor, offset = relation.factors[0], relation.offsets[0]
+    return (
+        *(explanation.layout, explanation.undetermined),
+        *(relation.function, relation.swapped, relation.each, relation.rounded_left, relation.rounded_right),
+        *(relation.floor_left is None, relation.floor_right is None),
+        *(relation.factors == (1.0, 1.0), relation.offsets == (0.0, 0.0)),
+        relation.each is None and meaning(relation.function, factor, offset, names=("A", "B")),
+    )
+
+
+def merged(one: Explanation, other: Explanation) -> Explanation:
+    """Join two explanations of one `pattern`: their numbers become ranges."""
+    if one.constants is not None and other.constants is not None:
+        (a, b), (c, d) = one.constants, other.constants
+        return replace(one, constants=(_join(a, c), _join(b, d)))
+    mine, theirs = one.relation, other.relation
+    relation = replace(
+        mine,
+        factors=_join(mine.factors, theirs.factors),
+        offsets=_join(mine.offsets, theirs.offsets),
+        floor_right=_join_floors(mine.floor_right, theirs.floor_right),
+        floor_left=_join_floors(mine.floor_left, theirs.floor_left),
+        rms=max(mine.rms, theirs.rms),
+        left=max(mine.left, theirs.left),
+    )
+    return replace(one, relation=relation)
+
+
+def _in_words(relation: Relation, time_axis: int | None) -> str:
+    right, left = ("B", "A") if relation.swapped else ("A", "B")
+    changed = bool(relation.function) or relation.factors != (1.0, 1.0) or relation.offsets != (0.0, 0.0)
+    said = [_equation(relation, left, right, time_axis)] if changed else []
+    for who, floor in ((right, relation.floor_right), (left, relation.floor_left)):
+        if floor is not None:
+            said.append(f"{who} goes no lower than {_floor(floor)}")
+    for who, other, dtype in ((right, left, relation.rounded_right), (left, right, relation.rounded_left)):
+        if dtype is not None:
+            said.append(f"{who} is {'' if changed else f'{other} '}rounded to {dtype}")
+    return "; ".join(said)
+
+
+def _equation(relation: Relation, left: str, right: str, time_axis: int | None) -> str:
+    place = "file" if relation.each is None else ("row", "column")[relation.each]
+    if relation.each is not None and time_axis is not None:
+        place = "frame" if relation.each == time_axis else "bin"
+    said = f"{left} = {_term(relation.factors, _called(right, relation.function), place)}"
+    said += _plus(relation.offsets, place)
+    factor, offset = relation.factors[0], relation.offsets[0]
+    if not (_one_number(relation.factors) and _one_number(relation.offsets)):
+        return said
+    meant = meaning(relation.function, factor, offset, names=(right, left)) or _normalised(relation, right)
+    return f"{said}: {meant}" if meant else said
+
+
+def _called(name: str, function: Function) -> str:
+    return {"": name, "square": f"{name} ** 2", "ln": f"ln({name})"}[function]
+
+
+def _term(factors: Range, what: str, place: str) -> str:
+    if not _one_number(factors):
+        return f"{what} * a factor of each {place}'s own ({factors[0]:.6g} to {factors[1]:.6g})"
+    return what if factors[0] == 1.0 else f"{factors[0]:.7g} * {what}"
+
+
+def _plus(offsets: Range, place: str) -> str:
+    if not _one_number(offsets):
+        return f" + an offset of each {place}'s own ({offsets[0]:.6g} to {offsets[1]:.6g})"
+    offset = offsets[0]
+    return "" if offset == 0.0 else f" {'-' if offset < 0 else '+'} {abs(offset):.7g}"
+
+
+def _normalised(relation: Relation, right: str) -> str:
+    """Read a factor and an offset without a name as a mean and a standard deviation."""
+    factor, offset = relation.factors[0], relation.offsets[0]
+    if relation.function or relation.each is not None or factor <= 0 or factor == 1.0 or offset == 0.0:
+        return ""
+    return f"({right} - mean) / std with mean {-offset / factor:.6g} and std {1 / factor:.6g}"
+
+
+def _floor(floor: Floor) -> str:
+    if _one_number(floor.level):
+        return f"{floor.level[0]:.6g} ({_number(floor.depth)} below its highest)"
+    if _one_number(floor.depth):
+        return f"{floor.depth[0]:.6g} below its highest"
+    return f"a floor of each file's own ({floor.level[0]:.6g} to {floor.level[1]:.6g})"
+
+
+def _number(ends: Range) -> str:
+    return f"{ends[0]:.6g}" if _one_number(ends) else f"{ends[0]:.6g} to {ends[1]:.6g}"
+
+
+def _one_number(ends: Range) -> bool:
+    return math.isclose(*ends, rel_tol=_SAME)
+
+
+def _join_floors(one: Floor | None, other: Floor | None) -> Floor | None:
+    if one is None or other is None:
+        return None
+    return Floor(level=_join(one.level, other.level), depth=_join(one.depth, other.depth))
+
+
+def _join(one: Range, other: Range) -> Range:
+    """Return the range of both; the first one where they are as good as one number."""
+    both = min(one[0], other[0]), max(one[1], other[1])
+    return one if _one_number(both) else both

@@ -1,0 +1,63 @@
+"""Where frames stand and how many there are: whole numbers, known before there is a signal.
+
+N samples, FFTs of n samples every S, and F samples to a frame (`FeatureOptions.frame_length`, the window's as a rule).
+Frame t takes the samples from ``first + t S`` on.
+
+=================  ========================  ============================  =======================================
+``padding``        ``first``                 frames                        whose it is
+=================  ========================  ============================  =======================================
+``center``         ``-P + (n - F) // 2``     ``1 + (N + 2P - n) // S``     Keras, librosa; ``P = n // 2``
+``same``           ``-P + (n - F) // 2``     ``1 + (N + 2P - n) // S``     HiFi-GAN; ``P = (n - S) // 2``
+``valid``          ``0``                     ``1 + (N - L) // S``          Kaldi's snip_edges, TensorFlow
+``kaldi``          ``S // 2 - L // 2``       ``(N + S // 2) // S``         Kaldi's snip_edges=false, Lhotse
+``[left, right]``  ``-left``                 ``1 + (left + N + right - L) // S``  Gemma-4
+=================  ========================  ============================  =======================================
+"""
+
+from __future__ import annotations
+
+from melcli.mel.options import FeatureOptions
+
+__all__ = ["count_frames", "count_output_frames", "count_prepared_samples", "first_sample"]
+
+
+def count_prepared_samples(num_samples: int, options: FeatureOptions) -> int:
+    """Count the samples that are cut into frames, after ``num_samples``, ``pad_end`` and pre-emphasis."""
+    wanted = num_samples if options.num_samples is None else options.num_samples
+    dropped = 1 if options.preemphasis and options.preemphasis_mode == "signal_valid" else 0
+    return max(0, wanted + options.pad_end - dropped)
+
+
+def first_sample(options: FeatureOptions) -> int:
+    """Return the sample that frame 0 begins with; negative before the signal."""
+    if options.padding in ("center", "same"):
+        return (options.fft_length - options.frame_length) // 2 - _pad_length(options)
+    if options.padding == "kaldi":
+        return options.sequence_stride // 2 - options.window_length // 2
+    return -options.padding[0] if isinstance(options.padding, tuple) else 0
+
+
+def count_frames(prepared_samples: int, options: FeatureOptions) -> int:
+    """Count the frames of a prepared signal, ``drop_last`` taken off; 0 where it is too short for any."""
+    stride = options.sequence_stride
+    if options.padding == "kaldi":
+        frames = (prepared_samples + stride // 2) // stride
+    else:
+        if options.padding in ("center", "same"):
+            room = prepared_samples + 2 * _pad_length(options) - options.fft_length
+        else:
+            room = prepared_samples - options.window_length
+            room += sum(options.padding) if isinstance(options.padding, tuple) else 0
+        frames = 1 + room // stride
+    return max(0, frames - options.drop_last) if prepared_samples > 0 else 0
+
+
+def count_output_frames(num_samples: int, options: FeatureOptions) -> int:
+    """Count the frames of the result for a signal of ``num_samples``; 0 where it is too short for any."""
+    frames = count_frames(count_prepared_samples(num_samples, options), options) if num_samples > 0 else 0
+    return options.num_frames if frames and options.num_frames is not None else frames
+
+
+def _pad_length(options: FeatureOptions) -> int:
+    centred = options.padding == "center"
+    return options.fft_length // 2 if centred else (options.fft_length - options.sequence_stride) // 2
