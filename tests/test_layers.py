@@ -27,7 +27,7 @@ LAYERS = [
     {"melcli.config"},
     {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
     {"melcli.options"},
-    {"melcli.errors", "melcli.printable", "melcli.version"},
+    {"melcli.errors", "melcli.printable", "melcli.threads", "melcli.version"},
 ]
 
 # Each foreign library enters where it stands here, and nowhere else.

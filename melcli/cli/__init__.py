@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 import types
+from contextlib import suppress
 from typing import NoReturn
 
 __all__ = ["main"]
@@ -26,12 +27,14 @@ def main() -> NoReturn:
     try:
         code = melcli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # where nobody takes the sentence the code still tells
+            error.show()
         code = error.exit_code
     except click.Abort:
         code = 130
     except MelcliError as error:
-        click.echo(f"melcli: {error}", err=True)
+        with suppress(OSError):
+            click.echo(f"melcli: {error}", err=True)
         code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -8,10 +8,9 @@ import os
 import click
 
 from melcli.cli.output import tell
+from melcli.errors import CHECK_SAID_NO
 
 __all__ = ["config"]
-
-DIFFERENT = 4  # a check said no
 
 
 @click.group()
@@ -61,9 +60,9 @@ def list_(search: str | None) -> None:
 def show(name: str, sets: tuple[str, ...]) -> None:
     """Print every value of a config and where it was set.
 
-    Before them stand, as comments, whose numbers it equals, what it does in words, and the calls of librosa and
-    torchaudio that compute the same where there are some. What is printed is a config itself: save it and use it
-    with -c.
+    Before them stand, as comments, whose numbers it equals, what it does in words, which filters are empty if some
+    are, and the calls of librosa and torchaudio that compute the same where there are some. What is printed is a
+    config itself: save it and use it with -c.
     """
     from melcli.config.explain import explain
     from melcli.config.resolve import resolve_config
@@ -86,30 +85,37 @@ def diff(one: str, other: str, as_json: bool) -> int:
     Ends with 4 where they differ and with 0 where they are equal, so that a script can ask; diff and cmp say 1, which
     here means a bug of melcli.
     """
-    from melcli.config.difference import differing_values, in_lines
+    from melcli.config.difference import in_lines
     from melcli.config.resolve import resolve_config
 
-    differing = differing_values(resolve_config(one), resolve_config(other))
+    differing = resolve_config(one).differing_values(resolve_config(other))
     lines = [json.dumps(differing)] if as_json else in_lines(differing)
     for line in lines:
         tell(line)
-    return DIFFERENT if differing else 0
+    return CHECK_SAID_NO if differing else 0
 
 
 @config.command()
 @click.argument("files", metavar="NAME|FILE...", nargs=-1, required=True)
 def check(files: tuple[str, ...]) -> int:
-    """Check configs; ends with 2 if one of them is refused."""
+    """Check configs; ends with 2 if one of them is refused.
+
+    Filters that no bin of the spectrum lies under are named, and refuse nothing.
+    """
     return max(map(_check, files))
 
 
 def _check(name: str) -> int:
+    from melcli.config.remarks import remark_on_filters
     from melcli.config.resolve import resolve_config
     from melcli.errors import ConfigError
     from melcli.printable import printable
 
     try:
-        tell(f"{printable(name)}: ok, config_id {resolve_config(name).config_id}")
+        resolved = resolve_config(name)
+        tell(f"{printable(name)}: ok, config_id {resolved.config_id}")
+        if remark := remark_on_filters(name, resolved):
+            click.echo(f"{printable(name)}: {remark}", err=True)
     except ConfigError as error:
         click.echo(f"melcli: {error}", err=True)
         return error.exit_code

@@ -142,15 +142,20 @@ def _run(request: Request, arguments: dict[str, Any]) -> int:
     from melcli.run.extract import extract as run
 
     progress = Progress(arguments["progress"], quiet=arguments["quiet"], verbose=arguments["verbose"])
+    remark = _remark(request, arguments)
     if arguments["verbose"]:
         progress.write(
             f"config {printable(arguments['config'])}, config_id {request.config.config_id}, {request.workers} workers"
         )
+    if remark:
+        progress.write(remark)
     try:
         report = run(request, progress)
     finally:
         progress.close()
     if not arguments["quiet"]:
+        if report.below_max_freq:
+            progress.write(f"warning: {report.sources_below_max_freq()}")
         progress.write(report.sentence())
     if report.stopped_by is not None:
         progress.write(f"melcli: stopped ({report.stopped_by}); finished work is kept, the same command goes on")
@@ -174,9 +179,17 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     if not arguments["quiet"]:
         counts = plan.counts()
         told = ", ".join(f"{counts[sign]:,} {meaning}" for sign, meaning in SIGNS.items())
-        for line in filter(None, (surveyed.found.account, surveyed.found.warning, f"{told}; nothing was written")):
+        remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
+        for line in filter(None, (*remarks, f"{told}; nothing was written")):
             click.echo(line, err=True)
     return 0
+
+
+def _remark(request: Request, arguments: dict[str, Any]) -> str:
+    """Return what is to be said of the config, once and not by every worker."""
+    from melcli.config.remarks import remark_on_filters
+
+    return "" if arguments["quiet"] else remark_on_filters(arguments["config"], request.config)
 
 
 def _request(arguments: dict[str, Any]) -> Request:

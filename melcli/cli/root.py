@@ -7,6 +7,7 @@ import click
 from melcli.cli.compare import compare
 from melcli.cli.config import config
 from melcli.cli.extract import extract
+from melcli.cli.identify import identify
 from melcli.version import __version__
 
 __all__ = ["melcli"]
@@ -24,9 +25,11 @@ def melcli() -> None:
     melcli extract recordings -o features -f hdf5 -j 8    shards, eight processes
     melcli config list                                    the configs that come with it
     melcli compare features other_features                how far apart, and why
+    melcli identify speech.wav speech.npy                 which config made these features
     """
 
 
 melcli.add_command(extract)
 melcli.add_command(config)
 melcli.add_command(compare)
+melcli.add_command(identify)

@@ -34,7 +34,10 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Largest, 99.9th percentile (a value that occurs, with at most 0.1 % of them above it) and mean."""
+    """Largest, 99.9th percentile (a value that occurs, with at most 0.1 % of them above it) and mean.
+
+    A mean whose sum is beyond float64 is infinite.
+    """
 
     max: float
     p999: float
@@ -216,9 +219,9 @@ def _spread(values: np.ndarray) -> Spread | None:
     if not values.size:
         return None
     rank = _rank(values.size)
-    return Spread(
-        max=float(values.max()), p999=float(np.partition(values, rank)[rank]), mean=float(values.mean(dtype=np.float64))
-    )
+    with np.errstate(over="ignore"):  # of a sum beyond 1e308
+        mean = float(values.mean(dtype=np.float64))
+    return Spread(max=float(values.max()), p999=float(np.partition(values, rank)[rank]), mean=mean)
 
 
 def _rank(count: int) -> int:

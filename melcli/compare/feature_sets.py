@@ -77,7 +77,7 @@ def open_feature_set(path: str) -> FeatureSet:
     if os.path.isdir(path):
         opened = _Extracted(open_features(path)) if has_manifest(path) else _Arrays(path)
     elif not os.path.exists(path):
-        raise ConfigError(f"{printable(path)} is not there")
+        raise ConfigError(f"{printable(path) or repr(path)} is not there")
     elif os.path.splitext(path)[1].lower() not in PLAIN_EXTENSIONS:
         raise ConfigError(f"{printable(path)} ends in none of {', '.join(PLAIN_EXTENSIONS)}")
     else:

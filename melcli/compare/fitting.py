@@ -21,6 +21,7 @@ __all__ = ["relate"]
 ENOUGH = 0.005
 SHRUNK = 0.1  # of the difference itself at most so much may be left, or nothing is explained
 FEWEST_VALUES = 6
+LARGEST = 1e75  # its square is squared in a fit; no front end gives such numbers, damaged files do
 FEWEST_ALONG = 8  # places along the other axis that a factor and an offset of each bin's own are fitted to
 LEAST_ABOVE_FLOORS = 0.05  # of all values
 LEAST_IN_LINES = 0.5  # of all values, where each bin has its own numbers
@@ -52,7 +53,7 @@ def relate(a: np.ndarray, b: np.ndarray) -> Relation | None:
     if finite.sum() < FEWEST_VALUES:
         return None
     pairs = x[finite], y[finite]
-    if any(side.min() == side.max() for side in pairs):
+    if any(side.min() == side.max() or np.abs(side).max() > LARGEST for side in pairs):
         return None  # what is one number throughout would come from anything, times 0
     for function, swapped in _FORMS:
         right, left = pairs[::-1] if swapped else pairs

@@ -30,7 +30,7 @@ def sentence(explanation: Explanation, *, time_axis: int | None = None) -> str:
     relation = explanation.relation
     if explanation.changes_nothing:
         if not relation.left:
-            return "equal"
+            return "equal where both are finite"
         return f"alike but for noise (RMS {relation.rms:.2g}, at most {relation.left:.2g})"
     said = [explanation.layout.in_words(time_axis=time_axis), _in_words(relation, time_axis)]
     if explanation.undetermined:

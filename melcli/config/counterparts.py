@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from melcli.mel.options import FeatureOptions
+from melcli.mel.scales import one_hertz_to_mel
 
 __all__ = [
     "missing_in_librosa",
@@ -18,7 +19,6 @@ __all__ = [
 ]
 
 KALDI_FLOOR = 2.0**-23  # FLT_EPSILON, Kaldi's own floor under the logarithm
-MEL_BREAK_HZ, MEL_HIGH_Q = 700.0, 1127.0
 EDGE_WIDTH = 1e-3  # of a filter's half-width; float32 mels near 2800 are 2e-4 apart, and these are 20 mels wide
 
 
@@ -89,12 +89,10 @@ def _rounding_fills_a_filter(options: FeatureOptions) -> bool:
     torchaudio's filters are made in float32.  LASR's first one is empty and begins at 125 Hz, bin 4; torchaudio gives
     that bin a weight of 1e-7 or so, and the filter comes out up to 4.1 above its floor.
     """
-    low, high = (MEL_HIGH_Q * math.log1p(edge / MEL_BREAK_HZ) for edge in (options.min_freq, options.upper_edge_hz))
+    low, high = one_hertz_to_mel(options.min_freq), one_hertz_to_mel(options.upper_edge_hz)
     width = (high - low) / (options.num_mel_bins + 1)
-    bins = [
-        (MEL_HIGH_Q * math.log1p(k * options.sampling_rate / options.fft_length / MEL_BREAK_HZ) - low) / width
-        for k in range(options.num_bins)
-    ]
+    bins_hz = (k * options.sampling_rate / options.fft_length for k in range(options.num_bins))
+    bins = [(one_hertz_to_mel(frequency_hz) - low) / width for frequency_hz in bins_hz]
     inside = {
         i for edge in bins if abs(edge - round(edge)) > EDGE_WIDTH for i in (math.floor(edge), math.floor(edge) - 1)
     }

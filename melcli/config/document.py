@@ -114,7 +114,8 @@ def _compose(text: str, where: str) -> yaml.Node | None:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{where}{line}: {printable(str(error.problem))}") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two for escapes beyond Unicode
-        raise ConfigError(f"{where}: not YAML: {printable(str(error))}") from None
+        first_line = str(error).partition("\n")[0]  # the second one says where in "<unicode string>"
+        raise ConfigError(f"{where}: not YAML: {printable(first_line)}") from None
 
 
 def _items(mapping: yaml.MappingNode, where: str) -> Iterator[tuple[str, yaml.Node]]:

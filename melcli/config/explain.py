@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from melcli.config.difference import differing_values, in_lines
+from melcli.config.difference import in_lines
 from melcli.config.equivalents import Equivalent, in_librosa, in_torchaudio
 from melcli.config.named import config_labels, config_name, named_configs
+from melcli.config.remarks import remark_on_filters
 from melcli.config.resolve import Config, resolve_config
 from melcli.config.words import in_words
 
@@ -34,8 +35,9 @@ def explain(name_or_file: str, config: Config) -> list[str]:
     name = config_name(name_or_file)
     origin = [] if name is None else [*_origin(name, config), ""]
     words = [line for stage, text in in_words(config.features).items() for line in _wrapped(f"{stage:<7} {text}", 8)]
+    remarks = [*_wrapped(remark, 2), ""] if (remark := remark_on_filters(name_or_file, config)) else []
     calls = [line for call in (in_librosa(config.features), in_torchaudio(config.features)) for line in _call(call)]
-    return [*origin, *words, "", *calls]
+    return [*origin, *words, "", *remarks, *calls]
 
 
 def _origin(name: str, config: Config) -> Iterator[str]:
@@ -45,7 +47,7 @@ def _origin(name: str, config: Config) -> Iterator[str]:
     unchanged = resolve_config(name)
     if unchanged.features != config.features:
         changes = {
-            key: values for key, values in differing_values(unchanged, config).items() if key.startswith("features.")
+            key: values for key, values in unchanged.differing_values(config).items() if key.startswith("features.")
         }
         yield f"Not as {name} has them:"
         yield from (f"  {line}" for line in in_lines(changes))

@@ -18,12 +18,14 @@ from melcli.printable import printable
 from melcli.store.options import OutputOptions
 from melcli.version import NUMERICS_VERSION
 
-__all__ = ["SECTIONS", "Config", "resolve_config"]
+__all__ = ["SECTIONS", "Config", "resolve_config", "yaml_value"]
 
 SECTIONS: Mapping[str, type[Any]] = {"audio": AudioOptions, "features": FeatureOptions, "output": OutputOptions}
 MADE_BY = "made_by"  # what melcli.yaml says of its making; a config may carry it and it means nothing
 MAX_BASES = 8
 ENVIRONMENT_PREFIX = "MELCLI_"
+DEFAULT = "default"  # the origin of what nobody set
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # values of the user's in a refusal, which may look like keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +61,22 @@ class Config:
         """Return all values by section and key, as JSON and YAML can hold them."""
         return {section: to_plain(getattr(self, section)) for section in SECTIONS}
 
+    def differing_values(self, other: Config) -> dict[str, tuple[Any, Any]]:
+        """Return the dotted keys in which two configs differ, with this config's value and the other's."""
+        theirs = other.plain()
+        return {
+            f"{section}.{key}": (value, theirs[section][key])
+            for section, values in self.plain().items()
+            for key, value in values.items()
+            if value != theirs[section][key]
+        }
+
     def differences(self, other: Config) -> list[str]:
         """Name the keys in which stored features would differ, with this config's value and the other's."""
-        mine, theirs = self.plain(), other.plain()
         return [
-            f"{section}.{key} is {_scalar(value)} here and {_scalar(theirs[section][key])} there"
-            for section, values in mine.items()
-            for key, value in values.items()
-            if value != theirs[section][key] and key != "shard_mb"
+            f"{key} is {yaml_value(mine)} here and {yaml_value(theirs)} there"
+            for key, (mine, theirs) in self.differing_values(other).items()
+            if key != "output.shard_mb"
         ]
 
     def to_yaml(self, made_by: Mapping[str, str] | None = None, *, show_origins: bool = False) -> str:
@@ -83,11 +93,11 @@ class Config:
         for section, values in self.plain().items():
             lines.append(f"{section}:")
             for key, value in values.items():
-                line = f"  {key}: {_scalar(value)}"
-                origin = self.origins.get(f"{section}.{key}", "default")
+                line = f"  {key}: {yaml_value(value)}"
+                origin = self.origins.get(f"{section}.{key}", DEFAULT)
                 lines.append(f"{line:<36}  # {printable(origin)}" if show_origins else line)
         if made_by:
-            lines += [f"{MADE_BY}:", *(f"  {key}: {_scalar(value)}" for key, value in made_by.items())]
+            lines += [f"{MADE_BY}:", *(f"  {key}: {yaml_value(value)}" for key, value in made_by.items())]
         return "\n".join(lines) + "\n"
 
 
@@ -210,24 +220,39 @@ def _build(settings: Mapping[str, Setting]) -> Config:
         try:
             stages[section] = read_options(cls, raw, section)
         except ConfigError as error:
-            setting = settings.get(f"{section}.{error.key}")
-            raise ConfigError(f"{setting.origin}: {error}" if setting else str(error), key=error.key) from None
-    origins = {
-        f"{section}.{key}": settings[f"{section}.{key}"].origin if f"{section}.{key}" in settings else "default"
-        for section, cls in SECTIONS.items()
-        for key in key_types(cls)
-    }
-    return Config(**stages, origins=origins)
+            raise ConfigError(_with_origins(error, section, settings), key=error.key) from None
+    dotted = [f"{section}.{key}" for section, cls in SECTIONS.items() for key in key_types(cls)]
+    return Config(**stages, origins={key: _origin(key, settings) for key in dotted})
 
 
-def _scalar(value: Any) -> str:
+def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Setting]) -> str:
+    """Say where the key of a refusal was set, and in brackets where the other keys were that its sentence names.
+
+    Of keys that do not go together only the user knows the wrong one: after ``-s num_mel_bins=10`` that is not
+    ``num_ceps=13`` in a config of ours, though the rule is one for ``num_ceps``.
+    """
+    words = set(re.findall(r"\w+", QUOTED.sub("", str(refusal))))
+    named = [key for key in key_types(SECTIONS[section]) if key == refusal.key or key in words]
+    named.sort(key=lambda key: key != refusal.key)
+    origins = {key: _origin(f"{section}.{key}", settings) for key in named}
+    first = next((key for key, origin in origins.items() if origin != DEFAULT), None)
+    said = str(refusal) if first is None else f"{origins[first]}: {refusal}"
+    others = ", ".join(f"{key}: {origin}" for key, origin in origins.items() if key != first)
+    return f"{said} ({others})" if others else said
+
+
+def _origin(key: str, settings: Mapping[str, Setting]) -> str:
+    return settings[key].origin if key in settings else DEFAULT
+
+
+def yaml_value(value: Any) -> str:
     """Write one value as YAML 1.2: words plain where they cannot be taken for anything else."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(_scalar(item) for item in value) + "]"
+        return "[" + ", ".join(yaml_value(item) for item in value) + "]"
     if isinstance(value, str):
         plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and isinstance(read_value(value, ""), str)
         return value if plain else "'" + value.replace("'", "''") + "'"

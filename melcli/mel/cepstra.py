@@ -12,9 +12,10 @@ __all__ = ["cepstra", "lifter"]
 def cepstra(
     levels: np.ndarray, num_ceps: int, *, norm: Literal["ortho", "none"] = "ortho", cepstral_lifter: float = 0.0
 ) -> np.ndarray:
-    """Return the first coefficients of the cosine transform (DCT-II) of each frame's levels.
+    """Return the first coefficients of the cosine transform (DCT-II) of each frame's M levels.
 
-    Davis and Mermelstein, IEEE Trans. ASSP 28 (1980), eq. (1).
+    ``c[i] = f[i] sum over m of level[m] cos(pi i (m + 1/2) / M)``, as in Davis and Mermelstein, IEEE Trans. ASSP 28
+    (1980), eq. (1), where f is 1.  Here it is ``sqrt(2 / M)``, and ``sqrt(1 / M)`` for i = 0, or 2 throughout.
 
     Parameters
     ----------

@@ -42,9 +42,9 @@ SIZES = {
     "num_frames": (1, 2**24),
 }
 ABOVE_ZERO = ("input_scale", "mag_exp")
-NOT_NEGATIVE = ("mag_floor", "mag_eps", "log_offset", "std_eps", "cepstral_lifter")
+NOT_NEGATIVE = ("min_freq", "mag_floor", "mag_eps", "log_offset", "std_eps", "cepstral_lifter")
 # All that signals and levels are multiplied by, added to or held against, in compute_dtype.
-FINITE = (
+WITHIN_COMPUTE_DTYPE = (
     "input_scale",
     "mag_floor",
     "mag_eps",
@@ -55,8 +55,10 @@ FINITE = (
     "mean",
     "std",
     "std_eps",
+    "clip",
+    "window",
+    "cepstral_lifter",
 )
-FINITE += ("clip", "window", "cepstral_lifter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,8 @@ class FeatureOptions:
     sequence_stride : int
         Samples from one frame to the next.
     sequence_length : int or None
-        Samples under the window, at most ``fft_length``; None means ``fft_length``.  A shorter window stands in
-        the middle of the FFT's samples.
+        Samples under the window, at most ``fft_length``; None means ``fft_length``.  Under the paddings ``center``
+        and ``same`` a shorter window takes the middle of ``fft_length`` samples; see `melcli.mel.geometry`.
     window : "hann", "hamming", "povey", "blackman", None or tuple of float
         Of ``sequence_length`` samples; numbers are taken as they are; None is a rectangle, which is ``fft_length``
         long under the paddings ``center`` and ``same``, whatever ``sequence_length`` says, as in Keras.
@@ -83,7 +85,8 @@ class FeatureOptions:
         Hertz of the signal that the core is given.
     num_mel_bins : int
         Filters.
-    min_freq, max_freq : float
+    min_freq : float
+    max_freq : float or None
         Outer edges of the filters in hertz; ``max_freq=None`` means ``int(sampling_rate / 2)``.
     power_to_db : bool
         10 log10 of the mel powers, against ``ref_power``.
@@ -211,6 +214,7 @@ class FeatureOptions:
         self._check_levels()
         self._check_cepstra()
         self._check_normalisation()
+        self._check_fixed_length()
 
     @property
     def window_length(self) -> int:
@@ -264,11 +268,13 @@ class FeatureOptions:
 
     def _check_signs(self) -> None:
         most = NORMAL_RANGE[self.compute_dtype][1]
-        for key in FINITE:
+        for key in WITHIN_COMPUTE_DTYPE:
             value = getattr(self, key)
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, float) and abs(number) > most:
-                    raise ConfigError(f"{key}={number:g} is beyond {most:g}, where {self.compute_dtype} ends", key=key)
+                    raise ConfigError(
+                        f"{key}={number:g} is beyond {most:g}, where compute_dtype={self.compute_dtype} ends", key=key
+                    )
         for key in ABOVE_ZERO:
             if getattr(self, key) <= 0:
                 raise ConfigError(f"{key}={getattr(self, key):g} must be above 0", key=key)
@@ -278,8 +284,9 @@ class FeatureOptions:
 
     def _check_frames(self) -> None:
         if isinstance(self.window, tuple) and len(self.window) != self.window_length:
+            owner = "fft_length" if self.sequence_length is None else "sequence_length"
             raise ConfigError(
-                f"window holds {len(self.window)} numbers, but sequence_length is {self.window_length}", key="window"
+                f"window holds {len(self.window)} numbers, but {owner} is {self.window_length}", key="window"
             )
         if self.padding == "same" and self.sequence_stride > self.fft_length:
             raise ConfigError(
@@ -292,13 +299,15 @@ class FeatureOptions:
             raise ConfigError(f"padding={list(self.padding)} must hold two numbers in [0, {most}]", key="padding")
 
     def _check_frequencies(self) -> None:
-        if not 0 <= self.min_freq < self.upper_edge_hz:
-            below = "int(sampling_rate / 2)" if self.max_freq is None else "max_freq"
-            raise ConfigError(
-                f"min_freq={self.min_freq:g} must lie in [0, {self.upper_edge_hz:g}), below {below} "
-                f"at sampling_rate={self.sampling_rate}",
-                key="min_freq",
-            )
+        if self.min_freq < self.upper_edge_hz:
+            return
+        if self.max_freq is not None:
+            raise ConfigError(f"max_freq={self.max_freq:g} must be above min_freq={self.min_freq:g}", key="max_freq")
+        raise ConfigError(
+            f"min_freq={self.min_freq:g} must lie in [0, {self.upper_edge_hz:g}), below int(sampling_rate / 2) "
+            f"at sampling_rate={self.sampling_rate}",
+            key="min_freq",
+        )
 
     def _check_levels(self) -> None:
         if self.power_to_db and self.log is not None:
@@ -308,7 +317,8 @@ class FeatureOptions:
         least, most = NORMAL_RANGE[self.compute_dtype]
         if not least <= self.min_power <= most:
             raise ConfigError(
-                f"min_power={self.min_power:g} must lie in [{least:g}, {most:g}], as {self.compute_dtype} does",
+                f"min_power={self.min_power:g} must lie in [{least:g}, {most:g}], "
+                f"the range of compute_dtype={self.compute_dtype}",
                 key="min_power",
             )
         if self.top_db is not None and self.top_db < 0:
@@ -335,9 +345,16 @@ class FeatureOptions:
             if isinstance(value, tuple) and len(value) != self.num_features:
                 owner = "num_mel_bins" if self.num_ceps is None else "num_ceps"
                 raise ConfigError(f"{key} holds {len(value)} numbers, but {owner} is {self.num_features}", key=key)
-        deviations = self.std if isinstance(self.std, tuple) else (self.std,)
-        for deviation in deviations:
-            if not isinstance(deviation, str) and deviation < NORMAL_RANGE[self.compute_dtype][0]:
-                raise ConfigError(f"std={deviation:g} must be above 0", key="std")
+        least = NORMAL_RANGE[self.compute_dtype][0]
+        for deviation in self.std if isinstance(self.std, tuple) else (self.std,):
+            if not isinstance(deviation, str) and deviation < least:
+                rule = "above 0" if deviation <= 0 else f"{least:g} or more in compute_dtype={self.compute_dtype}"
+                raise ConfigError(f"std={deviation:g} must be {rule}", key="std")
         if self.clip is not None and self.clip[0] >= self.clip[1]:
             raise ConfigError(f"clip={list(self.clip)} must hold a low and a higher limit", key="clip")
+
+    def _check_fixed_length(self) -> None:
+        if self.num_samples is not None and self.num_samples + self.pad_end < 1:
+            raise ConfigError(
+                f"num_samples={self.num_samples} and pad_end={self.pad_end} leave no sample", key="pad_end"
+            )

@@ -1,12 +1,17 @@
-"""Mel scales: hertz to mels and back, elementwise, in float64."""
+"""Mel scales: hertz to mels and back, in float64.
+
+For arrays, and for one number without NumPy, which a command that computes no features does not load.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-__all__ = ["MelScale", "hertz_to_mel", "mel_to_hertz"]
+__all__ = ["MelScale", "hertz_to_mel", "mel_to_hertz", "one_hertz_to_mel", "one_mel_to_hertz"]
 
 MelScale = Literal["htk", "slaney"]
 
@@ -17,14 +22,16 @@ HTK_HIGH_Q = 1127.0  # 2595 / ln(10) rounded, as TensorFlow, Keras and Kaldi hav
 SLANEY_HZ_PER_MEL = 200.0 / 3
 SLANEY_BREAK_HZ = 1000.0
 SLANEY_BREAK_MEL = SLANEY_BREAK_HZ / SLANEY_HZ_PER_MEL
-SLANEY_LOG_STEP = np.log(6.4) / 27.0
+SLANEY_LOG_STEP = math.log(6.4) / 27.0
 
 
 def hertz_to_mel(frequency_hz: np.ndarray | float, scale: MelScale = "htk") -> np.ndarray:
-    """Convert hertz to mels.
+    """Convert hertz to mels, elementwise.
 
     HTK's ``1127 ln(1 + f / 700)``; or Slaney's ``3 f / 200``, and from 1 kHz on ``15 + 27 ln(f / 1000) / ln 6.4``.
     """
+    import numpy as np
+
     hertz = np.asarray(frequency_hz, dtype=np.float64)
     if scale == "htk":
         return HTK_HIGH_Q * np.log1p(hertz / HTK_BREAK_HZ)
@@ -33,9 +40,29 @@ def hertz_to_mel(frequency_hz: np.ndarray | float, scale: MelScale = "htk") -> n
 
 
 def mel_to_hertz(mels: np.ndarray | float, scale: MelScale = "htk") -> np.ndarray:
-    """Convert mels to hertz: the inverse of `hertz_to_mel`."""
+    """Convert mels to hertz, elementwise: the inverse of `hertz_to_mel`."""
+    import numpy as np
+
     mels = np.asarray(mels, dtype=np.float64)
     if scale == "htk":
         return HTK_BREAK_HZ * np.expm1(mels / HTK_HIGH_Q)
     above = SLANEY_BREAK_HZ * np.exp(SLANEY_LOG_STEP * (mels - SLANEY_BREAK_MEL))
     return np.where(mels >= SLANEY_BREAK_MEL, above, SLANEY_HZ_PER_MEL * mels)
+
+
+def one_hertz_to_mel(frequency_hz: float, scale: MelScale = "htk") -> float:
+    """Convert one frequency to mels, as `hertz_to_mel` does."""
+    if scale == "htk":
+        return HTK_HIGH_Q * math.log1p(frequency_hz / HTK_BREAK_HZ)
+    if frequency_hz < SLANEY_BREAK_HZ:
+        return frequency_hz / SLANEY_HZ_PER_MEL
+    return SLANEY_BREAK_MEL + math.log(frequency_hz / SLANEY_BREAK_HZ) / SLANEY_LOG_STEP
+
+
+def one_mel_to_hertz(mels: float, scale: MelScale = "htk") -> float:
+    """Convert one number of mels to hertz, as `mel_to_hertz` does."""
+    if scale == "htk":
+        return HTK_BREAK_HZ * math.expm1(mels / HTK_HIGH_Q)
+    if mels < SLANEY_BREAK_MEL:
+        return SLANEY_HZ_PER_MEL * mels
+    return SLANEY_BREAK_HZ * math.exp(SLANEY_LOG_STEP * (mels - SLANEY_BREAK_MEL))

@@ -171,6 +171,7 @@ def _report(request: Request, surveyed: Survey, started_s: float) -> Report:
         failed_before=counts["!"],
         orphans=counts["-"],
         unreadable_folders=len(surveyed.found.unreadable),
+        features=request.config.features,
         started_s=started_s,
     )
 

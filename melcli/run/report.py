@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from melcli.mel.coverage import ranges_in_words, unheard_filters
+from melcli.mel.options import FeatureOptions
 from melcli.printable import printable
 from melcli.sources.items import Found
 from melcli.store.manifest import Row
@@ -41,10 +43,14 @@ class Report:
         What the plan said.
     unreadable_folders : int
         Folders below an INPUT that could not be listed, so that nobody knows what they hold.
+    features : FeatureOptions
+        How features are made.
     done, failed : int
         What came of this run.
     audio_s : float
         Seconds of audio that this run made features of.
+    source_rates_hz : Counter
+        Inputs that this run made features of, by their own sampling rate.
     reasons : Counter
         Failures of this run by reason.
     lost_batches : int
@@ -61,9 +67,11 @@ class Report:
     failed_before: int = 0
     orphans: int = 0
     unreadable_folders: int = 0
+    features: FeatureOptions = field(default_factory=FeatureOptions)
     done: int = 0
     failed: int = 0
     audio_s: float = 0.0
+    source_rates_hz: Counter[int] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     lost_batches: int = 0
     stopped_by: str | None = None
@@ -74,7 +82,9 @@ class Report:
     def add(self, rows: Iterable[Row]) -> None:
         """Count the rows of one batch; the channels of one input count as one."""
         rows = list(rows)
-        self.done += len({row.item_id for row in rows if row.status == "ok"})
+        source_rates_hz = {row.item_id: row.source_sampling_rate for row in rows if row.status == "ok"}
+        self.done += len(source_rates_hz)
+        self.source_rates_hz.update(rate_hz for rate_hz in source_rates_hz.values() if rate_hz is not None)
         self.audio_s += sum(row.duration or 0.0 for row in rows if not row.channel)
         for row in rows:
             if row.status == "failed":
@@ -101,6 +111,11 @@ class Report:
         return self.to_do - self.done - self.failed
 
     @property
+    def below_max_freq(self) -> int:
+        """Inputs of this run whose own sampling rate is so low that the highest filters hold nothing of them."""
+        return sum(self.source_rates_hz[rate_hz] for rate_hz in self._low_rates_hz())
+
+    @property
     def exit_code(self) -> int:
         """The exit code of the command, as README.md's table has it."""
         if self.signal_number is not None:
@@ -122,6 +137,17 @@ class Report:
             parts.append(f"{self.audio_s / self.elapsed_s:,.0f}x real time")
         return f"{'  '.join(parts)}  -> {printable(self.out)}/manifest.jsonl"
 
+    def sources_below_max_freq(self) -> str:
+        """Say how many inputs of this run end below ``max_freq``; to be asked where some do."""
+        lowest_hz = min(self._low_rates_hz())
+        unheard = unheard_filters(self.features, lowest_hz)
+        filters, lie = ("filter", "lies") if len(unheard) == 1 else ("filters", "lie")
+        return (
+            f"the sampling rate of {self.below_max_freq:,} of the {self.done:,} files done now is too low for max_freq "
+            f"({self.features.upper_edge_hz:g} Hz): at the lowest, {lowest_hz} Hz, nothing was recorded above "
+            f"{lowest_hz / 2:g} Hz, where {filters} {ranges_in_words(unheard)} of {self.features.num_mel_bins} {lie}"
+        )
+
     def plain(self) -> dict[str, Any]:
         """What ``--json`` prints."""
         return {
@@ -133,6 +159,7 @@ class Report:
             "orphans": self.orphans,
             "unreadable_folders": self.unreadable_folders,
             "reasons": dict(sorted(self.reasons.items())),
+            "below_max_freq": self.below_max_freq,
             "lost_batches": self.lost_batches,
             "audio_s": round(self.audio_s, 3),
             "elapsed_s": round(self.elapsed_s, 3),
@@ -140,6 +167,9 @@ class Report:
             "exit_code": self.exit_code,
             "out": self.out,
         }
+
+    def _low_rates_hz(self) -> list[int]:
+        return [rate_hz for rate_hz in self.source_rates_hz if unheard_filters(self.features, rate_hz)]
 
 
 class Listener(Protocol):

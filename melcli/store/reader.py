@@ -64,7 +64,7 @@ class Features(Mapping[str, np.ndarray]):
         path = self._inside(row)
         try:
             mels, frames = row.num_features or 0, row.num_frames or 0
-            if row.start is None:
+            if row.start is None:  # time may be either axis; the file's numbers are given as they lie, square or not
                 return read_npy(path, stored_dtype(row.dtype or ""), [(mels, frames), (frames, mels)])
             return self._shard(path).read(row.start, frames)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:

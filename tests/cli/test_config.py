@@ -140,6 +140,25 @@ def test_what_show_prints_is_that_config(melcli: Command, tmp_path: Path, name: 
     assert f"# config_id {config_id}" in ended.out
 
 
+def test_check_names_empty_filters_and_refuses_nothing(melcli: Command, tmp_path: Path) -> None:
+    bad = tmp_path / "bad\x07.yaml"
+    bad.write_text("base: keras\nfeatures: {fft_length: 400}\n")
+    ended = melcli("config", "check", bad, "keras", "ast")
+    assert ended.code == 0
+    assert ended.out.count(": ok, config_id ") == 3
+    own, named = ended.err.splitlines()
+    assert own.startswith(f"{tmp_path}/bad\\x07.yaml: warning: filters 2, 7 and 16 of 128 are empty: no bin lies ")
+    assert named.startswith("ast: note: as in the original of ast, filter 3 of 128 is empty: ")
+
+
+def test_show_names_empty_filters_and_stays_a_config(melcli: Command, tmp_path: Path) -> None:
+    ended = melcli("config", "show", "keras", "-s", "fft_length=400")
+    assert (ended.code, ended.err) == (0, "")
+    assert "\n# warning: filters 2, 7 and 16 of 128 are empty: " in ended.out
+    (tmp_path / "saved.yaml").write_text(ended.out)
+    assert resolve_config(str(tmp_path / "saved.yaml")).features.fft_length == 400
+
+
 def test_check_looks_at_all_and_ends_with_2_if_one_is_refused(melcli: Command, tmp_path: Path) -> None:
     good, bad, gone = (str(tmp_path / f"{name}.yaml") for name in ("good", "bad\x07", "gone"))
     Path(good).write_text("features: {num_mel_bins: 64}\n")

@@ -274,6 +274,38 @@ def test_quiet_says_nothing_of_success_and_names_failures(extract: Extract, soun
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
+TOO_MANY_MELS = ("-s", "num_mel_bins=64", "-s", "fft_length=128")
+SAID_OF_THEM = "warning: filters 2 and 5 of 64 are empty: no bin lies inside them at fft_length=128; fft_length=156 "
+
+
+@pytest.mark.parametrize("arguments", [[], ["-n"], ["-n", "--json"], ["-j", "2", "--json"]])
+def test_empty_filters_are_named_once(extract: Extract, sounds: Path, out: Path, arguments: list[str]) -> None:
+    ended = extract("in", *TOO_MANY_MELS, *arguments)
+    assert ended.err.count("are empty") == 1
+    assert ended.err.startswith(SAID_OF_THEM)
+    assert "are empty" not in ended.out
+    assert "are empty" not in extract("in", *TOO_MANY_MELS, *arguments, "-q").err
+
+
+def test_a_run_with_nothing_to_do_names_them_too(extract: Extract, sounds: Path, out: Path) -> None:
+    extract("in", *TOO_MANY_MELS)
+    assert extract("in", *TOO_MANY_MELS).err.startswith(SAID_OF_THEM)
+
+
+def test_files_below_max_freq_are_counted_at_the_end(extract: Extract, sounds: Path, out: Path) -> None:
+    plant(sounds, "high.wav", rate_hz=16_000)
+    ended = extract("in", "-s", "sampling_rate=16000", "--json")
+    assert json.loads(ended.out)["below_max_freq"] == 3
+    assert ended.err.splitlines()[-2] == (
+        "warning: the sampling rate of 3 of the 4 files done now is too low for max_freq (8000 Hz): at the lowest, "
+        "8000 Hz, nothing was recorded above 4000 Hz, where filters 16 to 19 of 20 lie"
+    )
+    plant(sounds, "new.wav")
+    assert "of 1 of the 1 files done now" in extract("in", "-s", "sampling_rate=16000").err
+    assert "too low" not in extract("in", "-s", "sampling_rate=16000").err  # nothing was done now
+    assert "too low" not in extract("in", "-s", "sampling_rate=16000", "--overwrite", "-q").err
+
+
 def test_verbose_names_the_config_and_counts_the_plan(extract: Extract, sounds: Path, out: Path) -> None:
     extract("in")
     ended = extract("in", "-v")
@@ -330,6 +362,18 @@ def test_hdf5_holds_what_npy_holds(extract: Extract, sounds: Path, channels: str
         **dict.fromkeys(("a", "b", "deep/er/c", "stereo"), "="),
         "bad": "!",
     }
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+def test_square_features_are_read_as_the_config_lays_them_out(extract: Extract, sounds: Path, format_: str) -> None:
+    for out, time_major in (("mels", "false"), ("frames", "true")):
+        extract("in", "-f", format_, "-s", "num_frames=20", "-s", f"time_major={time_major}", out=out)
+    mels_first, frames_first = open_features("mels"), open_features("frames")
+    assert {mels_first.rows[item_id].num_frames for item_id in mels_first} == {20}
+    for item_id, features in mels_first.items():
+        assert features.shape == (20, 20)
+        assert (features != features.T).any()
+        np.testing.assert_array_equal(frames_first[item_id], features.T)
 
 
 def test_the_config_beside_the_features_makes_them_again(extract: Extract, melcli: Command, sounds: Path) -> None:

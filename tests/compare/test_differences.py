@@ -40,6 +40,11 @@ def test_a_small_pair_by_hand():
     )
 
 
+def test_a_sum_beyond_float64_makes_the_mean_infinite_and_nothing_else():
+    found = between(np.full(4, 1.5e308), np.full(4, 1e307))
+    assert found.absolute == Spread(max=1.4e308, p999=1.4e308, mean=math.inf)
+
+
 def test_equal_arrays_have_no_worst_place():
     found = between(np.ones((2, 3), np.float16), np.ones((2, 3), np.float64))
     assert (found.num_unequal, found.num_beyond, found.worst) == (0, 0, None)

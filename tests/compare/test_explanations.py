@@ -75,7 +75,7 @@ VALUES = {
         *(np.maximum(MELS, -9), np.maximum(MELS + np.linspace(-1, 1, 40)[:, None], -9)),
         "B = A + an offset of each bin's own (",
     ),
-    "nothing": (MELS, MELS.astype(np.float64), "equal"),
+    "nothing": (MELS, MELS.astype(np.float64), "equal where both are finite"),
 }  # fmt: skip
 
 
@@ -193,8 +193,14 @@ def test_a_floor_that_fills_a_third_does_not_hide_the_rounding():
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 5)])
 def test_any_shape_is_looked_at(shape):
     a = np.random.default_rng(0).normal(size=shape)
-    assert words(a, a) == "equal"
+    assert words(a, a) == "equal where both are finite"
     explain(a, 2 * a + 1)
+
+
+@pytest.mark.parametrize("factor", [1e76, 1e154, 1e307])
+def test_numbers_whose_squares_are_beyond_float64_are_not_explained(factor):
+    one, other = np.random.default_rng(0).uniform(0.5, 1.0, (2, 40, 90)) * factor
+    assert explain(one, other) is None
 
 
 def test_nothing_is_changed_by_being_looked_at():

@@ -2,20 +2,20 @@
 
 import pytest
 
-from melcli.config.difference import differing_values, in_lines
+from melcli.config.difference import in_lines
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
 
 
 @pytest.mark.parametrize("name", named_configs())
 def test_a_config_does_not_differ_from_itself(name):
-    assert differing_values(resolve_config(name), resolve_config(name)) == {}
+    assert resolve_config(name).differing_values(resolve_config(name)) == {}
     assert in_lines({}) == []
 
 
 def test_every_section_is_looked_at():
     other = resolve_config("keras", sets=["channels=each", "num_mel_bins=64", "shard_mb=1"])
-    assert differing_values(resolve_config("keras"), other) == {
+    assert resolve_config("keras").differing_values(other) == {
         "audio.channels": ("mix", "each"),
         "features.num_mel_bins": (128, 64),
         "output.shard_mb": (64, 1),
@@ -24,12 +24,12 @@ def test_every_section_is_looked_at():
 
 def test_the_second_config_stands_behind_the_arrow():
     vits, hifigan = resolve_config("vits"), resolve_config("hifigan")
-    assert in_lines(differing_values(hifigan, vits)) == [
+    assert in_lines(hifigan.differing_values(vits)) == [
         "features.max_freq: 8000.0 -> null",
         "features.mag_eps:  1e-09  -> 1e-06",
     ]
-    assert differing_values(vits, hifigan) == {
-        key: (theirs, ours) for key, (ours, theirs) in differing_values(hifigan, vits).items()
+    assert vits.differing_values(hifigan) == {
+        key: (theirs, ours) for key, (ours, theirs) in hifigan.differing_values(vits).items()
     }
 
 
@@ -44,4 +44,5 @@ def test_the_second_config_stands_behind_the_arrow():
     ],
 )
 def test_values_are_written_as_a_config_has_them(setting, line):
-    assert in_lines(differing_values(resolve_config("keras"), resolve_config("keras", sets=[setting]))) == [line]
+    changed = resolve_config("keras", sets=[setting])
+    assert in_lines(resolve_config("keras").differing_values(changed)) == [line]

@@ -188,6 +188,7 @@ def test_any_depth_is_refused_at_once(mark):
 def test_characters_that_are_not_text_are_refused_in_one_line(text):
     said = refusal(text)
     assert said.startswith("my.yaml: not YAML: ")
+    assert "\\x0a" not in said
     assert said.isprintable()
 
 

@@ -56,6 +56,14 @@ def test_an_unverified_config_says_why(write, monkeypatch):
     assert "Unverified: it is nowhere." in said("keras")
 
 
+def test_empty_filters_are_named_between_words_and_calls():
+    lines = said("beats")
+    remark = next(number for number, line in enumerate(lines) if line.startswith("note: as in the original of beats, "))
+    assert lines[remark - 1] == "" == lines[remark + 2]
+    assert lines[remark + 1].startswith("  ")
+    assert not any(line.startswith(("note: ", "warning: ")) for line in said("keras"))
+
+
 def test_words_are_wrapped_and_code_is_not():
     for line in said("lhotse"):
         assert len(line) <= 118 or line.startswith("  ")

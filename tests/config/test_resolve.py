@@ -272,13 +272,20 @@ WINDOWS = "'hann' or 'hamming' or 'povey' or 'blackman' or a list of float or nu
         ("max_freq: .inf", "my.yaml:2: features: max_freq=inf must be finite"),
         ("window: hanning", f"my.yaml:2: features: window='hanning' is str, not {WINDOWS}"),
         ("window: [1, a]", f"my.yaml:2: features: window=[1, 'a'] is list, not {WINDOWS}"),
-        ("window: [1, 2]", "my.yaml:2: features: window holds 2 numbers, but sequence_length is 2048"),
+        (
+            "window: [1, 2]",
+            "my.yaml:2: features: window holds 2 numbers, but fft_length is 2048 (fft_length: default)",
+        ),
         ("fft_length: 1", "my.yaml:2: features: fft_length=1 must lie in [2, 131072]"),
         ("mag_exp: 0", "my.yaml:2: features: mag_exp=0 must be above 0"),
         (
             "min_freq: 9000",
             "my.yaml:2: features: min_freq=9000 must lie in [0, 8000), below int(sampling_rate / 2) "
-            "at sampling_rate=16000",
+            "at sampling_rate=16000 (sampling_rate: default)",
+        ),
+        (
+            "max_freq: 10",
+            "my.yaml:2: features: max_freq=10 must be above min_freq=20 (min_freq: default)",
         ),
     ],
 )
@@ -312,14 +319,70 @@ def test_numbers_beyond_all_measure_are_refused(write, key, value):
 def test_a_refusal_names_where_the_value_was_set(write):
     write("features:\n  sequence_length: 400\n")
     assert refusal("my.yaml", sets=["fft_length=256"]) == (
-        "my.yaml:2: features: sequence_length=400 exceeds fft_length=256"
+        "my.yaml:2: features: sequence_length=400 exceeds fft_length=256 (fft_length: --set fft_length=256)"
     )
     assert refusal(environ={"MELCLI_FEATURES_MAG_EXP": "-1"}) == (
         "MELCLI_FEATURES_MAG_EXP: features: mag_exp=-1 must be above 0"
     )
     assert refusal(flags={"output.format": "zarr"}) == ("--format: output: format='zarr' is str, not 'npy' or 'hdf5'")
+
+
+def test_a_default_that_is_refused_is_so_where_what_it_does_not_go_with_was_set(write):
     write("features: {sampling_rate: 30}\n")
-    assert refusal("my.yaml").startswith("features: min_freq=20 must lie in [0, 15), ")  # a default of nobody's
+    assert refusal("my.yaml") == (
+        "my.yaml:1: features: min_freq=20 must lie in [0, 15), below int(sampling_rate / 2) at sampling_rate=30 "
+        "(min_freq: default)"
+    )
+
+
+@pytest.mark.parametrize(
+    "name, sets, said",
+    [
+        (
+            "keras",
+            ["log=ln"],
+            "--set log=ln: features: log=ln and power_to_db=true are two logarithms; set power_to_db to false "
+            "(power_to_db: configs/libraries/keras.yaml:15)",
+        ),
+        (
+            "vocos",
+            ["power_to_db=true"],
+            "configs/tts/vocos.yaml:15: features: log=ln and power_to_db=true are two logarithms; set power_to_db to "
+            "false (power_to_db: --set power_to_db=true)",
+        ),
+        (
+            "kaldi_mfcc",
+            ["num_mel_bins=10"],
+            "configs/libraries/kaldi_mfcc.yaml:10: features: num_ceps=13 must lie in [1, 10], up to num_mel_bins "
+            "(num_mel_bins: --set num_mel_bins=10)",
+        ),
+        (
+            "kaldi_mfcc",
+            ["log=null"],
+            "configs/libraries/kaldi_mfcc.yaml:10: features: num_ceps=13 needs a logarithm; set log, or power_to_db to "
+            "true (power_to_db: configs/libraries/kaldi.yaml:19, log: --set log=null)",
+        ),
+        (
+            "librosa_mfcc",
+            ["mean=[1, 2]"],
+            "--set mean=[1, 2]: features: mean holds 2 numbers, but num_ceps is 20 "
+            "(num_ceps: configs/libraries/librosa_mfcc.yaml:8)",
+        ),
+        (
+            "hifigan",
+            ["fft_length=200"],
+            "configs/tts/hifigan.yaml:9: features: padding=same pads by half of fft_length - sequence_stride, so "
+            "sequence_stride=256 must be 200 or less "
+            "(fft_length: --set fft_length=200, sequence_stride: configs/tts/tacotron2.yaml:9)",
+        ),
+    ],
+)
+def test_of_keys_that_do_not_go_together_each_is_named_with_where_it_was_set(name, sets, said):
+    assert refusal(name, sets=sets) == said
+
+
+def test_a_value_that_is_called_like_a_key_is_no_key():
+    assert refusal(sets=["padding=window"]).endswith("or a list of int of length 2")
 
 
 # --set

@@ -5,15 +5,26 @@ from __future__ import annotations
 from melcli.mel.options import FeatureOptions
 from tests.golden.distances import UNVERIFIED, front_end, golden_configs, measured_on, read_golden, read_measured
 
-__all__ = ["HEAD", "rows", "settings_in_short"]
+__all__ = ["HEAD", "VERIFIED_HEAD", "rows", "settings_in_short", "verified_rows"]
 
 HEAD = ("config", "reference", "settings", "maximum", "p99.9", "mean", "unit", "ours in float64", "measured")
+VERIFIED_HEAD = ("held against", "number", "configs")
 
 
 def rows() -> list[tuple[str, ...]]:
     """Give one row for each config: the verified ones by name, then the others with the reason."""
     unverified = [(f"`{name}`", "unverified", reason, *[""] * 6) for name, reason in sorted(UNVERIFIED.items())]
     return [_row(name) for name in golden_configs()] + unverified
+
+
+def verified_rows() -> list[tuple[str, str, str]]:
+    """Count the configs by what they are held against, and name all that are not held against a package's own call."""
+    restated = [name for name in golden_configs() if read_golden(name).about["restated"]]
+    return [
+        ("the call of a package", str(len(golden_configs()) - len(restated)), "all others"),
+        ("a call written anew [r]", str(len(restated)), _names(restated)),
+        ("nothing: unverified", str(len(UNVERIFIED)), _names(sorted(UNVERIFIED))),
+    ]
 
 
 def settings_in_short(options: FeatureOptions) -> str:
@@ -32,6 +43,10 @@ def settings_in_short(options: FeatureOptions) -> str:
         "dB" if options.power_to_db else options.log or "linear",
     ]
     return "; ".join(words + ([f"{options.num_ceps} cepstra"] if options.num_ceps else []))
+
+
+def _names(configs: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in configs) or "none"
 
 
 def _row(config: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 from melcli.mel import MelSpectrogram
 from tests.golden.answers import BACKENDS, LIMITS_DB, LIMITS_LINEAR, Answers, Distance, read_answers, worst_distance
 from tests.golden.distances import golden_configs, remeasure
-from tests.golden.front_end_rows import HEAD, rows
+from tests.golden.front_end_rows import HEAD, VERIFIED_HEAD, rows, verified_rows
 
 __all__ = ["NOTES", "PAGE", "main", "tables", "with_tables"]
 
@@ -65,6 +65,7 @@ def tables() -> dict[str, str]:
         "limits": limits_table(),
         "settings": settings_table(),
         "truth": truth_table(),
+        "verified": _table(VERIFIED_HEAD, verified_rows()),
         "front ends": _table(HEAD, rows()),
     }
 

@@ -53,6 +53,8 @@ def legal_options(draw, sizes=SMALL):
     options = {**filters, **levels}
     for part in parts:
         options.update(draw(part))
+    if options["num_samples"] is not None and options["num_samples"] + options["pad_end"] < 1:
+        options["num_samples"] = None  # no sample would be left of any signal: refused
     return options
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from melcli.mel.scales import hertz_to_mel, mel_to_hertz
+from melcli.mel.scales import hertz_to_mel, mel_to_hertz, one_hertz_to_mel, one_mel_to_hertz
 from tests.mel import reference
 from tests.mel.damages import DAMAGES
 
@@ -44,6 +44,13 @@ def test_slaney_bends_where_the_reference_bends():
 @given(frequency_hz=FREQUENCIES_HZ, scale=SCALES)
 def test_back_is_the_inverse(frequency_hz, scale):
     np.testing.assert_allclose(mel_to_hertz(hertz_to_mel(frequency_hz, scale), scale), frequency_hz, rtol=1e-12)
+
+
+@given(frequency_hz=FREQUENCIES_HZ, scale=SCALES)
+def test_one_number_is_as_one_of_many(frequency_hz, scale):
+    mels = one_hertz_to_mel(frequency_hz, scale)
+    assert mels == pytest.approx(float(hertz_to_mel(frequency_hz, scale)), rel=1e-14, abs=0)
+    assert one_mel_to_hertz(mels, scale) == pytest.approx(float(mel_to_hertz(mels, scale)), rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("scale", ["htk", "slaney"])

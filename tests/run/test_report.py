@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from melcli.mel.options import FeatureOptions
 from melcli.run.report import FailureLimit, Report
 from melcli.store.manifest import Row
 
@@ -103,12 +104,51 @@ def test_the_plain_form_is_json_and_says_it_all() -> None:
         "orphans": 1,
         "unreadable_folders": 1,
         "reasons": {"empty": 1, "timeout": 1},
+        "below_max_freq": 0,
         "lost_batches": 0,
         "audio_s": 1.5,
         "stopped_by": None,
         "exit_code": 3,
         "out": "O\udcff",
     }
+
+
+def test_sources_below_max_freq_are_counted_by_input() -> None:
+    report = Report(out="OUT", to_do=3000, unchanged=7)
+    report.add([ok("a", source_sampling_rate=8000), ok("b", source_sampling_rate=11_025)])
+    report.add([ok(f"c.ch{channel}", channel=channel, source_sampling_rate=12_000) for channel in (0, 1)])
+    report.add([ok("d", source_sampling_rate=16_000), ok("e", source_sampling_rate=44_100), failed("f")])
+    assert report.below_max_freq == report.plain()["below_max_freq"] == 3
+    assert report.sources_below_max_freq() == (
+        "the sampling rate of 3 of the 5 files done now is too low for max_freq (8000 Hz): at the lowest, 8000 Hz, "
+        "nothing was recorded above 4000 Hz, where filters 98 to 127 of 128 lie"
+    )
+
+
+@pytest.mark.parametrize(
+    "source_rate_hz, features, counted",
+    [
+        (44_100, FeatureOptions(sampling_rate=44_100, max_freq=22_050.0), 0),
+        (11_025, FeatureOptions(sampling_rate=11_025), 0),  # max_freq is 5512
+        (15_950, FeatureOptions(), 0),  # the highest filter is cut and not empty
+        (15_000, FeatureOptions(), 1),
+        (15_000, FeatureOptions(num_mel_bins=4), 0),
+        (8000, FeatureOptions(max_freq=4000.0), 0),
+        (16_000, FeatureOptions(max_freq=12_000.0), 0),  # not for want of a rate
+    ],
+)
+def test_a_source_is_below_max_freq_where_a_filter_is_without_it(
+    source_rate_hz: int, features: FeatureOptions, counted: int
+) -> None:
+    report = Report(out="OUT", to_do=1, features=features)
+    report.add([ok("a", source_sampling_rate=source_rate_hz)])
+    assert report.below_max_freq == counted
+
+
+def test_one_filter_lies_there() -> None:
+    report = Report(out="OUT", to_do=1, features=FeatureOptions(max_freq=4150.0))
+    report.add([ok("a", source_sampling_rate=8000)])
+    assert report.sources_below_max_freq().endswith("above 4000 Hz, where filter 127 of 128 lies")
 
 
 @pytest.mark.parametrize(

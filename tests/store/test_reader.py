@@ -17,7 +17,7 @@ from melcli.store import reader
 from melcli.store.manifest import write_manifest
 from melcli.store.reader import open_features
 from tests.store.rows import make_row
-from tests.store.stores import STORES
+from tests.store.stores import NUM_FEATURES, STORES
 
 
 def test_a_folder_without_a_manifest_is_refused_in_a_sentence(tmp_path):
@@ -146,6 +146,18 @@ def test_a_file_that_is_no_shard_is_refused(out):
     write_manifest(out, [make_row("a", path="manifest.jsonl", start=0, num_frames=1)])
     with pytest.raises(StorageError, match=r"^" + re.escape(out) + r"/manifest\.jsonl: 'a' cannot be read: "):
         open_features(out)["a"]
+
+
+@pytest.mark.parametrize(
+    "store", [*STORES.values(), replace(STORES["npy"], time_axis=0)], ids=[*STORES, "npy-time-first"]
+)
+def test_square_features_come_back_the_way_they_went_in(store, out):
+    squares = {item_id: store.features(NUM_FEATURES, seed=seed) for seed, item_id in enumerate("abc")}
+    store.write(out, {**squares, "longer": store.features(9)})
+    with closing(open_features(out)) as features:
+        for item_id, square in squares.items():
+            assert (square != square.T).any()
+            np.testing.assert_array_equal(features[item_id], square)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")

@@ -24,25 +24,13 @@ from pebble.pool.process import WORKERS_NAME
 
 from melcli.errors import WorkersFailing
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.threads import ONE_THREAD
 
 __all__ = ["LocalEngine"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-# Set before numpy is imported, since the libraries read them once, at their start: as many processes as processors
-# with as many threads each are slower by an order of magnitude than one thread each.
-ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    ),
-    "1",
-)
 WARM_MODULE = "melcli.run.warm"
 
 
@@ -64,6 +52,7 @@ class LocalEngine:
         self._context.set_forkserver_preload(["__main__", WARM_MODULE])
         with _blocked(signal.SIGHUP):
             resource_tracker.ensure_running()  # by itself, since it unblocks SIGINT when it is started
+        # As many processes as processors with as many threads each are slower by an order of magnitude.
         with _environment(ONE_THREAD), _blocked(signal.SIGINT, signal.SIGHUP):
             forkserver.ensure_running()
         self._pool = self._new_pool()

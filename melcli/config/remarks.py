@@ -1,0 +1,32 @@
+"""What is odd about a config though it is legal, in a sentence."""
+
+from __future__ import annotations
+
+from melcli.config.named import config_name
+from melcli.config.resolve import Config, resolve_config
+from melcli.mel.coverage import empty_filters_in_words
+
+__all__ = ["remark_on_filters"]
+
+
+def remark_on_filters(name_or_file: str, config: Config) -> str:
+    """Say which filters are empty; a warning, unless they are so in the front end that a named config restates.
+
+    Parameters
+    ----------
+    name_or_file : str
+        What the config was resolved from.
+    config : Config
+
+    Returns
+    -------
+    remark : str
+        It opens with ``warning:`` or ``note:``; empty where no filter is.
+    """
+    said = empty_filters_in_words(config.features)
+    if not said:
+        return ""
+    name = config_name(name_or_file)
+    if name is not None and resolve_config(name).features == config.features:
+        return f"note: as in the original of {name}, {said}"
+    return f"warning: {said}"

@@ -1,0 +1,130 @@
+"""Spectrum and filters of a front end, found key by key from the features of a few frames."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import numpy as np
+
+from melcli.identify.clip import Clip
+from melcli.identify.likeness import misfit
+from melcli.identify.observation import Observation
+from melcli.identify.variations import COARSE, FINE, Variations, scales_and_edges, varied
+from melcli.mel.filters import mel_filters
+from melcli.mel.options import FeatureOptions
+
+__all__ = ["FOUND", "Descent"]
+
+FOUND = 3e-5  # a misfit that only rounding leaves
+HOPELESS = 0.5  # a misfit after one round that no further round has been seen to mend
+NEAR = 0.2  # a misfit that edges between the usual ones may still mend
+BETTER = 0.995  # what a misfit has to fall to for a key to be changed
+MAX_ROUNDS = 6
+CACHED_SPECTRA = 64  # 0.2 MB each at 1,025 bins
+CACHED_FILTERS = 128  # 0.5 MB each at 128 mels of 1,025 bins; `scales_and_edges` has up to 98
+SPECTRAL = (
+    *("sampling_rate", "sequence_stride", "padding", "pad_mode", "drop_last", "num_samples", "pad_end", "input_scale"),
+    *("fft_length", "sequence_length", "window", "window_periodic", "preemphasis", "preemphasis_mode"),
+    *("remove_dc_offset", "mag_exp", "mag_floor", "mag_eps"),
+)
+FILTRAL = (
+    *("sampling_rate", "fft_length", "num_mel_bins", "min_freq", "max_freq", "mel_scale", "mel_norm", "mel_triangles"),
+)
+
+Array = TypeVar("Array")
+
+
+class Descent:
+    """Goes from a guess to the nearest front end that explains some frames, changing one group of keys at a time.
+
+    Parameters
+    ----------
+    clip : Clip
+    seen : Observation
+    frames : np.ndarray of int
+        The frames that are looked at.
+    """
+
+    def __init__(self, clip: Clip, seen: Observation, frames: np.ndarray) -> None:
+        self._seen = seen.of(frames)
+        self._powers = _kept(CACHED_SPECTRA, SPECTRAL, lambda options: clip.powers(options, frames))
+        self._filters = _kept(CACHED_FILTERS, FILTRAL, mel_filters)
+        self._misfits: dict[FeatureOptions, float] = {}
+
+    def misfit(self, options: FeatureOptions | None) -> float:
+        """Return how far options are from the features, 1 at most; 1 where they are illegal or have too few frames."""
+        if options is None:
+            return 1.0
+        if options not in self._misfits:
+            self._misfits[options] = self._measure(options)
+        return self._misfits[options]
+
+    def run(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
+        """Return the best options in reach, and their misfit; what does not come near at once is given up."""
+        best, least = self._round(COARSE, options, self.misfit(options))
+        if least > HOPELESS:
+            return best, least
+        best, least = self._rounds(COARSE, best, least)
+        if least > NEAR:
+            return best, least
+        best, least = self._rounds(FINE, best, least)
+        return self._rounds(COARSE, best, least)
+
+    def edged(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
+        """Return the options with the best edges in reach, and their misfit."""
+        return self._best_of(scales_and_edges, options, self.misfit(options))
+
+    def _rounds(
+        self, groups: tuple[Variations, ...], best: FeatureOptions, least: float
+    ) -> tuple[FeatureOptions, float]:
+        for _ in range(MAX_ROUNDS):
+            before = least
+            best, least = self._round(groups, best, least)
+            if least < FOUND or least > BETTER * before:
+                break
+        return best, least
+
+    def _round(
+        self, groups: tuple[Variations, ...], best: FeatureOptions, least: float
+    ) -> tuple[FeatureOptions, float]:
+        for group in groups:
+            if least < FOUND:
+                break
+            best, least = self._best_of(group, best, least)
+        return best, least
+
+    def _best_of(self, group: Variations, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
+        for keys in group(best):
+            changed = varied(best, **keys)
+            found = self.misfit(changed)
+            if changed is not None and found < BETTER * least:
+                best, least = changed, found
+        return best, least
+
+    def _measure(self, options: FeatureOptions) -> float:
+        powers = self._powers(options)
+        if powers is None:
+            return 1.0
+        return misfit(powers @ self._filters(options).T + options.log_offset, self._seen)
+
+
+def _kept(
+    number: int, keys: tuple[str, ...], compute: Callable[[FeatureOptions], Array]
+) -> Callable[[FeatureOptions], Array]:
+    """Return ``compute`` with its last results kept; options with the same ``keys`` have the same result."""
+    results: OrderedDict[tuple[Any, ...], Array] = OrderedDict()
+    values = attrgetter(*keys)
+
+    def look_up(options: FeatureOptions) -> Array:
+        key = values(options)
+        if key not in results:
+            results[key] = compute(options)
+            if len(results) > number:
+                results.popitem(last=False)
+        results.move_to_end(key)
+        return results[key]
+
+    return look_up

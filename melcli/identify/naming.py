@@ -1,0 +1,120 @@
+"""The nearest named config of what was found, and what the clip cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from melcli.identify.settling import Difference, Settling
+from melcli.identify.variations import varied
+from melcli.mel.options import FeatureOptions
+
+__all__ = ["Answer", "name", "untold"]
+
+SAME = 2e-5  # of the range: features so near each other are taken for the same
+MAX_NAMED = 6  # configs, those with the fewest other keys, that the found keys are brought to
+PAIRS = (("log", "power_to_db"), ("padding", "pad_mode"), ("preemphasis", "preemphasis_mode"))
+
+# Keys that do nothing where the clip does not come to them; and with which logarithm and normalisation they may matter.
+UNTOLD = ("min_power", "log_offset", "top_db", "mag_floor", "mag_eps", "pad_mode", "window_periodic", "std_eps", "clip")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Options that may have made the features, told by the named config that they are nearest to.
+
+    Attributes
+    ----------
+    base : str
+        The named config.
+    changed : Mapping
+        The keys in which they differ from it, with their values.
+    options : FeatureOptions
+    difference : Difference
+        From the features.
+    """
+
+    base: str
+    changed: Mapping[str, Any]
+    options: FeatureOptions
+    difference: Difference
+
+
+def name(
+    options: FeatureOptions, settling: Settling, known: Mapping[str, FeatureOptions], *, base: str | None = None
+) -> Answer | None:
+    """Tell options by a named config and as few other keys as the features allow.
+
+    Parameters
+    ----------
+    options : FeatureOptions
+    settling : Settling
+        Which tells what a key changes.
+    known : Mapping of str to FeatureOptions
+        Named configs.
+    base : str, optional
+        The config that the options came from, and by which they are told; by default the nearest one.
+
+    Returns
+    -------
+    answer : Answer or None
+        None where the options do not give features of this shape.
+    """
+    if base is None:
+        likely = sorted(known, key=lambda config: len(_differing(options, known[config])))[:MAX_NAMED]
+        brought = {config: _brought_to(known[config], options, settling) for config in likely}
+        base = min(brought, key=lambda config: len(_differing(brought[config], known[config])))
+        options = brought[base]
+    difference = settling.difference(options)
+    if difference is None:
+        return None
+    changed = {key: getattr(options, key) for key in _differing(options, known[base])}
+    return Answer(base=base, changed=changed, options=options, difference=difference)
+
+
+def untold(answer: Answer, settling: Settling, known: Mapping[str, FeatureOptions]) -> dict[str, list[Any]]:
+    """Return the keys that other usual values would do as well for, with these values."""
+    made = settling.features(answer.options)
+    told: dict[str, list[Any]] = {}
+    if made is None:
+        return told
+    for key in UNTOLD:
+        usual = {getattr(options, key) for options in known.values()} - {getattr(answer.options, key)}
+        for value in sorted(usual, key=repr):
+            changed = varied(answer.options, **{key: value})
+            other = None if changed is None or _idle(key, changed) else settling.features(changed)
+            if other is not None and np.abs(other - made).max() <= SAME * np.ptp(made):
+                told.setdefault(key, []).append(value)
+    return told
+
+
+def _idle(key: str, options: FeatureOptions) -> bool:
+    """Tell whether a key does nothing on any clip, so that nothing is to be said of it."""
+    if key in ("min_power", "log_offset", "top_db"):
+        return options.logarithm is None
+    if key == "pad_mode":
+        return options.padding == "valid"
+    if key == "window_periodic":
+        return options.window is None or isinstance(options.window, tuple)
+    return key == "std_eps" and not isinstance(options.std, str)
+
+
+def _brought_to(config: FeatureOptions, options: FeatureOptions, settling: Settling) -> FeatureOptions:
+    """Return the options with every key that allows it at the value of a config."""
+    least = settling.mean(options) * 1.02 + SAME * 1e-2 * settling.range
+    for keys in [*((key,) for key in _differing(options, config)), *PAIRS]:
+        changed = varied(options, **{key: getattr(config, key) for key in keys})
+        if changed is not None and settling.mean(changed) <= least:
+            options = changed
+    return options
+
+
+def _differing(one: FeatureOptions, other: FeatureOptions) -> list[str]:
+    return [key for key in _keys(one) if getattr(one, key) != getattr(other, key)]
+
+
+def _keys(options: FeatureOptions) -> Iterator[str]:
+    return (key for key in type(options).__slots__ if key != "compute_dtype")

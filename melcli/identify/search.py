@@ -1,0 +1,161 @@
+"""Which config made these features: all steps in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from melcli.config.named import named_configs
+from melcli.config.resolve import resolve_config
+from melcli.errors import ConfigError
+from melcli.identify.candidates import Candidate, named, rivals, searched
+from melcli.identify.clip import open_clips
+from melcli.identify.naming import Answer, name, untold
+from melcli.identify.observation import observations
+from melcli.identify.settling import Settling
+from melcli.mel.options import FeatureOptions
+
+__all__ = ["Identification", "identify", "named_options"]
+
+FEWEST = 4  # frames, and mels; of fewer everything could be said
+MOST_MELS = 512  # the other axis is time; twice what any front end has
+LARGEST = float(np.finfo(np.float32).max)
+EXACT = 6e-5  # of the range, at the 99.9th percentile: what rounding in float32 leaves of packages that round otherwise
+CLOSE = 3e-3  # of the range: what another resampler leaves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identification:
+    """What may have made the features, the nearest first.
+
+    Attributes
+    ----------
+    answers : tuple of Answer
+        None where no config of any kind gives features of this shape.
+    untold : Mapping of str to list
+        Keys of the first answer that other values would do as well for on this clip, with these values.
+    exact : float
+        What rounding leaves, in parts of the range of the features.
+    channels : "mix" or int
+        How the channels of the file were taken.
+    """
+
+    answers: tuple[Answer, ...]
+    untold: Mapping[str, list[Any]]
+    exact: float
+    channels: str | int
+
+    @property
+    def options(self) -> FeatureOptions | None:
+        """The nearest options."""
+        return self.answers[0].options if self.answers else None
+
+    @property
+    def certainty(self) -> str:
+        """``exact``, where only rounding is left; ``close``, such as another resampler leaves it; or ``none``."""
+        relative = self.answers[0].difference.relative if self.answers else 1.0
+        return "exact" if relative < self.exact else "close" if relative < CLOSE else "none"
+
+
+def named_options() -> dict[str, FeatureOptions]:
+    """Return the features of all named configs."""
+    return {config: resolve_config(config).features for config in named_configs()}
+
+
+def identify(
+    audio_path: str, features: np.ndarray, *, known: Mapping[str, FeatureOptions] | None = None, top: int = 5
+) -> Identification:
+    """Find what made features from an audio file.
+
+    Parameters
+    ----------
+    audio_path : str
+    features : np.ndarray [shape=(mels, frames) or (frames, mels)]
+        Axes of length 1 in front are passed over.
+    known : Mapping of str to FeatureOptions, optional
+        Configs that are tried and named; all that come with melcli by default.
+    top : int
+        Answers that are returned at most.
+
+    Raises
+    ------
+    ConfigError
+        Nothing can be told from such features: other axes, too few frames, values that are no numbers or all the same.
+    AudioError
+        The audio cannot be read.
+    """
+    known = named_options() if known is None else known
+    matrix = _matrix(features)
+    exact = max(EXACT, _rounding(matrix))
+    views = [
+        Settling(clip, seen, list(known.values()))
+        for clip in open_clips(audio_path)
+        for seen in observations(matrix)
+        if seen.num_features <= MOST_MELS
+    ]
+    found = [candidate for view in views for candidate in named(view, known)]
+    if not any(candidate.relative < exact for candidate in found):
+        found += searched(views, known, exact)
+    if found:
+        found += rivals(min(found, key=lambda candidate: candidate.relative), known)
+    answers, view = _answers(found, known, top)
+    return Identification(
+        answers=tuple(answers),
+        untold={} if view is None else untold(answers[0], view, known),
+        exact=exact,
+        channels="mix" if view is None else view.clip.audio.channels,
+    )
+
+
+def _matrix(features: np.ndarray) -> np.ndarray:
+    """Return features with two axes, or refuse them."""
+    while features.ndim > 2 and features.shape[0] == 1:
+        features = features[0]
+    if features.ndim != 2:
+        raise ConfigError(f"features of shape {features.shape} must have two axes, mels and frames")
+    if min(features.shape) < FEWEST:
+        raise ConfigError(f"features of shape {features.shape} must have {FEWEST} mels and {FEWEST} frames at least")
+    if not np.isfinite(features).all():
+        raise ConfigError(f"{np.count_nonzero(~np.isfinite(features))} of {features.size} features are NaN or infinite")
+    if features.min() == features.max():
+        raise ConfigError(f"all features are {features.flat[0]:g}, which any config could have made")
+    if max(-float(features.min()), float(features.max())) > LARGEST:
+        raise ConfigError(f"features beyond {LARGEST:g} are no mels")
+    return features
+
+
+def _rounding(features: np.ndarray) -> float:
+    """Return what the features' own type leaves of them, in parts of their range."""
+    exact = features.astype(np.float64)
+    unit = float(np.finfo(features.dtype).eps) * np.abs(exact).max() if features.dtype.kind == "f" else 1.0
+    return float(unit / np.ptp(exact))
+
+
+def _answers(
+    found: list[Candidate], known: Mapping[str, FeatureOptions], top: int
+) -> tuple[list[Answer], Settling | None]:
+    """Name the nearest candidates; return them, and the view of the features that the nearest was held against."""
+    answers: list[Answer] = []
+    view = None
+    for candidate in sorted(found, key=lambda candidate: (candidate.relative, not candidate.is_as_named(known))):
+        if view is not None and candidate.settling.clip is not view.clip:  # other channels are another signal
+            continue
+        answer = name(candidate.options, candidate.settling, known, base=candidate.base)
+        if answer is None or any(_alike(answer, other) for other in answers):
+            continue
+        view = view or candidate.settling
+        answers.append(answer)
+        if len(answers) == top:
+            break
+    return answers, view
+
+
+def _alike(one: Answer, other: Answer) -> bool:
+    """Tell whether two answers give the same features, as ``hifigan`` and ``matcha`` do."""
+    return all(
+        np.isclose(getattr(one.difference, figure), getattr(other.difference, figure), rtol=1e-6, atol=0)
+        for figure in ("maximum", "p999", "mean")
+    )

@@ -1,0 +1,55 @@
+"""Values that front ends and scripts use, key by key: what the search tries beside what it can work out."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BELOW_NYQUIST_HZ",
+    "COMMON_MAX_FREQS_HZ",
+    "COMMON_MIN_FREQS_HZ",
+    "FFT_LENGTHS",
+    "LOG_OFFSETS",
+    "MAX_FREQS_HZ",
+    "MIN_FREQS_HZ",
+    "PREEMPHASES",
+    "TRIANGLES",
+    "WINDOWS",
+    "WINDOW_LENGTHS",
+    "WINDOW_LENGTHS_S",
+]
+
+FFT_LENGTHS = (256, 400, 512, 640, 800, 1024, 1200, 1280, 1920, 2048, 4096, 8192)
+WINDOW_LENGTHS = (160, 240, 256, 320, 400, 480, 512, 600, 640, 800, 960, 1024, 1100, 1200, 1600, 1920, 2048, 4096)
+WINDOW_LENGTHS_S = (0.01, 0.016, 0.02, 0.025, 0.03, 0.032, 0.04, 0.046, 0.05, 0.0625, 0.064, 0.08, 0.1, 0.128)
+
+LOG_OFFSETS = (0.0, 1e-10, 1e-9, 1e-8, 5.9604644775390625e-08, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0)
+
+MIN_FREQS_HZ = (0.0, 20.0, 30.0, 40.0, 50.0, 55.0, 60.0, 64.0, 80.0, 90.0, 100.0, 125.0, 133.3333, 150.0, 200.0, 300.0)
+MAX_FREQS_HZ = (
+    *(3400.0, 3700.0, 3800.0, 4000.0, 5000.0, 5500.0, 6000.0, 6500.0, 6800.0, 6855.4976, 7000.0, 7500.0, 7600.0),
+    *(7690.0, 7700.0, 7800.0, 8000.0, 9000.0, 10_000.0, 11_000.0, 11_025.0, 12_000.0, 14_000.0, 15_000.0, 15_500.0),
+    *(16_000.0, 18_000.0, 20_000.0, 22_050.0, 24_000.0),
+)
+COMMON_MIN_FREQS_HZ = (0.0, 20.0, 50.0, 80.0, 125.0, 200.0, 300.0)
+COMMON_MAX_FREQS_HZ = (4000.0, 7600.0, 8000.0, 11_025.0, 12_000.0, 16_000.0)
+BELOW_NYQUIST_HZ = (0.0, 100.0, 200.0, 400.0)  # Kaldi counts a high frequency of 0 and less from there
+
+WINDOWS = (
+    *(("hann", True), ("hann", False), ("povey", False), ("hamming", True), ("hamming", False)),
+    *(("blackman", True), ("blackman", False), (None, True)),
+)
+TRIANGLES = tuple(
+    (scale, norm, slopes)
+    for scale in ("htk", "slaney")
+    for norm in (None, "slaney")
+    for slopes in ("mel", "hz", "hz_symmetric")
+)
+PREEMPHASES = (
+    (0.0, "signal", False),
+    (0.97, "signal", False),
+    (0.97, "frame", False),
+    (0.97, "frame", True),
+    (0.0, "signal", True),
+    (0.95, "signal", False),
+    (0.98, "signal", False),
+    (0.97, "signal_valid", False),
+)

@@ -1,0 +1,148 @@
+"""Other values for groups of keys: what the descent tries of spectrum and filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from melcli.errors import ConfigError
+from melcli.identify.usual import (
+    BELOW_NYQUIST_HZ,
+    COMMON_MAX_FREQS_HZ,
+    COMMON_MIN_FREQS_HZ,
+    FFT_LENGTHS,
+    LOG_OFFSETS,
+    MAX_FREQS_HZ,
+    MIN_FREQS_HZ,
+    PREEMPHASES,
+    TRIANGLES,
+    WINDOW_LENGTHS,
+    WINDOW_LENGTHS_S,
+    WINDOWS,
+)
+from melcli.mel.options import FeatureOptions
+
+__all__ = ["COARSE", "FINE", "Variations", "scales_and_edges", "varied"]
+
+NEAR_UPPER = 0.02  # of it
+NEAR_LOWER_HZ = 20.0
+
+Variations = Callable[[FeatureOptions], Iterable[dict[str, Any]]]
+
+
+def varied(options: FeatureOptions, **keys: Any) -> FeatureOptions | None:
+    """Return the options with other keys, or None where that is illegal."""
+    try:
+        return replace(options, **keys)
+    except ConfigError:
+        return None
+
+
+def scales_and_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield the commonest pairs of edges on both scales: with one of the three wrong the others say nothing."""
+    nyquist = options.sampling_rate / 2
+    for upper in sorted({*(hz for hz in COMMON_MAX_FREQS_HZ if hz <= nyquist), nyquist}):
+        for lower in COMMON_MIN_FREQS_HZ:
+            for scale, norm in (("htk", None), ("slaney", "slaney")):
+                yield {"min_freq": lower, "max_freq": upper, "mel_scale": scale, "mel_norm": norm}
+
+
+def frequency_ranges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield pairs of edges: all upper ones with the present lower one, and the other way round."""
+    nyquist = options.sampling_rate / 2
+    uppers = [hz for hz in MAX_FREQS_HZ if hz <= nyquist] + [nyquist - below for below in BELOW_NYQUIST_HZ]
+    for upper in sorted(set(uppers)):
+        yield {"max_freq": upper}
+    for lower in MIN_FREQS_HZ:
+        yield {"min_freq": lower}
+
+
+def fft_lengths(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield FFT lengths with the usual windows in them."""
+    for window in _window_lengths(options):
+        powers_of_two = [2**k for k in range(5, 14) if window <= 2**k <= 4 * window]
+        for fft in sorted({window, *powers_of_two, *(n for n in FFT_LENGTHS if window <= n <= 2 * window)}):
+            yield {"fft_length": fft, "sequence_length": window}
+
+
+def _window_lengths(options: FeatureOptions) -> list[int]:
+    return sorted({*WINDOW_LENGTHS, *(int(s * options.sampling_rate) for s in WINDOW_LENGTHS_S)})
+
+
+def windows(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield windows with lengths near the present one: a longer one of another shape is nearly the same."""
+    length = options.window_length
+    near = {length, *(other for other in _window_lengths(options) if 0.7 * length <= other <= 1.4 * length)}
+    fits = options.fft_length > length
+    for other in sorted(near):
+        for fft in {options.fft_length, *(() if fits else (other,)), 2 ** (other - 1).bit_length()}:
+            for window, periodic in WINDOWS:
+                yield {"window": window, "window_periodic": periodic, "fft_length": fft, "sequence_length": other}
+
+
+def triangles(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield scales, norms and slopes of filters."""
+    for scale, norm, slopes in TRIANGLES:
+        yield {"mel_scale": scale, "mel_norm": norm, "mel_triangles": slopes}
+
+
+def exponents(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield power and magnitude."""
+    yield {"mag_exp": 2.0}
+    yield {"mag_exp": 1.0}
+
+
+def preemphases(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield pre-emphases, with and without the frames' offset."""
+    for factor, mode, without_offset in PREEMPHASES:
+        yield {"preemphasis": factor, "preemphasis_mode": mode, "remove_dc_offset": without_offset}
+
+
+def offsets(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield what is added under the logarithm, at full scale 1."""
+    for offset in LOG_OFFSETS:
+        yield {"log_offset": offset}
+
+
+def shifts(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield paddings, which shift all frames by as much."""
+    for padding in ("center", "same", "valid", "kaldi"):
+        yield {"padding": padding}
+
+
+def finer_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield edges beside the present ones."""
+    upper = options.upper_edge_hz
+    for step in (500.0, 100.0, 20.0, 5.0, 1.0):
+        for sign in (-1, 1):
+            yield {"max_freq": upper + sign * step}
+            yield {"min_freq": max(0.0, options.min_freq + sign * step / 5)}
+
+
+def usual_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield pairs of usual edges near the present ones, with all filters: a wrong edge makes up for wrong slopes."""
+    nyquist = options.sampling_rate / 2
+    usual = {*(hz for hz in MAX_FREQS_HZ if hz <= nyquist), *(nyquist - below for below in BELOW_NYQUIST_HZ)}
+    uppers = [hz for hz in usual if abs(hz / options.upper_edge_hz - 1) < NEAR_UPPER]
+    lowers = [hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= NEAR_LOWER_HZ]
+    for upper in sorted(uppers):
+        for lower in lowers:
+            for filters in triangles(options):
+                yield {"max_freq": upper, "min_freq": lower, **filters}
+
+
+COARSE: tuple[Variations, ...] = (
+    preemphases,
+    scales_and_edges,
+    triangles,
+    frequency_ranges,
+    fft_lengths,
+    triangles,
+    exponents,
+    preemphases,
+    windows,
+    offsets,
+    shifts,
+)
+FINE: tuple[Variations, ...] = (finer_edges, usual_edges_near)

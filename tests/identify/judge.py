@@ -1,0 +1,102 @@
+"""What counts as the right answer to a case of `tests.golden.identify_cases`.
+
+A key is right where it is the one that made the features, a number within 1e-3 of it.  Other keys may say the same
+thing, as ``std: 0.5`` of decibels and ``std: 0.05`` of log10 do, and some say nothing on a given clip, as a floor that
+no value reaches.  So keys that are not as they were are judged by what they do: with them in place of the true ones
+the core has to give the same features.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melcli.audio.load import load_audio
+from melcli.audio.options import AudioOptions
+from melcli.mel.options import FeatureOptions
+from melcli.mel.spectrogram import MelSpectrogram
+
+__all__ = ["FOLDER", "Known", "made_by", "read_cases", "tolerance", "wrong_keys"]
+
+FOLDER = Path(__file__).parents[1] / "golden" / "identify"
+SAME_NUMBER = 1e-3  # relative
+SAME_FEATURES = 2e-5  # of their range: what float32 leaves of the packages' own arithmetic
+HALF_PRECISION = 2.0**-11  # what rounding to float16 changes, relative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One case: an audio file, the features that a package made of it, and the options that do the same."""
+
+    name: str
+    audio: Path
+    features: np.ndarray
+    options: FeatureOptions
+    untold: tuple[str, ...]
+
+
+def read_cases(folder: Path) -> dict[str, Known]:
+    """Read what `tests.golden.identify_cases` wrote, packed or not."""
+    packed = folder / "features.npz"
+    arrays = dict(np.load(packed)) if packed.exists() else {}
+    return {
+        case["name"]: Known(
+            name=case["name"],
+            audio=folder / case["audio"],
+            features=arrays[case["name"]] if arrays else np.load(folder / f"{case['name']}.npy"),
+            options=_options(case["options"]),
+            untold=tuple(case["untold"]),
+        )
+        for case in json.loads((folder / "cases.json").read_text())["cases"]
+    }
+
+
+def wrong_keys(case: Known, found: FeatureOptions) -> list[str]:
+    """Name the keys of an answer that are not right; none where all is as it has to be."""
+    different = [
+        key.name
+        for key in fields(FeatureOptions)
+        if key.name not in (*case.untold, "compute_dtype")
+        and not _same(key.name, getattr(found, key.name), getattr(case.options, key.name), found)
+    ]
+    if not different:
+        return []
+    exchanged = replace(case.options, **{key: getattr(found, key) for key in different})
+    true, other = made_by(case.options, case.audio), made_by(exchanged, case.audio)
+    same = true.shape == other.shape and np.abs(true - other).max() <= tolerance(case.features)
+    return [] if same else different
+
+
+def made_by(options: FeatureOptions, audio: Path) -> np.ndarray:
+    """Make features of a file, in float64."""
+    signal = _signal(audio, options.sampling_rate)
+    keys = {key.name: getattr(options, key.name) for key in fields(options)} | {"compute_dtype": "float64"}
+    return MelSpectrogram(**keys)(signal)
+
+
+def tolerance(features: np.ndarray) -> float:
+    """Return the difference from which on features are others."""
+    exact = features.astype(np.float64)
+    rounding = HALF_PRECISION * np.abs(exact).max() if features.dtype == np.float16 else 0.0
+    return float(max(SAME_FEATURES * np.ptp(exact), rounding))
+
+
+def _options(plain: dict[str, Any]) -> FeatureOptions:
+    return FeatureOptions(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+
+
+def _same(key: str, one: Any, other: Any, found: FeatureOptions) -> bool:
+    if type(one) not in (int, float) or type(other) not in (int, float):
+        return bool(one == other)
+    size = found.std if key == "mean" and isinstance(found.std, float) else abs(other)
+    return abs(one - other) <= SAME_NUMBER * size
+
+
+@cache
+def _signal(audio: Path, rate_hz: int) -> np.ndarray:
+    return load_audio(str(audio), AudioOptions(), sampling_rate=rate_hz, dtype="float64").signals[0]

@@ -1,0 +1,91 @@
+"""Spectrum and filters, found from the features of a few frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from melcli.identify.clip import open_clips
+from melcli.identify.descent import FOUND, Descent
+from melcli.identify.observation import observe
+from melcli.identify.settling import linear
+from melcli.mel.options import FeatureOptions
+from tests.identify.sounds import made, named
+
+TRUTHS = {
+    "hop and mels": named("librosa", sampling_rate=16_000, sequence_stride=200, num_mel_bins=60, min_freq=50),
+    "window": named("kaldi_80", window="hamming", sequence_length=512),
+    "triangles": named("hifigan", sampling_rate=16_000, fft_length=512, sequence_stride=160, mel_triangles="mel"),
+    "edges": named("torchaudio", num_mel_bins=40, min_freq=90.0, max_freq=7421.0),
+}
+
+
+def descent_to(clip: Path, truth: FeatureOptions) -> Descent:
+    seen = observe(made(clip, truth), time_major=truth.time_major)
+    return Descent(open_clips(str(clip))[0], seen, seen.telling_frames(48))
+
+
+@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
+def test_the_truth_has_no_misfit(clip: Path, truth: FeatureOptions) -> None:
+    assert descent_to(clip, truth).misfit(linear(truth)) < FOUND
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"mel_triangles": "mel"},
+        {"window_periodic": False},
+        {"min_freq": 60.0},
+        {"mag_exp": 1.0},
+        {"mel_norm": None},
+        {"padding": "kaldi"},
+        {"fft_length": 1024},
+    ],
+    ids=repr,
+)
+def test_what_is_not_the_truth_has_one(clip: Path, keys: dict[str, Any]) -> None:
+    truth = TRUTHS["hop and mels"]
+    assert descent_to(clip, truth).misfit(replace(linear(truth), **keys)) > 5 * FOUND
+
+
+@pytest.mark.parametrize(
+    "keys", [None, {"sequence_stride": 4000}, {"padding": "valid", "num_samples": 100}], ids=["illegal", "few", "none"]
+)
+def test_what_cannot_be_has_the_largest(clip: Path, keys: dict[str, Any] | None) -> None:
+    truth = TRUTHS["hop and mels"]
+    options = None if keys is None else replace(linear(truth), **keys)
+    assert descent_to(clip, truth).misfit(options) == 1.0
+
+
+@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
+def test_it_comes_to_the_truth_from_the_spectrum_of_keras(clip: Path, truth: FeatureOptions) -> None:
+    start = FeatureOptions(
+        fft_length=512,
+        power_to_db=False,
+        top_db=None,
+        time_major=truth.time_major,
+        **{key: getattr(truth, key) for key in ("sequence_stride", "num_mel_bins", "padding", "pad_mode")},
+    )
+    descent = descent_to(clip, truth)
+    assert descent.misfit(start) > 100 * FOUND
+    found, misfit = descent.run(start)
+    assert misfit < FOUND
+    for key in ("window", "window_periodic", "mel_scale", "mel_norm", "mel_triangles", "mag_exp"):
+        assert getattr(found, key) == getattr(truth, key)
+    assert found.min_freq == pytest.approx(truth.min_freq, abs=1)
+    assert found.upper_edge_hz == pytest.approx(truth.upper_edge_hz, abs=1)
+
+
+def test_edges_alone_are_brought_to_the_features(clip: Path) -> None:
+    truth = linear(TRUTHS["hop and mels"])
+    found, _ = descent_to(clip, TRUTHS["hop and mels"]).edged(replace(truth, min_freq=300.0, max_freq=4000.0))
+    assert (found.min_freq, found.upper_edge_hz) == (50.0, 8000.0)
+
+
+def test_what_is_hopeless_is_given_up_after_one_round(clip: Path) -> None:
+    truth = TRUTHS["hop and mels"]
+    _, misfit = descent_to(clip, truth).run(replace(linear(truth), sequence_stride=113))
+    assert misfit > 0.1

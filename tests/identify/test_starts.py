@@ -1,0 +1,39 @@
+"""Guesses to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from melcli.identify.clip import open_clips
+from melcli.identify.descent import Descent
+from melcli.identify.observation import observe
+from melcli.identify.starts import STARTS, starts
+from melcli.mel.options import FeatureOptions
+from tests.identify.sounds import KNOWN, made, named
+
+TRUTHS = {
+    "kaldi": named("kaldi_80", num_mel_bins=40, sequence_stride=200, sequence_length=512),
+    "whisper": named("whisper_unpadded", num_mel_bins=64, sequence_stride=320),
+    "hifigan": named("hifigan", sampling_rate=16_000, sequence_stride=200),
+}
+
+
+def test_the_configs_to_start_from_are_there() -> None:
+    assert set(STARTS) <= set(KNOWN)
+
+
+@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
+def test_the_likeliest_guess_has_the_frames_of_the_truth(clip: Path, truth: FeatureOptions) -> None:
+    opened = open_clips(str(clip))[0]
+    seen = observe(made(clip, truth), time_major=truth.time_major)
+    descent = Descent(opened, seen, seen.telling_frames(48))
+
+    ranked = sorted(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN), key=lambda entry: entry[0])
+
+    misfit, guess = ranked[0]
+    assert misfit < 0.5
+    assert (guess.sequence_stride, guess.padding) == (truth.sequence_stride, truth.padding)
+    assert {options.num_mel_bins for _, options in ranked} == {truth.num_mel_bins}
+    assert {options.logarithm for _, options in ranked} == {None}
