@@ -71,7 +71,7 @@ class Descent:
         if least > NEAR:
             return best, least
         best, least = self._rounds(FINE, best, least)
-        return self._rounds(COARSE, best, least)
+        return self._rounds((*COARSE, *FINE), best, least)
 
     def edged(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the options with the best edges in reach, and their misfit."""

@@ -17,6 +17,7 @@ from melcli.mel.options import FeatureOptions
 __all__ = ["level_keys", "plain_number"]
 
 NEAR = 2e-3  # how near a fitted number has to be to a usual one to be taken for it
+FIT = 2e-4  # how near a fit of float32 features comes, relative
 LEAST = 1e-37  # a floor that nothing reaches, and float32 still holds
 FITTED = ("std", "mean", "input_scale", "log_offset", "min_power", "top_db")
 SCALES = (1.0, 32_768.0, 100.0)  # full scale 1, 16-bit integers, Essentia's MusiCNN
@@ -43,7 +44,7 @@ def level_keys(
     mel : np.ndarray [shape=(frames, mels)]
         Linear mels by ``options`` at full scale 1.
     options : FeatureOptions
-        How ``mel`` was made; of it only ``mag_exp`` is used.
+        How ``mel`` was made.
     known : iterable of FeatureOptions
         The named configs, whose floors and normalisations are usual ones.
     """
@@ -146,12 +147,11 @@ def _digits(value: Any, usual: set[Any]) -> int:
 
 
 def plain_number(value: float) -> float:
-    """Return the plainest number that is as near as a fit can tell: few digits, or a power of two."""
+    """Return the plainest number that is as near as a fit can tell: two digits, a power of two, or three digits."""
     if value == 0 or not math.isfinite(value):
         return 0.0
-    for digits in (1, 2, 3):
-        plain = float(f"{value:.{digits - 1}e}")
-        if abs(plain / value - 1) < 2e-4:
+    power = math.copysign(2.0 ** round(math.log2(abs(value))), value)
+    for plain in (float(f"{value:.0e}"), float(f"{value:.1e}"), power, float(f"{value:.2e}")):
+        if abs(plain / value - 1) < FIT:
             return plain
-    power = 2.0 ** round(math.log2(abs(value)))
-    return math.copysign(power, value) if abs(power / abs(value) - 1) < 2e-4 else float(f"{value:.6g}")
+    return float(f"{value:.6g}")

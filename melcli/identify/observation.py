@@ -17,7 +17,7 @@ STILL = 1e-6  # of the range: changes below it are rounding
 LEAST = 1e-30  # in place of a range of 0
 FEWEST = 4  # frames that have a mean and a deviation of their own
 MAX_FRAMES = 3000  # from the beginning, that are chosen from: what is looked at of a long file
-QUIET = 0.3  # of the frames that sound: the share that is passed over
+QUIET = 0.3  # of the frames: the share that is passed over
 LOUD = 0.45  # of the range, from the lowest value: what lies above it is taken to be free of floors and offsets
 
 
@@ -73,8 +73,7 @@ class Observation:
         if not len(inner):
             return np.arange(self.num_live_frames)
         heard = self.trusted[inner].mean(axis=1)
-        loud = heard[heard > 0]  # most of a clip may be silence
-        chosen = inner[heard >= np.quantile(loud, QUIET)] if len(loud) else inner
+        chosen = inner[heard >= np.quantile(heard, QUIET)]
         spread: np.ndarray = chosen[np.unique(np.linspace(0, len(chosen) - 1, number).round().astype(int))]
         return spread
 

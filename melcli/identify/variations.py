@@ -27,6 +27,7 @@ __all__ = ["COARSE", "FINE", "Variations", "scales_and_edges", "varied"]
 
 NEAR_UPPER = 0.02  # of it
 NEAR_LOWER_HZ = 20.0
+ROUND_HZ = 50.0  # edges that are in no list are mostly multiples of it
 
 Variations = Callable[[FeatureOptions], Iterable[dict[str, Any]]]
 
@@ -120,16 +121,17 @@ def finer_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
             yield {"min_freq": max(0.0, options.min_freq + sign * step / 5)}
 
 
-def usual_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield pairs of usual edges near the present ones, with all filters: a wrong edge makes up for wrong slopes."""
-    nyquist = options.sampling_rate / 2
+def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield pairs of round edges near the present ones, with all filters: a wrong edge makes up for wrong slopes."""
+    nyquist, upper = options.sampling_rate / 2, options.upper_edge_hz
     usual = {*(hz for hz in MAX_FREQS_HZ if hz <= nyquist), *(nyquist - below for below in BELOW_NYQUIST_HZ)}
-    uppers = [hz for hz in usual if abs(hz / options.upper_edge_hz - 1) < NEAR_UPPER]
-    lowers = [hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= NEAR_LOWER_HZ]
-    for upper in sorted(uppers):
-        for lower in lowers:
+    middle = round(upper / ROUND_HZ)
+    round_ones = {ROUND_HZ * number for number in range(middle - 2, middle + 3) if ROUND_HZ * number <= nyquist}
+    lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= NEAR_LOWER_HZ)}
+    for near in sorted({hz for hz in usual if abs(hz / upper - 1) < NEAR_UPPER} | round_ones):
+        for lower in sorted(lowers):
             for filters in triangles(options):
-                yield {"max_freq": upper, "min_freq": lower, **filters}
+                yield {"max_freq": near, "min_freq": lower, **filters}
 
 
 COARSE: tuple[Variations, ...] = (
@@ -145,4 +147,4 @@ COARSE: tuple[Variations, ...] = (
     offsets,
     shifts,
 )
-FINE: tuple[Variations, ...] = (finer_edges, usual_edges_near)
+FINE: tuple[Variations, ...] = (finer_edges, round_edges_near)

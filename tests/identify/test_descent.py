@@ -19,7 +19,8 @@ TRUTHS = {
     "hop and mels": named("librosa", sampling_rate=16_000, sequence_stride=200, num_mel_bins=60, min_freq=50),
     "window": named("kaldi_80", window="hamming", sequence_length=512),
     "triangles": named("hifigan", sampling_rate=16_000, fft_length=512, sequence_stride=160, mel_triangles="mel"),
-    "edges": named("torchaudio", num_mel_bins=40, min_freq=90.0, max_freq=7421.0),
+    "round edges": named("torchaudio_db", num_mel_bins=40, min_freq=90.0, max_freq=7450.0),
+    "any upper edge": named("torchaudio_db", num_mel_bins=40, min_freq=60.0, max_freq=7421.0),
 }
 
 

@@ -22,6 +22,7 @@ LEVELS: dict[str, dict[str, Any]] = {
     "dB of the loudest": {"power_to_db": True, "top_db": 70.0, "ref_power": "max"},
     "dB from 0 to 1": {"power_to_db": True, "top_db": 80.0, "ref_power": "max", "mean": -80.0, "std": 80.0},
     "ln with a floor": {"log": "ln", "min_power": 1e-5},
+    "ln with a floor of nobody's": {"log": "ln", "min_power": 3.7e-4},
     "ln of an offset": {"log": "ln", "log_offset": 1e-6, "min_power": 1e-30},
     "log10 of Whisper": {"log": "log10", "top_db": 80.0, "mean": -4.0, "std": 4.0},
     "16-bit samples": {"log": "ln", "input_scale": 32768.0, "min_power": 1.1920928955078125e-07},
@@ -48,6 +49,26 @@ def test_the_truth_is_among_them(clip: Path, keys: dict[str, Any]) -> None:
     distances = [settling.difference(replace(spectral, time_major=False, **each)) for each in found]
     best = min(distance.relative for distance in distances if distance is not None)
     assert best < 2e-5
+
+
+def test_the_loudest_as_reference_is_one_of_them(clip: Path) -> None:
+    seen = observe(made(clip, replace(BASE, **LEVELS["dB of the loudest"])), time_major=False)
+    settling = Settling(open_clips(str(clip))[0], seen, list(KNOWN.values()))
+    mels = settling.mels(linear(BASE))
+    assert mels is not None
+    found = level_keys(seen, mels.astype(np.float64), linear(BASE), KNOWN.values())
+    assert {**LEVELS["dB of the loudest"], "mean": 0.0}.items() <= next(
+        keys.items() for keys in found if keys.get("ref_power") == "max" and keys["top_db"] == 70.0
+    )
+
+
+def test_the_lowest_value_as_a_floor_is_one_of_them(clip: Path) -> None:
+    seen = observe(made(clip, replace(BASE, log="ln", min_power=3.7e-4)), time_major=False)
+    settling = Settling(open_clips(str(clip))[0], seen, list(KNOWN.values()))
+    mels = settling.mels(linear(BASE))
+    assert mels is not None
+    floors = [keys["min_power"] for keys in level_keys(seen, mels.astype(np.float64), linear(BASE), KNOWN.values())]
+    assert 3.7e-4 in floors
 
 
 def test_the_plainest_comes_first(clip: Path) -> None:

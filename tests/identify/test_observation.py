@@ -40,10 +40,11 @@ def test_silence_in_the_middle_is_no_padding() -> None:
         (lambda x: x, "no"),
         (lambda x: (x - x.mean()) / x.std(), "no"),
         (lambda x: x - x.mean(axis=0), "mean"),
+        (lambda x: (x - x.mean(axis=0)).astype(np.float16), "mean"),
         (lambda x: (x - x.mean(axis=0)) / x.std(axis=0), "std"),
         (lambda x: (x - x.mean(axis=0)) / (x.std(axis=0, ddof=1) + 1e-5), "std"),
     ],
-    ids=["not", "of all", "mean", "std", "std with eps"],
+    ids=["not", "of all", "mean", "mean in float16", "std", "std with eps"],
 )
 def test_bins_that_were_normalised_are_seen(change: Any, normalised: str) -> None:
     uneven = LEVELS * np.linspace(0.5, 2.0, 12)
@@ -83,7 +84,7 @@ def test_linear_values_are_looked_at_as_logarithms() -> None:
 @pytest.mark.parametrize("num_frames", [4, 5, 20, 500, 20_000])
 def test_telling_frames_are_inner_ones_that_sound(num_frames: int) -> None:
     values = RANDOM.standard_normal((num_frames, 6))
-    values[::2] -= 100.0
+    values[::5] -= 100.0
     frames = observe(values, time_major=True).telling_frames(24)
     assert 1 <= len(frames) <= 24
     assert (np.diff(frames) > 0).all()
@@ -91,7 +92,7 @@ def test_telling_frames_are_inner_ones_that_sound(num_frames: int) -> None:
     if num_frames >= 20:
         assert frames[0] >= 2
         assert frames[-1] < num_frames - 2
-        assert (frames % 2 == 1).mean() > 0.6
+        assert (frames % 5 != 0).all()
 
 
 def test_features_without_change_in_time_do_not_warn() -> None:

@@ -9,7 +9,8 @@ import pytest
 from melcli.identify.clip import open_clips
 from melcli.identify.descent import Descent
 from melcli.identify.observation import observe
-from melcli.identify.starts import STARTS, starts
+from melcli.identify.shapes import is_plain
+from melcli.identify.starts import ODD, STARTS, starts
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import KNOWN, made, named
 
@@ -37,3 +38,14 @@ def test_the_likeliest_guess_has_the_frames_of_the_truth(clip: Path, truth: Feat
     assert (guess.sequence_stride, guess.padding) == (truth.sequence_stride, truth.padding)
     assert {options.num_mel_bins for _, options in ranked} == {truth.num_mel_bins}
     assert {options.logarithm for _, options in ranked} == {None}
+
+
+def test_a_stride_that_nobody_chooses_counts_for_less(clip: Path) -> None:
+    truth = named("whisper_unpadded", num_mel_bins=30, sequence_stride=40)
+    opened = open_clips(str(clip))[0]
+    seen = observe(made(clip, truth), time_major=truth.time_major)
+    descent = Descent(opened, seen, seen.telling_frames(48))
+    ranked = list(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN))
+    odd = {is_plain(guess.sequence_stride, 16_000): misfit / descent.misfit(guess) for misfit, guess in ranked}
+    assert odd == {True: 1.0, False: pytest.approx(ODD)}
+    assert ODD > 1
