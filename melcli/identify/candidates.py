@@ -23,7 +23,7 @@ NUM_FRAMES = 48  # that are looked at while spectrum and filters are searched
 EDGED, EDGED_AT_OTHER_RATES = 12, 4
 DESCENTS, DESCENTS_AT_OTHER_RATES = 3, 2
 SAME_FRAMES = 1e-9  # misfits so near each other are those of the same frames, by another padding
-MAX_SETTLED = 3  # of those that nearly fit, if none fits
+MAX_SETTLED = 2  # of those that nearly fit, if none fits
 PROMISING = 0.2  # a misfit above it is no explanation
 # Keys that make the shape.
 SHAPE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -12,7 +13,15 @@ import numpy as np
 from melcli.identify.clip import Clip
 from melcli.identify.likeness import misfit
 from melcli.identify.observation import Observation
-from melcli.identify.variations import COARSE, FINE, Variations, scales_and_edges, varied
+from melcli.identify.variations import (
+    COARSE,
+    FINE,
+    Variations,
+    neighbouring_edges,
+    scales_and_edges,
+    triangles,
+    varied,
+)
 from melcli.mel.filters import mel_filters
 from melcli.mel.options import FeatureOptions
 
@@ -21,7 +30,20 @@ __all__ = ["FOUND", "Descent"]
 FOUND = 3e-5  # a misfit that only rounding leaves
 HOPELESS = 0.5  # a misfit after one round that no further round has been seen to mend
 NEAR = 0.2  # a misfit that edges between the usual ones may still mend
+CLOSE = 0.05  # a misfit that has little left to explain
 BETTER = 0.995  # what a misfit has to fall to for a key to be changed
+# Of the upper and the lower edge.
+EDGE_STEPS_HZ = (
+    (800.0, 100.0),
+    (400.0, 50.0),
+    (200.0, 20.0),
+    (100.0, 10.0),
+    (50.0, 5.0),
+    (20.0, 2.0),
+    (10.0, 1.0),
+)
+SMALL_STEPS_HZ = ((5.0, 5.0), (1.0, 1.0))
+MAX_STEPS = 6
 MAX_ROUNDS = 6
 CACHED_SPECTRA = 64  # 0.2 MB each at 1,025 bins
 CACHED_FILTERS = 128  # 0.5 MB each at 128 mels of 1,025 bins; `scales_and_edges` has up to 98
@@ -71,11 +93,37 @@ class Descent:
         if least > NEAR:
             return best, least
         best, least = self._rounds(FINE, best, least)
-        return self._rounds((*COARSE, *FINE), best, least)
+        best, least = self._rounds((*COARSE, *FINE), best, least)
+        if not FOUND < least < CLOSE:
+            return best, least
+        return self._rounds((*COARSE, *FINE), *self._other_slopes(best, least))
 
     def edged(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the options with the best edges in reach, and their misfit."""
-        return self._best_of(scales_and_edges, options, self.misfit(options))
+        best, least = self._best_of(scales_and_edges, options, self.misfit(options))
+        return self._slide(best, least, EDGE_STEPS_HZ)
+
+    def _other_slopes(self, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
+        """Try other filters with edges that are moved to suit them, since the slopes shift the best edges."""
+        for keys in triangles(best):
+            changed = varied(best, **keys)
+            if changed is not None:
+                moved, found = self._slide(changed, self.misfit(changed), SMALL_STEPS_HZ)
+                if found < BETTER * least:
+                    best, least = moved, found
+        return best, least
+
+    def _slide(
+        self, best: FeatureOptions, least: float, all_steps_hz: tuple[tuple[float, float], ...]
+    ) -> tuple[FeatureOptions, float]:
+        """Move the edges by ever smaller steps, each for as long as it helps: the misfit is smooth in them."""
+        for steps_hz in all_steps_hz:
+            for _ in range(MAX_STEPS):
+                before = least
+                best, least = self._best_of(partial(neighbouring_edges, steps_hz=steps_hz), best, least)
+                if least == before:
+                    break
+        return best, least
 
     def _rounds(
         self, groups: tuple[Variations, ...], best: FeatureOptions, least: float
@@ -94,6 +142,8 @@ class Descent:
             if least < FOUND:
                 break
             best, least = self._best_of(group, best, least)
+            if group is scales_and_edges and least > NEAR:
+                best, least = self._slide(best, least, EDGE_STEPS_HZ)
         return best, least
 
     def _best_of(self, group: Variations, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:

@@ -23,10 +23,11 @@ from melcli.identify.usual import (
 )
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["COARSE", "FINE", "Variations", "scales_and_edges", "varied"]
+__all__ = ["COARSE", "FINE", "Variations", "neighbouring_edges", "scales_and_edges", "triangles", "varied"]
 
 NEAR_UPPER = 0.02  # of it
 NEAR_LOWER_HZ = 20.0
+ROUND_LOWER_HZ = 5.0
 ROUND_HZ = 50.0  # edges that are in no list are mostly multiples of it
 
 Variations = Callable[[FeatureOptions], Iterable[dict[str, Any]]]
@@ -121,17 +122,28 @@ def finer_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
             yield {"min_freq": max(0.0, options.min_freq + sign * step / 5)}
 
 
+def neighbouring_edges(options: FeatureOptions, steps_hz: tuple[float, float]) -> Iterator[dict[str, Any]]:
+    """Yield edges a step beside the present ones, the upper and the lower by a step of its own, one or both."""
+    upper_step, lower_step = steps_hz
+    nyquist = options.sampling_rate / 2
+    for up in (-1, 0, 1):
+        for low in (-1, 0, 1):
+            upper = min(nyquist, options.upper_edge_hz + up * upper_step)
+            yield {"max_freq": upper, "min_freq": max(0.0, options.min_freq + low * lower_step)}
+
+
 def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield pairs of round edges near the present ones, with all filters: a wrong edge makes up for wrong slopes."""
+    """Yield round edges near the present ones with all filters and pre-emphases: a wrong edge makes up for others."""
     nyquist, upper = options.sampling_rate / 2, options.upper_edge_hz
     usual = {*(hz for hz in MAX_FREQS_HZ if hz <= nyquist), *(nyquist - below for below in BELOW_NYQUIST_HZ)}
     middle = round(upper / ROUND_HZ)
     round_ones = {ROUND_HZ * number for number in range(middle - 2, middle + 3) if ROUND_HZ * number <= nyquist}
     lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= NEAR_LOWER_HZ)}
+    lowers |= {max(0.0, ROUND_LOWER_HZ * (round(options.min_freq / ROUND_LOWER_HZ) + number)) for number in (-1, 0, 1)}
     for near in sorted({hz for hz in usual if abs(hz / upper - 1) < NEAR_UPPER} | round_ones):
         for lower in sorted(lowers):
-            for filters in triangles(options):
-                yield {"max_freq": near, "min_freq": lower, **filters}
+            for others in (*triangles(options), *preemphases(options)):
+                yield {"max_freq": near, "min_freq": lower, **others}
 
 
 COARSE: tuple[Variations, ...] = (

@@ -41,9 +41,11 @@ def test_what_named_configs_have_is_tried(key: str) -> None:
     assert wanted <= tried
 
 
-def test_edges_near_the_present_ones_are_tried_with_all_filters() -> None:
+def test_edges_near_the_present_ones_are_tried_with_all_filters_and_preemphases() -> None:
     near = list(round_edges_near(varied(OPTIONS, min_freq=18.0, max_freq=3710.0) or OPTIONS))
     wanted = {"min_freq": 20.0, "max_freq": 3700.0, "mel_scale": "htk", "mel_norm": None, "mel_triangles": "mel"}
     assert wanted in near
+    edges = {"min_freq": 20.0, "max_freq": 3700.0}
+    assert {**edges, "preemphasis": 0.97, "preemphasis_mode": "frame", "remove_dc_offset": True} in near
     assert max(keys["max_freq"] for keys in near) <= 3800
-    assert len(near) < 500
+    assert len(near) < 1500
