@@ -19,9 +19,10 @@ from melcli.mel.options import FeatureOptions
 __all__ = ["Candidate", "named", "rivals", "searched"]
 
 NUM_FRAMES = 48  # that are looked at while spectrum and filters are searched
-# Of the guesses at a rate so many have their edges moved before they are ranked, and so many of these go on.
+# Of the guesses at a rate so many have their edges moved before they are ranked, and so many of these go on.  At a rate
+# that is not the right one most come near, which costs seconds, and none fits.
 EDGED, EDGED_AT_OTHER_RATES = 12, 4
-DESCENTS, DESCENTS_AT_OTHER_RATES = 3, 2
+DESCENTS, DESCENTS_AT_OTHER_RATES = 3, 1
 SAME_FRAMES = 1e-9  # misfits so near each other are those of the same frames, by another padding
 MAX_SETTLED = 2  # of those that nearly fit, if none fits
 PROMISING = 0.2  # a misfit above it is no explanation
