@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from melcli.cli.output import tell
-from melcli.errors import MelcliError
+from melcli.cli.output import errors_as_json, tell, tell_json
 
 __all__ = ["compare"]
 
@@ -45,12 +42,8 @@ def compare(a: str, b: str, *, atol: float, rtol: float, top: int, as_json: bool
     Exit codes: 0 all agree, 2 usage, 4 numbers, shapes or ids differ or an item cannot be read,
     5 A or B holds no features, 6 A or B cannot be read.
     """
-    try:
+    with errors_as_json(as_json):
         return _compare(a, b, atol, rtol, top, as_json)
-    except MelcliError as error:
-        if as_json:
-            _print_json({"error": str(error), "exit_code": error.exit_code})
-        raise
 
 
 def _compare(path_a: str, path_b: str, atol: float, rtol: float, top: int, as_json: bool) -> int:
@@ -64,14 +57,8 @@ def _compare(path_a: str, path_b: str, atol: float, rtol: float, top: int, as_js
     with closing(open_feature_set(path_a)) as a, closing(open_feature_set(path_b)) as b:
         comparison = run(a, b, Tolerance(atol=atol, rtol=rtol))
     if as_json:
-        _print_json(plain(comparison))
+        tell_json(plain(comparison))
     else:
         for line in lines(comparison, top=top):
             tell(line)
     return comparison.exit_code
-
-
-def _print_json(plain: dict[str, Any]) -> None:
-    import json
-
-    tell(json.dumps(plain, allow_nan=False))

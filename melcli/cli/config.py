@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
-from melcli.cli.output import tell
+from melcli.cli.output import tell, tell_json
 from melcli.errors import CHECK_SAID_NO
 
 __all__ = ["config"]
@@ -89,9 +88,11 @@ def diff(one: str, other: str, as_json: bool) -> int:
     from melcli.config.resolve import resolve_config
 
     differing = resolve_config(one).differing_values(resolve_config(other))
-    lines = [json.dumps(differing)] if as_json else in_lines(differing)
-    for line in lines:
-        tell(line)
+    if as_json:
+        tell_json(differing)
+    else:
+        for line in in_lines(differing):
+            tell(line)
     return CHECK_SAID_NO if differing else 0
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcli.cli.output import tell
-from melcli.errors import MelcliError
+from melcli.cli.output import errors_as_json, tell, tell_json
 
 if TYPE_CHECKING:
     from melcli.run.extract import Request
@@ -127,13 +126,9 @@ def extract(**arguments: Any) -> int:
     7 too many failures, 75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
     Finished work is always kept.
     """
-    try:
+    with errors_as_json(arguments["as_json"]):
         request = _request(arguments)
         return _dry_run(request, arguments) if arguments["dry_run"] else _run(request, arguments)
-    except MelcliError as error:
-        if arguments["as_json"]:
-            _print_json({"error": str(error), "exit_code": error.exit_code})
-        raise
 
 
 def _run(request: Request, arguments: dict[str, Any]) -> int:
@@ -160,7 +155,7 @@ def _run(request: Request, arguments: dict[str, Any]) -> int:
     if report.stopped_by is not None:
         progress.write(f"melcli: stopped ({report.stopped_by}); finished work is kept, the same command goes on")
     if arguments["as_json"]:
-        _print_json(report.plain())
+        tell_json(report.plain())
     return report.exit_code
 
 
@@ -172,7 +167,7 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     surveyed = survey(request)
     plan = surveyed.plan
     if arguments["as_json"]:
-        _print_json({"plan": [{"sign": plan.signs[item_id], "id": item_id} for item_id in sorted(plan.signs)]})
+        tell_json({"plan": [{"sign": plan.signs[item_id], "id": item_id} for item_id in sorted(plan.signs)]})
     else:
         for item_id in sorted(plan.signs):
             tell(f"{plan.signs[item_id]} {printable(item_id)}")
@@ -233,9 +228,3 @@ def _listed(arguments: dict[str, Any]) -> list[str]:
     if arguments["files_from0"]:
         listed += read_list(arguments["files_from0"], b"\0")
     return listed
-
-
-def _print_json(plain: dict[str, Any]) -> None:
-    import json
-
-    tell(json.dumps(plain))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import Any
 
 import click
 
-from melcli.cli.output import tell
-from melcli.errors import CHECK_SAID_NO, AudioError, ConfigError, MelcliError
+from melcli.cli.output import errors_as_json, tell, tell_json
+from melcli.errors import CHECK_SAID_NO, AudioError, ConfigError
 from melcli.printable import printable
 from melcli.threads import ONE_THREAD
 
@@ -37,12 +36,8 @@ def identify(audio: str, features: str, *, top: int, as_json: bool) -> int:
     Exit codes: 0 found, 2 usage, 3 the audio cannot be read, 4 not found or only nearly, 5 FEATURES holds none,
     6 FEATURES cannot be read.
     """
-    try:
+    with errors_as_json(as_json):
         return _identify(audio, features, top, as_json)
-    except MelcliError as error:
-        if as_json:
-            _print_json({"error": str(error), "exit_code": error.exit_code})
-        raise
 
 
 def _identify(audio: str, features: str, top: int, as_json: bool) -> int:
@@ -61,7 +56,7 @@ def _identify(audio: str, features: str, top: int, as_json: bool) -> int:
     except ConfigError as error:
         raise ConfigError(f"{printable(features)}: {error}") from None
     if as_json:
-        _print_json(plain(found))
+        tell_json(plain(found))
     else:
         for line in lines(found, audio, features):
             tell(line)
@@ -78,9 +73,3 @@ def _meant(ids: list[str], features: str, audio: str) -> str:
             "name a file with one array"
         )
     return meant[0]
-
-
-def _print_json(plain: dict[str, Any]) -> None:
-    import json
-
-    tell(json.dumps(plain, allow_nan=False))

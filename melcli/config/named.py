@@ -16,7 +16,6 @@ from melcli.errors import ConfigError
 
 __all__ = [
     "Found",
-    "config_description",
     "config_labels",
     "config_name",
     "config_path",
@@ -60,10 +59,7 @@ def named_configs() -> dict[str, Path]:
 
 def config_name(name: str) -> str | None:
     """Return the name of the config that is meant by a name or an alias, however it is written; None where none is."""
-    configs = named_configs()
-    if name in configs:  # nearly always; the other files need not be opened then
-        return name
-    return _known_names(configs).get(_folded(name))
+    return _meant(name, named_configs())
 
 
 def config_path(name_or_file: str, *, beside: Path | None = None) -> Path:
@@ -83,10 +79,11 @@ def config_path(name_or_file: str, *, beside: Path | None = None) -> Path:
     """
     if name_or_file.endswith((".yaml", ".yml")) or "/" in name_or_file:
         return (beside or Path()) / name_or_file
-    name = config_name(name_or_file)
+    configs = named_configs()
+    name = _meant(name_or_file, configs)
     if name is None:
         raise ConfigError(f"no config is called {name_or_file!r}; {nearest_config(name_or_file)}")
-    return named_configs()[name]
+    return configs[name]
 
 
 def nearest_config(word: str) -> str:
@@ -123,15 +120,16 @@ def config_labels(path: Path) -> Labels:
         return read_labels(file)
 
 
-def config_description(path: Path) -> str:
-    """Return what a config's first comment says."""
-    return config_labels(path).description
-
-
 def display_path(path: Path) -> str:
     """Write a path as users know it: that of a named config from ``configs/`` on, any other as it was given."""
     folder = _folder()
     return str(path.relative_to(folder.parent)) if path.is_relative_to(folder) else str(path)
+
+
+def _meant(name: str, configs: dict[str, Path]) -> str | None:
+    if name in configs:  # nearly always; the other files need not be opened then
+        return name
+    return _known_names(configs).get(_folded(name))
 
 
 def _known_names(configs: dict[str, Path]) -> dict[str, str]:

@@ -52,12 +52,15 @@ def scales_and_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
 
 def frequency_ranges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield pairs of edges: all upper ones with the present lower one, and the other way round."""
-    nyquist = options.sampling_rate / 2
-    uppers = [hz for hz in MAX_FREQS_HZ if hz <= nyquist] + [nyquist - below for below in BELOW_NYQUIST_HZ]
-    for upper in sorted(set(uppers)):
+    for upper in sorted(_usual_uppers(options)):
         yield {"max_freq": upper}
     for lower in MIN_FREQS_HZ:
         yield {"min_freq": lower}
+
+
+def _usual_uppers(options: FeatureOptions) -> set[float]:
+    nyquist = options.sampling_rate / 2
+    return {*(hz for hz in MAX_FREQS_HZ if hz <= nyquist), *(nyquist - below for below in BELOW_NYQUIST_HZ)}
 
 
 def fft_lengths(options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -135,12 +138,11 @@ def neighbouring_edges(options: FeatureOptions, steps_hz: tuple[float, float]) -
 def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield round edges near the present ones with all filters and pre-emphases: a wrong edge makes up for others."""
     nyquist, upper = options.sampling_rate / 2, options.upper_edge_hz
-    usual = {*(hz for hz in MAX_FREQS_HZ if hz <= nyquist), *(nyquist - below for below in BELOW_NYQUIST_HZ)}
     middle = round(upper / ROUND_HZ)
     round_ones = {ROUND_HZ * number for number in range(middle - 2, middle + 3) if ROUND_HZ * number <= nyquist}
     lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= NEAR_LOWER_HZ)}
     lowers |= {max(0.0, ROUND_LOWER_HZ * (round(options.min_freq / ROUND_LOWER_HZ) + number)) for number in (-1, 0, 1)}
-    for near in sorted({hz for hz in usual if abs(hz / upper - 1) < NEAR_UPPER} | round_ones):
+    for near in sorted({hz for hz in _usual_uppers(options) if abs(hz / upper - 1) < NEAR_UPPER} | round_ones):
         for lower in sorted(lowers):
             for others in (*triangles(options), *preemphases(options)):
                 yield {"max_freq": near, "min_freq": lower, **others}

@@ -11,7 +11,7 @@ import pytest
 import melcli.config
 from melcli.config import named
 from melcli.config.named import (
-    config_description,
+    config_labels,
     config_name,
     config_path,
     display_path,
@@ -153,7 +153,7 @@ def test_a_description_is_the_first_comment(tmp_path):
     path = tmp_path / "my.yaml"
     for text, said in [("#  What it is. \n# more", "What it is."), ("features: {}\n# later", ""), ("", ""), ("#", "")]:
         path.write_text(text)
-        assert config_description(path) == said
+        assert config_labels(path).description == said
 
 
 def test_a_package_without_configs_says_so(tmp_path, monkeypatch):
