@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Literal
 
 import numpy as np
@@ -13,13 +16,134 @@ from melcli.audio.decode import BLOCK_SAMPLES, AudioFile
 from melcli.audio.options import AudioOptions
 from melcli.audio.resample import Resampler
 from melcli.errors import AudioError
+from melcli.stopwatch import Stopwatch
 
-__all__ = ["Audio", "load_audio"]
+__all__ = ["Audio", "AudioStream", "load_audio"]
+
+
+class AudioStream:
+    """A file's signals at the wanted rate; a context manager that is read once.
+
+    Channels are mixed before they are resampled: the same numbers up to rounding, for less work.
+
+    Parameters
+    ----------
+    path : str
+        May hold surrogate escapes, for names that are not UTF-8.
+    options : AudioOptions
+    sampling_rate : int
+        The wanted one, Hz.
+    dtype : "float32" or "float64"
+        Of decoding, resampling and the blocks.
+    stopwatch : Stopwatch, optional
+        Is told ``decode`` and ``resample``.
+
+    Attributes
+    ----------
+    num_outputs : int
+        Signals that the file becomes.
+    num_samples : int
+        Of each signal, so far.
+    expected_samples : int
+        About how many there will be, by the header; nothing may rely on it.
+    source_sampling_rate : int
+        Of the file, Hz.
+    source_channels : int
+
+    Raises
+    ------
+    AudioError
+        See `melcli.audio.decode.AudioFile`; also ``unsupported_format`` for a channel that is not there, ``bad_rate``
+        for rates too far apart.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        options: AudioOptions,
+        *,
+        sampling_rate: int,
+        dtype: Literal["float32", "float64"] = "float32",
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
+        self._options = options
+        self._stopwatch = stopwatch or Stopwatch()
+        self._dtype = dtype
+        with ExitStack() as opened:
+            self._file = opened.enter_context(AudioFile(path, dtype=dtype))
+            self.num_outputs = count_outputs(self._file.num_channels, options.channels)
+            self._resample = Resampler(
+                self._file.sampling_rate,
+                sampling_rate,
+                num_channels=self.num_outputs,
+                method=options.resampler,
+                dtype=dtype,
+            )
+            self._opened = opened.pop_all()
+        self.num_samples = 0
+        self.sampling_rate = sampling_rate
+        # Less at a time where it becomes more: 32,768 samples at 750 Hz are 33 million at 768 kHz.
+        self._most_at_a_time = max(1, BLOCK_SAMPLES * self._file.sampling_rate // max(sampling_rate, 1))
+        self.source_sampling_rate = self._file.sampling_rate
+        self.source_channels = self._file.num_channels
+        claimed = self._file.claimed_samples or BLOCK_SAMPLES
+        self.expected_samples = round(claimed * sampling_rate / self.source_sampling_rate)
+
+    def __enter__(self) -> AudioStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """See `melcli.audio.decode.AudioFile`; complete at the end."""
+        return self._file.flags
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Read to the end.
+
+        Yields
+        ------
+        block : np.ndarray [shape=(samples, num_outputs)]
+            At least one sample; full scale is +-1, all finite.  The caller's own.
+
+        Raises
+        ------
+        AudioError
+            At the latest after the last block, and then what came before is not to be used; ``too_short`` for a file
+            that lasts less than one sample of the wanted rate.
+        """
+        for block in self._file.blocks():
+            self._stopwatch.lap("decode")
+            selected = select_channels(block, self._options.channels)
+            for start in range(0, len(selected), self._most_at_a_time):
+                yield from self._ready(self._resample(selected[start : start + self._most_at_a_time]))
+        self._stopwatch.lap("decode")
+        yield from self._ready(self._resample(np.empty((0, self.num_outputs), self._dtype), last=True))
+        if not self.num_samples:
+            raise AudioError(
+                "too_short",
+                f"{self._file.num_samples} samples at {self.source_sampling_rate} Hz last less than one at "
+                f"{self.sampling_rate} Hz",
+            )
+
+    def _ready(self, resampled: np.ndarray) -> Iterator[np.ndarray]:
+        self._stopwatch.lap("resample")
+        self.num_samples += len(resampled)
+        if len(resampled):
+            yield resampled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audio:
-    """Signals, and where they come from.
+    """Whole signals, and where they come from.
 
     Attributes
     ----------
@@ -30,8 +154,6 @@ class Audio:
     source_sampling_rate : int
         Of the file, Hz.
     source_channels : int
-    source_num_samples : int
-        Decoded from the file, per channel.
     flags : tuple of str
         See `melcli.audio.decode.AudioFile`.
     """
@@ -40,59 +162,24 @@ class Audio:
     sampling_rate: int
     source_sampling_rate: int
     source_channels: int
-    source_num_samples: int
     flags: tuple[str, ...]
 
 
 def load_audio(
     path: str, options: AudioOptions, *, sampling_rate: int, dtype: Literal["float32", "float64"] = "float32"
 ) -> Audio:
-    """Decode a file, choose its channels and resample them.
+    """Read a file whole; parameters and errors are those of `AudioStream`.
 
-    Channels are mixed before they are resampled: the same numbers up to rounding, for less work.  Memory stays
-    under twice ``signals`` and a few blocks; with ``polyphase``, and the source's signal besides.
-
-    Parameters
-    ----------
-    path : str
-        May hold surrogate escapes, for names that are not UTF-8.
-    options : AudioOptions
-    sampling_rate : int
-        The wanted one, Hz.
-    dtype : "float32" or "float64"
-        Of decoding, resampling and ``signals``.
-
-    Returns
-    -------
-    Audio
-
-    Raises
-    ------
-    AudioError
-        See `melcli.audio.decode.AudioFile`; also ``unsupported_format`` for a channel that is not there, ``bad_rate``
-        for rates too far apart, ``too_short`` for a file that lasts less than one sample of the wanted rate.
+    Memory stays under twice ``signals`` and a few blocks.
     """
-    with AudioFile(path, dtype=dtype) as file:
-        num_outputs = count_outputs(file.num_channels, options.channels)
-        resample = Resampler(
-            file.sampling_rate, sampling_rate, num_channels=num_outputs, method=options.resampler, dtype=dtype
+    with AudioStream(path, options, sampling_rate=sampling_rate, dtype=dtype) as stream:
+        collector = Collector(stream.num_outputs, dtype, stream.expected_samples)
+        for block in stream.blocks():
+            collector.add(block)
+        return Audio(
+            signals=collector.collected(),
+            sampling_rate=sampling_rate,
+            source_sampling_rate=stream.source_sampling_rate,
+            source_channels=stream.source_channels,
+            flags=stream.flags,
         )
-        expected = round((file.claimed_samples or BLOCK_SAMPLES) * sampling_rate / file.sampling_rate)
-        collector = Collector(num_outputs, dtype, expected)
-        for block in file.blocks():
-            collector.add(resample(select_channels(block, options.channels)))
-        collector.add(resample(np.empty((0, num_outputs), dtype), last=True))
-    signals = collector.collected()
-    if not signals.shape[1]:
-        raise AudioError(
-            "too_short",
-            f"{file.num_samples} samples at {file.sampling_rate} Hz last less than one at {sampling_rate} Hz",
-        )
-    return Audio(
-        signals=signals,
-        sampling_rate=sampling_rate,
-        source_sampling_rate=file.sampling_rate,
-        source_channels=file.num_channels,
-        source_num_samples=file.num_samples,
-        flags=file.flags,
-    )

@@ -20,7 +20,7 @@ class AudioOptions:
     channels : "mix", "each" or int
         The mean of all channels; one output per channel; or one channel by its number, counted from 0.
     resampler : str
-        soxr's very high, high or medium quality, or ``polyphase``: SciPy's with a long Kaiser filter.  Nothing is
+        soxr's very high, high or medium quality, or ``polyphase``: our own with a long Kaiser filter.  Nothing is
         resampled when the rates agree.
     """
 

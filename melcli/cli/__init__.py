@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
-import types
 from contextlib import suppress
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import types
 
 __all__ = ["main"]
 
@@ -52,6 +53,8 @@ def _report_bug(kind: type[BaseException], error: BaseException, trace: types.Tr
     """Show what nobody foresaw; Python itself then ends with 1."""
     if issubclass(kind, KeyboardInterrupt):
         return
+    import traceback
+
     traceback.print_exception(kind, error, trace)
     sys.stderr.write(
         "melcli: this is a bug of melcli. Finished work is kept. "

@@ -11,9 +11,12 @@ from melcli.cli.output import errors_as_json, tell, tell_json
 
 if TYPE_CHECKING:
     from melcli.run.extract import Request
-    from melcli.run.report import FailureLimit
+    from melcli.run.report import FailureLimit, Report
 
 __all__ = ["extract"]
+
+
+LINES_AT_A_TIME = 1000
 
 
 class _FailureLimit(click.ParamType):  # type: ignore[type-arg]
@@ -105,6 +108,9 @@ class _FailureLimit(click.ParamType):  # type: ignore[type-arg]
     default="auto",
     help="A bar, or a line every 30 s.  [default: a bar on a terminal, lines elsewhere]",
 )
+@click.option(
+    "--profile", is_flag=True, help="Print where the workers' time went, stage by stage, and what the limit was."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print failures and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the config and the plan's counts as well.")
@@ -152,11 +158,23 @@ def _run(request: Request, arguments: dict[str, Any]) -> int:
         if report.below_max_freq:
             progress.write(f"warning: {report.sources_below_max_freq()}")
         progress.write(report.sentence())
+    if arguments["profile"] and report.workers:
+        from melcli.run.profile import profile_lines
+
+        for line in profile_lines(report):
+            progress.write(line)
     if report.stopped_by is not None:
         progress.write(f"melcli: stopped ({report.stopped_by}); finished work is kept, the same command goes on")
     if arguments["as_json"]:
-        tell_json(report.plain())
+        tell_json(_as_json(report, arguments))
     return report.exit_code
+
+
+def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
+    from melcli.run.profile import stage_seconds
+
+    profile = {"stages_s": {stage: round(spent_s, 3) for stage, spent_s in stage_seconds(report).items()}}
+    return report.plain() | (profile if arguments["profile"] else {})
 
 
 def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
@@ -169,8 +187,9 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     if arguments["as_json"]:
         tell_json({"plan": [{"sign": plan.signs[item_id], "id": item_id} for item_id in sorted(plan.signs)]})
     else:
-        for item_id in sorted(plan.signs):
-            tell(f"{plan.signs[item_id]} {printable(item_id)}")
+        lines = [f"{plan.signs[item_id]} {printable(item_id)}" for item_id in sorted(plan.signs)]
+        for start in range(0, len(lines), LINES_AT_A_TIME):  # one flush each
+            tell("\n".join(lines[start : start + LINES_AT_A_TIME]))
     if not arguments["quiet"]:
         counts = plan.counts()
         told = ", ".join(f"{counts[sign]:,} {meaning}" for sign, meaning in SIGNS.items())

@@ -13,10 +13,11 @@ from melcli.errors import AudioError
 from melcli.identify.clip import Clip
 from melcli.identify.observation import Observation
 from melcli.identify.variations import varied
+from melcli.mel.finish import cut_into_chunks, finish, join_chunks
 from melcli.mel.geometry import count_output_frames
 from melcli.mel.levels import mels_to_levels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.spectrogram import MelSpectrogram, finish
+from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 
 __all__ = ["Difference", "Settling", "linear"]
@@ -127,9 +128,11 @@ class Settling:
         if options.use_energy:  # which is not to be had from the mels
             made = MelSpectrogram(**to_plain(options))(self.clip.at(options.sampling_rate))
         else:
-            levels = mels.T[np.newaxis].copy()
-            mels_to_levels(levels, options)
-            made = finish(levels, options)[0]
+            chunks = cut_into_chunks(mels.T, options)
+            for chunk in chunks:
+                mels_to_levels(chunk, options)
+            finish([chunks], options)
+            made = join_chunks(chunks, options)
         return (made if options.time_major else made.T).astype(np.float64)
 
     def mels(self, options: FeatureOptions) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Triangular mel filters, and their sparse form that takes a spectrum through them.
+"""Triangular mel filters, and the product that takes a spectrum through them.
 
 Edges are equidistant on a mel scale.  The slopes of a triangle are straight on an axis of their own: that same scale
 (Keras, TensorFlow, Kaldi), or hertz (librosa, torchaudio, Hugging Face).  Filters are built in float64.
@@ -6,18 +6,21 @@ Edges are equidistant on a mel scale.  The slopes of a triangle are straight on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
 from melcli.errors import ConfigError
+from melcli.mel.blocks import block_frames
 from melcli.mel.options import FeatureOptions
 from melcli.mel.scales import MelScale, hertz_to_mel, mel_to_hertz
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+__all__ = ["FilterBank", "linear_to_mel_weight_matrix", "mel_filters"]
 
-__all__ = ["linear_to_mel_weight_matrix", "mel_filters", "sparse_filters"]
+# Filters times bins times frames of one product: above it OpenBLAS uses several threads, which takes longer than the
+# work.  Groups half and twice as large were slower or no faster.
+MOST_PRODUCTS = 2**18
 
 
 def linear_to_mel_weight_matrix(
@@ -85,21 +88,59 @@ def mel_filters(options: FeatureOptions) -> np.ndarray:
     return filters
 
 
-def sparse_filters(options: FeatureOptions) -> csr_array:
-    """Build the filters as a sparse matrix, to be multiplied from the left.
+class FilterBank:
+    """The filters of a front end, cut into groups of neighbours for the product with a spectrum.
 
-    A bin lies under two filters at most (three with ``hz_symmetric``), so a dense product multiplies by zeros: at 1025
-    bins and 128 mels it cost 2.9 us a frame against 1.5 us so, on one core in float32.  Unlike a BLAS product, which
-    differs in the last bit between 64 and 128 rows, a column of the result does not depend on the columns beside it:
-    blocks and whole signals give the same bytes.
+    A bin lies under two filters at most (three with ``hz_symmetric``), so one dense product multiplies nearly always by
+    zeros.  A group is a small dense product over its own range of bins.  Microseconds a frame in blocks of 128, one
+    core, float32, for a whole dense product, SciPy's sparse one and the groups: 2.9, 1.2 and 0.46 at 1025 bins and 128
+    filters; 0.16, 0.13 and 0.14 at 201 bins and 80 filters.
 
-    Returns
-    -------
-    filters : scipy.sparse.csr_array [shape=(num_mel_bins, num_bins)], compute_dtype
+    Parameters
+    ----------
+    options : FeatureOptions
     """
-    from scipy.sparse import csr_array  # 0.16 s to import
 
-    return csr_array(mel_filters(options))
+    def __init__(self, options: FeatureOptions) -> None:
+        filters = mel_filters(options)
+        self._num_mel_bins = len(filters)
+        self._groups = [
+            (bins, mels, np.ascontiguousarray(filters[mels, bins].T))
+            for bins, mels in _groups(filters, MOST_PRODUCTS // block_frames(options))
+        ]
+
+    def __call__(self, spectrum: np.ndarray) -> np.ndarray:
+        """Take a spectrum through the filters.
+
+        The products of a block depend in their last bit on how many frames it has, as those of every BLAS do.
+
+        Parameters
+        ----------
+        spectrum : np.ndarray [shape=(frames, num_bins)], compute_dtype
+
+        Returns
+        -------
+        mels : np.ndarray [shape=(frames, num_mel_bins)], same type
+        """
+        mels = np.empty((len(spectrum), self._num_mel_bins), dtype=spectrum.dtype)
+        for bins, filters, weights in self._groups:
+            np.matmul(spectrum[:, bins], weights, out=mels[:, filters])
+        return mels
+
+
+def _groups(filters: np.ndarray, most_weights: int) -> Iterator[tuple[slice, slice]]:
+    """Cut filters into groups of neighbours, each with as many filters times bins; yield their bins and filters."""
+    heard = [np.flatnonzero(weights) for weights in filters]
+    spans = [(int(bins[0]), int(bins[-1]) + 1) if len(bins) else (0, 0) for bins in heard]
+    first, low, high = 0, *spans[0]
+    for number, (start, stop) in enumerate(spans[1:], 1):
+        both = low < high and start < stop  # an empty filter has (0, 0), and its bins are none
+        lower, higher = (min(low, start), max(high, stop)) if both else (low + start, high + stop)
+        if (number + 1 - first) * (higher - lower) > most_weights:
+            yield slice(low, high), slice(first, number)
+            first, lower, higher = number, start, stop
+        low, high = lower, higher
+    yield slice(low, high), slice(first, len(filters))
 
 
 def _edges_mel(lower_hz: float, upper_hz: float, num_mel_bins: int, scale: MelScale) -> np.ndarray:

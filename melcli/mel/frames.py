@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from melcli.errors import AudioError
-from melcli.mel.geometry import count_frames, first_sample
+from melcli.mel.geometry import count_frames, first_sample, most_samples_behind
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["frame_energies", "frame_signal", "preemphasise_frames", "remove_dc_offset", "window_frames"]
+__all__ = [
+    "FrameStream",
+    "frame_energies",
+    "frame_signal",
+    "preemphasise_frames",
+    "remove_dc_offset",
+    "window_frames",
+]
 
 
 def frame_signal(signal: np.ndarray, options: FeatureOptions) -> np.ndarray:
-    """Cut a signal into frames, without copying more than the padded signal.
-
-    Where the frames stand is told by `melcli.mel.geometry`; where they reach beyond the signal, ``pad_mode`` says what
-    is there.  A mirror image is mirrored again and again where the signal is shorter than what is missing, as NumPy
-    does.
+    """Cut a whole signal into frames, without copying more than the padded signal.
 
     Parameters
     ----------
@@ -32,19 +35,119 @@ def frame_signal(signal: np.ndarray, options: FeatureOptions) -> np.ndarray:
     AudioError
         ``too_short``: there is no frame.
     """
-    frames, length = count_frames(len(signal), options), options.frame_length
-    if not frames:
-        raise AudioError(
-            "too_short",
-            f"{len(signal)} samples are too few for one frame of {length} samples with padding={options.padding}"
-            + (" and drop_last" if options.drop_last else ""),
-        )
-    first = first_sample(options)
-    end = first + (frames - 1) * options.sequence_stride + length
-    before, behind = max(0, -first), max(0, end - len(signal))
-    padded = np.pad(signal, (before, behind), mode=options.pad_mode) if before or behind else signal
-    covered = padded[first + before : end + before]
-    return np.lib.stride_tricks.sliding_window_view(covered, length)[:: options.sequence_stride]
+    return FrameStream(options).push(signal, last=True)
+
+
+class FrameStream:
+    """Cuts a prepared signal that comes in blocks into frames; any cutting into blocks gives the same frames.
+
+    Where the frames stand is told by `melcli.mel.geometry`; where they reach beyond the signal, ``pad_mode`` says what
+    is there.  A mirror image is mirrored again and again where the signal is shorter than what is missing, as NumPy
+    does.
+
+    Parameters
+    ----------
+    options : FeatureOptions
+    multiple : int
+        Before the last block, frames are given in multiples of so many.
+    """
+
+    def __init__(self, options: FeatureOptions, *, multiple: int = 1) -> None:
+        self._options = options
+        self._multiple = multiple
+        self._next_frame = 0
+        self._pieces: list[np.ndarray] = []  # samples that frames still to come may need
+        self._origin = 0  # number of the first of these samples
+        self._num_samples = 0  # so far, those included that are gone
+
+    def push(self, samples: np.ndarray, *, last: bool) -> np.ndarray:
+        """Take the next samples and give the frames that are ready.
+
+        Parameters
+        ----------
+        samples : np.ndarray [shape=(samples,)]
+            May be empty; must not be changed afterwards.
+        last : bool
+            The signal ends with these samples.
+
+        Returns
+        -------
+        frames : np.ndarray [shape=(frames, frame_length)]
+            A read-only view; before the last samples there may be none.
+
+        Raises
+        ------
+        AudioError
+            ``too_short``: there is no frame in the whole signal.
+        """
+        self._pieces.append(samples)
+        self._num_samples += len(samples)
+        end = self._count_all() if last else self._count_ready()
+        if end == self._next_frame:
+            return np.empty((0, self._options.frame_length), dtype=samples.dtype)
+        held = np.concatenate(self._pieces) if len(self._pieces) > 1 else samples
+        frames = _cut(held, self._origin, range(self._next_frame, end), self._options)
+        self._next_frame = end
+        self._pieces = [] if last else [self._still_needed(held)]
+        return frames
+
+    def _count_all(self) -> int:
+        frames = count_frames(self._num_samples, self._options)
+        if not frames:
+            raise AudioError(
+                "too_short",
+                f"{self._num_samples} samples are too few for one frame of {self._options.frame_length} samples "
+                f"with padding={self._options.padding}" + (" and drop_last" if self._options.drop_last else ""),
+            )
+        return frames
+
+    def _count_ready(self) -> int:
+        """Count the frames that all samples are there for and that no further sample can take away."""
+        options, first = self._options, first_sample(self._options)
+        if self._num_samples <= -first:  # what is mirrored in front may be mirrored twice
+            return self._next_frame
+        whole = 1 + (self._num_samples - options.frame_length - first) // options.sequence_stride
+        ready = min(whole, count_frames(self._num_samples, options)) - self._next_frame
+        return self._next_frame + max(0, ready // self._multiple * self._multiple)
+
+    def _still_needed(self, held: np.ndarray) -> np.ndarray:
+        """Drop the samples before the next frame, but for those that may be mirrored behind the signal."""
+        options = self._options
+        next_sample = first_sample(options) + self._next_frame * options.sequence_stride
+        mirrored = self._num_samples - most_samples_behind(options) - 1
+        origin = max(self._origin, min(next_sample, mirrored))
+        needed = held[origin - self._origin :]
+        self._origin = origin
+        return needed
+
+
+def _cut(samples: np.ndarray, origin: int, frames: range, options: FeatureOptions) -> np.ndarray:
+    """Return the frames of some numbers, given the samples from the one with the number ``origin`` on."""
+    stride, length = options.sequence_stride, options.frame_length
+    first = first_sample(options) + frames.start * stride - origin
+    end = first + (len(frames) - 1) * stride + length
+    before, behind = max(0, -first), max(0, end - len(samples))
+    padded = _pad(samples, before, behind, options) if before or behind else np.ascontiguousarray(samples)
+    # Strides over a buffer, whose bounds NumPy holds; sliding_window_view takes 20 us to make the same view.
+    step = padded.itemsize
+    cut: np.ndarray = np.ndarray(
+        (len(frames), length), padded.dtype, padded, offset=(first + before) * step, strides=(stride * step, step)
+    )
+    cut.flags.writeable = False
+    return cut
+
+
+def _pad(samples: np.ndarray, before: int, behind: int, options: FeatureOptions) -> np.ndarray:
+    """Do what `numpy.pad` does, which takes four times as long on a second of audio."""
+    length = len(samples)
+    if length <= max(before, behind):  # mirrored more than once
+        return np.pad(samples, (before, behind), mode=options.pad_mode)
+    if options.pad_mode == "constant":
+        ends = np.zeros(before, samples.dtype), np.zeros(behind, samples.dtype)
+    else:
+        inset = 1 if options.pad_mode == "reflect" else 0  # the end sample is not repeated
+        ends = samples[inset : inset + before][::-1], samples[length - inset - behind : length - inset][::-1]
+    return np.concatenate([ends[0], samples, ends[1]])
 
 
 def window_frames(

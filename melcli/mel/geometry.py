@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["count_frames", "count_output_frames", "count_prepared_samples", "first_sample"]
+__all__ = ["count_frames", "count_output_frames", "count_prepared_samples", "first_sample", "most_samples_behind"]
 
 
 def count_prepared_samples(num_samples: int, options: FeatureOptions) -> int:
@@ -50,6 +50,15 @@ def count_frames(prepared_samples: int, options: FeatureOptions) -> int:
             room += sum(options.padding) if isinstance(options.padding, tuple) else 0
         frames = 1 + room // stride
     return max(0, frames - options.drop_last) if prepared_samples > 0 else 0
+
+
+def most_samples_behind(options: FeatureOptions) -> int:
+    """Return a bound on how far the last frame reaches beyond the signal, in samples."""
+    if options.padding in ("center", "same"):
+        return _pad_length(options)
+    if options.padding == "kaldi":
+        return options.window_length - options.window_length // 2
+    return options.padding[1] if isinstance(options.padding, tuple) else 0
 
 
 def count_output_frames(num_samples: int, options: FeatureOptions) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["UNITS_PER_NEPER", "Logarithm", "mels_to_levels", "raise_to_top_db", "subtract_maximum", "to_levels"]
+__all__ = ["UNITS_PER_NEPER", "Logarithm", "mels_to_levels", "raise_to_top_db", "to_levels"]
 
 Logarithm = Literal["db", "ln", "log10"]
 
@@ -59,15 +59,10 @@ def to_levels(
         powers -= factor * math.log(reference)
 
 
-def subtract_maximum(levels: np.ndarray) -> None:
-    """Make the loudest level of the whole array 0, in place: librosa's ``ref=np.max``."""
-    levels -= levels.max()
-
-
-def raise_to_top_db(levels: np.ndarray, top_db: float, logarithm: Logarithm = "db") -> None:
-    """Raise every level to at least ``top_db`` below the loudest of the whole array, in place.
+def raise_to_top_db(levels: np.ndarray, loudest: np.floating, top_db: float, logarithm: Logarithm = "db") -> None:
+    """Raise every level to at least ``top_db`` below the loudest of all, in place.
 
     Keras takes the maximum of all that it is given in one call, so signals of one batch share one floor.  ``top_db`` is
     in dB whatever the levels are in: Whisper's 8 below the maximum in log10 are 80.
     """
-    np.maximum(levels, levels.max() - levels.dtype.type(top_db * UNITS_PER_DB[logarithm]), out=levels)
+    np.maximum(levels, loudest - levels.dtype.type(top_db * UNITS_PER_DB[logarithm]), out=levels)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, MutableSequence, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -28,50 +29,59 @@ def fit_frames(features: np.ndarray, num_frames: int) -> np.ndarray:
     return np.pad(features[..., :num_frames], [(0, 0)] * (features.ndim - 1) + [(0, missing)])
 
 
-def standardise(features: np.ndarray, options: FeatureOptions) -> None:
+def standardise(chunks: MutableSequence[np.ndarray], options: FeatureOptions) -> None:
     """Replace features by ``(x - mean) / (std + std_eps)``, in place; a deviation of 0 or of none at all gives 0.
 
-    Statistics of the signal are taken of each signal for itself, in float64: "bin" over time, "all" over everything.
+    Statistics are those of the signal, in float64: "bin" over time, "all" over everything.
 
     Parameters
     ----------
-    features : np.ndarray [shape=(..., features, frames)]
+    chunks : MutableSequence of np.ndarray [shape=(features, frames)]
+        Of one signal, one after another in time.
+    options : FeatureOptions
     """
     mean, std = options.mean, options.std
     if mean == 0.0 and std == 1.0 and options.std_eps == 0.0:
         return
-    if isinstance(std, str) and _count(features, std) <= options.std_ddof:
-        features.fill(0.0)  # one frame has no deviation with std_ddof=1
-        return
-    deviation = _deviation(features, std, options.std_ddof) + options.std_eps
-    features -= _mean(features, mean)
-    np.divide(features, deviation, out=features, where=deviation != 0.0)
-    np.copyto(features, 0.0, where=deviation == 0.0)
+    if isinstance(std, str) and _count(chunks, std) <= options.std_ddof:
+        deviation = np.zeros((1, 1))  # one frame has none with std_ddof=1, whatever is added to it
+    else:
+        deviation = _deviation(chunks, std, options.std_ddof) + options.std_eps
+    centre = _mean(chunks, mean)
+    for number, chunk in enumerate(chunks):
+        chunk -= centre
+        np.divide(chunk, deviation, out=chunk, where=deviation != 0.0)
+        np.copyto(chunk, 0.0, where=deviation == 0.0)
+        chunks[number] = chunk
 
 
-def _mean(features: np.ndarray, mean: Statistic) -> np.ndarray:
+def _mean(chunks: Sequence[np.ndarray], mean: Statistic) -> np.ndarray:
     if not isinstance(mean, str):
         return _column(mean)
-    average: np.ndarray = features.mean(axis=_axes(mean), dtype=np.float64, keepdims=True)
-    return average
+    return _sum((chunk.sum(axis=-1, dtype=np.float64, keepdims=True) for chunk in chunks), mean) / _count(chunks, mean)
 
 
-def _deviation(features: np.ndarray, std: Statistic, ddof: int) -> np.ndarray:
+def _deviation(chunks: Sequence[np.ndarray], std: Statistic, ddof: int) -> np.ndarray:
     if not isinstance(std, str):
         return _column(std)
     # Taken from the first frame, so that values which are all the same have the deviation 0 and not a rounding error.
-    shifted = features - (features[..., :1] if std == "bin" else features[..., :1, :1])
-    deviation: np.ndarray = shifted.std(axis=_axes(std), dtype=np.float64, ddof=ddof, keepdims=True)
+    first = chunks[0][:, :1].copy() if std == "bin" else chunks[0][:1, :1].copy()
+    sums = ((chunk - first).sum(axis=-1, dtype=np.float64, keepdims=True) for chunk in chunks)
+    centre = _sum(sums, std) / _count(chunks, std)
+    squares = (np.square(chunk - first - centre).sum(axis=-1, keepdims=True) for chunk in chunks)
+    deviation: np.ndarray = np.sqrt(_sum(squares, std) / (_count(chunks, std) - ddof))
     return deviation
 
 
-def _count(features: np.ndarray, statistic: str) -> int:
+def _sum(sums: Iterable[np.ndarray], statistic: str) -> np.ndarray:
+    """Add up what the chunks sum to in each feature, and for "all" over the features too; ``(features or 1, 1)``."""
+    total: np.ndarray = reduce(np.add, sums)
+    return total if statistic == "bin" else total.sum(keepdims=True)
+
+
+def _count(chunks: Sequence[np.ndarray], statistic: str) -> int:
     """Count the values of one statistic."""
-    return int(np.prod([features.shape[axis] for axis in _axes(statistic)]))
-
-
-def _axes(statistic: str) -> tuple[int, ...]:
-    return (-1,) if statistic == "bin" else (-2, -1)
+    return sum(chunk.shape[-1] if statistic == "bin" else chunk.size for chunk in chunks)
 
 
 def _column(numbers: float | Sequence[float]) -> np.ndarray:

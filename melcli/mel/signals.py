@@ -1,4 +1,4 @@
-"""What is done to a whole signal before it is cut into frames."""
+"""What is done to a signal before it is cut into frames, block by block."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["fit_length", "preemphasise", "prepare_signal"]
+__all__ = ["SignalStream", "fit_length", "preemphasise", "prepare_signal"]
 
 
 def prepare_signal(signal: np.ndarray, options: FeatureOptions) -> np.ndarray:
@@ -22,15 +22,62 @@ def prepare_signal(signal: np.ndarray, options: FeatureOptions) -> np.ndarray:
     prepared : np.ndarray [shape=(samples,)], same type
         May be empty, or the signal itself where nothing is to be done.
     """
-    if options.input_scale != 1.0:
-        signal = signal * signal.dtype.type(options.input_scale)
-    if options.num_samples is not None:
-        signal = fit_length(signal, options.num_samples)
-    if options.pad_end:
-        signal = fit_length(signal, max(0, len(signal) + options.pad_end))
-    if options.preemphasis and options.preemphasis_mode != "frame":
-        signal = preemphasise(signal, options.preemphasis, keep_first=options.preemphasis_mode == "signal")
-    return signal
+    return SignalStream(options).push(signal, last=True)
+
+
+class SignalStream:
+    """Prepares a signal that comes in blocks; any cutting into blocks gives the same numbers."""
+
+    def __init__(self, options: FeatureOptions) -> None:
+        self._options = options
+        self._num_taken = 0  # samples, of the num_samples that are wanted
+        self._held = np.empty(0, dtype=options.compute_dtype)  # the last ones, which a negative pad_end may drop
+        self._previous: np.ndarray | None = None  # the last sample, for pre-emphasis
+
+    def push(self, block: np.ndarray, *, last: bool) -> np.ndarray:
+        """Take the next samples and give those that are ready.
+
+        Parameters
+        ----------
+        block : np.ndarray [shape=(samples,)]
+            May be empty; not written to.
+        last : bool
+            The signal ends with this block.
+
+        Returns
+        -------
+        prepared : np.ndarray [shape=(samples,)], same type
+        """
+        options = self._options
+        if options.input_scale != 1.0:
+            block = block * block.dtype.type(options.input_scale)
+        if options.num_samples is not None:
+            missing = options.num_samples - self._num_taken
+            block = fit_length(block, missing) if last else block[:missing]
+            self._num_taken += len(block)
+        if options.pad_end > 0 and last:
+            block = fit_length(block, len(block) + options.pad_end)
+        if options.pad_end < 0:
+            block = self._hold_back(block, -options.pad_end)
+        if options.preemphasis and options.preemphasis_mode != "frame":
+            block = self._emphasise(block)
+        return block
+
+    def _hold_back(self, block: np.ndarray, num_samples: int) -> np.ndarray:
+        """Keep the last samples until others follow; those that none follow are dropped."""
+        whole = np.concatenate([self._held, block]) if len(self._held) else block
+        ready = max(0, len(whole) - num_samples)
+        self._held = whole[ready:]
+        return whole[:ready]
+
+    def _emphasise(self, block: np.ndarray) -> np.ndarray:
+        if not len(block):
+            return block
+        options, previous = self._options, self._previous
+        self._previous = block[-1:]
+        if previous is not None:
+            return preemphasise(np.concatenate([previous, block]), options.preemphasis, keep_first=False)
+        return preemphasise(block, options.preemphasis, keep_first=options.preemphasis_mode == "signal")
 
 
 def fit_length(signal: np.ndarray, num_samples: int) -> np.ndarray:

@@ -4,13 +4,14 @@
 ``signals``        scaled, brought to a length, pre-emphasised   ``(samples,)``
 ``frames``         overlapping, without offset, windowed         ``(frames, fft_length)``
 ``spectrum``       magnitudes raised to ``mag_exp``              ``(frames, bins)``
-``levels``         through the filters, in dB if asked           ``(mels, frames)``
+``filters``        through the filters                           ``(frames, mels)``
+``levels``         in dB if asked                                ``(mels, frames)``
 ``cepstra``        coefficients of the levels, if asked          ``(ceps, frames)``
 ``normalisation``  a number of frames, mean, deviation, limits   ``(features, time)``
 =================  ============================================  =================================
 
-Up to the levels the work is done in blocks of frames; what needs the whole signal (``top_db``, ``mean: bin``) comes
-after.
+Up to the levels `stream` does the work in small blocks of frames, while the signal comes in; what needs the whole
+signal (``top_db``, ``mean: bin``) and the rest comes after, in `finish`.
 What Keras does and what is different here on purpose stands in docs/parity.md.
 """
 
@@ -18,28 +19,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from melcli.mel.cepstra import cepstra
-from melcli.mel.filters import linear_to_mel_weight_matrix, sparse_filters
-from melcli.mel.frames import frame_signal, window_frames
-from melcli.mel.geometry import count_frames, count_output_frames, count_prepared_samples
-from melcli.mel.levels import mels_to_levels, raise_to_top_db, subtract_maximum, to_levels
-from melcli.mel.normalisation import fit_frames, standardise
+from melcli.mel.blocks import BlockBuffers
+from melcli.mel.filters import FilterBank, linear_to_mel_weight_matrix
+from melcli.mel.finish import Chunks, finish, join_chunks
+from melcli.mel.geometry import count_output_frames
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
-from melcli.mel.signals import prepare_signal
-from melcli.mel.spectrum import magnitude_spectrum
+from melcli.mel.stream import LevelStream
 from melcli.mel.windows import analysis_window
 from melcli.options import read_options, to_plain
+from melcli.stopwatch import Stopwatch
 
-__all__ = ["MelSpectrogram", "finish"]
-
-# Frames that go through all stages together: their windowed samples and spectra stay in a core's cache.
-# 128 was the fastest or within 2 % of it for FFTs of 400 to 2048 samples; a whole minute at once is 1.5x slower.
-BLOCK_FRAMES = 128
+__all__ = ["MelSpectrogram"]
 
 
 class MelSpectrogram:
@@ -85,7 +81,8 @@ class MelSpectrogram:
         }
         self.options = read_options(FeatureOptions, plain, "MelSpectrogram")
         self._window = analysis_window(self.options).astype(self.options.compute_dtype)
-        self._filters = sparse_filters(self.options)
+        self._filters = FilterBank(self.options)
+        self._buffers = BlockBuffers(self.options)
 
     def __call__(self, signal: ArrayLike) -> np.ndarray:
         """Compute the mel spectrogram of one signal or of a batch of equally long ones.
@@ -113,14 +110,31 @@ class MelSpectrogram:
         if signals.ndim not in (1, 2) or signals.size == 0:
             raise ValueError(f"signal of shape {signals.shape} must be (samples,) or (batch, samples), and not empty")
         options = self.options
-        rows = np.atleast_2d(signals)
-        num_frames = count_frames(count_prepared_samples(rows.shape[1], options), options)
-        levels = np.empty((len(rows), options.num_mel_bins, num_frames), dtype=signals.dtype)
-        energies = np.empty((len(rows), num_frames), dtype=signals.dtype) if options.use_energy else None
-        for number, row in enumerate(rows):
-            self._fill(row, levels[number], None if energies is None else energies[number])
-        features = finish(levels, options, energies=energies)
-        return features if signals.ndim == 2 else features[0]
+        batch: list[list[np.ndarray]] = []
+        for row in np.atleast_2d(signals):
+            batch.append([])
+            self.stream(batch[-1], expected_samples=len(row)).push(row, last=True)
+        finish(batch, options)
+        features = [join_chunks(chunks, options) for chunks in batch]
+        return np.stack(features) if signals.ndim == 2 else features[0]
+
+    def stream(self, chunks: Chunks, *, expected_samples: int = 0, stopwatch: Stopwatch | None = None) -> LevelStream:
+        """Open a stream for one signal that comes in blocks; see `melcli.mel.stream.LevelStream`.
+
+        When it has ended, `melcli.mel.finish.finish` makes features of the chunks.
+        """
+        return LevelStream(
+            self.options,
+            self._window,
+            self._filters,
+            chunks=chunks,
+            expected_samples=expected_samples,
+            buffers=self._buffers,
+            stopwatch=stopwatch or Stopwatch(),
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **to_plain(self.options)), ()  # a thread's buffers stay where they are
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape that a signal of this shape gives; None stays None.
@@ -151,59 +165,3 @@ class MelSpectrogram:
         if policy == "float64":
             keys["compute_dtype"] = "float64"
         return cls(**keys)
-
-    def _fill(self, signal: np.ndarray, levels: np.ndarray, energies: np.ndarray | None) -> None:
-        """Write the levels of one signal, block by block, and where they are asked for the energies of its frames."""
-        options = self.options
-        frames = frame_signal(prepare_signal(signal, options), options)
-        # A frame shorter than the FFT leaves zeros behind it, which nothing writes to.
-        buffer = np.zeros((min(BLOCK_FRAMES, len(frames)), options.fft_length), dtype=signal.dtype)
-        for start in range(0, len(frames), BLOCK_FRAMES):
-            block = slice(start, start + BLOCK_FRAMES)
-            windowed = buffer[: len(frames[block])]
-            window_frames(
-                frames[block],
-                self._window,
-                options,
-                out=windowed[:, : options.frame_length],
-                energies=None if energies is None else energies[block],
-            )
-            mels = self._filters @ magnitude_spectrum(windowed, options).T
-            mels_to_levels(mels, options)
-            levels[:, block] = mels
-
-
-def finish(levels: np.ndarray, options: FeatureOptions, *, energies: np.ndarray | None = None) -> np.ndarray:
-    """Do what needs the whole signal or the whole call.
-
-    Parameters
-    ----------
-    levels : np.ndarray [shape=(batch, mels, frames)]
-        Written to.
-    options : FeatureOptions
-    energies : np.ndarray [shape=(batch, frames)], optional
-        Of the frames, for ``use_energy``.
-
-    Returns
-    -------
-    features : np.ndarray [shape=(batch, features, frames) or (batch, frames, features)], same type
-    """
-    if options.logarithm is not None:
-        if options.ref_power == "max":
-            subtract_maximum(levels)
-        if options.top_db is not None:
-            raise_to_top_db(levels, options.top_db, options.logarithm)
-    features = levels
-    if options.num_ceps is not None:
-        features = cepstra(
-            levels, options.num_ceps, norm=options.cepstral_norm, cepstral_lifter=options.cepstral_lifter
-        )
-        if options.logarithm is not None and energies is not None:
-            to_levels(energies, options.logarithm, min_power=options.min_power)
-            features[:, 0] = energies
-    if options.num_frames is not None:
-        features = fit_frames(features, options.num_frames)
-    standardise(features, options)
-    if options.clip is not None:
-        np.clip(features, *options.clip, out=features)
-    return np.ascontiguousarray(features.swapaxes(-1, -2)) if options.time_major else features

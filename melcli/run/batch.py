@@ -4,64 +4,47 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
 
 from melcli.audio.channels import count_outputs
-from melcli.audio.decode import measure
-from melcli.audio.load import Audio, load_audio
-from melcli.config.resolve import Config
+from melcli.audio.decode import libsndfile_version, measure
+from melcli.audio.load import AudioStream
 from melcli.errors import AudioError, Reason, StorageError
+from melcli.mel.finish import finish
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 from melcli.printable import printable
 from melcli.run.batches import Batch
+from melcli.run.job import Job, Measured, Outcome
 from melcli.sources.content import hash_content
 from melcli.sources.items import Item
+from melcli.stopwatch import Stopwatch
 from melcli.store.hdf5 import Hdf5Sink
-from melcli.store.layout import shard_name
+from melcli.store.layout import own_folder, shard_name
 from melcli.store.manifest import Row
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
-from melcli.store.values import as_stored, describe
+from melcli.store.spool import Spool
+from melcli.store.values import StoredFeatures, as_stored
 from melcli.version import __version__
 
-__all__ = ["Job", "Measured", "measure_batch", "run_batch", "try_batch"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is the same for all batches of a run.
-
-    Attributes
-    ----------
-    out : str
-        OUT, absolute.
-    config : Config
-        How features are made and stored.
-    config_id : str
-        The config's, told once since it takes as long as half a second of audio.
-    checksum : bool
-        Whether the content of every source is hashed.
-    """
-
-    out: str
-    config: Config
-    config_id: str
-    checksum: bool = False
+__all__ = ["library_versions", "measure_batch", "run_batch", "try_batch"]
 
 
 class Sink(Protocol):
     """Takes the features of one batch and makes all of them appear, or none."""
 
-    def put(self, item_id: str, features: np.ndarray) -> None:
+    def put(self, item_id: str, features: StoredFeatures) -> None:
         """Take the features of one item."""
 
     def commit(self) -> dict[str, Placement]:
@@ -71,13 +54,8 @@ class Sink(Protocol):
         """Leave nothing of what was not committed."""
 
 
-def run_batch(task: tuple[Job, Batch]) -> list[Row]:
+def run_batch(task: tuple[Job, Batch]) -> Outcome:
     """Extract a batch and store it.
-
-    Returns
-    -------
-    rows : list of Row
-        One for each output, and one for each item that failed.
 
     Raises
     ------
@@ -85,31 +63,26 @@ def run_batch(task: tuple[Job, Batch]) -> list[Row]:
         Nothing of the batch is there; the run has to stop.
     """
     job, batch = task
+    stopwatch, began_s = Stopwatch(), time.process_time()
     sink = _open_sink(job, batch)
     try:
         # What overflows is infinite in the end and refused as such; NumPy's warning would only reach the terminal.
         with np.errstate(over="ignore", invalid="ignore"):
-            rows = [row for item in batch.items for row in _extract(item, job, sink)]
+            rows = [row for item in batch.items for row in _extract(item, job, sink, stopwatch)]
         placed = sink.commit()
     finally:
         sink.discard()
-    return [_placed(row, placed) for row in rows]
+    stopwatch.lap("write")
+    rows = [_placed(row, placed) for row in rows]
+    stopwatch.lap("other")
+    return Outcome(rows=rows, seconds=dict(stopwatch.seconds), cpu_s=time.process_time() - began_s)
 
 
 def try_batch(task: tuple[Job, Batch]) -> None:
     """Extract a batch and store nothing, to see whether it kills its worker."""
     job, batch = task
     for item in batch.items:
-        list(_extract(item, job, _Nowhere()))
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """About how long an item is and how many outputs it has, as its header says."""
-
-    id: str
-    duration_s: float
-    num_outputs: int
+        list(_extract(item, job, _Nowhere(), Stopwatch()))
 
 
 def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
@@ -118,21 +91,25 @@ def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
     return [_measure(item, job) for item in batch.items]
 
 
-def _extract(item: Item, job: Job, sink: Sink) -> Iterator[Row]:
+def library_versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of packages and of libsndfile, as a worker has them."""
+    return {**{package: version(package) for package in packages}, "libsndfile": libsndfile_version()}
+
+
+def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:
     """Do one item; whatever goes wrong with it is a row, and the only broad except of the program stands here."""
     origin = _look_at(item, job)
     try:
         if job.checksum and origin["source_size"] >= 0:  # a pipe would never end
             with suppress(OSError):  # what cannot be read is told better by whoever decodes it
                 origin["source_hash"] = hash_content(item.source)
-        features = job.config.features
-        audio = load_audio(
-            item.source, job.config.audio, sampling_rate=features.sampling_rate, dtype=features.compute_dtype
-        )
-        outputs = [as_stored(_mel(features)(signal), job.config.output.dtype) for signal in audio.signals]
+        stopwatch.lap("other")
+        audio, outputs = _compute(item, job, stopwatch)
         rows = [_row(item, origin, audio, channel, stored, job) for channel, stored in enumerate(outputs)]
+        stopwatch.lap("other")
         for row, stored in zip(rows, outputs, strict=True):
             sink.put(row.id, stored)
+        stopwatch.lap("write")
     except StorageError:
         raise
     except AudioError as error:
@@ -150,6 +127,30 @@ def _extract(item: Item, job: Job, sink: Sink) -> Iterator[Row]:
         yield from rows
 
 
+def _compute(item: Item, job: Job, stopwatch: Stopwatch) -> tuple[AudioStream, list[StoredFeatures]]:
+    """Go with an item from decoding to the numbers that are stored, block by block, one array for each output."""
+    features, output = job.config.features, job.config.output
+    mel = _mel(features)
+    with AudioStream(
+        item.source,
+        job.config.audio,
+        sampling_rate=features.sampling_rate,
+        dtype=features.compute_dtype,
+        stopwatch=stopwatch,
+    ) as audio:
+        spools = [Spool(own_folder(job.out)) for _ in range(audio.num_outputs)]
+        streams = [mel.stream(spool, expected_samples=audio.expected_samples, stopwatch=stopwatch) for spool in spools]
+        for block in audio.blocks():
+            for channel, stream in enumerate(streams):
+                stream.push(block[:, channel], last=False)
+        for stream in streams:
+            stream.push(np.empty(0, dtype=features.compute_dtype), last=True)
+    for spool in spools:
+        finish([spool], features)
+    stopwatch.lap("log")
+    return audio, [as_stored(spool, output.dtype, time_axis=features.time_axis) for spool in spools]
+
+
 def _look_at(item: Item, job: Job) -> dict[str, Any]:
     """Return what a row says of its source; looked at now, so that a later change is seen by the next run."""
     try:
@@ -164,24 +165,23 @@ def _look_at(item: Item, job: Job) -> dict[str, Any]:
     }
 
 
-def _row(item: Item, origin: dict[str, Any], audio: Audio, channel: int, stored: np.ndarray, job: Job) -> Row:
+def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, stored: StoredFeatures, job: Job) -> Row:
     features = job.config.features
     each = job.config.audio.channels == "each"
-    num_samples = audio.signals.shape[1]
     return Row(
         id=f"{item.id}.ch{channel}" if each else item.id,
         status="ok",
         channel=channel if each else None,
         source_sampling_rate=audio.source_sampling_rate,
         source_channels=audio.source_channels,
-        num_samples=num_samples,
+        num_samples=audio.num_samples,
         sampling_rate=features.sampling_rate,
         num_frames=stored.shape[features.time_axis],
         num_features=stored.shape[1 - features.time_axis],
         frame_shift=features.sequence_stride / features.sampling_rate,
-        duration=num_samples / features.sampling_rate,
-        flags=tuple(audio.flags),
-        **describe(stored),
+        duration=audio.num_samples / features.sampling_rate,
+        flags=audio.flags,
+        **stored.describe(),
         **origin,
     )
 
@@ -211,14 +211,18 @@ def _open_sink(job: Job, batch: Batch) -> Sink:
         "melcli": __version__,
     }
     return Hdf5Sink(
-        job.out, shard_name(batch.shard.number), time_axis=job.config.features.time_axis, attributes=attributes
+        job.out,
+        shard_name(batch.shard.number),
+        time_axis=job.config.features.time_axis,
+        attributes=attributes,
+        most_bytes=job.config.output.shard_mb * 1_000_000,
     )
 
 
 class _Nowhere:
     """A sink that keeps nothing."""
 
-    def put(self, item_id: str, features: np.ndarray) -> None:
+    def put(self, item_id: str, features: StoredFeatures) -> None:
         pass
 
     def commit(self) -> dict[str, Placement]:

@@ -6,6 +6,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from melcli.options import fingerprint
 from melcli.sources.items import Item
@@ -17,6 +18,11 @@ __all__ = ["Batch", "longest_first", "plan_shards", "planned_before", "small_bat
 EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
 MOST_ITEMS = 64
 MOST_BYTES = 32_000_000  # decoded: 16 minutes of 16 kHz mono; a kill costs one batch for each worker
+MOST_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journal
+# A worker makes a shard alone.  So that a small corpus keeps several of them busy, it has as many shards as this, but
+# none smaller than this; that does not depend on how many workers there are.
+FEWEST_SHARDS = 8
+SMALLEST_SHARD_BYTES = 4_000_000
 FEWEST_PER_WORKER = 8  # batches, so that the workers end at about the same time
 
 
@@ -48,8 +54,7 @@ class Batch:
 
 def decoded_bytes(item: Item) -> int:
     """Guess how many bytes of audio an item decodes to, by the size and the kind of its file."""
-    extension = os.path.splitext(item.source)[1].lower()
-    return max(0, item.size) * EXPANSION.get(extension, 1)
+    return max(0, item.size) * EXPANSION.get(os.path.splitext(item.source)[1].lower(), 1)
 
 
 def longest_first(batches: Iterable[Batch]) -> list[Batch]:
@@ -62,9 +67,11 @@ def small_batches(items: Iterable[Item], workers: int) -> Iterator[Batch]:
 
     Nothing of what is stored depends on how the cuts fall.
     """
-    ordered = sorted(items, key=lambda item: (-decoded_bytes(item), item.id))
+    # One sort after the other: a key of both is 100 bytes for each item, at the peak of the driver's memory.
+    ordered = sorted(items, key=attrgetter("id"))
+    ordered.sort(key=decoded_bytes, reverse=True)  # which leaves equal ones by id
     most_items = max(1, min(MOST_ITEMS, len(ordered) // (FEWEST_PER_WORKER * workers)))
-    for batch in _cut(ordered, decoded_bytes_of(ordered), most_items, MOST_BYTES):
+    for batch in _cut(((item, decoded_bytes(item)) for item in ordered), most_items, MOST_BYTES):
         yield Batch(items=batch)
 
 
@@ -78,11 +85,14 @@ def plan_shards(items: Sequence[Item], stored_bytes: Mapping[str, int], most_byt
     stored_bytes : Mapping of str to int
         About the bytes of each item's features, by id.
     most_bytes : int
-        Of one shard; an item that is larger gets a shard of its own.
+        Of one shard; an item that is larger gets a shard of its own.  `MOST_SHARD_ITEMS` bounds it too, and of few
+        items smaller shards are made.
     first : int
         Number of the first shard.
     """
-    parts = _cut(items, stored_bytes, len(items), most_bytes)
+    total_bytes = sum(stored_bytes[item.id] for item in items)
+    most_bytes = min(most_bytes, max(SMALLEST_SHARD_BYTES, total_bytes // FEWEST_SHARDS))
+    parts = _cut(((item, stored_bytes[item.id]) for item in items), MOST_SHARD_ITEMS, most_bytes)
     return [
         Batch(
             items=part,
@@ -113,22 +123,15 @@ def planned_before(items: Sequence[Item], shards: Iterable[PlannedShard]) -> lis
     return batches[::-1]
 
 
-def decoded_bytes_of(items: Iterable[Item]) -> dict[str, int]:
-    """Guess the decoded bytes of each item, by id."""
-    return {item.id: decoded_bytes(item) for item in items}
-
-
-def _cut(
-    items: Sequence[Item], sizes: Mapping[str, int], most_items: int, most_bytes: int
-) -> Iterator[tuple[Item, ...]]:
+def _cut(sized: Iterable[tuple[Item, int]], most_items: int, most_bytes: int) -> Iterator[tuple[Item, ...]]:
     part: list[Item] = []
     filled = 0
-    for item in items:
-        if part and (len(part) == most_items or filled + sizes[item.id] > most_bytes):
+    for item, size in sized:
+        if part and (len(part) == most_items or filled + size > most_bytes):
             yield tuple(part)
             part, filled = [], 0
         part.append(item)
-        filled += sizes[item.id]
+        filled += size
     if part:
         yield tuple(part)
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from melcli.errors import Reason, StorageError, WorkersFailing
 from melcli.printable import printable
-from melcli.run.batch import Job, run_batch, try_batch
 from melcli.run.batches import Batch
+from melcli.run.calls import run_batch, try_batch
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
 from melcli.run.interrupts import Interrupts
+from melcli.run.job import Job, Outcome
 from melcli.run.report import FailureLimit, Listener, Report
 from melcli.sources.items import Item
 from melcli.store.manifest import Row
@@ -100,6 +101,9 @@ class Drive:
             Workers keep dying.
         """
         self._waiting.extend(map(_Task, batches))
+        del batches  # each is let go of when it is done
+        self._report.workers = self._engine.workers
+        started_s = time.monotonic()
         # SimpleQueue.put is the one way of waking a thread that is safe inside a signal handler.
         with interrupts.deferred(lambda: self._events.put(None)):
             while (self._waiting or self._in_flight) and not self._overdue():
@@ -112,6 +116,7 @@ class Drive:
                         raise
                     self._in_flight.clear()
                 self._heed(interrupts)
+                self._report.working_s = time.monotonic() - started_s
                 self._report.tick()
                 self._listener.advanced(self._report)
             self._heed(interrupts)
@@ -151,11 +156,12 @@ class Drive:
         else:
             raise error
 
-    def _came_back(self, task: _Task, rows: list[Row]) -> None:
+    def _came_back(self, task: _Task, outcome: Outcome | None) -> None:
         if task.inquiry is not None:
             self._heard(task.inquiry)
-        else:
-            self._write_down([*task.culprits, *rows])
+        elif outcome is not None:
+            self._report.add_time(outcome.seconds, outcome.cpu_s)
+            self._write_down([*task.culprits, *outcome.rows])
 
     def _lost(self, task: _Task, error: BatchLost) -> None:
         self._losses += 0 if task.inquiry else 1  # an inquiry looks for losses

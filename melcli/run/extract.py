@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Sequence, Set
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from melcli.config.resolve import Config, resolve_config
 from melcli.errors import ConfigError, NoInput, WorkersFailing
-from melcli.mel.geometry import count_output_frames
 from melcli.printable import printable
 from melcli.run.batches import Batch, longest_first, plan_shards, planned_before, small_batches
-from melcli.run.engines.contract import BatchLost, Engine
+from melcli.run.calls import library_versions
+from melcli.run.drive import Drive
+from melcli.run.engines.contract import BatchLost, Engine, result_of
 from melcli.run.interrupts import Interrupted, Interrupts
+from melcli.run.job import Job
 from melcli.run.plan import Plan, Rerun, make_plan
 from melcli.run.report import FailureLimit, Listener, Report
+from melcli.run.sizes import stored_bytes
 from melcli.sources.content import hash_content
 from melcli.sources.inputs import find_items
-from melcli.sources.items import Found, Item
+from melcli.sources.items import Found
 from melcli.sources.options import SourceOptions
 from melcli.store.files import remove_leftovers, write_file
 from melcli.store.history import History, read_history
 from melcli.store.journal import Journal, remove_journal
 from melcli.store.layout import CONFIG_FILE, refuse_names
 from melcli.store.lock import hold_output
-from melcli.store.manifest import has_manifest, write_manifest
+from melcli.store.manifest import has_manifest
 from melcli.store.placement import StoredFiles
 from melcli.version import __version__
 
-if TYPE_CHECKING:
-    from melcli.run.batch import Job
-
 __all__ = ["Request", "Survey", "extract", "survey"]
+
+STARTING_S = 120  # that a worker may take to import what it needs, from a slow network disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,20 +104,22 @@ def extract(request: Request, listener: Listener) -> Report:
         Its class says what a caller can do; what was finished before is kept.
     """
     started_s = time.monotonic()
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, ExitStack() as held:
         found = _find(request)
         listener.found(found)
-        with hold_output(request.out):
-            surveyed = _plan(request, found)
-            if surveyed.history.interrupted:
-                remove_leftovers(request.out)
-            report = _report(request, surveyed, started_s)
-            listener.planned(report)
-            if surveyed.plan.to_do:
-                _work(request, surveyed, report, listener, interrupts)
-            elif surveyed.history.interrupted or not has_manifest(request.out):
-                _conclude(request, complete=True)
-            report.tick()
+        held.enter_context(hold_output(request.out))
+        surveyed = _plan(request, found)
+        if surveyed.history.interrupted:
+            remove_leftovers(request.out)
+        report = _report(request, surveyed, started_s)
+        listener.planned(report)
+        if surveyed.plan.to_do:
+            work = _Work(request, surveyed, report)
+            del found, surveyed  # of what was found only the work that is left is kept in memory
+            work.do(listener, interrupts)
+        elif surveyed.history.interrupted or not has_manifest(request.out):
+            _conclude(request, complete=True)
+        report.tick()
     return report
 
 
@@ -176,35 +178,40 @@ def _report(request: Request, surveyed: Survey, started_s: float) -> Report:
     )
 
 
-def _work(request: Request, surveyed: Survey, report: Report, listener: Listener, interrupts: Interrupts) -> None:
-    """Do what is to be done, and write the manifest whatever stops it but a kill."""
-    from melcli.run.engines.local import LocalEngine  # 0.1 s that a run with nothing to do is spared
+class _Work:
+    """What is to be done: it is done, and the manifest written, whatever stops it but a kill."""
 
-    engine = LocalEngine(min(request.workers, report.to_do))
-    try:
+    def __init__(self, request: Request, surveyed: Survey, report: Report) -> None:
+        self._request = request
+        self._report = report
+        self._to_do = surveyed.plan.to_do
+        self._history = surveyed.history
+        self._stale = {item_id for item_id, sign in surveyed.plan.signs.items() if sign == "*"}
+
+    def do(self, listener: Listener, interrupts: Interrupts) -> None:
+        """Do it all; see `extract`."""
+        from melcli.run.engines.local import LocalEngine  # 0.1 s that a run with nothing to do is spared
+
+        imports = ["h5py"] if self._request.config.output.format == "hdf5" else []
+        engine = LocalEngine(min(self._request.workers, self._report.to_do), imports=imports)
         try:
-            from melcli.run.batch import Job
-            from melcli.run.drive import Drive
-        except ImportError as error:
-            raise WorkersFailing(f"a dependency cannot be imported: {error}") from error
+            _start(engine, interrupts)
+            config_text = _config_text(self._request, engine)  # they can work, or it would not be known
+            history = _forget_stale(self._request, self._history, self._stale)
+            write_file(os.path.join(self._request.out, CONFIG_FILE), [config_text.encode()])
+            self._drive(engine, history, listener, interrupts)
+        finally:
+            engine.stop()
 
-        # A worker that is on its way while its engine is taken down would complain on the terminal.
-        try:
-            with interrupts.deferred(lambda: None):
-                engine.start()
-        finally:  # also where the same signal ended the workers
-            if interrupts.number is not None:
-                raise Interrupted(interrupts.number)
-
-        history = _forget_stale(request, surveyed)
+    def _drive(self, engine: Engine, history: History, listener: Listener, interrupts: Interrupts) -> None:
+        request, report = self._request, self._report
+        job = Job(
+            out=os.path.abspath(request.out),
+            config=request.config,
+            config_id=request.config.config_id,
+            checksum=request.rerun.checksum,
+        )
         with Journal(request.out) as journal:
-            _write_config(request)
-            job = Job(
-                out=os.path.abspath(request.out),
-                config=request.config,
-                config_id=request.config.config_id,
-                checksum=request.rerun.checksum,
-            )
             drive = Drive(
                 engine,
                 job,
@@ -214,26 +221,49 @@ def _work(request: Request, surveyed: Survey, report: Report, listener: Listener
                 listener=listener,
             )
             try:
-                batches = _batches(request, surveyed.plan.to_do, history, job, journal, engine)
-                drive.run(batches, interrupts)
+                drive.run(self._batches(history, job, journal, engine), interrupts)
             finally:
                 engine.stop()  # before the truth is written no worker may be left that could change it
                 if report.lost_batches:
                     remove_leftovers(request.out)
                 _conclude(request, complete=report.left == 0)
-    finally:
-        engine.stop()
+
+    def _batches(self, history: History, job: Job, journal: Journal, engine: Engine) -> list[Batch]:
+        """Cut the work into batches; shards are planned up front and written to the journal before the first one."""
+        to_do, self._to_do = self._to_do, []
+        if self._request.config.output.format == "npy":
+            return list(small_batches(to_do, self._request.workers))
+        known = planned_before(to_do, history.shards)
+        placed = {item.id for batch in known for item in batch.items}
+        rest = [item for item in to_do if item.id not in placed]
+        fresh = plan_shards(
+            rest,
+            stored_bytes(job, rest, engine),
+            self._request.config.output.shard_mb * 1_000_000,
+            history.next_shard(),
+        )
+        journal.add(shards=[batch.shard for batch in fresh if batch.shard is not None])
+        return longest_first([*known, *fresh])
 
 
-def _forget_stale(request: Request, surveyed: Survey) -> History:
+def _start(engine: Engine, interrupts: Interrupts) -> None:
+    # A worker that is on its way while its engine is taken down would complain on the terminal.
+    try:
+        with interrupts.deferred(lambda: None):
+            engine.start()
+    finally:  # also where the same signal ended the workers
+        if interrupts.number is not None:
+            raise Interrupted(interrupts.number)
+
+
+def _forget_stale(request: Request, history: History, stale: Set[str]) -> History:
     """Take the rows of what will be made anew out of OUT's books, since from now on their files may change.
 
     The plan of an interrupted run stays, but not where everything is made anew: its shards may be spoken of.
     """
-    signs, history = surveyed.plan.signs, surveyed.history
-    if "*" not in signs.values():
+    if not stale:
         return history
-    write_manifest(request.out, (row for row in history.rows() if signs[row.item_id] != "*"))
+    history.write_manifest(lambda item_id: item_id not in stale)
     remove_journal(request.out)
     if history.shards and not request.rerun.overwrite:
         with Journal(request.out) as journal:
@@ -241,57 +271,18 @@ def _forget_stale(request: Request, surveyed: Survey) -> History:
     return read_history(request.out)
 
 
-def _batches(
-    request: Request, to_do: Sequence[Item], history: History, job: Job, journal: Journal, engine: Engine
-) -> list[Batch]:
-    """Cut the work into batches; shards are planned up front and written to the journal before the first one."""
-    if request.config.output.format == "npy":
-        return list(small_batches(to_do, request.workers))
-    known = planned_before(to_do, history.shards)
-    placed = {item.id for batch in known for item in batch.items}
-    rest = [item for item in to_do if item.id not in placed]
-    fresh = plan_shards(
-        rest,
-        _stored_bytes(request, job, rest, engine),
-        request.config.output.shard_mb * 1_000_000,
-        history.next_shard(),
-    )
-    journal.add(shards=[batch.shard for batch in fresh if batch.shard is not None])
-    return longest_first([*known, *fresh])
-
-
-def _stored_bytes(request: Request, job: Job, items: Sequence[Item], engine: Engine) -> dict[str, int]:
-    """Measure items by their headers, in the workers, and tell how many bytes their features will take."""
-    from melcli.run.batch import measure_batch
-
-    features, output = request.config.features, request.config.output
-    frame_bytes = features.num_features * int(output.dtype.removeprefix("float")) // 8
-    batches = list(small_batches(items, request.workers))
-    futures = [engine.submit(measure_batch, (job, batch), timeout_s=batch.timeout_s) for batch in batches]
-    sizes = dict.fromkeys((item.id for item in items), 0)
-    for future in futures:
-        with suppress(BatchLost):  # its items fail when they are extracted; until then they count for nothing
-            for one in future.result():
-                frames = count_output_frames(round(one.duration_s * features.sampling_rate), features)
-                sizes[one.id] = frames * frame_bytes * one.num_outputs
-    return sizes
-
-
-def _write_config(request: Request) -> None:
-    from melcli.audio.decode import libsndfile_version
-
-    made_by = {
-        "config_id": request.config.config_id,
-        "melcli": __version__,
-        **{package: version(package) for package in ("numpy", "scipy", "soxr")},
-        "libsndfile": libsndfile_version(),
-    }
-    text = request.config.to_yaml(made_by)
-    write_file(os.path.join(request.out, CONFIG_FILE), [text.encode()])
+def _config_text(request: Request, engine: Engine) -> str:
+    """Return the config with the versions of what makes the numbers, as the workers have them."""
+    future = engine.submit(library_versions, ("numpy", "scipy", "soxr"), timeout_s=STARTING_S)
+    try:
+        versions = result_of(future, engine)
+    except (BatchLost, ImportError) as error:
+        raise WorkersFailing(f"the workers cannot work: {error or type(error).__name__}") from error
+    return request.config.to_yaml({"config_id": request.config.config_id, "melcli": __version__, **versions})
 
 
 def _conclude(request: Request, *, complete: bool) -> None:
     """Bring the journal's rows into the manifest; a journal that a later run has to go on from stays."""
-    write_manifest(request.out, read_history(request.out).rows())
+    read_history(request.out).write_manifest()
     if complete:
         remove_journal(request.out)

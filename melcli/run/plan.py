@@ -101,15 +101,17 @@ def make_plan(
     signs: dict[str, Sign] = dict.fromkeys(by_id, "+")
     channels_done: Counter[str] = Counter()
     for row in rows:
-        item = by_id.get(row.item_id)
+        item_id = row.item_id
+        item = by_id.get(item_id)
         if item is None:
-            signs[row.item_id] = "-"
+            signs[item_id] = "-"
         elif rerun.overwrite or row.config_id != config_id or not _same_source(item, row, rerun, hash_content):
             signs[item.id] = "*"
         elif row.status == "failed":
             signs[item.id] = "*" if rerun.retry_failed else "!"
         elif signs[item.id] != "*":
-            channels_done[item.id] += 1
+            if row.channel is not None:
+                channels_done[item.id] += 1
             whole = row.channel is None or channels_done[item.id] == row.source_channels
             signs[item.id] = "*" if not stored.hold(row) else "=" if whole else "+"
     return Plan(items=items, signs=signs)

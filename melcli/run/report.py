@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,6 +59,14 @@ class Report:
         Why the run ended before its end: ``too many failures``, ``storage`` or a signal's name.
     signal_number : int or None
         The signal.
+    workers : int
+        Processes.
+    working_s : float
+        From the first batch that was handed out to the last that came back.
+    stage_seconds : Counter
+        Where the workers' time went, by `melcli.stopwatch.STAGES`.
+    worker_cpu_s : float
+        What of it the processors worked.
     """
 
     out: str
@@ -76,6 +84,10 @@ class Report:
     lost_batches: int = 0
     stopped_by: str | None = None
     signal_number: int | None = None
+    workers: int = 0
+    working_s: float = 0.0
+    stage_seconds: Counter[str] = field(default_factory=Counter)
+    worker_cpu_s: float = 0.0
     started_s: float = field(default_factory=time.monotonic)
     elapsed_s: float = 0.0
 
@@ -90,6 +102,11 @@ class Report:
             if row.status == "failed":
                 self.failed += 1
                 self.reasons[row.reason or ""] += 1
+
+    def add_time(self, seconds: Mapping[str, float], cpu_s: float) -> None:
+        """Count where a worker's time went with one batch."""
+        self.stage_seconds.update(seconds)
+        self.worker_cpu_s += cpu_s
 
     def tick(self) -> None:
         """Bring the elapsed time up to now."""

@@ -31,7 +31,7 @@ class Selection:
 
     def excludes(self, name: str) -> bool:
         """Say whether ``name``, a file or a folder, is passed over; the folders above it are not looked at."""
-        return any(fits(name) for fits in self._exclude)
+        return bool(self._exclude) and any(fits(name) for fits in self._exclude)
 
     def excludes_path(self, name: str) -> bool:
         """Say whether ``name`` or a folder above it is passed over, as a walk down to it would find out."""

@@ -11,21 +11,30 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from melcli.errors import StorageError
 from melcli.printable import printable
 
-__all__ = ["StagedFiles", "remove_leftovers", "storage_errors", "write_file"]
+__all__ = ["StagedFiles", "remove_leftovers", "storage_errors", "temporary_name", "write_file"]
 
+FLUSHES_AT_A_TIME = 8
 # Hidden and short, since a name of 255 bytes must stay possible; random, since process numbers come again.
 TEMPORARY_NAME = re.compile(r"\.melcli-[0-9a-f]{16}\.tmp")
+
+
+def temporary_name() -> str:
+    """Return a new name, which `remove_leftovers` knows."""
+    return f".melcli-{secrets.token_hex(8)}.tmp"
 
 
 class StagedFiles:
     """Several files that get their names together, after one round of flushes for all of them.
 
-    Flushing 32 files of 8 kB in a row, once all are written, took 0.8 of the time of flushing each as it is written.
+    Files are flushed once all are written, and several at a time: the file system then commits to its log once for many
+    of them, and the disk empties its cache once.  64 files of 7 kB on ext4 took 120 ms one after another, 22 ms by 8
+    threads, and no less by 32 or by one flush of the whole file system.
 
     Parameters
     ----------
@@ -36,6 +45,7 @@ class StagedFiles:
     def __init__(self, root: str) -> None:
         self._root = root
         self._staged: list[tuple[str, str]] = []
+        self._folders: set[str] = set()  # that are known to be there
 
     def add(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """Write a file under a temporary name and return its size in bytes.
@@ -46,12 +56,33 @@ class StagedFiles:
             It cannot be written; `discard` removes what was written of it.
         """
         final = os.path.join(self._root, name)
-        folder = os.path.dirname(final)
-        temporary = os.path.join(folder, f".melcli-{secrets.token_hex(8)}.tmp")
         with storage_errors(final):
+            return _write_whole(self._stage(final), pieces)
+
+    def fill(self, name: str, write: Callable[[str], None]) -> int:
+        """Let somebody else write a file, under the temporary name that it is given, and return its size in bytes.
+
+        Raises
+        ------
+        StorageError
+            As by `add`.
+        """
+        final = os.path.join(self._root, name)
+        with storage_errors(final):
+            temporary = self._stage(final)
+            os.close(_create(temporary))
+            write(temporary)
+            return os.stat(temporary).st_size
+
+    def _stage(self, final: str) -> str:
+        """Choose the temporary name of a file."""
+        folder = os.path.dirname(final)
+        if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
-            self._staged.append((temporary, final))
-            return _write_whole(temporary, pieces)
+            self._folders.add(folder)
+        temporary = os.path.join(folder, temporary_name())
+        self._staged.append((temporary, final))
+        return temporary
 
     def commit(self) -> None:
         """Flush every file, give it its final name, and flush the folders.
@@ -61,9 +92,7 @@ class StagedFiles:
         StorageError
             Files that were renamed before are complete; `discard` removes the others.
         """
-        for temporary, final in self._staged:
-            with storage_errors(final):
-                _flush(temporary)
+        _flush_all(self._staged)
         folders = {os.path.dirname(final) for _, final in self._staged}
         while self._staged:
             temporary, final = self._staged[0]
@@ -114,8 +143,7 @@ def storage_errors(path: str) -> Iterator[None]:
 def _write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
     """Create ``path`` anew, never through a link, and write all pieces; return the bytes written."""
     size = 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    with open(descriptor, "wb", buffering=0) as file:
+    with open(_create(path), "wb", buffering=0) as file:
         for piece in pieces:
             rest = memoryview(piece).cast("B")
             size += len(rest)
@@ -124,6 +152,25 @@ def _write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
         if os.fstat(file.fileno()).st_size != size:
             raise OSError(f"{size} bytes were written, but the file holds another number")
     return size
+
+
+def _create(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
+    """Flush temporary files, several at a time."""
+
+    def flush(names: tuple[str, str]) -> None:
+        temporary, final = names
+        with storage_errors(final):
+            _flush(temporary)
+
+    if len(staged) > 1:
+        with ThreadPoolExecutor(min(len(staged), FLUSHES_AT_A_TIME)) as threads:
+            list(threads.map(flush, staged))
+    else:
+        list(map(flush, staged))
 
 
 def _flush(path: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import chain
 
-from melcli.store.journal import PlannedShard, read_journal
+from melcli.store.journal import PlannedShard, read_journal, read_rows
 from melcli.store.layout import shard_number
-from melcli.store.manifest import Row, read_manifest
+from melcli.store.lines import Line, Lines
+from melcli.store.manifest import Row, index_manifest, read_manifest, write_manifest
 
 __all__ = ["History", "read_history"]
 
@@ -22,23 +25,42 @@ class History:
         OUT.
     interrupted : bool
         A journal is there: the last run was killed or stopped.
+    journal_rows : Lines
+        The rows of that journal.
+    newest : Mapping of str to int
+        By item the number of the first row of the journal that counts.
     shards : sequence of PlannedShard
         What that run meant to write.
     """
 
     out: str
     interrupted: bool
-    journal_rows: Sequence[Row]
+    journal_rows: Lines
+    newest: dict[str, int]
     shards: Sequence[PlannedShard]
 
     def rows(self) -> Iterator[Row]:
-        """Yield the newest rows of every input; those of the manifest are read from disk each time."""
-        newest = _newest(self.journal_rows)
-        for row in read_manifest(self.out):
-            if row.item_id not in newest:
-                yield row
-        for rows in newest.values():
-            yield from rows
+        """Return the newest rows of every input; they are read from disk each time, and none is kept."""
+        manifest = read_manifest(self.out)
+        if not self.newest:
+            return manifest
+        older = (row for row in manifest if row.item_id not in self.newest)
+        return chain(older, read_rows(self.journal_rows, self._numbers()))
+
+    def write_manifest(self, keep: Callable[[str], bool] = lambda item_id: True) -> None:
+        """Write the manifest anew with the newest rows, copied and not made again.
+
+        Parameters
+        ----------
+        keep : callable
+            Tells of an item's id whether its rows stay; all do if it is not given.
+
+        Raises
+        ------
+        StorageError
+            It cannot be written; the one that was there before stays.
+        """
+        write_manifest(self.out, (line for line in self._lines() if keep(line.item_id)), in_order=True)
 
     def next_shard(self) -> int:
         """Return the first number above those of all shards that a row speaks of or that were planned.
@@ -48,6 +70,17 @@ class History:
         spoken_of = (shard_number(row.path) for row in self.rows() if row.path is not None)
         numbers = [number for number in spoken_of if number is not None]
         return 1 + max([*numbers, *(shard.number for shard in self.shards)], default=-1)
+
+    def _lines(self) -> Iterator[Line]:
+        """Yield the newest rows in the manifest's order, unread."""
+        manifest = index_manifest(self.out)
+        older = (number for number, item_id in enumerate(manifest.item_ids) if item_id not in self.newest)
+        parts = manifest.in_order(older), self.journal_rows.in_order(self._numbers())
+        return merge(*parts, key=lambda line: (line.id, line.item_id))
+
+    def _numbers(self) -> Iterator[int]:
+        item_ids = self.journal_rows.item_ids
+        return (number for number, item_id in enumerate(item_ids) if number >= self.newest[item_id])
 
 
 def read_history(out: str) -> History:
@@ -59,17 +92,5 @@ def read_history(out: str) -> History:
         The manifest is damaged or cannot be read.
     """
     journal = read_journal(out)
-    rows, shards = journal or ([], [])
-    return History(out=out, interrupted=journal is not None, journal_rows=rows, shards=shards)
-
-
-def _newest(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Group rows by input; where an input was done more than once, only its last time counts."""
-    newest: dict[str, list[Row]] = {}
-    for row in rows:
-        group = newest.setdefault(row.item_id, [])
-        again = row.channel is None or any(other.id == row.id or other.channel is None for other in group)
-        if again:
-            group.clear()
-        group.append(row)
-    return newest
+    rows, shards = journal or (Lines(), [])
+    return History(out=out, interrupted=journal is not None, journal_rows=rows, newest=rows.newest(), shards=shards)

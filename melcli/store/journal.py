@@ -17,9 +17,17 @@ from melcli.errors import StorageError
 from melcli.printable import printable
 from melcli.store.files import storage_errors
 from melcli.store.layout import journal_path
+from melcli.store.lines import Lines
 from melcli.store.manifest import Row
 
-__all__ = ["Journal", "PlannedShard", "read_journal", "remove_journal"]
+__all__ = ["Journal", "PlannedShard", "read_journal", "read_rows", "remove_journal"]
+
+# A line: {"crc32":"01234567","rows":[...],"shards":[...]}
+SEAL_BYTES = len('{"crc32":"01234567",')
+ROWS_OPEN = '"rows":['
+SHARDS_OPEN = '],"shards":'
+
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +79,7 @@ class Journal:
         told = ",".join(row.to_json() for row in rows)
         planned = json.dumps([asdict(shard) for shard in shards])
         with storage_errors(self._path):
-            self._write(_sealed(f'"rows":[{told}],"shards":{planned}}}').encode("ascii"))
+            self._write(_sealed(f"{ROWS_OPEN}{told}{SHARDS_OPEN}{planned}}}"))
             os.fsync(self._file.fileno())
 
     def _write(self, data: bytes) -> None:
@@ -80,21 +88,35 @@ class Journal:
             rest = rest[self._file.write(rest) :]
 
 
-def read_journal(out: str) -> tuple[list[Row], list[PlannedShard]] | None:
-    """Read all whole lines of a journal that an earlier run left; None where it left none."""
+def read_journal(out: str) -> tuple[Lines, list[PlannedShard]] | None:
+    """Read all whole lines of a journal that an earlier run left; None where it left none.
+
+    Returns
+    -------
+    rows : Lines
+        Where the rows lie; `read_rows` reads them.
+    shards : list of PlannedShard
+        What that run meant to write.
+    """
     path = journal_path(out)
+    rows = Lines()
     with storage_errors(path):
         try:
             with open(path, "rb") as file:
-                entries = [json.loads(line) for line in _believed(file)]
+                rows.open(file)
+                shards = [shard for start, line in _believed(file) for shard in _index(line, start, rows)]
         except FileNotFoundError:
             return None
-    try:
-        rows = [Row.from_plain(row) for entry in entries for row in entry["rows"]]
-        shards = [PlannedShard(**shard) for entry in entries for shard in entry["shards"]]
-    except (KeyError, TypeError) as error:
-        raise StorageError(f"{printable(path)}: not the journal of this version of melcli ({error})") from error
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            told = f"{printable(path)}: not the journal of this version of melcli ({error})"
+            raise StorageError(told) from error
     return rows, shards
+
+
+def read_rows(lines: Lines, numbers: Iterable[int] | None = None) -> Iterator[Row]:
+    """Read rows of a journal, all or by number."""
+    for number in range(len(lines)) if numbers is None else numbers:
+        yield Row.from_plain(json.loads(lines.text(number)))
 
 
 def remove_journal(out: str) -> None:
@@ -104,12 +126,35 @@ def remove_journal(out: str) -> None:
         os.unlink(path)
 
 
-def _sealed(rest: str) -> str:
-    return f'{{"crc32":"{zlib.crc32(rest.encode("ascii")):08x}",{rest}\n'
+def _sealed(rest: str) -> bytes:
+    sealed = rest.encode("ascii")
+    return b'{"crc32":"%08x",%b\n' % (zlib.crc32(sealed), sealed)
 
 
-def _believed(lines: Iterable[bytes]) -> Iterator[bytes]:
+def _believed(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are whole, each after the place of its first byte."""
+    start = 0
     for line in lines:
-        rest = line.partition(b",")[2].rstrip(b"\n")
-        if rest and line.endswith(b"\n") and line.startswith(b'{"crc32":"%08x",' % zlib.crc32(rest)):
-            yield line
+        rest = memoryview(line)[SEAL_BYTES:-1]
+        if line.endswith(b"\n") and line.startswith(b'{"crc32":"%08x",' % zlib.crc32(rest)):
+            yield start, line
+        start += len(line)
+
+
+def _index(line: bytes, start: int, rows: Lines) -> list[PlannedShard]:
+    """Note where the rows of one line lie, and return its shards."""
+    text = line.decode("ascii")
+    place = _after(text, SEAL_BYTES, ROWS_OPEN)
+    while text[place] == "{":
+        plain, end = _DECODER.raw_decode(text, place)
+        Row.from_plain(plain)
+        rows.add(plain, start + place, end - place)
+        place = end + (text[end] == ",")
+    shards, _ = _DECODER.raw_decode(text, _after(text, place, SHARDS_OPEN))
+    return [PlannedShard(**shard) for shard in shards]
+
+
+def _after(text: str, place: int, wanted: str) -> int:
+    if not text.startswith(wanted, place):
+        raise ValueError(f"{wanted} is not at byte {place} of a line")
+    return place + len(wanted)

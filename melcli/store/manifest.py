@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from itertools import islice
+from operator import attrgetter, itemgetter
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from melcli.errors import Reason, StorageError
 from melcli.printable import printable
-from melcli.store.files import write_file
+from melcli.store.files import StagedFiles, write_file
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE
+from melcli.store.lines import UTF8, Line, Lines, item_of
 
-__all__ = ["Row", "has_manifest", "read_manifest", "write_manifest"]
+__all__ = ["Row", "has_manifest", "index_manifest", "read_manifest", "write_manifest"]
+
+Taken = TypeVar("Taken")
+
+PIECE_LINES = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +93,11 @@ class Row:
     @property
     def item_id(self) -> str:
         """Id of the input that this row came from: the id without its channel."""
-        return self.id if self.channel is None else self.id.removesuffix(f".ch{self.channel}")
+        return item_of(self.id, self.channel)
 
     def to_json(self) -> str:
         """Write the row as one line of JSON; bytes of a name that are not UTF-8 become lone surrogates."""
-        return json.dumps({name: getattr(self, name) for name in ROW_FIELDS}, separators=(",", ":"), allow_nan=False)
+        return _ENCODER.encode(dict(zip(ROW_FIELDS, _values_of_row(self), strict=True)))
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Row:
@@ -101,11 +108,36 @@ class Row:
         TypeError, KeyError
             A key is missing: no row of ours.
         """
-        known = {name: plain[name] for name in ROW_FIELDS if name in plain}
-        return cls(**{**known, "flags": tuple(plain["flags"])})
+        flags = tuple(plain["flags"])
+        try:
+            row = _make_row(_values_of_plain(plain))
+        except KeyError:  # of an earlier version, or no row at all
+            return cls(**{**{name: plain[name] for name in ROW_FIELDS if name in plain}, "flags": flags})
+        object.__setattr__(row, "flags", flags)
+        return row
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make_row, (_values_of_row(self),)
 
 
 ROW_FIELDS = tuple(field.name for field in fields(Row))
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder()
+_values_of_row = attrgetter(*ROW_FIELDS)
+_values_of_plain = itemgetter(*ROW_FIELDS)
+_SETTERS = tuple(getattr(Row, name).__set__ for name in ROW_FIELDS)
+
+
+def _make_row(values: tuple[Any, ...]) -> Row:
+    """Make a row of all its values, in order; Row(...) of a frozen dataclass takes 2.5 times as long.
+
+    A manifest of 100,000 lines is read in 0.75 s rather than 1.4.
+    """
+    row = object.__new__(Row)
+    for set_value, value in zip(_SETTERS, values):  # noqa: B905  as many by how both are made; strict took 0.2 us
+        set_value(row, value)
+    return row
 
 
 def read_manifest(out: str) -> Iterator[Row]:
@@ -116,19 +148,21 @@ def read_manifest(out: str) -> Iterator[Row]:
     StorageError
         A line is not a row, with its number.
     """
-    path = os.path.join(out, MANIFEST_FILE)
-    line_number = 0
-    try:
-        with open(path, "rb") as file:
-            for line in file:
-                line_number += 1
-                yield Row.from_plain(json.loads(line))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StorageError(f"cannot read {printable(path)}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise StorageError(f"{printable(path)}:{line_number}: not a row of a manifest ({error})") from error
+    return _read(out, lambda plain, start, size: Row.from_plain(plain))
+
+
+def index_manifest(out: str) -> Lines:
+    """Look where the rows of OUT lie; none where there is no manifest yet.
+
+    Raises
+    ------
+    StorageError
+        A line is not a row, with its number.
+    """
+    lines = Lines()
+    for _ in _read(out, lambda plain, start, size: lines.add(_checked(plain), start, size), lines.open):
+        pass
+    return lines
 
 
 def has_manifest(out: str) -> bool:
@@ -136,9 +170,71 @@ def has_manifest(out: str) -> bool:
     return os.path.isfile(os.path.join(out, MANIFEST_FILE))
 
 
-def write_manifest(out: str, rows: Iterable[Row]) -> None:
-    """Write the manifest and the list of failures anew; each appears whole under its name."""
-    ordered = sorted(rows, key=lambda row: (row.id, row.item_id))
-    failed = [row for row in ordered if row.status == "failed"]
-    for name, part in ((FAILURES_FILE, failed), (MANIFEST_FILE, ordered)):
-        write_file(os.path.join(out, name), (f"{row.to_json()}\n".encode("ascii") for row in part))
+def write_manifest(out: str, rows: Iterable[Row | Line], *, in_order: bool = False) -> None:
+    """Write the manifest and the list of failures anew; each appears whole under its name.
+
+    Parameters
+    ----------
+    out : str
+        OUT.
+    rows : iterable of Row or Line
+        In any order.
+    in_order : bool
+        They come sorted by id and by item id: then none is kept.
+    """
+    if not in_order:
+        rows = sorted(rows, key=lambda row: (row.id, row.item_id))
+    failed: list[str] = []
+    staged = StagedFiles(out)
+    try:
+        staged.add(MANIFEST_FILE, _in_pieces(_told(rows, failed)))
+        write_file(os.path.join(out, FAILURES_FILE), _in_pieces(failed))
+        staged.commit()
+    finally:
+        staged.discard()
+
+
+def _read(
+    out: str, take: Callable[[Any, int, int], Taken], opened: Callable[[BinaryIO], None] | None = None
+) -> Iterator[Taken]:
+    """Yield what ``take`` makes of the object in each line, of its first byte, and of its size without the newline."""
+    path = os.path.join(out, MANIFEST_FILE)
+    number = start = 0
+    try:
+        with open(path, "rb") as file:
+            if opened is not None:
+                opened(file)
+            for number, line in enumerate(file, 1):  # noqa: B007  the message has it
+                yield take(_DECODER.decode(line.decode(*UTF8)), start, len(line) - line.endswith(b"\n"))
+                start += len(line)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"cannot read {printable(path)}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise StorageError(f"{printable(path)}:{number}: not a row of a manifest ({error})") from error
+
+
+def _checked(plain: Any) -> Mapping[str, Any]:
+    """Hold an object against the keys of a row, as `Row.from_plain` does."""
+    try:
+        _values_of_plain(plain)
+    except KeyError:
+        Row.from_plain(plain)
+    checked: Mapping[str, Any] = plain
+    return checked
+
+
+def _told(rows: Iterable[Row | Line], failed: list[str]) -> Iterator[str]:
+    for row in rows:
+        text = row.to_json()
+        if row.status == "failed":
+            failed.append(text)
+        yield text
+
+
+def _in_pieces(texts: Iterable[str]) -> Iterator[bytes]:
+    """Join lines to pieces; to write each by itself took as long as to make it."""
+    rest = iter(texts)
+    while piece := list(islice(rest, PIECE_LINES)):
+        yield ("\n".join(piece) + "\n").encode(*UTF8)

@@ -32,7 +32,7 @@ class StoredFiles:
     """
 
     def __init__(self, out: str, format: str) -> None:
-        self._out = out
+        self._folder = os.path.join(out, "")
         self._format = format
         self._shard_sizes: dict[str, int] = {}
 
@@ -50,6 +50,6 @@ class StoredFiles:
 
     def _size(self, path: str) -> int:
         try:
-            return os.stat(os.path.join(self._out, path)).st_size
+            return os.stat(self._folder + path).st_size
         except OSError:
             return -1

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from melcli.audio import decode as decode_module
-from melcli.audio.load import load_audio
+from melcli.audio.load import AudioStream, load_audio
 from melcli.audio.options import AudioOptions
 from melcli.audio.resample import Resampler
 from melcli.errors import AudioError
+from melcli.stopwatch import Stopwatch
 from tests.audio.sounds import music, reference, write
 
 
@@ -38,7 +43,7 @@ def test_decode_then_channels_then_resample(tmp_path, channels, method, sampling
     assert audio.signals.flags.c_contiguous
     assert audio.signals.dtype == dtype
     assert (audio.sampling_rate, audio.source_sampling_rate) == (sampling_rate, 44_100)
-    assert (audio.source_channels, audio.source_num_samples, audio.flags) == (3, 60_000, ())
+    assert (audio.source_channels, audio.flags) == (3, ())
 
 
 def test_mixing_before_resampling_is_mixing_after(tmp_path):
@@ -93,3 +98,114 @@ def test_memory_stays_under_twice_the_signals(tmp_path, name, sampling_rate):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * audio.signals.nbytes + 2**20
+
+
+# block by block
+
+
+def stream(path: Path, sampling_rate: int = 16_000, **more: Any) -> AudioStream:
+    options = AudioOptions(channels=more.pop("channels", "mix"))
+    return AudioStream(str(path), options, sampling_rate=sampling_rate, **more)
+
+
+@pytest.mark.parametrize("channels", ["mix", "each", 1])
+@pytest.mark.parametrize("sampling_rate", [16_000, 44_100])
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.ogg"])
+def test_blocks_are_the_whole_one_after_another(tmp_path, name, sampling_rate, channels):
+    path = write(tmp_path / name, music(150_000, 2, 44_100), 44_100)
+    whole = load_audio(str(path), AudioOptions(channels=channels), sampling_rate=sampling_rate)
+    with stream(path, sampling_rate, channels=channels) as audio:
+        blocks, counted = [], []
+        for block in audio.blocks():
+            blocks.append(block)
+            counted.append(audio.num_samples)
+    assert len(blocks) > 1
+    assert all(len(block) for block in blocks)
+    np.testing.assert_array_equal(np.concatenate(blocks), whole.signals.T)
+    assert counted == np.cumsum([len(block) for block in blocks]).tolist()
+    assert audio.num_samples == whole.signals.shape[1]
+    assert (audio.num_outputs, audio.flags) == (len(whole.signals), whole.flags)
+    assert (audio.source_sampling_rate, audio.source_channels) == (44_100, 2)
+
+
+def test_blocks_are_the_caller_s_own(tmp_path):
+    """What a block holds does not change when the next one is read: a stream of levels keeps views of it."""
+    path = write(tmp_path / "a.wav", music(300_000, 1))
+    with stream(path) as audio:
+        blocks = list(audio.blocks())
+    np.testing.assert_array_equal(np.concatenate(blocks), reference(path))
+    assert not any(np.shares_memory(one, other) for one, other in pairwise(blocks))
+
+
+@pytest.mark.parametrize("sampling_rate, expected", [(8000, 30_000), (16_000, 60_000), (48_000, 180_000)])
+def test_how_many_samples_to_expect_is_what_the_header_says(tmp_path, sampling_rate, expected):
+    with stream(write(tmp_path / "a.wav", music(60_000)), sampling_rate) as audio:
+        assert audio.expected_samples == expected
+        assert audio.num_samples == 0
+
+
+def test_a_header_that_leaves_the_length_open_makes_nobody_expect_much(tmp_path):
+    path = write(tmp_path / "a.au", music(60_000), subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    content[8:12] = b"\xff" * 4  # AU's way of saying that it does not know
+    path.write_bytes(content)
+    with stream(path) as audio:
+        assert 0 < audio.expected_samples <= 2**20
+        assert sum(map(len, audio.blocks())) == 60_000
+
+
+def test_errors_come_at_the_latest_after_the_last_block(tmp_path):
+    path = write(tmp_path / "a.wav", music(300_000))
+    content = path.read_bytes()
+    path.write_bytes(content[:-4])
+    with pytest.raises(AudioError, match=r"^truncated: "), stream(path) as audio:
+        list(audio.blocks())
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_the_file_is_closed_at_the_end_and_where_opening_fails(tmp_path):
+    path = write(tmp_path / "a.wav", music(1000, 2))
+    before = open_files()
+    with stream(path):
+        assert open_files() > before
+    assert open_files() == before
+    for refused in ({"channels": 2}, {"sampling_rate": 2**31 - 1}):
+        with pytest.raises(AudioError):
+            stream(path, **refused)
+        assert open_files() == before
+
+
+@pytest.mark.parametrize("sampling_rate", [8000, 16_000])
+def test_the_stopwatch_is_told_decoding_and_resampling(tmp_path, sampling_rate):
+    laps = []
+
+    class Listening(Stopwatch):
+        def lap(self, stage: str) -> None:
+            laps.append(stage)
+
+    with stream(write(tmp_path / "a.wav", music(200_000)), sampling_rate, stopwatch=Listening()) as audio:
+        num_blocks = len(list(audio.blocks()))
+    assert num_blocks > 1
+    assert laps[:2] == ["decode", "resample"]
+    assert laps[::2] == ["decode"] * (len(laps) // 2)
+    assert laps[1::2] == ["resample"] * (len(laps) // 2)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+@pytest.mark.parametrize("sampling_rate", [16_000, 48_000])
+def test_memory_of_a_stream_does_not_grow_with_the_file(tmp_path, name, sampling_rate):
+    def peak_bytes(seconds: int) -> int:
+        path = write(tmp_path / name, music(48_000 * seconds, 2, 48_000), 48_000)
+        tracemalloc.start()
+        with stream(path, sampling_rate) as audio:
+            for _ in audio.blocks():
+                pass
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    load_audio(str(write(tmp_path / name, music(9000, 2, 48_000), 48_000)), AudioOptions(), sampling_rate=sampling_rate)
+    assert peak_bytes(60) < 1.1 * peak_bytes(15) < 10_000_000

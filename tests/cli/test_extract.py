@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from melcli import open_features
+from melcli.run.profile import stage_seconds
+from melcli.run.report import Report
+from melcli.stopwatch import STAGES
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, encode, noise, plant, rows, signs, times, tree
 from tests.run.invariants import check_finished, check_printed
@@ -261,6 +264,52 @@ def test_json_is_one_object_and_all_else_is_on_standard_error(extract: Extract, 
     assert plain["reasons"] == {"unsupported_format": 1}
     assert "failed: in/bad.wav" in ended.err
     assert ended.last_line.endswith("-> out/manifest.jsonl")
+
+
+def profile_of(ended: Ended) -> dict[str, float]:
+    """Read the lines of ``--profile`` behind the last line of the run: stage to seconds."""
+    first, *stages, last = ended.err.splitlines()[-(len(STAGES) + 3) :]
+    assert first.startswith(("1 worker for ", "2 workers for "))
+    assert last.startswith("limit: ")
+    return {line.split()[0]: float(line.split()[1]) for line in stages}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_profile_tells_where_the_time_went(extract: Extract, sounds: Path, workers: int) -> None:
+    ended = extract("in", "--profile", "-j", str(workers))
+    assert ended.out == ""
+    seconds = profile_of(ended)
+    assert list(seconds) == [*STAGES, "wait"]
+    assert len(profile_of(extract("in", "--profile", "-q", "--overwrite"))) == len(seconds)  # asked for, so told
+    assert "limit:" not in extract("in", "--overwrite").err
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_profile_with_json_adds_up_to_the_time_of_all_workers(
+    extract: Extract, sounds: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[Report] = []
+
+    def listen(report: Report) -> dict[str, float]:
+        reports.append(report)
+        return stage_seconds(report)
+
+    monkeypatch.setattr("melcli.run.profile.stage_seconds", listen)
+    plant(sounds, "long.wav", seconds=60.0, rate_hz=16_000)
+    told = json.loads(extract("in", "--profile", "--json", "-j", str(workers)).out)
+    assert list(told["stages_s"]) == [*STAGES, "wait"]
+    (working_s,) = {report.working_s for report in reports}
+    assert sum(told["stages_s"].values()) == pytest.approx(workers * working_s, rel=0.02, abs=0.01)
+    assert all(told["stages_s"][stage] > 0.0 for stage in ("decode", "resample", "fft"))
+    assert 0.0 < working_s <= told["elapsed_s"] + 0.001
+    assert "stages_s" not in json.loads(extract("in", "--json").out)
+
+
+def test_profile_of_a_run_with_nothing_to_do_is_no_trouble(extract: Extract, sounds: Path, out: Path) -> None:
+    extract("in")
+    ended = extract("in", "--profile", "--json")
+    assert ended.code == 3
+    assert sum(json.loads(ended.out)["stages_s"].values()) == pytest.approx(0.0, abs=0.05)
 
 
 def test_quiet_says_nothing_of_success_and_names_failures(extract: Extract, sounds: Path, out: Path) -> None:

@@ -13,7 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from melcli.mel import cepstra, filters, frames, levels, normalisation, scales, signals, spectrogram, windows
+from melcli.mel import (
+    cepstra,
+    filters,
+    finish,
+    frames,
+    levels,
+    normalisation,
+    scales,
+    signals,
+    spectrogram,
+    stream,
+    windows,
+)
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["DAMAGES", "KERAS_DAMAGES", "Damage", "leaves_its_mark"]
@@ -44,15 +56,15 @@ def damage(key, **shown_by):
     return enter
 
 
-def misread(monkeypatch, function, **keys):
-    """Let one function of the core believe that some keys have other values."""
-    right = getattr(spectrogram, function)
+def misread(monkeypatch, module, name, **keys):
+    """Let one function or class that a module of the core uses believe that some keys have other values."""
+    right = getattr(module, name)
 
-    def misreading(*arguments):
+    def misreading(*arguments, **named):
         *arrays, options = arguments
-        return right(*arrays, replace(options, **keys))
+        return right(*arrays, replace(options, **keys), **named)
 
-    monkeypatch.setattr(spectrogram, function, misreading)
+    monkeypatch.setattr(module, name, misreading)
 
 
 # signal
@@ -60,7 +72,7 @@ def misread(monkeypatch, function, **keys):
 
 @damage("input_scale", input_scale=2.0)
 def input_scale_forgotten(monkeypatch):
-    misread(monkeypatch, "prepare_signal", input_scale=1.0)
+    misread(monkeypatch, stream, "SignalStream", input_scale=1.0)
 
 
 @damage("num_samples", num_samples=260)
@@ -73,11 +85,12 @@ def zeros_in_front(monkeypatch):
 
 @damage("pad_end", num_samples=219, pad_end=-5)
 def pad_end_before_num_samples(monkeypatch):
-    def prepare_signal(signal, options):
-        padded = signals.fit_length(signal, len(signal) + options.pad_end)
-        return signals.prepare_signal(padded, replace(options, pad_end=0))
+    class PadsFirst(signals.SignalStream):
+        def push(self, block, *, last):
+            padded = signals.fit_length(block, len(block) + self._options.pad_end)
+            return signals.prepare_signal(padded, replace(self._options, pad_end=0))
 
-    monkeypatch.setattr(spectrogram, "prepare_signal", prepare_signal)
+    monkeypatch.setattr(stream, "SignalStream", PadsFirst)
 
 
 @damage("preemphasis", preemphasis=0.5)
@@ -97,7 +110,7 @@ def first_sample_of_the_signal_emphasised_too(monkeypatch):
 
 @damage("preemphasis_mode", preemphasis=0.97, preemphasis_mode="signal_valid", num_samples=219)
 def first_sample_of_the_signal_kept(monkeypatch):
-    misread(monkeypatch, "prepare_signal", preemphasis_mode="signal", pad_end=-1)
+    misread(monkeypatch, stream, "SignalStream", preemphasis_mode="signal", pad_end=-1)
 
 
 @damage("preemphasis_mode", preemphasis=0.97, preemphasis_mode="frame", window="hamming")
@@ -121,7 +134,7 @@ def kaldi_frames_one_sample_early(monkeypatch):
 
 @damage("padding", padding=[30, 10])
 def left_and_right_exchanged(monkeypatch):
-    misread(monkeypatch, "frame_signal", padding=[10, 30])
+    misread(monkeypatch, stream, "FrameStream", padding=[10, 30])
 
 
 @damage("padding", padding="same", sequence_stride=21)
@@ -132,23 +145,26 @@ def same_padded_one_sample_more(monkeypatch):
 
 @damage("pad_mode")
 def ends_repeated(monkeypatch):
-    misread(monkeypatch, "frame_signal", pad_mode="symmetric")
+    misread(monkeypatch, stream, "FrameStream", pad_mode="symmetric")
 
 
 @damage("pad_mode")
 def ends_of_zeros(monkeypatch):
-    misread(monkeypatch, "frame_signal", pad_mode="constant")
+    misread(monkeypatch, stream, "FrameStream", pad_mode="constant")
 
 
 @damage("pad_mode", pad_mode="symmetric")
 def ends_not_repeated(monkeypatch):
-    misread(monkeypatch, "frame_signal", pad_mode="reflect")
+    misread(monkeypatch, stream, "FrameStream", pad_mode="reflect")
 
 
 @damage("sequence_stride")
 def frames_one_sample_late(monkeypatch):
-    right = frames.frame_signal
-    monkeypatch.setattr(spectrogram, "frame_signal", lambda signal, options: right(np.roll(signal, -1), options))
+    class Late(frames.FrameStream):
+        def push(self, samples, *, last):
+            return super().push(np.roll(samples, -1), last=last)
+
+    monkeypatch.setattr(stream, "FrameStream", Late)
 
 
 @damage("sequence_length", sequence_length=40)
@@ -169,8 +185,7 @@ def first_frame_dropped(monkeypatch):
 
 @damage("drop_last", drop_last=True)
 def last_frame_not_dropped(monkeypatch):
-    for function in ("count_frames", "frame_signal"):
-        misread(monkeypatch, function, drop_last=False)
+    misread(monkeypatch, stream, "FrameStream", drop_last=False)
 
 
 @damage("remove_dc_offset", remove_dc_offset=True, preemphasis=0.97, preemphasis_mode="frame", window="hamming")
@@ -210,12 +225,12 @@ def rectangle_as_long_as_the_sequence(monkeypatch):
 
 @damage("window_periodic")
 def symmetric_window(monkeypatch):
-    misread(monkeypatch, "analysis_window", window_periodic=False)
+    misread(monkeypatch, spectrogram, "analysis_window", window_periodic=False)
 
 
 @damage("window_periodic", window="blackman", window_periodic=False)
 def periodic_window(monkeypatch):
-    misread(monkeypatch, "analysis_window", window_periodic=True)
+    misread(monkeypatch, spectrogram, "analysis_window", window_periodic=True)
 
 
 # spectrum
@@ -224,10 +239,10 @@ def periodic_window(monkeypatch):
 def spectrum_by(monkeypatch, formula):
     """Take a formula of power and options for what becomes of the bins."""
 
-    def magnitude_spectrum(frames, options):
-        return formula(np.abs(np.fft.rfft(frames)) ** 2, options)
+    def magnitude_spectrum(frames, options, *, out):
+        out[:] = formula(np.abs(np.fft.rfft(frames)) ** 2, options)
 
-    monkeypatch.setattr(spectrogram, "magnitude_spectrum", magnitude_spectrum)
+    monkeypatch.setattr(stream, "magnitude_spectrum", magnitude_spectrum)
 
 
 @damage("mag_floor", mag_floor=0.02, mag_eps=0.01)
@@ -394,20 +409,25 @@ def reference_below_the_floor(monkeypatch):
     before_levels(monkeypatch, change)
 
 
+def relate_each(monkeypatch):
+    """Take the loudest of each signal for itself."""
+    right = finish._relate_to_loudest
+
+    def relate(batch, options):
+        for chunks in batch:
+            right([chunks], options)
+
+    monkeypatch.setattr(finish, "_relate_to_loudest", relate)
+
+
 @damage("ref_power", ref_power="max", top_db=None)
 def a_reference_for_each_signal(monkeypatch):
-    def subtract_maximum(levels):
-        levels -= levels.max(axis=(-1, -2), keepdims=True)
-
-    monkeypatch.setattr(spectrogram, "subtract_maximum", subtract_maximum)
+    relate_each(monkeypatch)
 
 
 @damage("top_db", top_db=20.0)
 def a_floor_for_each_signal(monkeypatch):
-    def raise_each(levels, top_db, logarithm):
-        np.maximum(levels, levels.max(axis=(-1, -2), keepdims=True) - top_db, out=levels)
-
-    monkeypatch.setattr(spectrogram, "raise_to_top_db", raise_each)
+    relate_each(monkeypatch)
 
 
 @damage("top_db", top_db=4.0, power_to_db=False, log="ln")
@@ -423,7 +443,7 @@ def coefficients_from_one_on(monkeypatch):
     def shifted(levels, num_ceps, **keys):
         return cepstra.cepstra(levels, num_ceps + 1, **keys)[..., 1:, :]
 
-    monkeypatch.setattr(spectrogram, "cepstra", shifted)
+    monkeypatch.setattr(finish, "cepstra", shifted)
 
 
 @damage("cepstral_lifter", num_ceps=4, cepstral_lifter=22.0)
@@ -439,7 +459,7 @@ def coefficient_0_not_halved(monkeypatch):
         coefficients[..., 0, :] *= np.sqrt(2.0)
         return coefficients
 
-    monkeypatch.setattr(spectrogram, "cepstra", loud)
+    monkeypatch.setattr(finish, "cepstra", loud)
 
 
 @damage("use_energy", num_ceps=4, use_energy=True)
@@ -455,7 +475,7 @@ def energy_against_the_reference(monkeypatch):
     def to_levels(powers, logarithm, *, min_power, ref_power=2.0, **keys):
         right(powers, logarithm, min_power=min_power, ref_power=ref_power, **keys)
 
-    monkeypatch.setattr(spectrogram, "to_levels", to_levels)
+    monkeypatch.setattr(finish, "to_levels", to_levels)
 
 
 # normalisation
@@ -463,70 +483,78 @@ def energy_against_the_reference(monkeypatch):
 
 @damage("num_frames", num_frames=15, mean="bin")
 def frames_fitted_after_the_mean(monkeypatch):
-    whole = []
+    def fit(chunks, num_frames, most):
+        normalisation.standardise(chunks, FeatureOptions(mean="bin"))
+        fit_frames(chunks, num_frames, most)
 
-    def fit_frames(features, num_frames):
-        whole.append(features.copy())
-        return normalisation.fit_frames(features, num_frames)
-
-    def standardise(features, options):
-        before = whole.pop()
-        normalisation.standardise(before, options)
-        features[:] = normalisation.fit_frames(before, options.num_frames)
-
-    monkeypatch.setattr(spectrogram, "fit_frames", fit_frames)
-    monkeypatch.setattr(spectrogram, "standardise", standardise)
+    fit_frames = finish._fit
+    monkeypatch.setattr(finish, "_fit", fit)
+    monkeypatch.setattr(finish, "standardise", lambda chunks, options: None)
 
 
 @damage("mean", mean="bin")
 def mean_over_the_bins(monkeypatch):
-    monkeypatch.setattr(normalisation, "_mean", lambda features, mean: features.mean(axis=-2, keepdims=True))
+    monkeypatch.setattr(normalisation, "_mean", lambda chunks, mean: chunks[0].mean(axis=0, keepdims=True))
+
+
+def over_the_batch(monkeypatch, key, change):
+    """Do what a key asks for to the whole batch rather than to each of its signals."""
+    right = spectrogram.finish
+
+    def finish_all(batch, options):
+        right(batch, replace(options, **{key: getattr(FeatureOptions(), key)}))
+        whole = np.array(batch)
+        for chunks, changed in zip(batch, change(whole), strict=True):
+            chunks[:] = changed
+
+    monkeypatch.setattr(spectrogram, "finish", finish_all)
 
 
 @damage("mean", mean="all")
 def mean_over_the_batch(monkeypatch):
-    monkeypatch.setattr(normalisation, "_mean", lambda features, mean: features.mean())
+    over_the_batch(monkeypatch, "mean", lambda features: features - features.mean())
 
 
 @damage("std", std="all")
 def deviation_over_the_batch(monkeypatch):
-    monkeypatch.setattr(normalisation, "_deviation", lambda features, std, ddof: features.std(ddof=ddof))
+    over_the_batch(monkeypatch, "std", lambda features: features / features.std(ddof=1))
 
 
 @damage("std_ddof", std="bin")
 def ddof_forgotten(monkeypatch):
     right = normalisation._deviation
-    monkeypatch.setattr(normalisation, "_deviation", lambda features, std, ddof: right(features, std, 0))
+    monkeypatch.setattr(normalisation, "_deviation", lambda chunks, std, ddof: right(chunks, std, 0))
 
 
 @damage("std_eps", std="bin", std_eps=0.1)
 def eps_on_the_variance(monkeypatch):
     right = normalisation._deviation
 
-    def deviation(features, std, ddof):
-        return np.sqrt(right(features, std, ddof) ** 2 + 0.1) - 0.1  # what is added to it later
+    def deviation(chunks, std, ddof):
+        return np.sqrt(right(chunks, std, ddof) ** 2 + 0.1) - 0.1  # what is added to it later
 
     monkeypatch.setattr(normalisation, "_deviation", deviation)
 
 
 @damage("clip", clip=[-4.0, 4.0], mean=-20.0, std=5.0)
 def clipped_before_the_mean(monkeypatch):
-    def standardise(features, options):
-        np.clip(features, *options.clip, out=features)
-        normalisation.standardise(features, options)
+    def standardise(chunks, options):
+        for chunk in chunks:
+            np.clip(chunk, *options.clip, out=chunk)
+        normalisation.standardise(chunks, options)
 
-    monkeypatch.setattr(spectrogram, "standardise", standardise)
+    monkeypatch.setattr(finish, "standardise", standardise)
 
 
 @damage("time_major", time_major=True)
 def reshaped_and_not_transposed(monkeypatch):
-    right = spectrogram.finish
+    right = spectrogram.join_chunks
 
-    def finish(levels, options, **keys):
-        features = right(levels, options, **keys)
-        return np.ascontiguousarray(features.swapaxes(1, 2)).reshape(features.shape)
+    def join_chunks(chunks, options):
+        features = right(chunks, options)
+        return np.ascontiguousarray(features.T).reshape(features.shape)
 
-    monkeypatch.setattr(spectrogram, "finish", finish)
+    monkeypatch.setattr(spectrogram, "join_chunks", join_chunks)
 
 
 # Keras's settings

@@ -1,20 +1,24 @@
-"""Filters against their definition, and the sparse form against the dense one; test_parity.py has Keras's."""
+"""Filters against their definition, and groups of them against the dense product; test_parity.py has Keras's."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from melcli.config.named import named_configs
+from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.mel import filters
-from melcli.mel.filters import linear_to_mel_weight_matrix, mel_filters, sparse_filters
+from melcli.mel.blocks import block_frames
+from melcli.mel.filters import MOST_PRODUCTS, FilterBank, linear_to_mel_weight_matrix, mel_filters
 from melcli.mel.options import FeatureOptions
 from melcli.mel.scales import hertz_to_mel, mel_to_hertz
 from tests.mel import reference
 from tests.mel.damages import DAMAGES
-from tests.mel.legal_options import legal_options
+from tests.mel.legal_options import DTYPES, legal_options
 from tests.mel.tolerance import slope_rounding
 
 KERAS = {
@@ -136,11 +140,109 @@ def test_in_float32_triangles_are_rounded_before_their_norm_and_after_it():
     assert (normed != (double * norm).astype(np.float32)).any()
 
 
+# groups
+
+EDGES = {
+    "one filter": {"num_mel_bins": 1},
+    "two bins": {"fft_length": 2, "num_mel_bins": 3},
+    "empty filters among others": {"fft_length": 256, "num_mel_bins": 128, "sampling_rate": 44_100},
+    "all empty": {"fft_length": 16, "num_mel_bins": 4, "min_freq": 1.0, "max_freq": 50.0},
+    "nothing above half the rate": {"max_freq": 40_000.0, "num_mel_bins": 300},
+    "as wide as the spectrum": {"fft_length": 2**15, "num_mel_bins": 2, "min_freq": 0.0},
+    "wider to the right": {"mel_triangles": "hz_symmetric", "num_mel_bins": 60, "fft_length": 4096},
+    "many": {"num_mel_bins": 1024, "fft_length": 512},
+}
+EVERY_BANK = {
+    **EDGES,
+    **{name: resolve_config(name).features for name in named_configs()},
+}
+
+
+def bank_options(keys):
+    return keys if isinstance(keys, FeatureOptions) else FeatureOptions(**keys)
+
+
+def off_the_dense_product(options, spectrum):
+    """Return by how many roundings of its sum each value is off, at most."""
+    ours = FilterBank(options)(spectrum)
+    assert ours.dtype == spectrum.dtype
+    dense = spectrum.astype(np.float64) @ mel_filters(options).T.astype(np.float64)
+    assert ours.shape == dense.shape
+    assert (ours[dense == 0.0] == 0.0).all()  # an empty filter hears nothing, whatever stood there before
+    roundings = np.finfo(spectrum.dtype).eps * options.num_bins * dense
+    return np.divide(np.abs(ours - dense), roundings, out=np.zeros_like(dense), where=dense > 0.0).max()
+
+
+def spectrum_of(options, num_frames, seed=0):
+    powers = np.random.default_rng(seed).exponential(1.0, (num_frames, options.num_bins))
+    return powers.astype(options.compute_dtype)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_sparse_filters_are_the_same_numbers(dtype):
-    options = FeatureOptions(fft_length=512, num_mel_bins=128, sampling_rate=11_025, compute_dtype=dtype)
-    sparse = sparse_filters(options)
-    dense = linear_to_mel_weight_matrix(128, 257, 11_025, 20.0, 5512.0, dtype)
-    assert sparse.dtype == dtype
-    assert (sparse.toarray() == dense.T).all()
-    assert sparse.nnz == np.count_nonzero(dense)
+@pytest.mark.parametrize("name", EVERY_BANK)
+def test_a_bank_equals_the_dense_product(name, dtype):
+    options = replace(bank_options(EVERY_BANK[name]), compute_dtype=dtype)
+    assert off_the_dense_product(options, spectrum_of(options, 40)) < 1.0
+
+
+@given(options=legal_options(), num_frames=st.integers(1, 20), most_products=st.integers(1, 2000), dtype=DTYPES)
+def test_any_bank_in_any_groups_equals_the_dense_product(options, num_frames, most_products, dtype):
+    options = FeatureOptions(**options, compute_dtype=dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filters, "MOST_PRODUCTS", most_products * block_frames(options))
+        assert off_the_dense_product(options, spectrum_of(options, num_frames)) < 2.0
+
+
+@pytest.mark.parametrize("change", [(0, 1), (1, 0), (0, -1)], ids=str)
+def test_the_comparison_would_notice_a_group_that_lies_a_bin_or_a_filter_off(change, monkeypatch):
+    right = filters._groups
+
+    def shifted(weights, most_weights):
+        by_bins, by_filters = change
+        for bins, mels in right(weights, most_weights):
+            low, first = max(0, bins.start + by_bins), max(0, mels.start + by_filters)
+            yield slice(low, bins.stop), slice(first, mels.stop)
+
+    options = FeatureOptions()
+    spectrum = spectrum_of(options, 40)
+    assert off_the_dense_product(options, spectrum) < 1.0
+    monkeypatch.setattr(filters, "_groups", shifted)
+    try:
+        noticed = not off_the_dense_product(options, spectrum) < 1.0
+    except AssertionError:
+        noticed = True
+    assert noticed
+
+
+def groups(options):
+    """Return the bins, the filters and the weights of each group."""
+    return FilterBank(options)._groups
+
+
+@pytest.mark.parametrize("name", EVERY_BANK)
+def test_every_product_is_small_unless_one_filter_is_larger(name):
+    options = bank_options(EVERY_BANK[name])
+    for _, _, weights in groups(options):
+        assert weights.size * block_frames(options) <= MOST_PRODUCTS or weights.shape[1] == 1
+
+
+@pytest.mark.parametrize("name", EVERY_BANK)
+def test_groups_have_each_filter_once_and_all_that_it_hears(name):
+    options = bank_options(EVERY_BANK[name])
+    dense = np.full((options.num_mel_bins, options.num_bins), -1.0, options.compute_dtype)
+    for bins, mels, weights in groups(options):
+        assert (dense[mels] == -1.0).all()
+        dense[mels] = 0.0
+        dense[mels, bins] = weights.T
+    assert (dense == mel_filters(options)).all()
+
+
+@given(options=legal_options(), most_weights=st.integers(1, 60))
+def test_any_filters_are_cut_into_groups_that_have_each_of_them_once(options, most_weights):
+    bank = mel_filters(FeatureOptions(**options))
+    cut = list(filters._groups(bank, most_weights))
+    assert [number for _, mels in cut for number in range(len(bank))[mels]] == list(range(len(bank)))
+    for bins, mels in cut:
+        heard = np.flatnonzero(bank[mels].any(axis=0))
+        assert len(heard) == 0 or (bins.start, bins.stop) == (heard[0], heard[-1] + 1)
+        assert bank[mels, bins].size <= most_weights or len(bank[mels]) == 1

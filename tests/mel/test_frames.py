@@ -6,10 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.errors import AudioError
-from melcli.mel.frames import frame_energies, frame_signal, preemphasise_frames, remove_dc_offset, window_frames
+from melcli.mel.frames import (
+    FrameStream,
+    frame_energies,
+    frame_signal,
+    preemphasise_frames,
+    remove_dc_offset,
+    window_frames,
+)
+from melcli.mel.geometry import count_frames
 from melcli.mel.options import FeatureOptions
 from tests.mel import reference
-from tests.mel.legal_options import legal_options
+from tests.mel.legal_options import DTYPES, legal_options
+from tests.mel.pieces import CUTS, in_pieces
 
 FRAMES = np.array([[1.0, 2.0, 4.0, 9.0], [3.0, 3.0, 3.0, 3.0]])
 
@@ -49,6 +58,70 @@ def test_frames_share_the_memory_of_one_padded_signal():
 def test_frames_of_an_unpadded_signal_share_its_memory():
     signal = np.zeros(1000)
     assert np.shares_memory(frame_signal(signal, FeatureOptions(fft_length=512, padding="valid")), signal)
+
+
+# in pieces
+
+
+def pushed(signal, cuts, options, multiple):
+    """Return the frames that each piece made ready."""
+    stream = FrameStream(options, multiple=multiple)
+    return [stream.push(piece, last=last) for piece, last in in_pieces(signal, cuts)]
+
+
+@given(options=legal_options(), samples=st.integers(1, 200), cuts=CUTS, multiple=st.integers(1, 20), dtype=DTYPES)
+def test_any_cutting_into_pieces_gives_the_same_frames(options, samples, cuts, multiple, dtype):
+    options = FeatureOptions(**options)
+    signal = np.arange(1, samples + 1, dtype=dtype)
+    if not count_frames(samples, options):
+        with pytest.raises(AudioError, match=f"^too_short: {samples} samples are too few for one frame"):
+            pushed(signal, cuts, options, multiple)
+        return
+    expected = frame_signal(signal, options)
+    frames = pushed(signal, cuts, options, multiple)
+    assert np.concatenate(frames).tolist() == expected.tolist()
+    assert {each.dtype.name for each in frames} == {dtype}
+    assert all(len(each) % multiple == 0 for each in frames[:-1])
+
+
+@pytest.mark.parametrize(
+    "keys, expected",
+    [
+        ({"padding": "valid"}, [0, 2, 1]),
+        ({"padding": "center"}, [0, 3, 2]),  # the first frame is mirrored and needs sample 4 too
+        ({"padding": "valid", "drop_last": True}, [0, 1, 1]),  # the last frame so far may be the last
+        ({"padding": [0, 8]}, [0, 2, 3]),
+        ({"padding": "valid", "multiple": 2}, [0, 2, 1]),
+        ({"padding": "valid", "multiple": 3}, [0, 0, 3]),
+    ],
+)
+def test_frames_are_given_as_soon_as_nothing_can_change_them(keys, expected):
+    multiple = keys.pop("multiple", 1)
+    options = FeatureOptions(fft_length=8, sequence_stride=4, **keys)
+    assert [len(frames) for frames in pushed(np.arange(16.0), (4, 12), options, multiple)] == expected
+
+
+@pytest.mark.parametrize("padding", ["center", "same", "valid", "kaldi", (100, 2000)], ids=str)
+@pytest.mark.parametrize("stride", [160, 400, 5000])
+def test_no_more_is_held_than_later_frames_need(padding, stride):
+    options = FeatureOptions(
+        fft_length=5000 if padding == "same" else 512, sequence_length=400, sequence_stride=stride, padding=padding
+    )
+    stream = FrameStream(options, multiple=8)
+    most = 0
+    for _ in range(300):
+        stream.push(np.zeros(1000), last=False)
+        most = max(most, sum(map(len, stream._pieces)))
+    assert most <= 8 * stride + 2 * 5000 + 1000
+
+
+def test_the_end_lets_all_samples_go():
+    stream = FrameStream(FeatureOptions())
+    stream.push(np.zeros(9000), last=True)
+    assert stream._pieces == []
+
+
+# before the window
 
 
 def test_the_offset_is_that_of_each_frame():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from melcli.mel.levels import raise_to_top_db, subtract_maximum, to_levels
+from melcli.mel.levels import mels_to_levels, raise_to_top_db, to_levels
+from melcli.mel.options import FeatureOptions
 
 UNITS_PER_DB = {"db": 1.0, "log10": 0.1, "ln": np.log(10.0) / 10.0}
 LOGARITHMS = list(UNITS_PER_DB)
@@ -54,29 +55,40 @@ def test_the_reference_counts_by_its_absolute_value_and_not_below_min_power(ref_
     np.testing.assert_allclose(levels, [decibels * UNITS_PER_DB[logarithm]], rtol=0, atol=1e-12)
 
 
-def test_the_loudest_of_the_whole_array_is_0():
-    levels = np.array([[[-3.0, -50.0]], [[-30.0, -90.0]]], dtype=np.float32)
-    subtract_maximum(levels)
-    assert levels.tolist() == [[[0.0, -47.0]], [[-27.0, -87.0]]]
-    assert levels.dtype == np.float32
+@pytest.mark.parametrize(
+    "keys, expected",
+    [
+        ({}, [-100.0, 0.0, 20.0]),
+        ({"power_to_db": False}, [0.0, 1.0, 100.0]),
+        ({"power_to_db": False, "log": "log10"}, [-10.0, 0.0, 2.0]),
+        ({"log_offset": 0.01, "min_power": 1e-3}, [-20.0, 10 * np.log10(1.01), 10 * np.log10(100.01)]),
+        ({"ref_power": 10.0}, [-110.0, -10.0, 10.0]),
+        ({"ref_power": "max"}, [-100.0, 0.0, 20.0]),  # the loudest is known at the end of the call alone
+        ({"top_db": 30.0}, [-100.0, 0.0, 20.0]),
+    ],
+)
+def test_mels_become_levels_but_for_what_hangs_from_the_loudest(keys, expected):
+    mels = np.array([[0.0, 1.0, 100.0]])
+    assert mels_to_levels(mels, FeatureOptions(**keys)) is None
+    np.testing.assert_allclose(mels, [expected], rtol=1e-14)
 
 
-def test_top_db_hangs_from_the_loudest_of_the_whole_array():
-    levels = np.array([[[0.0, -50.0]], [[-30.0, -90.0]]], dtype=np.float32)
-    raise_to_top_db(levels, 40.0)
-    assert levels.tolist() == [[[0.0, -40.0]], [[-30.0, -40.0]]]
+def test_top_db_hangs_from_the_loudest_that_it_is_told():
+    levels = np.array([[0.0, -50.0], [-30.0, -90.0]], dtype=np.float32)
+    raise_to_top_db(levels, np.float32(5.0), 40.0)
+    assert levels.tolist() == [[0.0, -35.0], [-30.0, -35.0]]
     assert levels.dtype == np.float32
 
 
 @pytest.mark.parametrize("logarithm", LOGARITHMS)
 def test_top_db_is_in_db_whatever_the_levels_are_in(logarithm):
     levels = np.array([-3.0, -50.0, -84.0, -99.0]) * UNITS_PER_DB[logarithm]
-    raise_to_top_db(levels, 80.0, logarithm)
+    raise_to_top_db(levels, levels[0], 80.0, logarithm)
     expected = np.array([-3.0, -50.0, -83.0, -83.0]) * UNITS_PER_DB[logarithm]
     np.testing.assert_allclose(levels, expected, rtol=1e-14)
 
 
 def test_top_db_of_zero_leaves_only_the_loudest():
     levels = np.array([[-3.0, -7.0]])
-    raise_to_top_db(levels, 0.0)
+    raise_to_top_db(levels, levels.max(), 0.0)
     assert levels.tolist() == [[-3.0, -3.0]]

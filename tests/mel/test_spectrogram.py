@@ -2,6 +2,9 @@
 
 import inspect
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 
 from melcli.errors import AudioError, ConfigError
 from melcli.mel import MelSpectrogram
+from melcli.mel.finish import finish, join_chunks
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
 from melcli.options import to_plain
+from melcli.stopwatch import Stopwatch
 from tests.golden.answers import read_answers
 from tests.golden.signals import load_signals
 from tests.mel import reference
@@ -187,6 +192,68 @@ def test_the_filters_can_be_had_from_the_class_as_in_keras():
 
 
 def test_it_travels_to_a_worker():
-    compute = MelSpectrogram(num_mel_bins=40)
+    compute = MelSpectrogram(num_mel_bins=40, fft_length=400, window=np.hamming(400).tolist(), mean=[1.0] * 40)
     speech = load_signals()["speech"]
-    assert pickle.loads(pickle.dumps(compute))(speech).tobytes() == compute(speech).tobytes()
+    expected = compute(speech).tobytes()  # whatever it made for that stays here
+    copy = pickle.loads(pickle.dumps(compute))
+    assert copy.options == compute.options
+    assert copy(speech).tobytes() == expected
+    assert len(pickle.dumps(compute)) < 20_000
+
+
+def test_a_subclass_travels_as_what_it_is():
+    assert type(pickle.loads(pickle.dumps(Travels(num_mel_bins=3)))) is Travels
+
+
+class Travels(MelSpectrogram):
+    """A class of a user's own."""
+
+
+def in_threads(compute, signals, turns):
+    """Let as many threads as there are signals compute theirs again and again; return what differed."""
+    expected = [compute(signal).tobytes() for signal in signals]
+    together = threading.Barrier(len(signals))
+
+    def differing(number):
+        together.wait()
+        return sum(compute(signals[number]).tobytes() != expected[number] for _ in range(turns))
+
+    with ThreadPoolExecutor(len(signals)) as pool:
+        return list(pool.map(differing, range(len(signals))))
+
+
+def loud_and_soft():
+    return [scale * noise(30_000, 2) for scale in (1.0, 1e-2, 1e-4)]
+
+
+def test_threads_may_share_one():
+    assert in_threads(MelSpectrogram(fft_length=512, sequence_stride=128), loud_and_soft(), 40) == [0, 0, 0]
+
+
+def test_the_comparison_would_notice_threads_that_share_a_buffer():
+    compute = MelSpectrogram(fft_length=512, sequence_stride=128)
+    shared = compute._buffers
+    compute._buffers = SimpleNamespace(windowed=shared.windowed, spectrum=shared.spectrum)
+    assert any(any(in_threads(compute, loud_and_soft(), 40)) for _ in range(20))  # the first time, as a rule
+
+
+def test_streams_of_one_may_take_turns():
+    compute = MelSpectrogram(fft_length=512, sequence_stride=128)
+    signals = loud_and_soft()
+    streams = [compute.stream([]) for _ in signals]
+    for start in range(0, 30_000, 1000):
+        for stream, signal in zip(streams, signals, strict=True):
+            stream.push(signal[start : start + 1000].astype(np.float32), last=start == 29_000)
+    for stream, signal in zip(streams, signals, strict=True):
+        finish([stream.chunks], compute.options)
+        assert join_chunks(stream.chunks, compute.options).tobytes() == compute(signal).tobytes()
+
+
+def test_a_stream_fills_the_chunks_that_it_is_given_and_tells_the_stopwatch():
+    compute = MelSpectrogram()
+    chunks, stopwatch = [], Stopwatch()
+    stream = compute.stream(chunks, expected_samples=5000, stopwatch=stopwatch)
+    stream.push(np.ones(5000, np.float32), last=True)
+    assert stream.chunks is chunks
+    assert [chunk.shape for chunk in chunks] == [compute.compute_output_shape((5000,))]
+    assert sorted(stopwatch.seconds) == ["fft", "log", "mel"]

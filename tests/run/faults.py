@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from melcli.audio.load import load_audio
+from melcli.audio.load import AudioStream
 from melcli.run import batch
 from melcli.run.engines.local import LocalEngine
 
@@ -32,17 +32,22 @@ class FaultyEngine(LocalEngine):
 
 
 def _with_faults(function: Callable[[Any], Any], argument: Any) -> Any:
-    setattr(batch, "load_audio", _faulty)  # noqa: B010  in this worker alone
+    setattr(batch, "AudioStream", _Faulty)  # noqa: B010  in this worker alone
     return function(argument)
 
 
-def _faulty(path: str, *arguments: Any, **options: Any) -> Any:
-    fault = re.search(r"\.(SIG\w+|exit\d+|hang)\.", os.path.basename(path))
-    if fault is None:
-        return load_audio(path, *arguments, **options)
-    if fault[1] == "hang":
+class _Faulty(AudioStream):
+    def __init__(self, path: str, *arguments: Any, **options: Any) -> None:
+        fault = re.search(r"\.(SIG\w+|exit\d+|hang)\.", os.path.basename(path))
+        if fault is not None:
+            _strike(fault[1])
+        super().__init__(path, *arguments, **options)
+
+
+def _strike(fault: str) -> None:
+    if fault == "hang":
         time.sleep(3600)
-    if fault[1].startswith("exit"):
-        os._exit(int(fault[1].removeprefix("exit")))
-    os.kill(os.getpid(), signal.Signals[fault[1]])
-    raise AssertionError(f"{fault[1]} did not end the worker")
+    if fault.startswith("exit"):
+        os._exit(int(fault.removeprefix("exit")))
+    os.kill(os.getpid(), signal.Signals[fault])
+    raise AssertionError(f"{fault} did not end the worker")

@@ -5,26 +5,35 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable
+import time
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from melcli.audio.load import load_audio
+from melcli.audio.load import AudioStream, load_audio
 from melcli.audio.options import AudioOptions
 from melcli.config.resolve import Config
 from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
-from melcli.run.batch import Job, measure_batch, run_batch, try_batch
-from melcli.run.batches import Batch
+from melcli.run import batch as batch_module
+from melcli.run.batch import measure_batch, try_batch
+from melcli.run.batches import Batch, plan_shards
+from melcli.run.job import Job
 from melcli.sources.items import Item
+from melcli.stopwatch import STAGES, Stopwatch
+from melcli.store.manifest import Row, write_manifest
 from melcli.store.options import OutputOptions
 from melcli.store.reader import open_features
+from melcli.store.spool import Spool
+from tests.mel.pieces import set_sizes
 from tests.run.corpus import RATE_HZ, encode, noise, plant, tree
 
 FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=512, sequence_stride=256, num_mel_bins=20)
@@ -37,6 +46,11 @@ def job(out: Path, *, checksum: bool = False, audio: AudioOptions | None = None,
 
 def batch(*paths: Path) -> Batch:
     return Batch(items=tuple(Item.seen(path.stem, str(path), path.stat()) for path in paths))
+
+
+def run_batch(task: tuple[Job, Batch]) -> list[Row]:
+    """Run a batch and return its rows."""
+    return list(batch_module.run_batch(task).rows)
 
 
 def test_a_row_says_what_was_made(tmp_path: Path) -> None:
@@ -91,9 +105,9 @@ def test_whatever_is_raised_is_a_row(
     def refuse_b(path: str, *arguments: Any, **options: Any) -> Any:
         if path.endswith("b.wav"):
             raise error
-        return load_audio(path, *arguments, **options)
+        return AudioStream(path, *arguments, **options)
 
-    monkeypatch.setattr("melcli.run.batch.load_audio", refuse_b)
+    monkeypatch.setattr("melcli.run.batch.AudioStream", refuse_b)
     good, bad = run_batch((job(tmp_path / "out"), batch(*paths)))
     assert good.status == "ok"
     assert (bad.status, bad.reason) == ("failed", reason)
@@ -107,7 +121,7 @@ def test_a_lack_of_file_descriptors_is_not_blamed_on_the_input(
     def refuse(path: str, *arguments: Any, **options: Any) -> Any:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr("melcli.run.batch.load_audio", refuse)
+    monkeypatch.setattr("melcli.run.batch.AudioStream", refuse)
     with pytest.raises(StorageError):
         run_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"))))
 
@@ -264,9 +278,6 @@ def test_float16_that_overflows_fails_that_file(tmp_path: Path) -> None:
 
 def test_rows_of_a_shard_say_where_in_it(tmp_path: Path) -> None:
     # The reader is given what the rows say; that it finds the right frames is the store's own test.
-    from melcli.run.batches import plan_shards
-    from melcli.store.manifest import write_manifest
-
     paths = plant(tmp_path, "a.wav", "b.wav", "c.wav")
     config = Config(features=FEATURES, output=OutputOptions(format="hdf5"))
     items = batch(*paths).items
@@ -280,3 +291,123 @@ def test_rows_of_a_shard_say_where_in_it(tmp_path: Path) -> None:
     run_batch((job(npy), batch(*paths)))
     for item_id, features in open_features(out).items():
         np.testing.assert_array_equal(features, np.load(npy / f"{item_id}.npy"))
+
+
+# block by block
+
+EVERYTHING = {
+    "levels": {},
+    "relative to the loudest": {"ref_power": "max", "top_db": 40.0},
+    "statistics, time first": {"mean": "bin", "std": "all", "time_major": True},
+    "cepstra": {"num_ceps": 13, "use_energy": True, "power_to_db": False, "log": "ln", "num_frames": 300},
+}
+
+
+@pytest.fixture
+def small_blocks() -> Iterator[None]:
+    """Let half a minute fill many blocks of every kind, and lie on the disk."""
+    batch_module._mel.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("melcli.audio.decode.BLOCK_SAMPLES", 5000)
+        patch.setattr("melcli.run.batch.Spool", partial(Spool, most_bytes=0))
+        set_sizes(patch, 16, 20 * 64)
+        yield
+    batch_module._mel.cache_clear()
+
+
+def whole(source: Path, config: Config) -> list[np.ndarray]:
+    """Return the features of each channel of a file that is read and computed in one go."""
+    features = config.features
+    audio = load_audio(str(source), config.audio, sampling_rate=features.sampling_rate, dtype=features.compute_dtype)
+    return [MelSpectrogram(**to_plain(features))(signal).astype(config.output.dtype) for signal in audio.signals]
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("keys", EVERYTHING.values(), ids=EVERYTHING)
+@pytest.mark.parametrize("channels", ["mix", "each"])
+@pytest.mark.usefixtures("small_blocks")
+def test_a_file_that_goes_through_in_blocks_gives_the_bytes_of_the_whole(
+    tmp_path: Path, channels: Any, keys: dict[str, Any], dtype: Any, format_: Any
+) -> None:
+    features = replace(FEATURES, **keys)
+    config = Config(
+        audio=AudioOptions(channels=channels), features=features, output=OutputOptions(format=format_, dtype=dtype)
+    )
+    sources = plant(tmp_path, "a.wav", "b.flac", seconds=10, rate_hz=16_000, channels=2)
+    out = tmp_path / "out"
+    (shard,) = plan_shards(batch(*sources).items, dict.fromkeys("ab", 1), 100, 0)
+    of = Job(out=str(out), config=config, config_id=config.config_id)
+    rows = run_batch((of, shard if format_ == "hdf5" else batch(*sources)))
+    write_manifest(str(out), rows)
+    stored = open_features(out)
+    expected = [channel for source in sources for channel in whole(source, config)]
+    assert [row.status for row in rows] == ["ok"] * len(expected)
+    for row, one in zip(rows, expected, strict=True):
+        assert stored[row.id].tobytes() == one.tobytes()
+        assert (row.num_frames, row.num_features) == (one.shape if features.time_major else one.shape[::-1])
+        assert row.crc32 == f"{zlib.crc32(one.tobytes()):08x}"
+        assert (row.min, row.max) == (one.min(), one.max())
+        assert row.num_samples == 80_000
+    assert sorted(tree(out)) == sorted({"manifest.jsonl", "failures.jsonl", *(str(row.path) for row in rows)})
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("reason, damage", [("truncated", lambda content: content[:-100]), ("nonfinite", None)])
+def test_a_fault_at_the_end_of_a_file_leaves_nothing_of_what_came_before(
+    tmp_path: Path, reason: str, damage: Callable[[bytes], bytes] | None
+) -> None:
+    (good,) = plant(tmp_path, "a.wav", seconds=10)
+    bad = tmp_path / "b.wav"
+    signal = noise(1, seconds=10)
+    signal[-1] = np.nan if damage is None else 0.0
+    content = encode(signal, ".wav", subtype="FLOAT")
+    bad.write_bytes(damage(content) if damage else content)
+    rows = run_batch((job(tmp_path / "out"), batch(good, bad)))
+    assert [(row.status, row.reason) for row in rows] == [("ok", None), ("failed", reason)]
+    assert sorted(tree(tmp_path / "out")) == ["a.npy"]
+    assert [path for path in (tmp_path / "out").rglob("*") if path.name.endswith(".tmp")] == []
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_no_room_for_what_is_in_the_making_ends_the_run_and_is_no_fault_of_the_input(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".melcli").write_text("a file where a folder is needed")
+    with pytest.raises(StorageError, match=r"^cannot write .*\.melcli: "):
+        run_batch((job(out), batch(*plant(tmp_path, "a.wav"))))
+    assert tree(out) == {".melcli": b"a file where a folder is needed"}
+
+
+def test_the_time_of_a_worker_is_told_by_stages(tmp_path: Path) -> None:
+    bad = tmp_path / "b.wav"
+    bad.write_bytes(b"")
+    sources = plant(tmp_path, "a.wav", seconds=5.0, rate_hz=16_000)
+    began_s = time.perf_counter()
+    outcome = batch_module.run_batch((job(tmp_path / "out"), batch(*sources, bad)))
+    took_s = time.perf_counter() - began_s
+    assert set(outcome.seconds) == set(STAGES)
+    assert min(outcome.seconds.values()) > 0.0
+    assert 0.5 * took_s < sum(outcome.seconds.values()) <= took_s
+    assert outcome.cpu_s > 0.0
+    assert [row.status for row in outcome.rows] == ["ok", "failed"]
+
+
+def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    laps: list[str] = []
+
+    class Listening(Stopwatch):
+        def lap(self, stage: str) -> None:
+            if laps[-1:] != [stage]:
+                laps.append(stage)
+
+    monkeypatch.setattr("melcli.run.batch.Stopwatch", Listening)
+    monkeypatch.setattr("melcli.run.batch.finish", lambda batch, options: laps.append("finish"))
+    sources = plant(tmp_path, "a.wav", "b.wav", seconds=1.0)
+    batch_module.run_batch((job(tmp_path / "out"), batch(*sources)))
+    half = len(laps) // 2
+    assert laps[:half] == laps[half : 2 * half]  # two items of the same length
+    # Decoding is told a second time when the file has ended; only then there is a block of frames.
+    audio = ["decode", "resample", "decode", "resample"]
+    assert laps[:half] == ["other", *audio, "fft", "mel", "log", "finish", "log", "other", "write"]
+    assert laps[2 * half :] == ["other"]  # the rows, once all is stored

@@ -13,9 +13,9 @@ from melcli.run.batches import (
     FEWEST_PER_WORKER,
     MOST_BYTES,
     MOST_ITEMS,
+    MOST_SHARD_ITEMS,
     Batch,
     decoded_bytes,
-    decoded_bytes_of,
     longest_first,
     plan_shards,
     planned_before,
@@ -39,6 +39,10 @@ def item_lists(draw: st.DrawFn, *, largest: int = 2 * MOST_BYTES) -> list[Item]:
     return [item(name, draw(st.integers(UNSEEN_SIZE, largest)), draw(kinds)) for name in names]
 
 
+def decoded_bytes_of(items: Sequence[Item]) -> dict[str, int]:
+    return {one.id: decoded_bytes(one) for one in items}
+
+
 def ids(batches: Sequence[Batch]) -> list[str]:
     return [one.id for batch in batches for one in batch.items]
 
@@ -51,8 +55,8 @@ def shards_of(batches: Sequence[Batch]) -> list[PlannedShard]:
 def test_small_batches_hold_each_item_once_the_longest_first(items: list[Item], workers: int) -> None:
     batches = list(small_batches(items, workers))
     assert sorted(ids(batches)) == [one.id for one in items]
-    costs = [decoded_bytes(one) for batch in batches for one in batch.items]
-    assert costs == sorted(costs, reverse=True)
+    places = [(-decoded_bytes(one), one.id) for batch in batches for one in batch.items]
+    assert places == sorted(places)
 
 
 @given(item_lists(), st.integers(1, 8))
@@ -114,6 +118,12 @@ def test_shards_are_as_full_as_they_may_be(items: list[Item]) -> None:
         assert len(batch.items) == 1 or sum(sizes[one.id] for one in batch.items) <= MOST
     for batch, following in pairwise(batches):
         assert sum(sizes[one.id] for one in (*batch.items, following.items[0])) > MOST
+
+
+def test_a_shard_holds_no_more_items_than_one_line_of_the_journal_should() -> None:
+    items = [item(f"{number:06d}", 0) for number in range(MOST_SHARD_ITEMS + 1)]
+    full, rest = plan_shards(items, dict.fromkeys((one.id for one in items), 0), MOST, 0)
+    assert (len(full.items), len(rest.items)) == (MOST_SHARD_ITEMS, 1)
 
 
 @given(item_lists(largest=3 * MOST))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import pytest
 from melcli.config.resolve import Config
 from melcli.errors import StorageError, WorkersFailing
 from melcli.run import drive as drive_module
-from melcli.run.batch import Job
 from melcli.run.batches import Batch, plan_shards
 from melcli.run.drive import MOST_LOSSES_IN_A_ROW, Drive
 from melcli.run.engines.contract import BatchOverdue, Engine, WorkerDied
 from melcli.run.interrupts import Interrupts
+from melcli.run.job import Job
+from melcli.run.job import Outcome as BatchOutcome
 from melcli.run.report import FailureLimit, Report
 from melcli.sources.items import Found, Item
 from melcli.store.manifest import Row
@@ -146,9 +148,15 @@ def outcome_of(*batches: Batch) -> Outcome:
     return Outcome(Report(out="OUT", to_do=sum(len(one.items) for one in batches)))
 
 
+def answer(script: Script, one: Batch, trial: bool) -> Any:
+    """Return what a worker hands back: of a trial nothing."""
+    made = script(one, trial)
+    return None if trial else BatchOutcome(rows=made, seconds={"fft": 2.0, "write": 0.5}, cpu_s=1.5)
+
+
 @contextmanager
 def scripted(script: Script, workers: int = 1) -> Iterator[ScriptedEngine]:
-    engine = ScriptedEngine(workers, script)
+    engine = ScriptedEngine(workers, partial(answer, script))
     try:
         yield engine
     finally:
@@ -163,6 +171,21 @@ def test_every_batch_is_handed_out_once_in_order_and_written_down() -> None:
     assert [row.id for row in outcome.written] == ["a", "b", "c", "d", "e"]
     assert (outcome.report.done, outcome.report.left, outcome.report.exit_code) == (5, 0, 0)
     assert outcome.advances >= len(batches)
+
+
+def test_the_time_of_the_workers_is_added_up() -> None:
+    with scripted(finish, workers=3) as engine:
+        report = drive(engine, batch("a", "b"), batch("c"), batch("d")).report
+    assert report.workers == 3
+    assert report.stage_seconds == {"fft": 6.0, "write": 1.5}
+    assert report.worker_cpu_s == 4.5
+    assert 0.0 < report.working_s <= report.elapsed_s
+
+
+def test_a_lost_batch_adds_the_time_of_the_run_that_came_back() -> None:
+    with scripted(deadly("b")) as engine:
+        report = drive(engine, batch("a", "b", "c")).report
+    assert report.stage_seconds == {"fft": 2.0, "write": 0.5}  # once; trials and what was lost are not known
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -416,7 +439,7 @@ class SinkingEngine(InlineEngine):
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         future: Future[Any] = Future()
         if names(argument[1]) == "a":
-            future.set_result(finish(argument[1]))
+            future.set_result(BatchOutcome(rows=finish(argument[1])))
         else:
             signal.raise_signal(signal.SIGTERM)
             future.set_exception(WorkersFailing("the worker processes cannot be started"))

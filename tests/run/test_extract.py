@@ -115,7 +115,7 @@ def run_and_die(monkeypatch: pytest.MonkeyPatch, out: Path, *inputs: Path, **opt
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("melcli.run.extract.write_manifest", die)
+        patch.setattr("melcli.store.history.History.write_manifest", die)
         with pytest.raises(Killed):
             run(out, *inputs, **options)
     return (out / ".melcli" / "journal.jsonl").read_bytes()

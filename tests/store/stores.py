@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,41 @@ from melcli.store.hdf5 import Hdf5Sink
 from melcli.store.manifest import Row, write_manifest
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
+from melcli.store.spool import Spool
+from melcli.store.values import StoredFeatures, as_stored
 from tests.store.rows import make_row
 
-__all__ = ["NUM_FEATURES", "STORES", "Store"]
+__all__ = ["NUM_FEATURES", "STORES", "Store", "in_memory", "stored"]
 
 NUM_FEATURES = 5
+
+
+def in_memory(*chunks: np.ndarray) -> Spool:
+    """Return a spool that never moves to a disk."""
+    spool = Spool("/dev/null/no folder", most_bytes=2**40)
+    spool.extend(chunks)
+    return spool
+
+
+def stored(
+    features: np.ndarray, time_axis: int = 1, *, chunk_frames: int | None = None, folder: str | None = None
+) -> StoredFeatures:
+    """Return features as a worker hands them to a sink.
+
+    Parameters
+    ----------
+    features : np.ndarray
+    time_axis : int
+    chunk_frames : int, optional
+        Frames of a chunk; all of them in one without it.
+    folder : str, optional
+        Where the chunks are on a disk.
+    """
+    num_frames = features.shape[time_axis]
+    ends = range(chunk_frames or num_frames, num_frames, chunk_frames or 1)
+    spool = in_memory() if folder is None else Spool(folder, most_bytes=0)
+    spool.extend(np.split(features, ends, axis=time_axis))
+    return as_stored(spool, features.dtype.name, time_axis=time_axis)
 
 
 @dataclass(frozen=True)
@@ -31,11 +62,14 @@ class Store:
         Axis of an item's features that is time.
     open : callable
         From OUT to a sink.
+    chunk_frames : int or None
+        Frames of a chunk of the features, which are on a disk then; else they are in memory, in one.
     """
 
     format: str
     time_axis: int
     open: Callable[[str], Any]
+    chunk_frames: int | None = None
 
     def features(self, num_frames: int, dtype: str = "float32", seed: int = 0) -> np.ndarray:
         """Make up features of one item."""
@@ -47,13 +81,21 @@ class Store:
         sink = self.open(out)
         try:
             for item_id, features in items.items():
-                sink.put(item_id, features)
+                self.put(sink, item_id, features)
             placed = sink.commit()
         finally:
             sink.discard()
         rows = {item_id: self.row(item_id, items[item_id], where) for item_id, where in placed.items()}
         write_manifest(out, rows.values())
         return rows
+
+    def put(self, sink: Any, item_id: str, features: np.ndarray) -> None:
+        """Give an item to a sink."""
+        if self.chunk_frames is None:
+            sink.put(item_id, stored(features, self.time_axis))
+        else:
+            folder = tempfile.gettempdir()
+            sink.put(item_id, stored(features, self.time_axis, chunk_frames=self.chunk_frames, folder=folder))
 
     def row(self, item_id: str, features: np.ndarray, placed: Placement) -> Row:
         """Make the row of an item that was stored."""
@@ -62,12 +104,24 @@ class Store:
         return make_row(item_id, num_frames=frames, num_features=mels, dtype=features.dtype.name, **where)
 
 
-def _hdf5(time_axis: int) -> Store:
-    return Store(
-        format="hdf5",
-        time_axis=time_axis,
-        open=lambda out: Hdf5Sink(out, "features-00000.h5", time_axis=time_axis, attributes={"config": "{}"}),
-    )
+def _npy(time_axis: int, **further: Any) -> Store:
+    return Store(format="npy", time_axis=time_axis, open=NpySink, **further)
 
 
-STORES = {"npy": Store(format="npy", time_axis=1, open=NpySink), "hdf5": _hdf5(1), "hdf5-time-first": _hdf5(0)}
+def _hdf5(time_axis: int, *, most_bytes: int = 64_000_000, **further: Any) -> Store:
+    def open_shard(out: str) -> Hdf5Sink:
+        attributes = {"config": "{}"}
+        return Hdf5Sink(out, "features-00000.h5", time_axis=time_axis, attributes=attributes, most_bytes=most_bytes)
+
+    return Store(format="hdf5", time_axis=time_axis, open=open_shard, **further)
+
+
+STORES = {
+    "npy": _npy(1),
+    "npy-from-a-disk": _npy(1, chunk_frames=30),
+    "npy-time-first-from-a-disk": _npy(0, chunk_frames=30),
+    "hdf5": _hdf5(1),
+    "hdf5-time-first": _hdf5(0),
+    "hdf5-on-a-disk": _hdf5(1, most_bytes=0, chunk_frames=30),
+    "hdf5-time-first-on-a-disk": _hdf5(0, most_bytes=0, chunk_frames=30),
+}

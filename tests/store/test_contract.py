@@ -44,7 +44,7 @@ def three(store):
 def test_nothing_has_its_name_before_commit_and_everything_after(store, three, out):
     sink = store.open(out)
     for item_id, features in three.items():
-        sink.put(item_id, features)
+        store.put(sink, item_id, features)
         assert with_final_names(out) == set()
     placed = sink.commit()
     assert set(placed) == set(three)
@@ -54,7 +54,7 @@ def test_nothing_has_its_name_before_commit_and_everything_after(store, three, o
 def test_discard_leaves_no_file(store, three, out):
     sink = store.open(out)
     for item_id, features in three.items():
-        sink.put(item_id, features)
+        store.put(sink, item_id, features)
     sink.discard()
     assert names_below(out) == set()
 
@@ -62,7 +62,7 @@ def test_discard_leaves_no_file(store, three, out):
 def test_discard_after_commit_takes_nothing_away(store, three, out):
     sink = store.open(out)
     for item_id, features in three.items():
-        sink.put(item_id, features)
+        store.put(sink, item_id, features)
     sink.commit()
     before = contents(out)
     sink.discard()

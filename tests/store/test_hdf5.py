@@ -1,26 +1,36 @@
 """A shard as DESIGN.md lays it out, read with h5py alone."""
 
+import json
 import os
+import subprocess
+import sys
+import tracemalloc
 
 import h5py
 import numpy as np
 import pytest
 
 from melcli.errors import StorageError
+from melcli.store import hdf5
 from melcli.store.hdf5 import CHUNK_BYTES, Hdf5Sink
 from melcli.store.reader import open_features
-from tests.store.rows import ODD_IDS
-from tests.store.stores import STORES
+from tests.store import full_disks
+from tests.store.rows import ODD_IDS, names_below
+from tests.store.stores import STORES, stored
 
 SHARD = "features-00007.h5"
 ATTRIBUTES = {"config": '{"audio": {"channels": "mix"}}', "config_id": "0123456789abcdef", "melcli": "0.1.0"}
 
 
-def write_shard(out, items, time_axis=1):
-    sink = Hdf5Sink(out, SHARD, time_axis=time_axis, attributes=ATTRIBUTES)
-    for item_id, features in items.items():
-        sink.put(item_id, features)
-    return sink.commit()
+def write_shard(out, items, time_axis=1, *, most_bytes=2**40, **chunks):
+    """Write a shard in memory, or on the disk where it has more bytes of features than this."""
+    sink = Hdf5Sink(out, SHARD, time_axis=time_axis, attributes=ATTRIBUTES, most_bytes=most_bytes)
+    try:
+        for item_id, features in items.items():
+            sink.put(item_id, stored(features, time_axis, **chunks))
+        return sink.commit()
+    finally:
+        sink.discard()
 
 
 @pytest.mark.parametrize("time_axis", [0, 1])
@@ -102,3 +112,160 @@ def test_a_flipped_bit_among_the_numbers_is_refused(out):
 def test_silence_takes_next_to_nothing(out):
     placed = write_shard(out, {"a": np.full((80, 100_000), -100.0, np.float32)})
     assert placed["a"].output_size < 0.01 * 80 * 100_000 * 4
+
+
+# on the disk
+
+
+def bytes_of(out):
+    with open(f"{out}/{SHARD}", "rb") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("block_bytes", [1, 20_000, 10**9])
+@pytest.mark.parametrize("time_axis", [0, 1])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_shard_built_on_the_disk_has_the_bytes_of_one_built_in_memory(
+    tmp_path, dtype, time_axis, block_bytes, monkeypatch
+):
+    monkeypatch.setattr(hdf5, "BLOCK_BYTES", block_bytes)
+    lengths = {"b": 1, "a/z": 3000, "c": 17, ODD_IDS[-3]: 500}
+    items = {
+        item_id: np.random.default_rng(length).normal(size=(length, 20) if time_axis == 0 else (20, length))
+        for item_id, length in lengths.items()
+    }
+    items = {item_id: features.astype(dtype) for item_id, features in items.items()}
+    most_bytes = sum(features.nbytes for features in items.values())
+    here, there, from_disk = (str(tmp_path / name) for name in ("here", "there", "from_disk"))
+    placed = write_shard(here, items, time_axis, most_bytes=most_bytes, chunk_frames=400)
+    assert write_shard(there, items, time_axis, most_bytes=most_bytes - 1, chunk_frames=400) == placed
+    folder = str(tmp_path / "spools")
+    assert write_shard(from_disk, items, time_axis, most_bytes=0, chunk_frames=400, folder=folder) == placed
+    assert bytes_of(here) == bytes_of(there) == bytes_of(from_disk)
+
+
+@pytest.mark.parametrize("most_bytes, on_disk", [(8000, False), (7999, True)])
+def test_what_is_larger_than_a_shard_is_built_on_the_disk(out, most_bytes, on_disk, monkeypatch):
+    built = []
+    right = Hdf5Sink._build_on_disk
+    monkeypatch.setattr(Hdf5Sink, "_build_on_disk", lambda *arguments: built.append(right(*arguments)))
+    write_shard(out, {"a": np.zeros((20, 40)), "b": np.zeros((20, 10))}, most_bytes=most_bytes)
+    assert len(built) == on_disk
+    assert names_below(out) == {SHARD}
+
+
+def test_memory_does_not_grow_with_a_shard_on_the_disk(out, tmp_path):
+    def peak_bytes(num_frames):
+        features = np.zeros((80, num_frames), np.float32)
+        made = stored(features, chunk_frames=10_000, folder=str(tmp_path))
+        del features
+        sink = Hdf5Sink(out, SHARD, time_axis=1, attributes=ATTRIBUTES, most_bytes=0)
+        sink.put("a", made)
+        tracemalloc.start()
+        sink.commit()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(300_000) < 1.2 * peak_bytes(100_000) < 40_000_000
+
+
+class Refusing(hdf5._DeferringFile, full_disks.Refusing):
+    """The file under a disk that refuses all."""
+
+
+def test_a_file_defers_what_its_disk_refuses_and_gives_zeros_for_what_is_not_there(tmp_path):
+    """HDF5 would follow whatever stood in the memory that it wants filled, and crash now and then."""
+    (tmp_path / "a").write_bytes(b"123")
+    with hdf5._DeferringFile(tmp_path / "a", "r+b") as file:
+        filled = bytearray(b"x" * 8)
+        assert (file.readinto(filled), filled) == (8, b"123" + bytes(5))
+        file.raise_error()
+    with Refusing(tmp_path / "a", "r+b") as file:
+        filled = bytearray(b"x" * 8)
+        assert (file.readinto(filled), filled) == (8, bytes(8))
+        assert (file.write(b"1234"), file.truncate(7)) == (4, 7)
+        with pytest.raises(OSError, match="read"):  # the first of all
+            file.raise_error()
+    for call, arguments in (("write", [b"1"]), ("truncate", [1])):
+        with Refusing(tmp_path / "a", "r+b") as file:
+            getattr(file, call)(*arguments)
+            with pytest.raises(OSError, match=call):
+                file.raise_error()
+
+
+@pytest.mark.parametrize("way", full_disks.WAYS)
+def test_a_disk_that_fills_up_under_hdf5_is_a_storage_error_and_no_crash(out, way):
+    command = [sys.executable, "-W", "error", "-m", "tests.store.full_disks", out, way]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    found = json.loads(ended.stdout)
+    *outcomes, enough = found["outcomes"].items()
+    assert enough == (str(10 * found["size"]), "written")
+    assert outcomes
+    for limit, outcome in outcomes:
+        assert int(limit) < found["size"]
+        assert outcome.startswith(f"StorageError, 0 left: cannot write {out}/features-00000.h5: "), limit
+
+
+class OneBit(hdf5._DeferringFile):
+    """A disk that keeps one bit of what is written to it otherwise than it was given."""
+
+    at = 0
+
+    def write(self, data):
+        start, kept = self.tell(), bytearray(data)
+        if start <= self.at < start + len(kept):
+            kept[self.at - start] ^= 0x10
+        super().write(kept)
+        return len(kept)
+
+
+def test_a_shard_with_a_flipped_bit_among_its_numbers_is_a_storage_error(out, monkeypatch):
+    items = {"a": np.random.default_rng(0).normal(size=(80, 1000)).astype(np.float32)}
+    write_shard(out, items)
+    with h5py.File(f"{out}/{SHARD}") as file:
+        features = file["features"].id
+        chunks = [features.get_chunk_info(number) for number in range(features.get_num_chunks())]
+    os.unlink(f"{out}/{SHARD}")
+    monkeypatch.setattr(hdf5, "_DeferringFile", OneBit)
+    assert len(chunks) == 3
+    for chunk in chunks:
+        for at in range(chunk.byte_offset, chunk.byte_offset + chunk.size, chunk.size // 20):
+            monkeypatch.setattr(OneBit, "at", at)
+            with pytest.raises(StorageError, match=rf"^cannot write .*{SHARD}: "):
+                write_shard(out, items, most_bytes=0)
+            assert names_below(out) == set()
+
+
+def test_a_shard_that_cannot_be_opened_again_is_a_storage_error(out, monkeypatch):
+    monkeypatch.setattr(hdf5, "_DeferringFile", OneBit)  # in the first byte of all
+    with pytest.raises(StorageError, match=rf"^cannot write .*{SHARD}: "):
+        write_shard(out, {"a": np.zeros((4, 10))}, most_bytes=0)
+    assert names_below(out) == set()
+
+
+def test_other_numbers_behind_a_right_checksum_are_noticed_too(out, monkeypatch):
+    right = hdf5.ShardReader.read
+
+    def read(self, start, num_frames):
+        features = right(self, start, num_frames)
+        features[-1, -1] += 1.0
+        return features
+
+    monkeypatch.setattr(hdf5.ShardReader, "read", read)
+    said = rf"^cannot write {SHARD}: read back, frames 0 to 30 are others than were written$"
+    with pytest.raises(StorageError, match=said):
+        write_shard(out, {"a": np.zeros((4, 10)), "b": np.zeros((4, 20))}, most_bytes=0)
+    assert names_below(out) == set()
+
+
+def test_many_short_items_are_written_together(out, monkeypatch):
+    written = []
+    right = h5py.Dataset.__setitem__
+    monkeypatch.setattr(h5py.Dataset, "__setitem__", lambda *arguments: written.append(right(*arguments)))
+    monkeypatch.setattr(hdf5, "BLOCK_BYTES", 4 * 2 * 8 * 10)
+    write_shard(out, {f"{number:03d}": np.full((4, 2), float(number)) for number in range(95)})
+    assert len(written) == 10
+    with h5py.File(f"{out}/{SHARD}") as file:
+        assert file["features"][0].tolist() == [number // 2 for number in range(190)]

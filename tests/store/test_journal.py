@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from melcli.errors import StorageError
 from melcli.store import journal as journal_module
-from melcli.store.journal import Journal, PlannedShard, read_journal, remove_journal
+from melcli.store.journal import Journal, PlannedShard, read_journal, read_rows, remove_journal
 from tests.store.rows import ODD_IDS, make_row
 
 ROWS = [
@@ -43,6 +43,12 @@ def written(tmp_path_factory):
     return out, (out / ".melcli" / "journal.jsonl").read_bytes()
 
 
+def journal_of(out):
+    """Return the rows and the shards of a journal, in its order."""
+    found = read_journal(out)
+    return found and (list(read_rows(found[0])), found[1])
+
+
 def write(out, rows=ROWS):
     """Write a line for each row."""
     with Journal(out) as journal:
@@ -54,7 +60,7 @@ def damage(out, content):
     path = out / ".melcli" / "journal.jsonl"
     path.unlink(missing_ok=True)  # ext4 flushes a file that is truncated and written anew, which takes 2 ms
     path.write_bytes(content)
-    rows, shards = read_journal(str(out))
+    rows, shards = journal_of(str(out))
     assert shards == []
     return rows
 
@@ -68,7 +74,7 @@ def test_what_was_added_is_read_back_in_order(out):
         journal.add(rows=ROWS[:1])
         journal.add()
         journal.add(rows=iter(ROWS[1:]), shards=iter(SHARDS[:1]))
-    assert read_journal(out) == (ROWS, [*SHARDS, SHARDS[0]])
+    assert journal_of(out) == (ROWS, [*SHARDS, SHARDS[0]])
 
 
 def test_a_batch_counts_whole_or_not_at_all(out, path):
@@ -77,25 +83,25 @@ def test_a_batch_counts_whole_or_not_at_all(out, path):
         journal.add(rows=ROWS[1:])
     assert path.read_bytes().count(b"\n") == 2
     os.truncate(path, path.stat().st_size - 1)
-    assert read_journal(out) == (ROWS[:1], SHARDS)
+    assert journal_of(out) == (ROWS[:1], SHARDS)
 
 
 def test_a_later_run_goes_on_where_an_earlier_one_ended(out):
     write(out, ROWS[:1])
     write(out, ROWS[1:])
-    assert read_journal(out) == (ROWS, [])
+    assert journal_of(out) == (ROWS, [])
 
 
 def test_odd_names_survive(out, path):
     write(out, list(map(make_row, ODD_IDS)))
-    assert [row.id for row in read_journal(out)[0]] == ODD_IDS
+    assert [row.id for row in journal_of(out)[0]] == ODD_IDS
     assert path.read_bytes().count(b"\n") == len(ODD_IDS)
 
 
 def test_no_journal_is_told_from_an_empty_one(out):
-    assert read_journal(out) is None
+    assert journal_of(out) is None
     Journal(out).__exit__()
-    assert read_journal(out) == ([], [])
+    assert journal_of(out) == ([], [])
 
 
 def test_a_removed_journal_is_gone(out, path):
@@ -103,7 +109,7 @@ def test_a_removed_journal_is_gone(out, path):
         journal.add(rows=ROWS)
     remove_journal(out)
     assert not path.exists()
-    assert read_journal(out) is None
+    assert journal_of(out) is None
 
 
 def test_removing_what_is_gone_is_no_error(out, path):
@@ -129,7 +135,7 @@ def test_after_a_cut_at_any_byte_the_journal_goes_on(written, monkeypatch):
         write(str(out), [more])
         # A line that lacks nothing but its end is given it, and then it is whole.
         kept = content[: size + 1].count(b"\n")
-        assert read_journal(str(out))[0] == [*ROWS[:kept], more]
+        assert journal_of(str(out))[0] == [*ROWS[:kept], more]
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=6))
@@ -197,7 +203,7 @@ def test_a_refusal_is_a_storage_error_and_keeps_what_was_there(out, path, monkey
         with pytest.raises(StorageError) as raised:
             journal.add(rows=ROWS[1:])
     assert str(raised.value) == f"cannot write {path}: {os.strerror(number)}"
-    assert read_journal(out)[0][0] == ROWS[0]
+    assert journal_of(out)[0][0] == ROWS[0]
 
 
 def test_a_disk_that_fills_up_in_a_line_costs_that_line(out, path):
@@ -211,9 +217,9 @@ def test_a_disk_that_fills_up_in_a_line_costs_that_line(out, path):
                 journal.add(rows=ROWS[1:])
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert read_journal(out)[0] == ROWS[:1]
+    assert journal_of(out)[0] == ROWS[:1]
     write(out, ROWS[1:])
-    assert read_journal(out)[0] == ROWS
+    assert journal_of(out)[0] == ROWS
 
 
 def test_a_journal_that_cannot_be_opened_is_a_storage_error(tmp_path):
@@ -223,4 +229,4 @@ def test_a_journal_that_cannot_be_opened_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError, match=r"Is a directory$"):
         Journal(str(tmp_path))
     with pytest.raises(StorageError, match=r"Is a directory$"):
-        read_journal(str(tmp_path))
+        journal_of(str(tmp_path))

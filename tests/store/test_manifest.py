@@ -1,6 +1,8 @@
 """The manifest: the same rows give the same bytes, and nothing that is not a row passes for one."""
 
+import copy
 import json
+import pickle
 from dataclasses import fields, replace
 from typing import get_args
 
@@ -100,6 +102,18 @@ def test_a_row_comes_back_as_it_was(row):
 
 def test_a_full_row_comes_back_as_it_was():
     assert Row.from_plain(json.loads(FULL.to_json())) == FULL
+
+
+@given(rows)
+def test_a_row_survives_the_way_from_worker_to_driver(row):
+    assert pickle.loads(pickle.dumps(row)) == row
+    assert copy.copy(row) == row
+
+
+def test_a_key_that_an_earlier_version_did_not_write_has_its_default():
+    plain = json.loads(FULL.to_json())
+    del plain["start"], plain["source_hash"]
+    assert Row.from_plain(plain) == replace(FULL, start=None, source_hash=None)
 
 
 def test_keys_of_later_versions_are_passed_over():

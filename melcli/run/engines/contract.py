@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Protocol, TypeVar
 
-__all__ = ["BatchLost", "BatchOverdue", "Engine", "WorkerDied"]
+__all__ = ["BatchLost", "BatchOverdue", "Engine", "WorkerDied", "result_of"]
+
+TICK_S = 0.5
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -64,3 +66,10 @@ class Engine(Protocol):
 
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
+
+
+def result_of(future: Future[Result], engine: Engine) -> Result:
+    """Wait for one call's result, or raise what it raised; meanwhile the engine looks for calls that it forgot."""
+    while not wait([future], timeout=TICK_S).done:
+        engine.check()
+    return future.result()

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
@@ -41,15 +41,17 @@ class LocalEngine:
     ----------
     workers : int
         Processes at work at a time.
+    imports : sequence of str
+        Modules that the work needs beside those of `melcli.run.warm`, so that not every worker imports them by itself.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, imports: Sequence[str] = ()) -> None:
         self.workers = workers
         self._not_ours = multiprocessing.active_children()
         self._open: set[Future[Any]] = set()
         self._context = multiprocessing.get_context("forkserver")
         # __main__ as well, or every single worker would import it anew.
-        self._context.set_forkserver_preload(["__main__", WARM_MODULE])
+        self._context.set_forkserver_preload(["__main__", WARM_MODULE, *imports])
         with _blocked(signal.SIGHUP):
             resource_tracker.ensure_running()  # by itself, since it unblocks SIGINT when it is started
         # As many processes as processors with as many threads each are slower by an order of magnitude.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from melcli.run.batch import run_batch
 from melcli.run.batches import Batch
+from melcli.run.calls import run_batch
 from melcli.store.manifest import Row
 
 __all__ = ["InlineEngine", "ScriptedEngine"]
@@ -27,7 +27,9 @@ class InlineEngine:
         Is given every argument before its call; what it raises is the future's exception.
     """
 
-    def __init__(self, workers: int, before: Callable[[Any], None] = lambda argument: None) -> None:
+    def __init__(
+        self, workers: int, before: Callable[[Any], None] = lambda argument: None, *, imports: Sequence[str] = ()
+    ) -> None:
         self.workers = workers
         self._before = before
 

@@ -1,0 +1,120 @@
+"""From a signal that comes in blocks to the levels of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence
+
+import numpy as np
+
+from melcli.mel.blocks import BlockBuffers, block_frames, chunk_frames
+from melcli.mel.filters import FilterBank
+from melcli.mel.frames import FrameStream, window_frames
+from melcli.mel.geometry import count_frames, count_prepared_samples
+from melcli.mel.levels import mels_to_levels
+from melcli.mel.options import FeatureOptions
+from melcli.mel.signals import SignalStream
+from melcli.mel.spectrum import magnitude_spectrum
+from melcli.stopwatch import Stopwatch
+
+__all__ = ["LevelStream"]
+
+
+class LevelStream:
+    """Computes the levels of one signal, a block of frames at a time; any cutting of the signal gives the same bytes.
+
+    Parameters
+    ----------
+    options : FeatureOptions
+    window : np.ndarray [shape=(frame_length,)], compute_dtype
+    filters : FilterBank
+    chunks : MutableSequence of np.ndarray
+        Is given the levels: arrays ``(mels, frames)`` of `chunk_frames` frames, the last one shorter.  With
+        ``use_energy`` they have one row more, the energies of the frames.
+    expected_samples : int
+        About how many samples will come; a wrong guess costs time, not correctness.
+    buffers : BlockBuffers
+    stopwatch : Stopwatch
+        Is told ``fft``, ``mel`` and ``log``.
+    """
+
+    def __init__(
+        self,
+        options: FeatureOptions,
+        window: np.ndarray,
+        filters: FilterBank,
+        *,
+        chunks: MutableSequence[np.ndarray],
+        expected_samples: int,
+        buffers: BlockBuffers,
+        stopwatch: Stopwatch,
+    ) -> None:
+        self.chunks = chunks
+        self._options = options
+        self._window = window
+        self._filters = filters
+        self._stopwatch = stopwatch
+        self._signal = SignalStream(options)
+        self._block = block_frames(options)
+        self._frames = FrameStream(options, multiple=self._block)
+        self._expected = count_frames(count_prepared_samples(expected_samples, options), options)
+        self._most = chunk_frames(options)
+        self._num_rows = options.num_mel_bins + options.use_energy
+        self._buffers = buffers
+        self._chunk = np.empty((self._num_rows, 0), dtype=options.compute_dtype)
+        self._filled = 0
+
+    def push(self, samples: np.ndarray, *, last: bool) -> None:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        samples : np.ndarray [shape=(samples,)], compute_dtype
+            May be empty; must not be changed afterwards.
+        last : bool
+            The signal ends with these samples.
+
+        Raises
+        ------
+        AudioError
+            ``too_short``: too few samples for one frame.
+        """
+        frames = self._frames.push(self._signal.push(samples, last=last), last=last)
+        for start in range(0, len(frames), self._block):
+            self._do_block(frames[start : start + self._block])
+        if last and self._filled:
+            self._close_chunk()
+
+    def _do_block(self, frames: np.ndarray) -> None:
+        options, stopwatch = self._options, self._stopwatch
+        columns = self._room_for(len(frames))
+        windowed, spectrum = self._buffers.windowed[: len(frames)], self._buffers.spectrum[: len(frames)]
+        energies = columns[-1] if options.use_energy else None
+        window_frames(frames, self._window, options, out=windowed[:, : frames.shape[1]], energies=energies)
+        magnitude_spectrum(windowed, options, out=spectrum)
+        stopwatch.lap("fft")
+        mels = self._filters(spectrum)
+        stopwatch.lap("mel")
+        mels_to_levels(mels, options)
+        columns[: options.num_mel_bins] = mels.T
+        if self._filled == self._most:
+            self._close_chunk()
+        stopwatch.lap("log")
+
+    def _room_for(self, num_frames: int) -> np.ndarray:
+        """Return the columns of the chunk in the making that the next frames go into; a block never has two chunks."""
+        filled = self._filled + num_frames
+        if filled > self._chunk.shape[1]:
+            capacity = min(self._most, max(filled, 2 * self._filled, self._expected))
+            chunk = np.empty((self._num_rows, capacity), dtype=self._chunk.dtype)
+            chunk[:, : self._filled] = self._chunk[:, : self._filled]
+            self._chunk = chunk
+        columns = self._chunk[:, self._filled : filled]
+        self._filled = filled
+        return columns
+
+    def _close_chunk(self) -> None:
+        # Contiguous, so that sums over a chunk are taken in one order however it came about.
+        self.chunks.append(np.ascontiguousarray(self._chunk[:, : self._filled]))
+        self._expected = max(0, self._expected - self._filled)
+        self._chunk = self._chunk[:, :0]
+        self._filled = 0

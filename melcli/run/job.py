@@ -1,0 +1,61 @@
+"""What goes to a worker beside a batch, and what comes back; nothing of it needs NumPy, so the parent does without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from melcli.config.resolve import Config
+from melcli.store.manifest import Row
+
+__all__ = ["Job", "Measured", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is the same for all batches of a run.
+
+    Attributes
+    ----------
+    out : str
+        OUT, absolute.
+    config : Config
+        How features are made and stored.
+    config_id : str
+        The config's, told once since it takes as long as half a second of audio.
+    checksum : bool
+        Whether the content of every source is hashed.
+    """
+
+    out: str
+    config: Config
+    config_id: str
+    checksum: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a batch.
+
+    Attributes
+    ----------
+    rows : sequence of Row
+        One for each output, and one for each item that failed.
+    seconds : Mapping of str to float
+        Where the worker's time went, by `melcli.stopwatch.STAGES`.
+    cpu_s : float
+        What of it the processor worked; for the rest the worker was held up, as by a disk.
+    """
+
+    rows: Sequence[Row]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """About how long an item is and how many outputs it has, as its header says."""
+
+    id: str
+    duration_s: float
+    num_outputs: int

