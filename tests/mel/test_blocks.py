@@ -64,7 +64,7 @@ def test_a_chunk_has_whole_blocks_and_at_least_one(options):
     assert chunk_frames(options) % block_frames(options) == 0
 
 
-@pytest.mark.parametrize("fft_length, expected", [(2, 256), (400, 256), (1024, 256), (2048, 128), (4096, 64)])
+@pytest.mark.parametrize("fft_length, expected", [(2, 512), (400, 512), (1024, 256), (2048, 128), (4096, 64)])
 def test_a_block_stays_in_a_core_s_cache(fft_length, expected):
     assert block_frames(FeatureOptions(fft_length=fft_length)) == expected
 
