@@ -17,14 +17,14 @@ from concurrent.futures import Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
-from typing import Any, TypeVar
-
-from pebble import ProcessExpired, ProcessPool
-from pebble.pool.process import WORKERS_NAME
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from melcli.errors import WorkersFailing
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
 from melcli.threads import ONE_THREAD
+
+if TYPE_CHECKING:
+    from pebble import ProcessPool
 
 __all__ = ["LocalEngine"]
 
@@ -102,6 +102,8 @@ class LocalEngine:
 
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
+        from pebble.pool.process import WORKERS_NAME
+
         self._pool.stop()  # type: ignore[no-untyped-call]
         # Ahead of pebble, which first takes its locks away: a worker that is just starting would miss them, aloud.
         for process in multiprocessing.active_children():
@@ -110,11 +112,15 @@ class LocalEngine:
         self._pool.join()
 
     def _new_pool(self) -> ProcessPool:
+        from pebble import ProcessPool  # late, since it takes 70 ms, in which the forkserver imports already
+
         self._proven = False  # until a call has come back
         return ProcessPool(max_workers=self.workers, initializer=_prepare_worker, context=self._context)
 
     def _hand_over(self, inner: Future[Result], outer: Future[Result]) -> None:
         """Pass a result on, with pebble's exceptions turned into ours."""
+        from pebble import ProcessExpired
+
         self._open.discard(outer)
         if outer.done():
             return
