@@ -20,7 +20,7 @@ import numpy as np
 from melcli.audio.polyphase import Polyphase
 from melcli.audio.rates import check_rate, check_ratio
 
-__all__ = ["Resampler"]
+__all__ = ["Resampler", "soxr_version"]
 
 
 class Resampler:
@@ -87,3 +87,10 @@ class Resampler:
 
 def _pass_through(block: np.ndarray, last: bool) -> np.ndarray:
     return block
+
+
+def soxr_version() -> str:
+    """Return the version of the library that resamples."""
+    import soxr
+
+    return str(soxr.__version__)

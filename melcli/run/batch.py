@@ -6,11 +6,10 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,10 +17,12 @@ import numpy as np
 from melcli.audio.channels import count_outputs
 from melcli.audio.decode import libsndfile_version, measure
 from melcli.audio.load import AudioStream
+from melcli.audio.resample import soxr_version
 from melcli.errors import AudioError, Reason, StorageError
 from melcli.mel.finish import finish
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
+from melcli.mel.spectrum import scipy_version
 from melcli.options import to_plain
 from melcli.printable import printable
 from melcli.run.batches import Batch
@@ -91,9 +92,14 @@ def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
     return [_measure(item, job) for item in batch.items]
 
 
-def library_versions(packages: Sequence[str]) -> dict[str, str]:
-    """Return the versions of packages and of libsndfile, as a worker has them."""
-    return {**{package: version(package) for package in packages}, "libsndfile": libsndfile_version()}
+def library_versions(_: None) -> dict[str, str]:
+    """Return the versions of what makes the numbers, as a worker has them; packages' metadata take 70 ms."""
+    return {
+        "numpy": np.__version__,
+        "scipy": scipy_version(),
+        "soxr": soxr_version(),
+        "libsndfile": libsndfile_version(),
+    }
 
 
 def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:

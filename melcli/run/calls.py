@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from melcli.run.batches import Batch
 from melcli.run.job import Job, Measured, Outcome
 
@@ -31,8 +29,8 @@ def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
     return batch.measure_batch(task)
 
 
-def library_versions(packages: Sequence[str]) -> dict[str, str]:
+def library_versions(nothing: None) -> dict[str, str]:
     """See `melcli.run.batch.library_versions`."""
     from melcli.run import batch
 
-    return batch.library_versions(packages)
+    return batch.library_versions(nothing)
