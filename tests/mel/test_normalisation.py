@@ -118,4 +118,7 @@ def test_nothing_to_do_touches_nothing():
 
         __setitem__ = __getitem__ = __iter__
 
-    standardise(Untouchable([FEATURES[0]]), FeatureOptions())
+    assert len(untouched := Untouchable([FEATURES[0]])) == 1
+    standardise(untouched, FeatureOptions())
+    with pytest.raises(AssertionError):
+        standardise(untouched, FeatureOptions(mean=1.0))
