@@ -118,7 +118,7 @@ def test_nothing_to_do_touches_nothing():
 
         __setitem__ = __getitem__ = __iter__
 
-    assert len(untouched := Untouchable([FEATURES[0]])) == 1
+    untouched = Untouchable([FEATURES[0]])
     standardise(untouched, FeatureOptions())
     with pytest.raises(AssertionError):
         standardise(untouched, FeatureOptions(mean=1.0))
