@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.options import Options, parse, write
+from benchmarks.options import Options, conclude, parse, write
 from benchmarks.processes import module_result
 from benchmarks.settings import SETTINGS, Setting
-from benchmarks.tables import Table, plain, ratio
+from benchmarks.tables import Table, ratio
 from melcli.threads import ONE_THREAD
 
 __all__ = ["DURATIONS_S", "measure", "tables"]
@@ -162,11 +162,9 @@ def main() -> None:
         write(measure_group(options.group, options.rounds), options.json)
         return
     result = measure(options)
-    for table in tables(result):
-        print(plain(table))
+    conclude("core", result, tables(result), options)
     for peer, reason in result["absent"].items():
         print(f"absent: {peer}: {reason}")
-    write({"core": result}, options.json)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from typing import Any
 
 from benchmarks import corpus
 from benchmarks.commands import extract, put_aside
-from benchmarks.options import Options, parse, write
+from benchmarks.options import Options, conclude, parse
 from benchmarks.processes import run_command
 from benchmarks.scaling import SMALL, small_files
-from benchmarks.tables import Table, plain, seconds
+from benchmarks.tables import Table, seconds
 from benchmarks.watch import Watch
 
 __all__ = ["measure", "tables"]
@@ -95,9 +95,7 @@ def main() -> None:
     """Measure, print, write."""
     options = parse(__doc__, rounds=1)
     result = measure(options)
-    for table in tables(result):
-        print(plain(table))
-    write({"memory": result}, options.json)
+    conclude("memory", result, tables(result), options)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Options", "parse", "write"]
+from benchmarks.tables import Table, plain
+
+__all__ = ["Options", "conclude", "parse", "write"]
 
 DATA = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "melcli-benchmarks"
 
@@ -62,3 +64,10 @@ def write(result: Mapping[str, Any], path: Path | None) -> None:
     """Write a result as JSON, where that is asked for."""
     if path is not None:
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def conclude(name: str, result: Mapping[str, Any], tables: Iterable[Table], options: Options) -> None:
+    """Print a module's tables, and write its result where that is asked for."""
+    for table in tables:
+        print(plain(table))
+    write({name: result}, options.json)

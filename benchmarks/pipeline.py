@@ -18,9 +18,9 @@ import soundfile
 from benchmarks import corpus
 from benchmarks.commands import extract, knows_profile, run_fresh, script
 from benchmarks.machine import is_installed
-from benchmarks.options import Options, parse, write
+from benchmarks.options import Options, conclude, parse
 from benchmarks.settings import SETTINGS
-from benchmarks.tables import Table, plain, ratio, seconds
+from benchmarks.tables import Table, ratio, seconds
 from benchmarks.timing import median_ratio
 
 __all__ = ["measure", "tables"]
@@ -232,9 +232,7 @@ def main() -> None:
     for name, found in result["corpora"].items():
         print(f"{name}: {found['about']} ({found['num_files']:,} files, {found['audio_s'] / 3600:.2f} h)")
     print()
-    for table in tables(result):
-        print(plain(table))
-    write({"pipeline": result}, options.json)
+    conclude("pipeline", result, tables(result), options)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from typing import Any
 
 from benchmarks import corpus
 from benchmarks.commands import extract, melcli, put_aside, run_fresh
-from benchmarks.options import Options, parse, write
+from benchmarks.options import Options, conclude, parse
 from benchmarks.pipeline import floor_command
 from benchmarks.processes import run_command
-from benchmarks.tables import Table, plain, ratio, seconds
+from benchmarks.tables import Table, ratio, seconds
 from benchmarks.timing import median_ratio
 
 __all__ = ["SMALL", "measure", "small_files", "tables"]
@@ -196,9 +196,7 @@ def main() -> None:
     """Measure, print, write."""
     options = parse(__doc__, rounds=3)
     result = measure(options)
-    for table in tables(result):
-        print(plain(table))
-    write({"scaling": result}, options.json)
+    conclude("scaling", result, tables(result), options)
 
 
 if __name__ == "__main__":

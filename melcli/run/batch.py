@@ -182,7 +182,7 @@ def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, s
         source_channels=audio.source_channels,
         num_samples=audio.num_samples,
         sampling_rate=features.sampling_rate,
-        num_frames=stored.shape[features.time_axis],
+        num_frames=stored.num_frames,
         num_features=stored.shape[1 - features.time_axis],
         frame_shift=features.sequence_stride / features.sampling_rate,
         duration=audio.num_samples / features.sampling_rate,
