@@ -58,7 +58,7 @@ def run_command(command: Sequence[str], *, watch: Callable[[int], None] | None =
     adopt_orphans()
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         start = time.perf_counter()
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  a list of our own, by no shell
             command,
             stdout=said,
             stderr=complained,
@@ -93,7 +93,8 @@ def module_result(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
         command = [sys.executable, "-m", module, *arguments, "--json", str(path)]
-        done = subprocess.run(command, env=env, cwd=ROOT, stderr=subprocess.PIPE if quiet else None, check=False)
+        complaints_to = subprocess.PIPE if quiet else None
+        done = subprocess.run(command, env=env, cwd=ROOT, stderr=complaints_to, check=False)  # noqa: S603  our own list
         if done.returncode != 0:
             complaints = (done.stderr or b"").decode("utf-8", "replace")[-2000:]
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}\n{complaints}".rstrip())

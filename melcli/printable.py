@@ -14,7 +14,10 @@ __all__ = ["printable"]
 _UNSAFE = re.compile(
     "["
     "\\x00-\\x1f\\x7f-\\x9f"  # C0, DEL, C1
-    "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069"  # direction marks, embeddings, overrides, isolates
+    # Direction marks, embeddings, overrides, isolates, and what has no width: two names would look the same.  The
+    # joiners U+200C and U+200D are letters' own in many scripts.
+    "\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
+    "\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e007f"
     "\\u2028\\u2029"  # line and paragraph separator: str.splitlines and some viewers break there
     "\\ud800-\\udfff"  # surrogates: not encodable, so printing one raises
     "]"
@@ -32,8 +35,9 @@ def printable(text: str) -> str:
     Returns
     -------
     str
-        Without control characters, direction controls and surrogates, so it is one line and always encodable in
-        UTF-8.  ``\xHH`` stands for a C0 control, DEL or a byte that is not UTF-8, ``\uHHHH`` for the others.
+        Without control characters, direction controls, what has no width, and surrogates, so it is one line and always
+        encodable in UTF-8.  ``\xHH`` stands for a C0 control, DEL or a byte that is not UTF-8, ``\uHHHH`` and
+        ``\UHHHHHHHH`` for the others.
         A backslash is left as it is: the result is to be read, not to be parsed.
 
     Examples
@@ -48,4 +52,6 @@ def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
     if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode put the byte 0xHH there as U+DCHH
         return f"\\x{code - 0xDC00:02x}"
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"

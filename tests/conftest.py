@@ -21,6 +21,12 @@ settings.register_profile("melcli", deadline=None)
 settings.load_profile("melcli")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of tests/faults here: pytest takes them from the outermost folder alone."""
+    parser.addoption("--seed", type=int, default=0, help="of the loops of faults; a violation names its own")
+    parser.addoption("--rounds", type=int, help="of every loop of faults, which is not written down then")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MELCLI_")]:

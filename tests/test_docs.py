@@ -16,6 +16,7 @@ from melcli.cli.root import melcli
 from melcli.config.named import named_configs
 from melcli.config.resolve import SECTIONS, Config, resolve_config
 from melcli.options import key_types
+from melcli.store.damage import DAMAGES
 from melcli.store.manifest import ROW_FIELDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,12 +62,12 @@ def test_every_config_key_is_in_the_readme_with_its_default(key):
 
 def test_every_exit_code_is_in_the_readme():
     classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.MelcliError)]
-    codes = {str(cls.exit_code) for cls in classes} | {"0", str(errors.CHECK_SAID_NO), "129, 130, 143"}
+    codes = {str(cls.exit_code) for cls in classes} | {"0", str(errors.CHECK_SAID_NO), "10", "129, 130, 143"}
     assert codes == set(re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE))
 
 
-@pytest.mark.parametrize("word", [*ROW_FIELDS, *errors.REASONS])
-def test_every_field_and_reason_of_the_manifest_is_explained(word):
+@pytest.mark.parametrize("word", [*ROW_FIELDS, *errors.REASONS, *DAMAGES])
+def test_every_field_and_reason_of_the_manifest_and_every_damage_is_explained(word):
     assert f"`{word}`" in FORMATS
 
 

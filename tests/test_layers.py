@@ -27,7 +27,7 @@ LAYERS = [
     {"melcli.config"},
     {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
     {"melcli.options"},
-    {"melcli.errors", "melcli.printable", "melcli.stopwatch", "melcli.threads", "melcli.version"},
+    {"melcli.errors", "melcli.opening", "melcli.printable", "melcli.stopwatch", "melcli.threads", "melcli.version"},
 ]
 
 # Each foreign library enters where it stands here, and nowhere else.
@@ -44,7 +44,6 @@ FOREIGN = {
     "soxr": {"melcli.audio.resample"},
     "h5py": {"melcli.store.hdf5", "melcli.store.plain"},
     "filelock": {"melcli.store.lock"},
-    "pebble": {"melcli.run.engines.local"},
 }
 
 # Imported late, so that a command that computes nothing does not wait for them.

@@ -25,6 +25,8 @@ from melcli.printable import printable
         ("\u2066\u2069\u200e\u200f\u061c", "\\u2066\\u2069\\u200e\\u200f\\u061c"),
         ("a\u2028b\u2029c", "a\\u2028b\\u2029c"),
         ("\x00", "\\x00"),
+        ("a\u200bb\ufeff\u00ad", "a\\u200bb\\ufeff\\u00ad"),
+        ("\U000e0041", "\\U000e0041"),
     ],
 )
 def test_what_steers_is_escaped(text, shown):

@@ -20,6 +20,7 @@ _CHUNKED = {
     (b"FORM", b"AIFC"): AIFF,
 }
 _FLAC_LAST_BLOCK = 0x80
+MAX_PIECES = 1000  # tags, blocks of metadata: a hostile gigabyte could hold 100 million
 
 # What stands in for audio in real corpora, by (offset, bytes).
 _SIGNATURES = (
@@ -90,7 +91,10 @@ def describe(head: bytes) -> str:
 def _after_id3(read: Read) -> int:
     """Offset of what follows any ID3v2 tags; a size is 28 bits in four bytes, without header and footer."""
     start = 0
-    while (head := read(start, 10)).startswith(b"ID3") and len(head) == 10:
+    for _ in range(MAX_PIECES):
+        head = read(start, 10)
+        if not head.startswith(b"ID3") or len(head) < 10:
+            break
         size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
         has_footer = head[5] & 0x10
         start += 10 + size + (10 if has_footer else 0)
@@ -119,13 +123,14 @@ def _end_of_flac(read: Read, file_size: int) -> Ending:
     info = read(4, 26)  # a block header of 4 bytes and STREAMINFO, which comes first
     num_samples = int.from_bytes(info[17:22], "big") & (2**36 - 1)
     offset = 4
-    while True:
+    for _ in range(MAX_PIECES):
         header = read(offset, 4)
         if len(header) < 4:
             return Ending(format="FLAC", cut_header=True)
         offset += 4 + int.from_bytes(header[1:], "big")
         if header[0] & _FLAC_LAST_BLOCK:
             return Ending(format="FLAC", cut_header=offset >= file_size, open_ended=num_samples == 0)
+    return Ending(format="FLAC", open_ended=num_samples == 0)
 
 
 _BY_MAGIC = (

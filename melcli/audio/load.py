@@ -35,6 +35,8 @@ class AudioStream:
         The wanted one, Hz.
     dtype : "float32" or "float64"
         Of decoding, resampling and the blocks.
+    max_duration_s : float, optional
+        A file that lasts longer is refused: by its header, and where that is silent or lies, once so much came out.
     stopwatch : Stopwatch, optional
         Is told ``decode`` and ``resample``.
 
@@ -64,13 +66,16 @@ class AudioStream:
         *,
         sampling_rate: int,
         dtype: Literal["float32", "float64"] = "float32",
+        max_duration_s: float | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self._options = options
         self._stopwatch = stopwatch or Stopwatch()
         self._dtype = dtype
+        self._max_duration_s = max_duration_s
         with ExitStack() as opened:
             self._file = opened.enter_context(AudioFile(path, dtype=dtype))
+            self._refuse_too_long(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
             self.num_outputs = count_outputs(self._file.num_channels, options.channels)
             self._resample = Resampler(
                 self._file.sampling_rate,
@@ -122,6 +127,7 @@ class AudioStream:
         """
         for block in self._file.blocks():
             self._stopwatch.lap("decode")
+            self._refuse_too_long(self._file.num_samples, "goes on after {:,.3f} s")
             selected = select_channels(block, self._options.channels)
             for start in range(0, len(selected), self._most_at_a_time):
                 yield from self._ready(self._resample(selected[start : start + self._most_at_a_time]))
@@ -133,6 +139,11 @@ class AudioStream:
                 f"{self._file.num_samples} samples at {self.source_sampling_rate} Hz last less than one at "
                 f"{self.sampling_rate} Hz",
             )
+
+    def _refuse_too_long(self, num_samples: int, how: str) -> None:
+        duration_s = num_samples / self._file.sampling_rate
+        if self._max_duration_s is not None and duration_s > self._max_duration_s:
+            raise AudioError("too_long", f"it {how.format(duration_s)}; {self._max_duration_s:,g} s are allowed")
 
     def _ready(self, resampled: np.ndarray) -> Iterator[np.ndarray]:
         self._stopwatch.lap("resample")

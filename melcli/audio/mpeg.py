@@ -127,15 +127,17 @@ def _without_tags(read: Read, file_size: int) -> int:
 
 def _run_in(window: bytes) -> _Run | None:
     """Find the first run of at least two frames that reaches the end of the window."""
+    dead: set[int] = set()  # where frames of failed runs began: a window made for it took 0.5 s without
     first = window.find(b"\xff")
     while first >= 0:
         key = int.from_bytes(window[first : first + 4], "big") & SAME_STREAM
         end, frames = first, 0
-        while end + 4 <= len(window):
+        while end not in dead and end + 4 <= len(window):
             header = int.from_bytes(window[end : end + 4], "big")
             size = _frame_bytes(header) if header & SAME_STREAM == key else 0
             if not size:
                 break
+            dead.add(end)
             end += size
             frames += 1
         if frames >= 2 and end + 4 > len(window):

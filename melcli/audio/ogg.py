@@ -17,6 +17,7 @@ __all__ = ["end_of_ogg"]
 MAX_PAGE_BYTES = 27 + 255 + 255 * 255
 FIRST_OF_STREAM = 0x02
 LAST_OF_STREAM = 0x04
+MAX_STREAMS = 1000  # side by side; a hostile gigabyte could hold 40 million
 
 
 class _Page(NamedTuple):
@@ -68,7 +69,10 @@ def _opening_serials(read: Read) -> set[bytes]:
     """Serial numbers of the streams that begin together at the front of the file."""
     serials: set[bytes] = set()
     offset = 0
-    while (page := _page_at(read(offset, 27 + 255), 0)) and page.flags & FIRST_OF_STREAM:
+    for _ in range(MAX_STREAMS):
+        page = _page_at(read(offset, 27 + 255), 0)
+        if page is None or not page.flags & FIRST_OF_STREAM:
+            break
         serials.add(page.serial)
         offset += page.size
     return serials

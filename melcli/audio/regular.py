@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from io import FileIO
 
 from melcli.errors import AudioError
+from melcli.opening import NotRegular, regular_only
 
 __all__ = ["RegularFile", "open_regular"]
 
 _HEAD_BYTES = 512  # holds most headers, so that they cost one call of the system
 # These say something about this machine and nothing about the file.
 _OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 class RegularFile(FileIO):
@@ -32,9 +25,9 @@ class RegularFile(FileIO):
         In bytes, when it was opened.
     """
 
-    def __init__(self, path: str, size: int) -> None:
-        super().__init__(path)
-        self.size = size
+    def __init__(self, path: str) -> None:
+        super().__init__(path, opener=regular_only)
+        self.size = os.fstat(self.fileno()).st_size
         self._head = b""
 
     def read_at(self, offset: int, num_bytes: int) -> bytes:
@@ -55,7 +48,7 @@ class RegularFile(FileIO):
 
 
 def open_regular(path: str) -> RegularFile:
-    """Open a regular file for reading; anything else is refused unopened, since opening it could block or act.
+    """Open a regular file for reading, and nothing else; see `melcli.opening.regular_only`.
 
     Parameters
     ----------
@@ -75,11 +68,9 @@ def open_regular(path: str) -> RegularFile:
         This process ran out of file descriptors or memory; the file is not to blame.
     """
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a special file")
-            raise AudioError("unreadable", f"it is {kind}, not a regular file")
-        return RegularFile(path, status.st_size)
+        return RegularFile(path)
+    except NotRegular as error:
+        raise AudioError("unreadable", str(error.strerror)) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioError("vanished", "there is no such file, or no longer") from error
     except OSError as error:

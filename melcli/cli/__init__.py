@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -16,10 +17,19 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and end with the exit code of README.md's table."""
+    try:
+        code = _exit_code()
+    except KeyboardInterrupt:  # while it is imported what the command needs
+        code = 130
+    sys.exit(code)
+
+
+def _exit_code() -> int:
     import click
 
     from melcli.cli.root import melcli
-    from melcli.errors import MelcliError
+    from melcli.errors import MelcliError, StorageError
+    from melcli.printable import printable
 
     sys.excepthook = _report_bug
     _open_closed_streams()
@@ -28,6 +38,7 @@ def main() -> NoReturn:
     try:
         code = melcli.main(standalone_mode=False)
     except click.ClickException as error:
+        vars(error)["message"] = printable(error.message)  # it quotes what it was given
         with suppress(OSError):  # where nobody takes the sentence the code still tells
             error.show()
         code = error.exit_code
@@ -35,9 +46,15 @@ def main() -> NoReturn:
         code = 130
     except MelcliError as error:
         with suppress(OSError):
-            click.echo(f"melcli: {error}", err=True)
+            click.echo(f"melcli: {printable(str(error))}", err=True)
         code = error.exit_code
-    sys.exit(code if isinstance(code, int) else 0)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        with suppress(OSError):  # wherever it was met, as by an import: no bug of ours
+            click.echo(f"melcli: {error.strerror}; let this user open more files (ulimit -n)", err=True)
+        code = StorageError.exit_code
+    return code if isinstance(code, int) else 0
 
 
 def _open_closed_streams() -> None:
@@ -55,7 +72,11 @@ def _report_bug(kind: type[BaseException], error: BaseException, trace: types.Tr
         return
     import traceback
 
-    traceback.print_exception(kind, error, trace)
+    from melcli.printable import printable
+
+    for lines in traceback.format_exception(kind, error, trace):
+        for line in lines.splitlines():
+            sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.write(
         "melcli: this is a bug of melcli. Finished work is kept. "
         "Please report the lines above, the command and `melcli --version`.\n"

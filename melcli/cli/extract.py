@@ -7,33 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcli.cli.output import errors_as_json, tell, tell_json
+from melcli.cli.bounds import bound_options, failure_limit, limits
+from melcli.cli.inputs import input_options, listed_inputs, source_options
+from melcli.cli.output import errors_as_json, tell_json
+from melcli.cli.plan import count_signs, plain_plan, tell_plan
 
 if TYPE_CHECKING:
-    from melcli.run.extract import Request
-    from melcli.run.report import FailureLimit, Report
+    from collections.abc import Sequence
+
+    from melcli.run.estimate import Estimate
+    from melcli.run.report import Report
+    from melcli.run.request import Request
+    from melcli.sources.items import Item
 
 __all__ = ["extract"]
-
-
-LINES_AT_A_TIME = 1000
-
-
-class _FailureLimit(click.ParamType):  # type: ignore[type-arg]
-    """``N`` or ``P%``."""
-
-    name = "N|P%"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailureLimit:
-        from melcli.run.report import FailureLimit
-
-        try:
-            limit = FailureLimit(percent=float(value[:-1])) if value.endswith("%") else FailureLimit(number=int(value))
-        except ValueError:
-            self.fail(f"{value!r} must be a number of inputs such as 10, or a percentage such as 1%", param, ctx)
-        if not ((limit.number or 0) >= 0 and 0 <= (limit.percent or 0) <= 100):
-            self.fail(f"{value!r} must be 0 or more, and a percentage 100 or less", param, ctx)
-        return limit
 
 
 @click.command()
@@ -70,28 +57,7 @@ class _FailureLimit(click.ParamType):  # type: ignore[type-arg]
     is_flag=True,
     help="Print the plan (+ new, * stale, = done, ! failed, - without an input) and write nothing.",
 )
-@click.option(
-    "--include",
-    multiple=True,
-    metavar="GLOB",
-    help="Take files that match this, rather than those with an audio file's extension; may be repeated.",
-)
-@click.option(
-    "--exclude", multiple=True, metavar="GLOB", help="Pass over files and folders that match this; may be repeated."
-)
-@click.option(
-    "--files-from",
-    type=click.Path(),
-    metavar="FILE",
-    help="Take INPUTs from a file too, one a line; - is standard input.",
-)
-@click.option(
-    "--files-from0",
-    type=click.Path(),
-    metavar="FILE",
-    help="The same, with a NUL after each, as find -print0 writes it.",
-)
-@click.option("--keep-extension", is_flag=True, help="Name outputs a.wav.npy, so that a.wav and a.flac stay apart.")
+@input_options
 @click.option(
     "--overwrite",
     is_flag=True,
@@ -99,8 +65,7 @@ class _FailureLimit(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--checksum", is_flag=True, help="Tell changed inputs by their content rather than by size and time.")
 @click.option("--retry-failed", is_flag=True, help="Try inputs that failed again, though they did not change.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first failure: --max-failures 0.")
-@click.option("--max-failures", type=_FailureLimit(), help="Stop after more failures than a number or a percentage.")
+@bound_options
 @click.option("--allow-empty", is_flag=True, help="End with 0 rather than 5 when no input matched.")
 @click.option(
     "--progress",
@@ -129,7 +94,8 @@ def extract(**arguments: Any) -> int:
 
     \b
     Exit codes: 0 done, 2 usage or config, 3 some inputs failed, 5 no input, 6 cannot write,
-    7 too many failures, 75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
+    7 too many failures, 10 --max-time was reached, 75 another melcli holds OUT,
+    129, 130, 143 stopped by a signal.
     Finished work is always kept.
     """
     with errors_as_json(arguments["as_json"]):
@@ -178,25 +144,35 @@ def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
-    from melcli.printable import printable
     from melcli.run.extract import survey
-    from melcli.run.plan import SIGNS
 
     surveyed = survey(request)
     plan = surveyed.plan
+    space = None if arguments["quiet"] and not arguments["as_json"] else _expected_space(request, plan.to_do)
     if arguments["as_json"]:
-        tell_json({"plan": [{"sign": plan.signs[item_id], "id": item_id} for item_id in sorted(plan.signs)]})
+        tell_json({"plan": plain_plan(plan), "space": space and space.plain()})
     else:
-        lines = [f"{plan.signs[item_id]} {printable(item_id)}" for item_id in sorted(plan.signs)]
-        for start in range(0, len(lines), LINES_AT_A_TIME):  # one flush each
-            tell("\n".join(lines[start : start + LINES_AT_A_TIME]))
+        tell_plan(plan)
     if not arguments["quiet"]:
-        counts = plan.counts()
-        told = ", ".join(f"{counts[sign]:,} {meaning}" for sign, meaning in SIGNS.items())
         remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
-        for line in filter(None, (*remarks, f"{told}; nothing was written")):
+        room = "" if space is None else f"{'room' if space.fits else 'warning'}: {space.remark()}"
+        for line in filter(None, (*remarks, room, f"{count_signs(plan)}; nothing was written")):
             click.echo(line, err=True)
     return 0
+
+
+def _expected_space(request: Request, to_do: Sequence[Item]) -> Estimate | None:
+    """Estimate the room that a run will take; None where it has nothing to do, or no worker can look."""
+    from melcli.errors import WorkersFailing
+    from melcli.run.estimate import expected_space_alone
+
+    if not to_do:
+        return None
+    try:
+        return expected_space_alone(request.config, to_do, out=request.out, workers=request.workers)
+    except WorkersFailing as error:
+        click.echo(f"warning: how much room is needed is not known: {error}", err=True)
+        return None
 
 
 def _remark(request: Request, arguments: dict[str, Any]) -> str:
@@ -209,41 +185,27 @@ def _remark(request: Request, arguments: dict[str, Any]) -> str:
 def _request(arguments: dict[str, Any]) -> Request:
     from melcli.config.resolve import resolve_config
     from melcli.run.engines.cpus import usable_cpus
-    from melcli.run.extract import Request
     from melcli.run.plan import Rerun
-    from melcli.run.report import FailureLimit
-    from melcli.sources.options import SourceOptions
+    from melcli.run.request import Request
 
-    listed = _listed(arguments)
+    listed = listed_inputs(arguments)
     if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
         raise click.UsageError("no INPUT: name files or folders, or give --files-from FILE")
     flags = {"output.format": arguments["format_"]} if arguments["format_"] else {}
-    limit = arguments["max_failures"] or FailureLimit()
     return Request(
         inputs=arguments["inputs"],
         listed=listed,
         out=arguments["out"],
         config=resolve_config(arguments["config"], sets=arguments["sets"], flags=flags, environ=os.environ),
-        sources=SourceOptions(
-            include=arguments["include"], exclude=arguments["exclude"], keep_extension=arguments["keep_extension"]
-        ),
+        sources=source_options(arguments),
         rerun=Rerun(
             overwrite=arguments["overwrite"],
             retry_failed=arguments["retry_failed"],
             checksum=arguments["checksum"],
         ),
         workers=arguments["jobs"] or usable_cpus(),
-        limit=FailureLimit(number=0) if arguments["fail_fast"] else limit,
+        limit=failure_limit(arguments),
+        limits=limits(arguments),
+        durability=arguments["durability"],
         allow_empty=arguments["allow_empty"],
     )
-
-
-def _listed(arguments: dict[str, Any]) -> list[str]:
-    from melcli.sources.lists import read_list
-
-    listed = []
-    if arguments["files_from"]:
-        listed += read_list(arguments["files_from"], b"\n")
-    if arguments["files_from0"]:
-        listed += read_list(arguments["files_from0"], b"\0")
-    return listed

@@ -47,7 +47,11 @@ class Progress:
         if found.account and not self._quiet:
             self.write(found.account)
         if found.warning:
-            self.write(f"warning: {found.warning}")
+            self.warned(found.warning)
+
+    def warned(self, warning: str) -> None:
+        """Say it, whatever else is not said."""
+        self.write(f"warning: {warning}")
 
     def planned(self, report: Report) -> None:
         """Say what is to be done, and open the bar."""

@@ -6,8 +6,11 @@ import click
 
 from melcli.cli.compare import compare
 from melcli.cli.config import config
+from melcli.cli.doctor import doctor
 from melcli.cli.extract import extract
 from melcli.cli.identify import identify
+from melcli.cli.status import status
+from melcli.cli.verify import verify
 from melcli.version import __version__
 
 __all__ = ["melcli"]
@@ -23,13 +26,19 @@ def melcli() -> None:
     \b
     melcli extract recordings -o features                 one .npy for each file
     melcli extract recordings -o features -f hdf5 -j 8    shards, eight processes
+    melcli status features recordings                     what is done, new, stale, failed
+    melcli verify features --read-data                    whether anything is damaged
     melcli config list                                    the configs that come with it
     melcli compare features other_features                how far apart, and why
     melcli identify speech.wav speech.npy                 which config made these features
+    melcli doctor features                                whether all that a run stands on is sound
     """
 
 
 melcli.add_command(extract)
+melcli.add_command(status)
+melcli.add_command(verify)
 melcli.add_command(config)
 melcli.add_command(compare)
 melcli.add_command(identify)
+melcli.add_command(doctor)

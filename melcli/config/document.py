@@ -17,10 +17,14 @@ import yaml
 from melcli.errors import ConfigError
 from melcli.printable import printable
 
-__all__ = ["MAX_BYTES", "Setting", "read_document", "read_value"]
+__all__ = ["MAX_BYTES", "Setting", "pyyaml_version", "read_document", "read_value"]
 
-MAX_BYTES = 1_000_000  # the largest sensible config, a window of 2**16 numbers, is smaller
+# The largest sensible config, a window of 16,384 numbers written in full, is smaller.  PyYAML takes up to 20 us a value
+# and 1.5 us a byte, so that the largest one is read or refused in less than a second.
+MAX_BYTES = 400_000
+MAX_VALUES = 20_000  # keys included
 MAX_DEPTH = 4
+MAX_LETTERS = 4096  # of a key or a word; the longest path that Linux takes.  Refusals show the word
 MAX_DIGITS = 100  # of a number; Python itself refuses to read or write integers of more than 4,300
 
 # The scalars of YAML 1.2's core schema, section 10.3.2.
@@ -92,6 +96,7 @@ class _StrictLoader(yaml.SafeLoader):
     """Composes nodes without resolving their types, and refuses what a config has no use for."""
 
     depth = 0
+    num_values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -102,6 +107,10 @@ class _StrictLoader(yaml.SafeLoader):
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+        self.num_values += 1
+        if self.num_values > MAX_VALUES:
+            too_many = f"more than {MAX_VALUES} keys and values"
+            raise yaml.MarkedYAMLError(problem=too_many, problem_mark=event.start_mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -123,7 +132,7 @@ def _items(mapping: yaml.MappingNode, where: str) -> Iterator[tuple[str, yaml.No
     for key_node, node in mapping.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise ConfigError(f"{_at(where, key_node)}: a key must be a word")
-        key = key_node.value
+        key = _word(key_node, where)
         if key in seen:
             twice = f"key {printable(repr(key))} stands twice, first in line {seen[key]}"
             raise ConfigError(f"{_at(where, key_node)}: {twice}")
@@ -138,7 +147,7 @@ def _plain(node: yaml.Node, where: str) -> Any:
     if not isinstance(node, yaml.ScalarNode):
         raise ConfigError(f"{_at(where, node)}: a value is a number, a word, null or a list, not a mapping")
     if node.style is not None:  # quoted: always text
-        return node.value
+        return _word(node, where)
     for pattern, convert in CORE_SCHEMA:
         if pattern.fullmatch(node.value):
             if len(node.value) > MAX_DIGITS:
@@ -146,8 +155,20 @@ def _plain(node: yaml.Node, where: str) -> Any:
                     f"{_at(where, node)}: a number of {len(node.value)} digits; at most {MAX_DIGITS} are read"
                 )
             return convert(node.value)
-    return node.value
+    return _word(node, where)
+
+
+def _word(node: yaml.ScalarNode, where: str) -> str:
+    word: str = node.value
+    if len(word) > MAX_LETTERS:
+        raise ConfigError(f"{_at(where, node)}: a word of {len(word)} letters; at most {MAX_LETTERS} are read")
+    return word
 
 
 def _at(where: str, node: yaml.Node) -> str:
     return f"{where}:{node.start_mark.line + 1}"
+
+
+def pyyaml_version() -> str:
+    """Return the version of the library that parses."""
+    return str(yaml.__version__)

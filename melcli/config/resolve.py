@@ -13,12 +13,13 @@ from melcli.config.document import MAX_BYTES, Setting, read_document, read_value
 from melcli.config.named import config_path, display_path
 from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
+from melcli.opening import regular_only
 from melcli.options import fingerprint, key_types, nearest, read_options, refuse_unknown, to_plain
 from melcli.printable import printable
 from melcli.store.options import OutputOptions
 from melcli.version import NUMERICS_VERSION
 
-__all__ = ["SECTIONS", "Config", "resolve_config", "yaml_value"]
+__all__ = ["MADE_BY", "SECTIONS", "Config", "resolve_config", "yaml_value"]
 
 SECTIONS: Mapping[str, type[Any]] = {"audio": AudioOptions, "features": FeatureOptions, "output": OutputOptions}
 MADE_BY = "made_by"  # what melcli.yaml says of its making; a config may carry it and it means nothing
@@ -137,7 +138,8 @@ def _read_file(path: Path, children: tuple[Path, ...]) -> dict[str, Setting]:
     """Read a file's settings on top of those of its bases."""
     where = printable(display_path(path))
     try:
-        with open(path, "rb") as file:
+        # The user may well say `-c /dev/stdin`; what a file names could be a pipe that nobody writes to.
+        with open(path, "rb", opener=regular_only if children else None) as file:
             text = file.read(MAX_BYTES + 1).decode("utf-8-sig")  # no more, or /dev/zero would fill the memory
     except UnicodeDecodeError:
         raise ConfigError(f"{where}: cannot be read: not UTF-8") from None
@@ -177,8 +179,9 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Setting
     for name, text in sorted(environ.items()):
         section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("_")
         if name.startswith(ENVIRONMENT_PREFIX) and section in SECTIONS:
-            _refuse_unknown(f"{section}.{key}", name)
-            yield f"{section}.{key}", Setting(read_value(text, name), name)
+            where = printable(name)
+            _refuse_unknown(f"{section}.{key}", where)
+            yield f"{section}.{key}", Setting(read_value(text, where), where)
 
 
 def _from_sets(sets: Sequence[str]) -> Iterator[tuple[str, Setting]]:

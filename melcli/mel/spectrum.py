@@ -6,7 +6,7 @@ import numpy as np
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["magnitude_spectrum", "scipy_version"]
+__all__ = ["magnitude_spectrum", "numpy_version", "scipy_version"]
 
 
 def magnitude_spectrum(frames: np.ndarray, options: FeatureOptions, *, out: np.ndarray | None = None) -> np.ndarray:
@@ -43,6 +43,11 @@ def magnitude_spectrum(frames: np.ndarray, options: FeatureOptions, *, out: np.n
     elif options.mag_exp != 2:
         np.power(spectrum, spectrum.dtype.type(options.mag_exp / 2), out=spectrum)
     return spectrum
+
+
+def numpy_version() -> str:
+    """Return the version of the library that computes."""
+    return str(np.__version__)
 
 
 def scipy_version() -> str:

@@ -25,7 +25,8 @@ from melcli.mel.spectrogram import MelSpectrogram
 from melcli.mel.spectrum import scipy_version
 from melcli.options import to_plain
 from melcli.printable import printable
-from melcli.run.batches import Batch
+from melcli.run.batches import Batch, item_timeout_s
+from melcli.run.guard import guard
 from melcli.run.job import Job, Measured, Outcome
 from melcli.sources.content import hash_content
 from melcli.sources.items import Item
@@ -35,11 +36,13 @@ from melcli.store.layout import own_folder, shard_name
 from melcli.store.manifest import Row
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
-from melcli.store.spool import Spool
+from melcli.store.spool import MOST_BYTES_IN_MEMORY, Spool
 from melcli.store.values import StoredFeatures, as_stored
 from melcli.version import __version__
 
-__all__ = ["library_versions", "measure_batch", "run_batch", "try_batch"]
+__all__ = ["extract_item", "library_versions", "measure_batch", "run_batch", "try_batch"]
+
+OUTPUTS_AT_A_TIME = 16  # of one file
 
 
 class Sink(Protocol):
@@ -83,7 +86,13 @@ def try_batch(task: tuple[Job, Batch]) -> None:
     """Extract a batch and store nothing, to see whether it kills its worker."""
     job, batch = task
     for item in batch.items:
-        list(_extract(item, job, _Nowhere(), Stopwatch()))
+        _extract(item, job, _Nowhere(), Stopwatch())
+
+
+def extract_item(item: Item, job: Job, sink: Sink) -> list[Row]:
+    """Extract one item into somebody else's sink; what goes wrong with it is a row, as in a batch."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _extract(item, job, sink, Stopwatch())
 
 
 def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
@@ -102,7 +111,15 @@ def library_versions(_: None) -> dict[str, str]:
     }
 
 
-def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:
+def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> list[Row]:
+    """Do one item under guard; its rows tell what native libraries printed meanwhile."""
+    with guard.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
+        rows = list(_rows(item, job, sink, stopwatch))
+    said = guard.said()
+    return [replace(row, stderr=said) for row in rows] if said else rows
+
+
+def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:
     """Do one item; whatever goes wrong with it is a row, and the only broad except of the program stands here."""
     origin = _look_at(item, job)
     try:
@@ -134,7 +151,21 @@ def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator
 
 
 def _compute(item: Item, job: Job, stopwatch: Stopwatch) -> tuple[AudioStream, list[StoredFeatures]]:
-    """Go with an item from decoding to the numbers that are stored, block by block, one array for each output."""
+    """Go with an item from decoding to the numbers that are stored, one array for each output.
+
+    The outputs of a file of many channels are made a few at a time, and it is decoded as many times: all 255 channels
+    of a small FLAC file at once took 1.3 GB.
+    """
+    outputs: list[StoredFeatures] = []
+    while True:
+        audio, more = _compute_some(item, job, stopwatch, first=len(outputs))
+        outputs += more
+        if len(outputs) == audio.num_outputs:
+            return audio, outputs
+
+
+def _compute_some(item: Item, job: Job, stopwatch: Stopwatch, first: int) -> tuple[AudioStream, list[StoredFeatures]]:
+    """Make the outputs from ``first`` on, block by block."""
     features, output = job.config.features, job.config.output
     mel = _mel(features)
     with AudioStream(
@@ -142,12 +173,15 @@ def _compute(item: Item, job: Job, stopwatch: Stopwatch) -> tuple[AudioStream, l
         job.config.audio,
         sampling_rate=features.sampling_rate,
         dtype=features.compute_dtype,
+        max_duration_s=job.limits.max_duration_s,
         stopwatch=stopwatch,
     ) as audio:
-        spools = [Spool(own_folder(job.out)) for _ in range(audio.num_outputs)]
+        channels = range(first, min(first + OUTPUTS_AT_A_TIME, audio.num_outputs))
+        most_bytes = MOST_BYTES_IN_MEMORY // audio.num_outputs
+        spools = [Spool(own_folder(job.out), most_bytes=most_bytes) for _ in channels]
         streams = [mel.stream(spool, expected_samples=audio.expected_samples, stopwatch=stopwatch) for spool in spools]
         for block in audio.blocks():
-            for channel, stream in enumerate(streams):
+            for channel, stream in zip(channels, streams, strict=True):
                 stream.push(block[:, channel], last=False)
         for stream in streams:
             stream.push(np.empty(0, dtype=features.compute_dtype), last=True)
@@ -210,7 +244,7 @@ def _mel(features: FeatureOptions) -> MelSpectrogram:
 
 def _open_sink(job: Job, batch: Batch) -> Sink:
     if batch.shard is None:
-        return NpySink(job.out)
+        return NpySink(job.out, flush=job.durability != "none")
     attributes = {
         "config": json.dumps(job.config.plain()),
         "config_id": job.config_id,
@@ -222,6 +256,7 @@ def _open_sink(job: Job, batch: Batch) -> Sink:
         time_axis=job.config.features.time_axis,
         attributes=attributes,
         most_bytes=job.config.output.shard_mb * 1_000_000,
+        flush=job.durability != "none",
     )
 
 

@@ -12,7 +12,7 @@ from melcli.options import fingerprint
 from melcli.sources.items import Item
 from melcli.store.journal import PlannedShard
 
-__all__ = ["Batch", "longest_first", "plan_shards", "planned_before", "small_batches"]
+__all__ = ["Batch", "longest_first", "plan_shards", "planned_before", "planned_shard", "small_batches"]
 
 # How much larger the decoded audio is than the file, about: only the order and the size of batches hang from it.
 EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
@@ -23,6 +23,7 @@ MOST_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journ
 # none smaller than this; that does not depend on how many workers there are.
 FEWEST_SHARDS = 8
 SMALLEST_SHARD_BYTES = 4_000_000
+STORING_S = 60  # that a batch may take for more than its items
 FEWEST_PER_WORKER = 8  # batches, so that the workers end at about the same time
 
 
@@ -49,7 +50,16 @@ class Batch:
     @property
     def timeout_s(self) -> float:
         """Seconds after which a worker is taken to hang: generous, for a slow network disk at 1 MB/s."""
-        return 60 + 5 * len(self.items) + self.cost / 1e6
+        return STORING_S + 5 * len(self.items) + self.cost / 1e6
+
+    def timeout_within_s(self, per_item_s: float | None) -> float:
+        """Return the seconds for the batch where the user gives each item so many; None: `timeout_s`."""
+        return self.timeout_s if per_item_s is None else STORING_S + per_item_s * len(self.items)
+
+
+def item_timeout_s(item: Item) -> float:
+    """Return the seconds that one item may take, unless the user says so; they grow with its size."""
+    return Batch(items=(item,)).timeout_s
 
 
 def decoded_bytes(item: Item) -> int:
@@ -62,15 +72,23 @@ def longest_first(batches: Iterable[Batch]) -> list[Batch]:
     return sorted(batches, key=lambda batch: (-batch.cost, batch.items[0].id))
 
 
-def small_batches(items: Iterable[Item], workers: int) -> Iterator[Batch]:
+def small_batches(items: Iterable[Item], workers: int, *, most_items: int = MOST_ITEMS) -> Iterator[Batch]:
     """Cut items into batches, the longest items first; long ones stand alone.
 
     Nothing of what is stored depends on how the cuts fall.
+
+    Parameters
+    ----------
+    items : iterable of Item
+    workers : int
+        Each gets several batches, if there are so many items.
+    most_items : int
+        Of a batch.
     """
     # One sort after the other: a key of both is 100 bytes for each item, at the peak of the driver's memory.
     ordered = sorted(items, key=attrgetter("id"))
     ordered.sort(key=decoded_bytes, reverse=True)  # which leaves equal ones by id
-    most_items = max(1, min(MOST_ITEMS, len(ordered) // (FEWEST_PER_WORKER * workers)))
+    most_items = max(1, min(most_items, len(ordered) // (FEWEST_PER_WORKER * workers)))
     for batch in _cut(((item, decoded_bytes(item)) for item in ordered), most_items, MOST_BYTES):
         yield Batch(items=batch)
 
@@ -93,13 +111,12 @@ def plan_shards(items: Sequence[Item], stored_bytes: Mapping[str, int], most_byt
     total_bytes = sum(stored_bytes[item.id] for item in items)
     most_bytes = min(most_bytes, max(SMALLEST_SHARD_BYTES, total_bytes // FEWEST_SHARDS))
     parts = _cut(((item, stored_bytes[item.id]) for item in items), MOST_SHARD_ITEMS, most_bytes)
-    return [
-        Batch(
-            items=part,
-            shard=PlannedShard(number=number, first=part[0].id, last=part[-1].id, digest=_digest(part)),
-        )
-        for number, part in enumerate(parts, first)
-    ]
+    return [Batch(items=part, shard=planned_shard(number, part)) for number, part in enumerate(parts, first)]
+
+
+def planned_shard(number: int, items: Sequence[Item]) -> PlannedShard:
+    """Say what a shard is to hold: ``items``, sorted by id."""
+    return PlannedShard(number=number, first=items[0].id, last=items[-1].id, digest=_digest(items))
 
 
 def planned_before(items: Sequence[Item], shards: Iterable[PlannedShard]) -> list[Batch]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from melcli.run.batches import Batch
+from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.job import Job, Measured, Outcome
+from melcli.store.damage import OF_NUMBERS
 
-__all__ = ["library_versions", "measure_batch", "run_batch", "try_batch"]
+__all__ = ["check_outputs", "library_versions", "measure_batch", "recompute", "run_batch", "try_batch"]
 
 
 def run_batch(task: tuple[Job, Batch]) -> Outcome:
@@ -34,3 +36,30 @@ def library_versions(nothing: None) -> dict[str, str]:
     from melcli.run import batch
 
     return batch.library_versions(nothing)
+
+
+def check_outputs(task: CheckTask) -> Checked:
+    """See `melcli.store.checks`."""
+    from melcli.store.checks import check_file, check_shard, open_shard
+
+    if task.opens_only:
+        open_shard(task.out, task.shard or "", task.rows)
+        return Checked()
+    if task.shard is not None:
+        damages = list(check_shard(task.out, task.shard, task.rows, task.read))
+    else:
+        damages = [
+            damage
+            for row, read in zip(task.rows, task.read, strict=True)
+            for damage in check_file(task.out, row, read=read, time_axis=task.time_axis)
+        ]
+    unread = {damage.id for damage in damages if damage.kind not in OF_NUMBERS}
+    read = [row.id for row, wanted in zip(task.rows, task.read, strict=True) if wanted and row.id not in unread]
+    return Checked(damages=tuple(damages), num_read=len(read))
+
+
+def recompute(task: RecomputeTask) -> Checked:
+    """See `melcli.run.recompute`."""
+    from melcli.run.recompute import recompute_items
+
+    return recompute_items(task)

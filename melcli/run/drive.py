@@ -16,18 +16,24 @@ from melcli.printable import printable
 from melcli.run.batches import Batch
 from melcli.run.calls import run_batch, try_batch
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
+from melcli.run.guard import last_line
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, Outcome
-from melcli.run.report import FailureLimit, Listener, Report
+from melcli.run.report import MAX_TIME, FailureLimit, Listener, Report
 from melcli.sources.items import Item
 from melcli.store.manifest import Row
 
 __all__ = ["Drive"]
 
 BATCHES_PER_WORKER = 2  # one at work and one waiting, so that memory does not grow with the corpus
-MOST_LOSSES_IN_A_ROW = 20  # with no batch coming back between them, it is not the inputs that are at fault
+# With nothing coming back between them it is not the inputs that are at fault: so many batches, or, while single items
+# are tried, so many workers.
+MOST_LOSSES_IN_A_ROW = 20
+MOST_DEATHS_IN_A_ROW = 100
 MOST_BLAMELESS = 1  # times that a batch may die though none of its items does so alone
 DRAIN_S = 10.0
+UNFORESEEN = 1  # exit code of a Python process that an exception ended
+PYTHON_SAYS = "File "  # in the traceback that it leaves
 TICK_S = 0.5
 
 
@@ -46,6 +52,7 @@ class _Task:
     blameless: int = 0
     culprits: tuple[Row, ...] = ()  # found in earlier runs of the batch; written down together with the rest
     inquiry: _Inquiry | None = None
+    suspected: bool = False  # the item killed a worker when it was alone, and is tried once more
 
 
 class Drive:
@@ -65,6 +72,8 @@ class Drive:
         How many failures end the run.
     listener : Listener
         Is told.
+    until_s : float, optional
+        When no more is to be handed out, by `time.monotonic`.
     """
 
     def __init__(
@@ -76,6 +85,7 @@ class Drive:
         report: Report,
         limit: FailureLimit,
         listener: Listener,
+        until_s: float | None = None,
     ) -> None:
         self._engine = engine
         self._job = job
@@ -86,7 +96,9 @@ class Drive:
         self._waiting: deque[_Task] = deque()
         self._in_flight: dict[Future[Any], _Task] = {}
         self._events: SimpleQueue[Future[Any] | None] = SimpleQueue()
+        self._until_s = until_s
         self._losses = 0
+        self._deaths = 0
         self._deadline_s: float | None = None  # of the drain, once the run is stopping
         self._refused: StorageError | None = None
 
@@ -124,6 +136,8 @@ class Drive:
             raise self._refused
 
     def _heed(self, interrupts: Interrupts) -> None:
+        if self._until_s is not None and time.monotonic() >= self._until_s and self._waiting:
+            self._stop(MAX_TIME)
         if interrupts.number is not None:
             self._report.signal_number = interrupts.number
             self._stop(signal.Signals(interrupts.number).name)
@@ -131,8 +145,9 @@ class Drive:
     def _hand_out(self) -> None:
         while self._waiting and len(self._in_flight) < BATCHES_PER_WORKER * self._engine.workers:
             task = self._waiting.popleft()
+            timeout_s = task.batch.timeout_within_s(self._job.limits.timeout_per_item_s)
             function: Callable[[tuple[Job, Batch]], Any] = try_batch if task.inquiry else run_batch
-            future = self._engine.submit(function, (self._job, task.batch), timeout_s=task.batch.timeout_s)
+            future = self._engine.submit(function, (self._job, task.batch), timeout_s=timeout_s)
             self._in_flight[future] = task
             future.add_done_callback(self._events.put)
 
@@ -140,14 +155,13 @@ class Drive:
         try:
             future = self._events.get(timeout=TICK_S)
         except Empty:
-            self._engine.check()
             return
         if future is None:
             return
         task = self._in_flight.pop(future)
         error = future.exception()
         if error is None:
-            self._losses = 0
+            self._losses = self._deaths = 0
             self._came_back(task, future.result())
         elif isinstance(error, BatchLost):
             self._lost(task, error)
@@ -164,13 +178,18 @@ class Drive:
             self._write_down([*task.culprits, *outcome.rows])
 
     def _lost(self, task: _Task, error: BatchLost) -> None:
+        self._deaths += 1
         self._losses += 0 if task.inquiry else 1  # an inquiry looks for losses
         self._report.lost_batches += 1
-        if self._losses >= MOST_LOSSES_IN_A_ROW:
-            raise WorkersFailing(f"{self._losses} workers died one after another; the last one: {_how(error)[1]}")
+        if self._losses >= MOST_LOSSES_IN_A_ROW or self._deaths >= MOST_DEATHS_IN_A_ROW:
+            if task.inquiry is not None:
+                self._tell_so_far(task.inquiry)
+            raise WorkersFailing(f"{self._deaths} workers died one after another; of the last one: {_how(error)[1]}")
         if self._deadline_s is not None:
             return  # stopping: the next run will look into it
-        if task.inquiry is not None:
+        if task.inquiry is not None and not task.suspected:
+            self._waiting.appendleft(replace(task, suspected=True))
+        elif task.inquiry is not None:
             task.inquiry.culprits[task.batch.items[0].id] = error
             self._heard(task.inquiry)
         elif task.blameless > MOST_BLAMELESS:
@@ -179,6 +198,12 @@ class Drive:
             inquiry = _Inquiry(task, waiting=len(task.batch.items))
             alone = [_Task(Batch(items=(item,)), inquiry=inquiry) for item in task.batch.items]
             self._waiting.extendleft(reversed(alone))
+
+    def _tell_so_far(self, inquiry: _Inquiry) -> None:
+        """Write down the culprits that are known, so that the next run gets further if it is the inputs after all."""
+        known = [item for item in inquiry.task.batch.items if item.id in inquiry.culprits]
+        if inquiry.task.batch.shard is None and known:
+            self._write_down([self._lost_row(item, inquiry.culprits[item.id]) for item in known])
 
     def _heard(self, inquiry: _Inquiry) -> None:
         """Once every item was tried alone, run those again that did not kill their worker.
@@ -233,6 +258,7 @@ class Drive:
             status="failed",
             reason=reason,
             message=printable(f"{item.source}: {how}"),
+            stderr=error.said or None,
             source_size=item.size,
             source_mtime_ns=item.mtime_ns,
             config_id=self._job.config_id,
@@ -242,6 +268,14 @@ class Drive:
 def _how(error: BatchLost) -> tuple[Reason, str]:
     if isinstance(error, BatchOverdue):
         return "timeout", "the worker took too long with it and was ended"
-    code = error.exit_code if isinstance(error, WorkerDied) else 0
+    if not isinstance(error, WorkerDied):
+        return "decoder_crash", "the worker that decoded it was lost"
+    if error.for_memory:
+        return "out_of_memory", "the system killed the worker that decoded it, since memory ran out"
+    if error.exit_code == UNFORESEEN and PYTHON_SAYS in error.said:
+        raised = last_line(error.said).partition(":")[0]  # NumPy's has a message, and a longer name
+        reason: Reason = "out_of_memory" if raised.endswith("MemoryError") else "internal"
+        return reason, "the worker that decoded it ended by an exception that nobody foresaw"
+    code = error.exit_code
     how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
     return "decoder_crash", f"the worker that decoded it died {how}"

@@ -58,6 +58,23 @@ class Interrupts:
         finally:
             self._wake = None
 
+    def hold_back(self, start: Callable[[], None]) -> None:
+        """Call what starts processes, and raise a signal that came meanwhile only then.
+
+        A worker that is on its way while its engine is taken down would complain on the terminal.
+
+        Raises
+        ------
+        Interrupted
+            A signal came, whatever ``start`` raised: the same signal may have ended the processes.
+        """
+        try:
+            with self.deferred(lambda: None):
+                start()
+        finally:
+            if self.number is not None:
+                raise Interrupted(self.number)
+
     def _take(self, number: int, frame: types.FrameType | None) -> None:
         if self._wake is None:
             raise Interrupted(number)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from melcli.config.resolve import Config
+from melcli.run.limits import Limits
+from melcli.store.durability import Durability
 from melcli.store.manifest import Row
 
 __all__ = ["Job", "Measured", "Outcome"]
@@ -25,12 +27,18 @@ class Job:
         The config's, told once since it takes as long as half a second of audio.
     checksum : bool
         Whether the content of every source is hashed.
+    durability : "none", "batch" or "file"
+        See `melcli.store.durability`.
+    limits : Limits
+        What an item may take.
     """
 
     out: str
     config: Config
     config_id: str
     checksum: bool = False
+    durability: Durability = "batch"
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,9 @@ from melcli.printable import printable
 from melcli.sources.items import Found
 from melcli.store.manifest import Row
 
-__all__ = ["FailureLimit", "Report", "Listener"]
+__all__ = ["MAX_TIME", "FailureLimit", "Report", "Listener"]
+
+MAX_TIME = "max time"  # what stopped a run that had only so long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class Report:
     lost_batches : int
         Times that a worker died or was overdue.
     stopped_by : str or None
-        Why the run ended before its end: ``too many failures``, ``storage`` or a signal's name.
+        Why the run ended before its end: ``too many failures``, ``storage``, ``max time`` or a signal's name.
     signal_number : int or None
         The signal.
     workers : int
@@ -138,7 +140,7 @@ class Report:
         if self.signal_number is not None:
             return 128 + self.signal_number
         if self.stopped_by is not None:
-            return 7
+            return 10 if self.stopped_by == MAX_TIME else 7
         return 3 if self.all_failed or self.unreadable_folders else 0
 
     def sentence(self) -> str:
@@ -194,6 +196,9 @@ class Listener(Protocol):
 
     def found(self, found: Found) -> None:
         """Called once the inputs are known."""
+
+    def warned(self, warning: str) -> None:
+        """Called for what people should know at once."""
 
     def planned(self, report: Report) -> None:
         """Called once it is known what is to be done."""

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from melcli.mel.geometry import count_output_frames
 from melcli.run.batches import Batch, small_batches
 from melcli.run.calls import measure_batch
-from melcli.run.engines.contract import BatchLost, Engine, result_of
+from melcli.run.engines.contract import BatchLost, Engine
 from melcli.run.job import Job, Measured
 from melcli.sources.items import Item
 
@@ -48,13 +48,13 @@ def _measure(job: Job, batches: Iterable[Batch], engine: Engine) -> Iterator[Seq
     for batch in batches:
         waiting.append(engine.submit(measure_batch, (job, batch), timeout_s=batch.timeout_s))
         if len(waiting) >= BATCHES_PER_WORKER * engine.workers:
-            yield _outcome(waiting.popleft(), engine)
+            yield _outcome(waiting.popleft())
     while waiting:
-        yield _outcome(waiting.popleft(), engine)
+        yield _outcome(waiting.popleft())
 
 
-def _outcome(future: Future[list[Measured]], engine: Engine) -> Sequence[Measured]:
+def _outcome(future: Future[list[Measured]]) -> Sequence[Measured]:
     try:
-        return result_of(future, engine)
+        return future.result()
     except BatchLost:
         return ()

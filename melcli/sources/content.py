@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+
+from melcli.opening import regular_only
 
 __all__ = ["hash_content"]
 
@@ -15,10 +18,11 @@ def hash_content(path: str) -> str:
     Raises
     ------
     OSError
-        The file cannot be read.
+        The file cannot be read, or is no regular one: a pipe would never end.
     """
     digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
-        while piece := file.read(PIECE_BYTES):
-            digest.update(piece)
+    with open(path, "rb", buffering=0, opener=regular_only) as file:
+        if os.fstat(file.fileno()).st_size:  # files of /proc have none, and a read of some waits for ever
+            while piece := file.read(PIECE_BYTES):
+                digest.update(piece)
     return f"sha256:{digest.hexdigest()}"

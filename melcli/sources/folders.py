@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from melcli.sources.items import PassedOver
 from melcli.sources.names import extension
+from melcli.sources.outputs import OUTPUT_EXTENSIONS, Outputs
 from melcli.sources.selection import Selection
 
 __all__ = ["Met", "status_of", "walk"]
@@ -15,7 +19,10 @@ __all__ = ["Met", "status_of", "walk"]
 _HIDDEN = PassedOver("hidden")
 _EXCLUDED = PassedOver("excluded")
 _LINK = PassedOver("link")
+_AGAIN = PassedOver("again")
 _OUT = PassedOver("out")
+
+_BROKEN = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}  # a link that leads nowhere, not even later
 
 
 class Met(NamedTuple):
@@ -26,41 +33,63 @@ class Met(NamedTuple):
     status: os.stat_result | None
 
 
-def walk(top: str, top_name: str, selection: Selection, out: os.stat_result | None) -> Iterator[Met | PassedOver]:
+class _Folder(NamedTuple):
+    """A folder to enter; they are entered in this order."""
+
+    links: int  # that are followed on the way
+    parts: tuple[str, ...]  # of its name
+    path: str
+    identity: tuple[int, int] | str
+
+
+def walk(
+    top: str, top_name: str, selection: Selection, out: Outputs | None, *, follow_symlinks: bool = False
+) -> Iterator[Met | PassedOver]:
     """Yield what is in a folder and below it, in no particular order.
 
     Parameters
     ----------
     top : str
-        The folder to start from; here alone a link is followed.
+        The folder to start from, also where it is a link.
     top_name : str
         Its name, which the names of the files start with; may be ``""``.
     selection : Selection
         Excluded folders are not entered.
-    out : os.stat_result or None
-        The folder OUT, which is not entered where it is met below ``top``.
+    out : Outputs or None
+        OUT, which is not entered where it is met below ``top``.
+    follow_symlinks : bool
+        Whether links to folders are followed, also out of ``top``.  Each folder that only links lead to is entered
+        once: of several ways the one through the fewest links, and of those the one with the least name, compared part
+        by part.
 
     Yields
     ------
     Met or PassedOver
         A link to a file is met as that file, and a broken link or a special file as well, if it is called audio.
-        What cannot be listed or looked at is passed over as ``unreadable``.
+        What cannot be listed or looked at is passed over as ``unreadable``.  A folder that holds itself, as a bind
+        mount can, is not entered in itself.
     """
-    pending = [(top_name, top)]
+    search = _Walk(top, selection, out, follow_symlinks)
+    pending = [_Folder(0, tuple(top_name.split("/")) if top_name else (), top, _identity(top, status_of(top)))]
+    entered: set[tuple[int, int] | str] = set()
     while pending:
-        above, folder = pending.pop()
-        for entry in _entries(folder):
+        # What a folder leads to comes after it in this order, so the first way to a folder that comes off the heap is
+        # the one to take, in whatever order the file system lists the entries.
+        folder = heappop(pending)
+        if folder.identity in entered and (folder.links or _is_within_itself(folder, top)):
+            yield _AGAIN
+            continue
+        entered.add(folder.identity)
+        above = "".join(f"{part}/" for part in folder.parts)
+        for entry in _entries(folder.path):
             if isinstance(entry, PassedOver):
                 yield entry
                 continue
-            name = f"{above}/{entry.name}" if above else entry.name
-            passed_over = _passed_over(entry, name, selection, out)
-            if passed_over is not None:
-                yield passed_over
-            elif entry.is_dir(follow_symlinks=False):
-                pending.append((name, entry.path))
+            seen = search.look_at(entry, above + entry.name, folder.links)
+            if isinstance(seen, _Folder):
+                heappush(pending, seen)
             else:
-                yield Met(name, entry.path, status_of(entry.path))
+                yield seen
 
 
 def status_of(path: str) -> os.stat_result | None:
@@ -71,31 +100,76 @@ def status_of(path: str) -> os.stat_result | None:
         return None
 
 
+class _Walk:
+    """What is the same for all entries of one walk."""
+
+    def __init__(self, top: str, selection: Selection, out: Outputs | None, follow_symlinks: bool) -> None:
+        self._selection = selection
+        self._out = out
+        self._follow_symlinks = follow_symlinks
+        self._within_out = out is not None and out.hold(top)
+
+    def look_at(self, entry: os.DirEntry[str], name: str, links: int) -> Met | PassedOver | _Folder:
+        """Say what an entry is; ``links`` were followed to its folder."""
+        if entry.name.startswith("."):
+            return _HIDDEN
+        if self._selection.excludes(name):
+            return _EXCLUDED
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                return self._folder(entry, name, entry.stat(follow_symlinks=False), links)
+        except OSError as error:
+            return _unreadable(entry.path, error)
+        behind = self._behind_link(entry, name, links) if entry.is_symlink() else None
+        if behind is not None:
+            return behind
+        own = self._within_out and extension(name) in OUTPUT_EXTENSIONS
+        if own or not self._selection.takes(name):
+            return PassedOver("other", extension(name))
+        return Met(name, entry.path, status_of(entry.path))
+
+    def _behind_link(self, entry: os.DirEntry[str], name: str, links: int) -> PassedOver | _Folder | None:
+        """Say what a link to a folder is, or None for any other link."""
+        try:
+            status = os.stat(entry.path)
+        except OSError as error:
+            # It may be a folder full of inputs; a file's own name tells, and then the file fails as one input.
+            maybe_folder = self._follow_symlinks and error.errno not in _BROKEN and not self._selection.takes(name)
+            return _unreadable(entry.path, error) if maybe_folder else None
+        if not stat.S_ISDIR(status.st_mode):
+            return None
+        if not self._follow_symlinks:
+            return _LINK
+        if self._out is not None and self._out.hold(entry.path):
+            return _OUT
+        return self._folder(entry, name, status, links + 1)
+
+    def _folder(self, entry: os.DirEntry[str], name: str, status: os.stat_result, links: int) -> PassedOver | _Folder:
+        if self._out is not None and self._out.is_here(status):
+            return _OUT
+        return _Folder(links, tuple(name.split("/")), entry.path, _identity(entry.path, status))
+
+
+def _identity(path: str, status: os.stat_result | None) -> tuple[int, int] | str:
+    """Return what tells a folder from all others; some network and FUSE file systems have no inode numbers."""
+    return (status.st_dev, status.st_ino) if status is not None and status.st_ino else os.path.realpath(path)
+
+
+def _is_within_itself(folder: _Folder, top: str) -> bool:
+    path = folder.path
+    while len(path) > len(top):
+        path = os.path.dirname(path)
+        if _identity(path, status_of(path)) == folder.identity:
+            return True
+    return False
+
+
 def _entries(folder: str) -> Iterator[os.DirEntry[str] | PassedOver]:
     try:
         with os.scandir(folder) as entries:
             yield from entries  # not held as a list, since a flat folder can have a million
     except OSError as error:
         yield _unreadable(folder, error)
-
-
-def _passed_over(
-    entry: os.DirEntry[str], name: str, selection: Selection, out: os.stat_result | None
-) -> PassedOver | None:
-    """Say why an entry is passed over, or None for a file to take and a folder to enter."""
-    if entry.name.startswith("."):
-        return _HIDDEN
-    if selection.excludes(name):
-        return _EXCLUDED
-    try:
-        if entry.is_dir(follow_symlinks=False):
-            is_out = out is not None and os.path.samestat(entry.stat(), out)
-            return _OUT if is_out else None
-    except OSError as error:
-        return _unreadable(entry.path, error)
-    if entry.is_symlink() and os.path.isdir(entry.path):
-        return _LINK
-    return None if selection.takes(name) else PassedOver("other", extension(name))
 
 
 def _unreadable(path: str, error: OSError) -> PassedOver:

@@ -16,6 +16,7 @@ from melcli.sources.folders import Met, status_of, walk
 from melcli.sources.items import Found, Item, PassedOver
 from melcli.sources.names import extension, item_id, listed_name
 from melcli.sources.options import SourceOptions
+from melcli.sources.outputs import Outputs
 from melcli.sources.selection import Selection
 
 __all__ = ["find_items"]
@@ -28,6 +29,7 @@ def find_items(
 
     Folders are walked; files that are named themselves are taken whatever their extension and also if they are hidden.
     The globs hold for both.  The result depends on neither the order of the arguments nor that of the file system.
+    What melcli writes under OUT is never an input, however it is named.
 
     Parameters
     ----------
@@ -38,8 +40,9 @@ def find_items(
     listed : sequence of str
         Folders and files from a list.  A file that is not there is an item all the same, and fails as one input.
     out : str, optional
-        OUT, which need not exist.  Where it is met below a folder it is not entered.  It may itself be an INPUT, so
-        that features stand beside their audio: outputs are no audio by extension, and OUT's own folder is hidden.
+        OUT, which need not exist.  Where it is met below a folder, also by way of a link, it is not entered.  It may
+        itself be an INPUT or hold one, so that features stand beside their audio; and a file or folder in it may be
+        named.  Then its audio is read; ``.npy``, ``.h5``, ``.jsonl`` and ``.yaml`` files and OUT/.melcli are not.
 
     Returns
     -------
@@ -49,15 +52,15 @@ def find_items(
     Raises
     ------
     ConfigError
-        One of ``inputs`` is not there or cannot be read.
+        One of ``inputs`` is not there or cannot be read, or a path can be none.
     NameClash
         Two files would share an output.
     """
     starts = chain(map(_given, inputs), map(_listed, listed))
-    out_status = status_of(out) if out is not None else None
+    outputs = Outputs(out) if out is not None else None
     items: list[Item] = []
     passed_over: Counter[PassedOver] = Counter()
-    for met in _meet(starts, Selection(options), out_status):
+    for met in _meet(starts, options, outputs):
         if isinstance(met, PassedOver):
             passed_over[met] += 1
         else:
@@ -71,6 +74,7 @@ def find_items(
 
 def _given(path: str) -> Met:
     """Look at an INPUT; a folder's files are named from it downwards, a file is named by itself."""
+    _refuse_nul("INPUT", path)
     try:
         status = os.stat(path)
     except OSError as error:
@@ -79,17 +83,30 @@ def _given(path: str) -> Met:
 
 
 def _listed(path: str) -> Met:
-    return Met(listed_name(path), path, status_of(path))
+    _refuse_nul("listed path", path)
+    name, status = listed_name(path), status_of(path)
+    if not name and status is None:
+        raise ConfigError(printable(f"listed path {path!r} is not there and leaves no name for an output"))
+    return Met(name, path, status)
 
 
-def _meet(starts: Iterable[Met], selection: Selection, out: os.stat_result | None) -> Iterator[Met | PassedOver]:
+def _refuse_nul(what: str, path: str) -> None:
+    if "\0" in path:
+        raise ConfigError(f"{what} {path!r} holds a NUL, which no path can")
+
+
+def _meet(starts: Iterable[Met], options: SourceOptions, out: Outputs | None) -> Iterator[Met | PassedOver]:
     """Walk the folders among ``starts`` and hold the files against the globs."""
+    selection = Selection(options)
     folders = []
     for start in starts:
+        is_folder = start.status is not None and stat.S_ISDIR(start.status.st_mode)
         if selection.excludes_path(start.name):
             yield PassedOver("excluded")
-        elif start.status is not None and stat.S_ISDIR(start.status.st_mode):
+        elif is_folder:
             folders.append(start)
+        elif out is not None and out.made(start.path):
+            yield PassedOver("other", extension(start.name))
         elif selection.takes_named(start.name):
             yield start
         else:
@@ -100,7 +117,10 @@ def _meet(starts: Iterable[Met], selection: Selection, out: os.stat_result | Non
     for folder in sorted(folders, key=attrgetter("path")):
         once.setdefault((folder.name, os.path.realpath(folder.path)), folder.path)
     for (name, _), path in once.items():
-        yield from walk(path, name, selection, out)
+        if out is not None and out.keep(path):
+            yield PassedOver("out")
+            continue
+        yield from walk(path, name, selection, out, follow_symlinks=options.follow_symlinks)
 
 
 def _account(items: tuple[Item, ...], passed_over: Mapping[PassedOver, int]) -> Found:
@@ -113,6 +133,7 @@ def _account(items: tuple[Item, ...], passed_over: Mapping[PassedOver, int]) -> 
         hidden=counts["hidden"],
         excluded=counts["excluded"],
         links=counts["link"],
+        again=counts["again"],
         out_folders=counts["out"],
         other=dict(sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))),
         unreadable={what.what: what.error for what in sorted(passed_over) if what.why == "unreadable"},

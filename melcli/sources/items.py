@@ -52,14 +52,15 @@ class PassedOver(NamedTuple):
     Attributes
     ----------
     why : str
-        ``hidden``, ``excluded``, ``link`` to a folder, ``out`` for OUT itself, ``other`` kind of file, ``unreadable``.
+        ``hidden``, ``excluded``, ``link`` to a folder, ``again`` for a folder that was entered before, ``out`` for OUT
+        itself, ``other`` kind of file, ``unreadable``.
     what : str
         The extension of an ``other``, the path of an ``unreadable``.
     error : str
         What the system said of an ``unreadable``.
     """
 
-    why: Literal["hidden", "excluded", "link", "out", "other", "unreadable"]
+    why: Literal["hidden", "excluded", "link", "again", "out", "other", "unreadable"]
     what: str = ""
     error: str = ""
 
@@ -75,12 +76,14 @@ class Found:
     hidden, excluded : int
         Files and folders; a folder counts as one, whatever is in it.
     links : int
-        Links to folders, which are not followed.
+        Links to folders, where they are not followed.
+    again : int
+        Folders that were met once more, by way of a link or because a folder holds itself, and not read again.
     out_folders : int
-        Times that OUT was met inside an INPUT and not read.
+        Times that OUT, or by way of a link a folder in it, was met inside an INPUT and not read.
     other : Mapping
-        Files that are no audio by extension, or that ``include`` did not take: extension in lower case to number, the
-        most frequent first.
+        Files that are no audio by extension, that ``include`` did not take, or that melcli wrote under OUT: extension
+        in lower case to number, the most frequent first.
     unreadable : Mapping
         Folders that could not be listed to the end: path to what the system said.  What they hold is unknown.
     """
@@ -92,6 +95,7 @@ class Found:
     out_folders: int
     other: Mapping[str, int]
     unreadable: Mapping[str, str]
+    again: int = 0
 
     @property
     def account(self) -> str:
@@ -101,6 +105,7 @@ class Found:
             "hidden": self.hidden,
             "excluded": self.excluded,
             _plural(self.links, "link to a folder", "links to folders"): self.links,
+            _plural(self.again, "folder met again", "folders met again"): self.again,
             _plural(self.out_folders, "output folder", "output folders"): self.out_folders,
             f"other ({others})": sum(self.other.values()),
         }

@@ -22,6 +22,8 @@ class SourceOptions:
         Globs that pass a file over, and a folder with all that is in it.  They win over ``include``.
     keep_extension : bool
         Name the outputs ``a.wav`` rather than ``a``, so that ``a.wav`` and ``a.flac`` stay apart.
+    follow_symlinks : bool
+        Enter links to folders too, each real folder once; links to files are read anyway.
 
     Notes
     -----
@@ -39,6 +41,7 @@ class SourceOptions:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     keep_extension: bool = False
+    follow_symlinks: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)

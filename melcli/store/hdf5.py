@@ -9,12 +9,15 @@ for an item that is larger than a shard a file that keeps errors to itself until
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from melcli.errors import StorageError
+from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.store.files import StagedFiles
 from melcli.store.placement import Placement
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
     import h5py
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["Hdf5Sink", "ShardReader"]
+__all__ = ["Hdf5Sink", "ShardReader", "h5py_versions", "refuse_outside"]
 
 CHUNK_BYTES = 128 * 1024  # a slice of one item decompresses a chunk or two; smaller chunks compress worse
+MOST_DEFLATED = 1_100  # times that numbers can be larger than what deflate makes of them; its own limit is 1,032
+ID_BYTES = 16  # of one text of any length in its list: its length, and where it lies
+STORED_TYPES = ("<f2", "<f4", "<f8")
 BLOCK_BYTES = 8_000_000  # written in one go: a call for each short item takes as long as compressing it
 
 
@@ -45,10 +51,21 @@ class Hdf5Sink:
         Attributes of the file.
     most_bytes : int
         Of features; a shard that has more of them is built on the disk.
+    flush : bool
+        Whether the shard is brought to the disk before it gets its name.
     """
 
-    def __init__(self, out: str, name: str, *, time_axis: int, attributes: Mapping[str, str], most_bytes: int) -> None:
-        self._files = StagedFiles(out)
+    def __init__(
+        self,
+        out: str,
+        name: str,
+        *,
+        time_axis: int,
+        attributes: Mapping[str, str],
+        most_bytes: int,
+        flush: bool = True,
+    ) -> None:
+        self._files = StagedFiles(out, flush=flush)
         self._name = name
         self._time_axis = time_axis
         self._attributes = attributes
@@ -204,23 +221,158 @@ class _DeferringFile(io.FileIO):
 
 
 class ShardReader:
-    """An open shard, for slices of it."""
+    """An open shard, for slices of it.
+
+    Nothing is read that `Hdf5Sink` would not have written: no links, no numbers that lie in other files, no filters but
+    its own, no chunks or shapes beyond what the bytes of the file can hold.
+
+    Attributes
+    ----------
+    num_features, num_frames : int
+        Of the one dataset.
+    dtype : np.dtype
+        Of its numbers.
+    time_axis : int
+        Axis that is time.
+    chunk_frames : int
+        Frames that are decompressed together.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError, TypeError, RuntimeError
+        It is no shard; `NotRegular` where it is no regular file.
+    """
 
     def __init__(self, path: str) -> None:
         import h5py
 
-        self._file = h5py.File(path, "r", locking=False)  # written once, so there is nobody to lock out
-        self._dataset = self._file["features"]
-        self._time_axis = int(self._dataset.attrs["time_axis"])
+        descriptor = regular_only(path)  # HDF5 would wait for a named pipe
+        try:
+            self._file_bytes = os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+        with ExitStack() as opened:
+            self._file = opened.enter_context(h5py.File(path, "r", locking=False))  # written once: nobody to lock out
+            self._dataset = self._member("features")
+            self.dtype = self._dataset.dtype
+            self.time_axis = self._read_time_axis()
+            self._refuse_odd_features()
+            opened.pop_all()
+        self.num_frames = int(self._dataset.shape[self.time_axis])
+        self.num_features = int(self._dataset.shape[1 - self.time_axis])
+        self.chunk_frames = int(self._dataset.chunks[self.time_axis])
 
     def read(self, start: int, num_frames: int) -> np.ndarray:
         """Return the features of one item."""
-        frames = slice(start, start + num_frames)
-        features: np.ndarray = self._dataset[frames] if self._time_axis == 0 else self._dataset[:, frames]
-        if features.shape[self._time_axis] != num_frames:
+        if not 0 <= start <= start + num_frames <= self.num_frames:  # before memory is asked for
             raise ValueError(f"the shard ends before frame {start + num_frames}")
+        frames = slice(start, start + num_frames)
+        features: np.ndarray = self._dataset[frames] if self.time_axis == 0 else self._dataset[:, frames]
         return features
+
+    def index(self) -> dict[str, tuple[int, int]]:
+        """Return first frame and number of frames of each item, by id."""
+        start, num_frames = (self._numbers(name) for name in ("start", "num_frames"))
+        ids = self._ids()
+        if not len(ids) == len(start) == len(num_frames):
+            raise ValueError(f"it holds {len(ids)} ids, {len(start)} starts and {len(num_frames)} lengths")
+        return dict(zip(ids, zip(start, num_frames, strict=True), strict=True))
+
+    def attribute(self, name: str) -> str:
+        """Return an attribute of the file that is text."""
+        text = self._file.attrs[name]
+        if not isinstance(text, str):
+            raise TypeError(f"its attribute {name} is no text")
+        return text
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _member(self, name: str) -> h5py.Dataset:
+        """Return a dataset of this very file."""
+        import h5py
+
+        if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is missing, or a link to elsewhere")
+        dataset = self._file[name]
+        if not isinstance(dataset, h5py.Dataset):
+            raise TypeError(f"{name} is no dataset")
+        refuse_outside(dataset)
+        return dataset
+
+    def _read_time_axis(self) -> int:
+        attributes = self._dataset.attrs
+        if attributes.get_id("time_axis").shape != () or attributes.get_id("time_axis").dtype.kind != "i":
+            raise ValueError("time_axis is no number")
+        time_axis = int(attributes["time_axis"])
+        if time_axis not in (0, 1):
+            raise ValueError(f"time_axis is {time_axis}, neither 0 nor 1")
+        return time_axis
+
+    def _refuse_odd_features(self) -> None:
+        """Refuse numbers that were never written here, or that would take more memory than the file accounts for."""
+        import h5py
+
+        dataset = self._dataset
+        shape, chunks, filters = dataset.shape, dataset.chunks, dataset.id.get_create_plist()
+        if dataset.dtype.str not in STORED_TYPES or len(shape) != 2 or chunks is None:
+            raise ValueError(f"features are {dataset.dtype} of shape {shape}, not numbers in chunks")
+        used = [filters.get_filter(number)[0] for number in range(filters.get_nfilters())]
+        if used != [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32]:
+            raise ValueError(f"its numbers went through filters {used}, which melcli does not use")
+        frame_bytes = shape[1 - self.time_axis] * dataset.dtype.itemsize
+        chunk_bytes = chunks[0] * chunks[1] * dataset.dtype.itemsize
+        if chunk_bytes > max(CHUNK_BYTES, frame_bytes):
+            raise ValueError(f"its chunks of {chunk_bytes} bytes are larger than any of melcli's")
+        num_bytes = frame_bytes * shape[self.time_axis]
+        if num_bytes > MOST_DEFLATED * self._file_bytes:
+            raise ValueError(f"{num_bytes} bytes of features cannot lie in a file of {self._file_bytes}")
+        wanted = -(-shape[0] // chunks[0]) * -(-shape[1] // chunks[1])
+        if dataset.id.get_num_chunks() != wanted:  # what is not there would be read as zeros
+            raise ValueError(f"it holds {dataset.id.get_num_chunks()} of {wanted} chunks")
+
+    def _ids(self) -> list[str]:
+        import h5py
+
+        dataset = self._member("ids")
+        kind = h5py.check_string_dtype(dataset.dtype)
+        if kind is None or kind.length is not None:
+            raise TypeError("ids are no texts of any length")
+        self._refuse_odd_list(dataset, ID_BYTES)
+        return [item_id.decode("utf-8", "surrogateescape") for item_id in dataset[()]]
+
+    def _numbers(self, name: str) -> list[int]:
+        dataset = self._member(name)
+        if dataset.dtype.str != "<i8":
+            raise TypeError(f"{name} holds {dataset.dtype}, not 64-bit integers")
+        self._refuse_odd_list(dataset, dataset.dtype.itemsize)
+        numbers: list[int] = dataset[()].tolist()
+        return numbers
+
+    def _refuse_odd_list(self, dataset: h5py.Dataset, each_bytes: int) -> None:
+        """Refuse a list that is not as long as what is stored of it."""
+        if dataset.chunks is not None or len(dataset.shape) != 1:
+            raise ValueError(f"{dataset.name[1:]} is no list in one piece")
+        stored = dataset.id.get_storage_size()
+        if stored != each_bytes * dataset.shape[0] or stored > self._file_bytes:
+            raise ValueError(f"{dataset.name[1:]} holds another number of bytes than it says")
+
+
+def refuse_outside(dataset: h5py.Dataset) -> None:
+    """Refuse a dataset whose numbers lie in other files: to read it would read whatever its maker had in mind.
+
+    Raises
+    ------
+    ValueError
+        It is one.
+    """
+    if dataset.external or dataset.is_virtual:
+        raise ValueError("its numbers lie in other files, which are not read")
+
+
+def h5py_versions() -> dict[str, str]:
+    """Return the versions of h5py and of the HDF5 library below it."""
+    import h5py
+
+    return {"h5py": str(h5py.__version__), "HDF5": str(h5py.version.hdf5_version)}

@@ -7,18 +7,22 @@ run reads it.  Every line carries the CRC-32 of its rest, so a line that was cut
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from melcli.errors import StorageError
+from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.store.files import storage_errors
 from melcli.store.layout import journal_path
 from melcli.store.lines import Lines
-from melcli.store.manifest import Row
+from melcli.store.manifest import JSON_DECODER, Row
 
 __all__ = ["Journal", "PlannedShard", "read_journal", "read_rows", "remove_journal"]
 
@@ -26,8 +30,6 @@ __all__ = ["Journal", "PlannedShard", "read_journal", "read_rows", "remove_journ
 SEAL_BYTES = len('{"crc32":"01234567",')
 ROWS_OPEN = '"rows":['
 SHARDS_OPEN = '],"shards":'
-
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +53,22 @@ class PlannedShard:
 
 
 class Journal:
-    """The open journal of a run; a context manager."""
+    """The open journal of a run; a context manager.
 
-    def __init__(self, out: str) -> None:
+    Parameters
+    ----------
+    out : str
+        OUT.
+    flush : bool
+        Whether rows are brought to the disk when they are added.
+    """
+
+    def __init__(self, out: str, *, flush: bool = True) -> None:
         self._path = journal_path(out)
+        self._flush = flush
+        self._failed: OSError | None = None  # after a failed flush the next one would pass, whatever was lost
         with storage_errors(self._path):
-            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115
+            self._file = open(self._path, "ab", buffering=0, opener=_only_here)  # noqa: SIM115
             if self._file.tell():
                 self._write(b"\n")  # ends a line that a kill cut short
 
@@ -64,12 +76,14 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with storage_errors(self._path):  # on some network file systems only this tells that a write was lost
+            self._file.close()
 
     def add(self, *, rows: Iterable[Row] = (), shards: Iterable[PlannedShard] = ()) -> None:
         """Append rows and shards as one line, which counts whole or not at all, and bring it to the disk.
 
-        Half the rows of a shard would make the next run write the other half into a shard of its own.
+        Shards always, once in a run: after a power cut the next run has to cut alike.  Half the rows of a shard would
+        make the next run write the other half into a shard of its own.
 
         Raises
         ------
@@ -78,14 +92,48 @@ class Journal:
         """
         told = ",".join(row.to_json() for row in rows)
         planned = json.dumps([asdict(shard) for shard in shards])
+        flush = self._flush or planned != "[]"
+        self.check_there()
         with storage_errors(self._path):
-            self._write(_sealed(f"{ROWS_OPEN}{told}{SHARDS_OPEN}{planned}}}"))
+            if self._failed is not None:
+                raise self._failed
+            try:
+                self._append(_sealed(f"{ROWS_OPEN}{told}{SHARDS_OPEN}{planned}}}"), flush=flush)
+            except OSError as error:
+                self._failed = error
+                raise
+
+    def check_there(self) -> None:
+        """Look whether OUT is still the one that the run began in.
+
+        Raises
+        ------
+        StorageError
+            The journal is gone, or another one stands there.
+        """
+        with storage_errors(self._path):
+            if not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
+                raise FileNotFoundError(errno.ENOENT, "it was removed while the run went on")
+
+    def _append(self, line: bytes, *, flush: bool) -> None:
+        self._write(line)
+        if flush:
             os.fsync(self._file.fileno())
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
+
+
+def _only_here(path: str, flags: int) -> int:
+    """Open the journal to append to it, or create it; in an untrusted OUT the name could stand for another's file."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.ELOOP, "it has other names, or is no regular file")
 
 
 def read_journal(out: str) -> tuple[Lines, list[PlannedShard]] | None:
@@ -100,16 +148,16 @@ def read_journal(out: str) -> tuple[Lines, list[PlannedShard]] | None:
     """
     path = journal_path(out)
     rows = Lines()
-    with storage_errors(path):
+    with storage_errors(path, "read"):
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=regular_only) as file:
                 rows.open(file)
                 shards = [shard for start, line in _believed(file) for shard in _index(line, start, rows)]
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            told = f"{printable(path)}: not the journal of this version of melcli ({error})"
-            raise StorageError(told) from error
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            told = f"{path}: not the journal of this version of melcli ({error})"
+            raise StorageError(printable(told)) from error
     return rows, shards
 
 
@@ -146,12 +194,21 @@ def _index(line: bytes, start: int, rows: Lines) -> list[PlannedShard]:
     text = line.decode("ascii")
     place = _after(text, SEAL_BYTES, ROWS_OPEN)
     while text[place] == "{":
-        plain, end = _DECODER.raw_decode(text, place)
+        plain, end = JSON_DECODER.raw_decode(text, place)
         Row.from_plain(plain)
         rows.add(plain, start + place, end - place)
         place = end + (text[end] == ",")
-    shards, _ = _DECODER.raw_decode(text, _after(text, place, SHARDS_OPEN))
-    return [PlannedShard(**shard) for shard in shards]
+    shards, _ = JSON_DECODER.raw_decode(text, _after(text, place, SHARDS_OPEN))
+    return [_planned(shard) for shard in shards]
+
+
+def _planned(plain: Mapping[str, Any]) -> PlannedShard:
+    shard = PlannedShard(**plain)
+    if not isinstance(shard.number, int) or shard.number < 0:
+        raise ValueError(f"the number of a shard is {shard.number!r}")
+    if not all(isinstance(word, str) for word in (shard.first, shard.last, shard.digest)):
+        raise TypeError("a shard's ids are no text")
+    return shard
 
 
 def _after(text: str, place: int, wanted: str) -> int:

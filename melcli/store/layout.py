@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
 
 from melcli.errors import ConfigError, NameClash
 from melcli.printable import printable
@@ -12,6 +14,8 @@ __all__ = [
     "CONFIG_FILE",
     "FAILURES_FILE",
     "MANIFEST_FILE",
+    "OWN_FOLDER",
+    "OWN_NAMES",
     "journal_path",
     "lock_path",
     "npy_name",
@@ -28,46 +32,134 @@ OWN_FOLDER = ".melcli"
 OWN_NAMES = (MANIFEST_FILE, FAILURES_FILE, CONFIG_FILE, OWN_FOLDER)
 OWN_FOLDERS = tuple(f"{name}/" for name in OWN_NAMES)
 
-LONGEST_NAME_BYTES = 255  # of one part of a path, on every file system in wide use
-SURELY_SHORT = (LONGEST_NAME_BYTES - len(".npy")) // 4  # characters: none takes more than 4 bytes
+MOST_SHARD_DIGITS = 12
+LONGEST_NAME_BYTES = 255  # of one part of a path, on every file system in wide use; eCryptfs takes 143
+LONGEST_PATH_BYTES = 4095  # without the NUL at its end, on Linux
+TEMPORARY_NAME_BYTES = 28  # which stands in the same folder, and is longer than a short final name
+
+_OF_A_CHANNEL = re.compile(r"\.ch\d+$")
 
 
-def refuse_names(item_ids: Iterable[str], format: str) -> None:
+def refuse_names(item_ids: Iterable[str], format: str, *, out: str | None = None, each_channel: bool = False) -> None:
     """Refuse ids that cannot stand under OUT, before any work.
+
+    Parameters
+    ----------
+    item_ids : iterable of str
+        Of all items.
+    format : str
+        Only ``npy`` names files by ids.
+    out : str, optional
+        OUT, which need not exist.  It tells how long names may be there, and leaves the rest of a path for them.
+    each_channel : bool
+        Whether outputs are called ``ID.ch0``, ``ID.ch1``.  There has to be room for a hundred of them.
 
     Raises
     ------
     ConfigError
-        A part of a file's name would be too long.
+        A part of a file's name would be too long, or its whole path.
     NameClash
-        An id leads into one of OUT's own files, or into a folder that is another item's file.
+        An id leads into one of OUT's own files, or into a folder that is another item's file; or an item that fails
+        would be called like another one's channel.
     """
+    ids = list(item_ids)
+    if each_channel:
+        _refuse_ids_of_channels(ids)
     if format != "npy":
         return
-    ids = list(item_ids)
-    odd = sorted(filter(_needs_a_look, ids))
+    room = _Room.under(out, ".ch00.npy" if each_channel else ".npy")
+    odd = sorted(item_id for item_id in ids if _leads_through_a_file(item_id) or room.may_lack(item_id))
     known = set(ids) if odd else set()
     for item_id in odd:
-        parts = npy_name(item_id).split("/")
-        longest = max(len(os.fsencode(part)) for part in parts)
-        if longest > LONGEST_NAME_BYTES:
-            shown = printable(item_id)
-            raise ConfigError(
-                f"{shown}: a name of {longest} bytes is over the {LONGEST_NAME_BYTES} that file systems allow"
+        room.refuse(item_id)
+        _refuse_folder(item_id, known, each_channel)
+
+
+def _refuse_ids_of_channels(ids: list[str]) -> None:
+    known: set[str] = set()
+    for item_id in ids:
+        if ".ch" in item_id and _OF_A_CHANNEL.search(item_id):
+            known = known or set(ids)
+            owner = _OF_A_CHANNEL.sub("", item_id)
+            if owner in known:
+                raise NameClash(
+                    f"with channels=each an output of {printable(owner)} may be called {printable(item_id)}, "
+                    "as another input is; rename one of them, or use --keep-extension"
+                )
+
+
+def _leads_through_a_file(item_id: str) -> bool:
+    return ".npy/" in item_id or item_id.startswith(OWN_FOLDERS)
+
+
+def _refuse_folder(item_id: str, known: Set[str], each_channel: bool) -> None:
+    """Refuse an id that needs a folder where a file stands."""
+    parts = item_id.split("/")
+    if len(parts) > 1 and parts[0] in OWN_NAMES:
+        raise NameClash(f"{printable(item_id)}: OUT keeps {parts[0]} for itself; rename that folder")
+    for depth in range(1, len(parts)):
+        folder = "/".join(parts[:depth])
+        if not folder.endswith(".npy"):
+            continue
+        other = folder.removesuffix(".npy")
+        owner = _OF_A_CHANNEL.sub("", other) if each_channel else other
+        if owner in known and (owner != other or not each_channel):
+            raise NameClash(
+                f"{printable(item_id)} needs a folder where {printable(owner)} has its file; rename one of them"
             )
-        if parts[0] in OWN_NAMES:
-            raise NameClash(f"{printable(item_id)}: OUT keeps {parts[0]} for itself; rename that folder")
-        for depth in range(1, len(parts)):
-            folder = "/".join(parts[:depth])
-            if folder.endswith(".npy") and folder.removesuffix(".npy") in known:
-                other = printable(folder.removesuffix(".npy"))
-                raise NameClash(f"{printable(item_id)} needs a folder where {other} has its file; rename one of them")
 
 
-def _needs_a_look(item_id: str) -> bool:
-    """Tell whether an id could be refused at all: 0.3 us, a tenth of what looking at its parts takes."""
-    long = len(item_id) > SURELY_SHORT and len(os.fsencode(npy_name(item_id))) > LONGEST_NAME_BYTES
-    return long or ".npy/" in item_id or item_id.startswith(OWN_FOLDERS)
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How long names and paths may be, and what they need beside an id."""
+
+    name_bytes: int
+    path_bytes: int  # below OUT
+    limit_bytes: int
+    ending: str
+
+    @classmethod
+    def under(cls, out: str | None, ending: str) -> _Room:
+        if out is None:
+            return cls(LONGEST_NAME_BYTES, LONGEST_PATH_BYTES, LONGEST_PATH_BYTES, ending)
+        path = os.path.abspath(out)
+        there = path
+        while not os.path.lexists(there) and there != os.path.dirname(there):
+            there = os.path.dirname(there)
+        limit = _limit(there, "PC_PATH_MAX", LONGEST_PATH_BYTES + 1) - 1
+        taken = len(os.fsencode(os.path.join(path, "")))
+        return cls(_limit(there, "PC_NAME_MAX", LONGEST_NAME_BYTES), limit - taken, limit, ending)
+
+    def may_lack(self, item_id: str) -> bool:
+        """Tell whether an id could be too long at all: 0.3 us, a tenth of what looking at its parts takes."""
+        most = min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
+        return 4 * len(item_id) > most and len(os.fsencode(item_id)) > most  # no character takes more than 4 bytes
+
+    def refuse(self, item_id: str) -> None:
+        """Raise ConfigError if an id is too long."""
+        folder, _, name = f"{item_id}{self.ending}".rpartition("/")
+        longest = max(len(os.fsencode(part)) for part in (*folder.split("/"), name))
+        if longest > self.name_bytes:
+            raise ConfigError(
+                f"{printable(item_id)}: a name of {longest} bytes is over the {self.name_bytes} that file systems allow"
+            )
+        folder_bytes = len(os.fsencode(folder)) + 1 if folder else 0
+        path_bytes = folder_bytes + max(len(os.fsencode(name)), TEMPORARY_NAME_BYTES)
+        if path_bytes > self.path_bytes:
+            whole = path_bytes - self.path_bytes + self.limit_bytes
+            raise ConfigError(
+                f"{printable(item_id)}: a path of {whole} bytes under OUT is over the {self.limit_bytes} "
+                "that the system allows; choose an OUT with a shorter path"
+            )
+
+
+def _limit(path: str, name: str, usual_bytes: int) -> int:
+    """Ask the file system, but believe no more than is usual: for FAT, Linux says 1530."""
+    try:
+        limit = os.pathconf(path, name)
+    except (OSError, ValueError):
+        return usual_bytes
+    return min(limit, usual_bytes) if limit > 0 else usual_bytes
 
 
 def own_folder(out: str) -> str:
@@ -98,4 +190,6 @@ def shard_name(number: int) -> str:
 def shard_number(name: str) -> int | None:
     """Return the number in a shard's name, or None for any other name."""
     digits = name.removeprefix("features-").removesuffix(".h5")
-    return int(digits) if digits.isdecimal() and name == shard_name(int(digits)) else None
+    if len(digits) > MOST_SHARD_DIGITS or not digits.isdecimal():
+        return None
+    return int(digits) if name == shard_name(int(digits)) else None

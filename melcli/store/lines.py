@@ -12,6 +12,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
+from melcli.store.files import close_quietly
+
 __all__ = ["UTF8", "Line", "Lines", "item_of"]
 
 UTF8 = ("utf-8", "surrogatepass")  # as `json.loads` takes bytes
@@ -43,26 +45,26 @@ class Lines:
 
     Attributes
     ----------
-    item_ids : list of str
-        The input that each row came from.
+    ids, item_ids : list of str
+        Of each row: its id, and the input that it came from.
     """
 
     def __init__(self) -> None:
         self._descriptor = -1
+        self.ids: list[str] = []
         self.item_ids: list[str] = []
-        self._ids: list[str] = []
         self._channels = array("i")  # -1 for a row of all channels
         self._failed = array("b")
         self._starts = array("q")
         self._sizes = array("q")
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.ids)
 
     def open(self, file: BinaryIO) -> None:
         """Keep a file open for later, however it is renamed over or removed meanwhile."""
         self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
+        weakref.finalize(self, close_quietly, self._descriptor)
 
     def add(self, plain: Mapping[str, Any], start: int, size: int) -> None:
         """Note that the row ``plain`` stands in so many bytes from the byte ``start`` on.
@@ -78,7 +80,7 @@ class Lines:
         self._failed.append(failed)
         self._starts.append(start)
         self._sizes.append(size)
-        self._ids.append(row_id)
+        self.ids.append(row_id)
         self.item_ids.append(item_id)
 
     def text(self, number: int) -> str:
@@ -100,7 +102,7 @@ class Lines:
 
     def in_order(self, numbers: Iterable[int]) -> Iterator[Line]:
         """Yield some rows as a manifest has them: sorted by id, and by item where a file is called like a channel."""
-        ids, item_ids = self._ids, self.item_ids
+        ids, item_ids = self.ids, self.item_ids
         for number in sorted(numbers, key=lambda number: (ids[number], item_ids[number])):
             status = "failed" if self._failed[number] else "ok"
             yield Line(ids[number], item_ids[number], status, self.text(number))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 
 from melcli.errors import OutputBusy
 from melcli.printable import printable
-from melcli.store.files import storage_errors
+from melcli.store.files import make_folders, storage_errors
 from melcli.store.layout import lock_path, own_folder
 
-__all__ = ["hold_output"]
+__all__ = ["filelock_version", "hold_output", "is_held"]
+
+ACQUIRING_S = 0.1  # since `is_held` holds it for a moment
 
 
 @contextlib.contextmanager
@@ -28,13 +32,48 @@ def hold_output(out: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     with storage_errors(out):
-        os.makedirs(own_folder(out), exist_ok=True)
+        make_folders(own_folder(out))
+        _refuse_links(own_folder(out), lock_path(out))  # the lock's library empties the file that it opens
         lock = FileLock(lock_path(out))
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=ACQUIRING_S)
         except Timeout:
             raise OutputBusy(f"another melcli holds {printable(out)}; wait for it or choose another OUT") from None
+        except NotImplementedError as error:
+            raise OSError(errno.ENOLCK, "its file system knows no locks") from error
     try:
         yield
     finally:
-        lock.release()
+        with contextlib.suppress(OSError):  # given back all the same, at the latest when the process ends
+            lock.release()
+
+
+def is_held(out: str) -> bool:
+    """Tell whether another process holds OUT, without holding it: only for the moment that the question takes."""
+    try:
+        descriptor = os.open(lock_path(out), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _refuse_links(*paths: str) -> None:
+    """Refuse names of ours that an untrusted OUT has as links, which could lead anywhere."""
+    for path in paths:
+        if os.path.islink(path):
+            raise OSError(errno.ELOOP, f"{os.path.basename(path)} is a link")
+
+
+def filelock_version() -> str:
+    """Return the version of the library that locks."""
+    import filelock
+
+    return str(filelock.__version__)

@@ -10,17 +10,19 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import Any, BinaryIO, Literal, TypeVar
 
 from melcli.errors import Reason, StorageError
+from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.store.files import StagedFiles, write_file
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE
 from melcli.store.lines import UTF8, Line, Lines, item_of
 
-__all__ = ["Row", "has_manifest", "index_manifest", "read_manifest", "write_manifest"]
+__all__ = ["JSON_DECODER", "Row", "has_manifest", "index_manifest", "read_manifest", "write_manifest"]
 
 Taken = TypeVar("Taken")
 
@@ -58,6 +60,8 @@ class Row:
         Of the stored numbers: CRC-32 of their bytes in hex, and their range.
     flags : tuple of str
         What is odd about the input though it is no failure: ``silent``, ``clipped``, ...
+    stderr : str or None
+        The end of what native libraries printed while it was read, in one printable line.
     config_id : str
         The config that it was made with.
     """
@@ -88,6 +92,7 @@ class Row:
     max: float | None = None
     mean: float | None = None
     flags: tuple[str, ...] = ()
+    stderr: str | None = None
     config_id: str
 
     @property
@@ -110,9 +115,13 @@ class Row:
         """
         flags = tuple(plain["flags"])
         try:
-            row = _make_row(_values_of_plain(plain))
+            values = _values_of_plain(plain)
         except KeyError:  # of an earlier version, or no row at all
-            return cls(**{**{name: plain[name] for name in ROW_FIELDS if name in plain}, "flags": flags})
+            row = cls(**{**{name: plain[name] for name in ROW_FIELDS if name in plain}, "flags": flags})
+            _refuse_kinds(_values_of_row(row))
+            return row
+        _refuse_kinds(values)
+        row = _make_row(values)
         object.__setattr__(row, "flags", flags)
         return row
 
@@ -123,7 +132,13 @@ class Row:
 ROW_FIELDS = tuple(field.name for field in fields(Row))
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-_DECODER = json.JSONDecoder()
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+JSON_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _values_of_row = attrgetter(*ROW_FIELDS)
 _values_of_plain = itemgetter(*ROW_FIELDS)
 _SETTERS = tuple(getattr(Row, name).__set__ for name in ROW_FIELDS)
@@ -138,6 +153,31 @@ def _make_row(values: tuple[Any, ...]) -> Row:
     for set_value, value in zip(_SETTERS, values):  # noqa: B905  as many by how both are made; strict took 0.2 us
         set_value(row, value)
     return row
+
+
+# Kinds of values that were found to be those of a row; a corpus has a few, so that each row costs one look.
+_known_kinds: set[tuple[type, ...]] = set()
+
+
+def _refuse_kinds(values: tuple[Any, ...]) -> None:
+    """Refuse what melcli never writes: OUT may come from anybody, and a path that is a number would raise anywhere."""
+    kinds = tuple(map(type, values))
+    if kinds in _known_kinds:
+        return
+    for name, kind in zip(ROW_FIELDS, kinds, strict=True):
+        if kind not in _kinds_of(name):
+            raise TypeError(f"{name} is of type {kind.__name__}")
+    _known_kinds.add(kinds)
+
+
+@cache
+def _kinds_of(name: str) -> frozenset[type]:
+    """Return the types of one field, as JSON has them."""
+    if name == "flags":
+        return frozenset({list, tuple})
+    words = next(str(field.type) for field in fields(Row) if field.name == name)
+    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (float, int), "None": (type(None),)}
+    return frozenset(kind for word in words.split(" | ") for kind in kinds.get(word, (str,)))
 
 
 def read_manifest(out: str) -> Iterator[Row]:
@@ -201,24 +241,27 @@ def _read(
     path = os.path.join(out, MANIFEST_FILE)
     number = start = 0
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular_only) as file:
             if opened is not None:
                 opened(file)
             for number, line in enumerate(file, 1):  # noqa: B007  the message has it
-                yield take(_DECODER.decode(line.decode(*UTF8)), start, len(line) - line.endswith(b"\n"))
+                yield take(JSON_DECODER.decode(line.decode(*UTF8)), start, len(line) - line.endswith(b"\n"))
                 start += len(line)
     except FileNotFoundError:
         return
     except OSError as error:
         raise StorageError(f"cannot read {printable(path)}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise StorageError(f"{printable(path)}:{number}: not a row of a manifest ({error})") from error
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise StorageError(
+            f"{printable(path)}:{number}: not a row of a manifest ({printable(str(error))}); "
+            f"`melcli verify {printable(out)} --repair` takes it out"
+        ) from error
 
 
 def _checked(plain: Any) -> Mapping[str, Any]:
     """Hold an object against the keys of a row, as `Row.from_plain` does."""
     try:
-        _values_of_plain(plain)
+        _refuse_kinds(_values_of_plain(plain))
     except KeyError:
         Row.from_plain(plain)
     checked: Mapping[str, Any] = plain

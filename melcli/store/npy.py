@@ -11,25 +11,26 @@ from itertools import chain
 
 import numpy as np
 
+from melcli.opening import regular_only
 from melcli.store.files import StagedFiles
 from melcli.store.layout import npy_name
 from melcli.store.placement import Placement
 from melcli.store.values import StoredFeatures
 
-__all__ = ["NpySink", "read_npy"]
+__all__ = ["NpySink", "npy_header", "read_npy"]
 
 
 class NpySink:
     """Writes each array as it comes; the files of a batch get their names together."""
 
-    def __init__(self, out: str) -> None:
-        self._files = StagedFiles(out)
+    def __init__(self, out: str, *, flush: bool = True) -> None:
+        self._files = StagedFiles(out, flush=flush)
         self._placed: dict[str, Placement] = {}
 
     def put(self, item_id: str, features: StoredFeatures) -> None:
         """Take the features of one item."""
         name = npy_name(item_id)
-        size = self._files.add(name, chain([_header(features.dtype, features.shape)], features.pieces()))
+        size = self._files.add(name, chain([npy_header(features.dtype, features.shape)], features.pieces()))
         self._placed[item_id] = Placement(path=name, output_size=size)
 
     def commit(self) -> dict[str, Placement]:
@@ -62,10 +63,10 @@ def read_npy(path: str, dtype: np.dtype, shapes: Iterable[tuple[int, ...]]) -> n
     ValueError, OSError
         It is not such a file, or it cannot be read.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=regular_only) as file:
         size = os.fstat(file.fileno()).st_size
         for shape in shapes:
-            header = _header(dtype, shape)
+            header = npy_header(dtype, shape)
             file.seek(0)
             if file.read(len(header)) == header and size == len(header) + dtype.itemsize * math.prod(shape):
                 features: np.ndarray = np.fromfile(file, dtype=dtype).reshape(shape)
@@ -74,7 +75,8 @@ def read_npy(path: str, dtype: np.dtype, shapes: Iterable[tuple[int, ...]]) -> n
 
 
 @lru_cache(maxsize=64)  # many items are of one length, and NumPy takes 25 us to write it
-def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+def npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """Return what stands before the numbers of an array in C order."""
     stream = io.BytesIO()
     fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, fields)

@@ -1,13 +1,15 @@
 """Reading arrays that anybody may have written: ``.npy``, ``.npz``, and HDF5 with one dataset for each item.
 
 Nothing in such a file is believed: sizes are held against the bytes that are there before memory is asked for, objects
-are never unpickled, and links that lead out of an HDF5 file are not followed.  Whatever is wrong with a file becomes
-one sentence.  A shard of melcli's own, met outside of its OUT, gives its items by their ids.
+are never unpickled, and what leads out of an HDF5 file, by links or as numbers that lie in other files, is not
+followed.  Whatever is wrong with a file becomes one sentence.  A shard of melcli's own, met outside of its OUT, gives
+its items by their ids.
 """
 
 from __future__ import annotations
 
 import contextlib
+import lzma
 import math
 import os
 import struct
@@ -21,14 +23,16 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from melcli.errors import StorageError
+from melcli.opening import regular_only
 from melcli.printable import printable
+from melcli.store.hdf5 import refuse_outside
 
 __all__ = ["PLAIN_EXTENSIONS", "ArrayFile", "open_arrays"]
 
 # What 20,000 files damaged at random made NumPy, zipfile and h5py raise, and their kin.
 _DAMAGES = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, SyntaxError, RuntimeError, ArithmeticError, MemoryError),
-    *(tokenize.TokenError, struct.error, zlib.error, zipfile.BadZipFile),
+    *(tokenize.TokenError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
 )
 _SHARD_DATASETS = {"features", "ids", "start", "num_frames"}
 
@@ -85,11 +89,11 @@ class _NpyFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular_only) as file:
             _read_header(file, os.fstat(file.fileno()).st_size)
 
     def read(self, name: str) -> np.ndarray:
-        with _damages(self._path), open(self._path, "rb") as file:
+        with _damages(self._path), open(self._path, "rb", opener=regular_only) as file:
             return _read_array(file, os.fstat(file.fileno()).st_size)
 
     def close(self) -> None:
@@ -101,6 +105,7 @@ class _NpzFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        os.close(regular_only(path))  # by its name, so that it closes itself
         self._zip = zipfile.ZipFile(path)
         members = (member for member in self._zip.infolist() if member.filename.endswith(".npy"))
         self._members = {member.filename.removesuffix(".npy"): member for member in members}
@@ -121,6 +126,7 @@ class _Hdf5File:
         import h5py
 
         self._path = path
+        os.close(regular_only(path))  # HDF5 would wait for a named pipe
         self._file = h5py.File(path, "r", locking=False)
         self._slices: dict[str, tuple[slice, ...]] = {}
         datasets: list[str] = []
@@ -134,6 +140,7 @@ class _Hdf5File:
         with _damages(self._path, name):
             dataset = self._file["features" if self._slices else name]
             _refuse_type(dataset.dtype)
+            refuse_outside(dataset)
             features: np.ndarray = np.asarray(dataset[self._slices.get(name, ())])
             return features
 
@@ -141,6 +148,8 @@ class _Hdf5File:
         self._file.close()
 
     def _shard_slices(self) -> dict[str, tuple[slice, ...]]:
+        for name in _SHARD_DATASETS:
+            refuse_outside(self._file[name])
         before = (slice(None),) * int(self._file["features"].attrs["time_axis"])
         ids = [item_id.decode("utf-8", "surrogateescape") for item_id in self._file["ids"][()]]
         ranges = zip(self._file["start"][()].tolist(), self._file["num_frames"][()].tolist(), strict=True)

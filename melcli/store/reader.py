@@ -66,8 +66,11 @@ class Features(Mapping[str, np.ndarray]):
             mels, frames = row.num_features or 0, row.num_frames or 0
             if row.start is None:  # time may be either axis; the file's numbers are given as they lie, square or not
                 return read_npy(path, stored_dtype(row.dtype or ""), [(mels, frames), (frames, mels)])
-            return self._shard(path).read(row.start, frames)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            shard = self._shard(path)
+            if (shard.num_features, shard.dtype) != (mels, stored_dtype(row.dtype or "")):
+                raise ValueError("the shard is not the one that the manifest speaks of")
+            return shard.read(row.start, frames)
+        except (OSError, ValueError, LookupError, TypeError, RuntimeError, MemoryError) as error:
             raise StorageError(f"{printable(path)}: {item_id!r} cannot be read: {error}") from error
 
     def __iter__(self) -> Iterator[str]:

@@ -15,9 +15,9 @@ from typing import SupportsIndex, overload
 
 import numpy as np
 
-from melcli.store.files import storage_errors, temporary_name
+from melcli.store.files import close_quietly, storage_errors, temporary_name
 
-__all__ = ["Spool"]
+__all__ = ["MOST_BYTES_IN_MEMORY", "Spool"]
 
 MOST_BYTES_IN_MEMORY = 16_000_000
 
@@ -118,7 +118,7 @@ class Spool(MutableSequence[np.ndarray]):
         os.makedirs(self._folder, exist_ok=True)
         path = os.path.join(self._folder, temporary_name())
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        weakref.finalize(self, os.close, descriptor)
+        weakref.finalize(self, close_quietly, descriptor)
         os.unlink(path)  # so that a kill leaves nothing behind
         self._descriptor = descriptor
 

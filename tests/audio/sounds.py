@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import soundfile
 
 from melcli.audio.decode import AudioFile
 
-__all__ = ["LOSSLESS", "LOSSY", "decode", "music", "reference", "untagged", "write"]
+__all__ = ["LOSSLESS", "LOSSY", "decode", "flac_claiming", "music", "reference", "untagged", "write"]
 
 # (file name, subtype) of everything in the contract that soundfile can write; the ending names the format.
 LOSSLESS = [
@@ -53,6 +54,12 @@ def decode(path: Path, dtype: str = "float32") -> tuple[np.ndarray, AudioFile]:
 def reference(path: Path, dtype: str = "float32") -> np.ndarray:
     """Read with one plain call of soundfile."""
     return soundfile.read(path, dtype=dtype, always_2d=True)[0]
+
+
+def flac_claiming(data: bytes, num_samples: int) -> bytes:
+    """Patch the 36 bits of STREAMINFO that count the samples; 0 is an unknown number, as of a pipe."""
+    (bits,) = struct.unpack(">Q", data[18:26])
+    return data[:18] + struct.pack(">Q", bits >> 36 << 36 | num_samples) + data[26:]
 
 
 def untagged(mp3: bytes) -> bytes:

@@ -80,3 +80,21 @@ def test_what_is_no_container_of_ours(data):
 )
 def test_describe(head, name):
     assert describe(head) == name
+
+
+@pytest.mark.parametrize(
+    "head, piece",
+    [
+        (b"", b"ID3\4\0\0\0\0\0\0"),
+        (b"fLaC", b"\0\0\0\0"),
+        (b"", b"OggS\0\2" + bytes(21)),
+        (b"RIFF\0\0\0\0WAVE", b"abcd\0\0\0\0"),
+    ],
+    ids=["ID3", "FLAC", "Ogg", "WAV"],
+)
+def test_a_file_of_many_small_pieces_is_not_walked_to_its_end(head, piece):
+    """A hostile gigabyte of them would take minutes, before any deadline of the decoder's."""
+    data = head + piece * 20_000 + b"OggS\0\4" + bytes(21)
+    reads = []
+    examine(lambda offset, size: reads.append(offset) or data[offset : offset + size], len(data))
+    assert len(reads) < 1100

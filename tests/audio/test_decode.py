@@ -13,7 +13,7 @@ import soundfile
 from melcli.audio import decode as decode_module
 from melcli.audio.decode import AudioFile, measure
 from melcli.errors import AudioError
-from tests.audio.sounds import LOSSLESS, LOSSY, decode, music, reference, untagged, write
+from tests.audio.sounds import LOSSLESS, LOSSY, decode, flac_claiming, music, reference, untagged, write
 
 RATE_HZ = 16_000
 WAV_HEADER_BYTES = 44
@@ -38,12 +38,6 @@ def blocks_before_failure(path) -> list[np.ndarray]:
 
 def wav_bytes(folder, num_samples=8000) -> bytearray:
     return bytearray(write(folder / "good.wav", music(num_samples)).read_bytes())
-
-
-def flac_claiming(data: bytes, num_samples: int) -> bytes:
-    """Patch the 36 bits of STREAMINFO that count the samples."""
-    (bits,) = struct.unpack(">Q", data[18:26])
-    return data[:18] + struct.pack(">Q", bits >> 36 << 36 | num_samples) + data[26:]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

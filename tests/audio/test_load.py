@@ -17,7 +17,7 @@ from melcli.audio.options import AudioOptions
 from melcli.audio.resample import Resampler
 from melcli.errors import AudioError
 from melcli.stopwatch import Stopwatch
-from tests.audio.sounds import music, reference, write
+from tests.audio.sounds import flac_claiming, music, reference, untagged, write
 
 
 def resampled(signal: np.ndarray, source_hz: int, target_hz: int, method: str = "soxr_hq") -> np.ndarray:
@@ -176,6 +176,49 @@ def test_the_file_is_closed_at_the_end_and_where_opening_fails(tmp_path):
         with pytest.raises(AudioError):
             stream(path, **refused)
         assert open_files() == before
+
+
+# longer than allowed
+
+
+def test_a_header_that_tells_of_more_than_is_allowed_is_refused_at_once(tmp_path):
+    path = write(tmp_path / "a.wav", music(96_000, rate_hz=8000), 8000)
+    before = open_files()
+    with pytest.raises(AudioError) as caught:
+        stream(path, max_duration_s=10)
+    assert str(caught.value) == "too_long: it lasts 12.000 s by its header; 10 s are allowed"
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3"])
+@pytest.mark.parametrize("max_duration_s", [None, 4.0, 1e9])
+def test_what_lasts_no_longer_than_is_allowed_is_read_whole(tmp_path, name, max_duration_s):
+    """At its own rate: what comes out at another one is no longer in seconds."""
+    path = write(tmp_path / name, music(32_000, rate_hz=8000), 8000)
+    with stream(path, 48_000, max_duration_s=max_duration_s) as audio:
+        assert sum(map(len, audio.blocks())) == 192_000
+
+
+@pytest.mark.parametrize("claim", [0, 2**36 - 1])
+@pytest.mark.parametrize("sampling_rate", [8000, 16_000])
+def test_a_header_that_is_silent_or_lies_helps_no_longer_file(tmp_path, claim, sampling_rate):
+    path = tmp_path / "a.flac"
+    content = write(path, music(400_000, rate_hz=8000), 8000).read_bytes()
+    path.write_bytes(flac_claiming(content, claim))
+    with stream(path, sampling_rate, max_duration_s=10) as audio:
+        with pytest.raises(AudioError) as caught:
+            list(audio.blocks())
+        # Blocks of 32,768 samples: the third one ends after 12.288 s.
+        assert str(caught.value) == "too_long: it goes on after 12.288 s; 10 s are allowed"
+        assert 0 < audio.num_samples <= 10 * sampling_rate
+
+
+def test_an_mp3_whose_header_says_nothing_is_stopped_too(tmp_path):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(untagged(write(tmp_path / "b.mp3", music(200_000)).read_bytes()))
+    with stream(path, max_duration_s=5.5) as audio, pytest.raises(AudioError) as caught:
+        list(audio.blocks())
+    assert str(caught.value).startswith("too_long: it goes on after 6.144 s; 5.5 s are allowed")
 
 
 @pytest.mark.parametrize("sampling_rate", [8000, 16_000])

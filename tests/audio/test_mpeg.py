@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -76,3 +77,12 @@ def test_what_follows_the_first_of_two_files(mp3):
     assert goes_on(reader(both), len(mp3) - 500, len(both))
     assert not goes_on(reader(mp3), len(mp3) - 500, len(mp3))
     assert not goes_on(reader(mp3 + bytes(50_000)), len(mp3), len(mp3) + 50_000)
+
+
+def test_headers_that_all_lead_to_one_break_are_followed_once():
+    """Each of 2,700 headers began a run of up to 340 frames; now each frame is looked at once."""
+    frame_of_24_bytes = b"\xff\xf3\x14"
+    data = frame_of_24_bytes * 2690 + bytes(122)
+    started_s = time.process_time()
+    assert ending_of(data) is None
+    assert time.process_time() - started_s < 0.25  # 0.01 s; it was 0.58 s

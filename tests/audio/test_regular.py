@@ -50,7 +50,7 @@ def test_gone(tmp_path):
 
 
 def test_no_permission(tmp_path, monkeypatch):  # simulated, because root may read everything
-    def refuse(path, size):
+    def refuse(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     (tmp_path / "a").write_text("")
@@ -62,7 +62,7 @@ def test_no_permission(tmp_path, monkeypatch):  # simulated, because root may re
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
 def test_our_own_limits_are_not_the_fault_of_the_file(tmp_path, monkeypatch, number):
-    def refuse(path, size):
+    def refuse(path):
         raise OSError(number, os.strerror(number), path)
 
     (tmp_path / "a").write_text("")

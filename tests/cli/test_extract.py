@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 from melcli import open_features
+from melcli.errors import WorkersFailing
 from melcli.run.profile import stage_seconds
 from melcli.run.report import Report
 from melcli.stopwatch import STAGES
+from melcli.store.space import Space
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, encode, noise, plant, rows, signs, times, tree
 from tests.run.invariants import check_finished, check_printed
@@ -163,7 +166,7 @@ def test_only_what_is_new_or_changed_is_done(extract: Extract, sounds: Path, out
     (sounds / "b.flac").unlink()
     plan = extract("in", "-n")
     assert signs(plan.out) == {"a": "*", "b": "-", "bad": "!", "deep/er/c": "=", "new": "+"}
-    assert plan.err == "1 new, 1 stale, 1 done, 1 failed, 1 without an input; nothing was written\n"
+    assert plan.last_line == "1 new, 1 stale, 1 done, 1 failed, 1 without an input; nothing was written"
     ended = extract("in")
     assert ended.last_line.startswith("3 ok (1 unchanged)  1 failed  ")
     after = times(out)
@@ -247,13 +250,49 @@ def test_a_dry_run_writes_nothing(extract: Extract, sounds: Path, out: Path) -> 
     assert (ended.code, ended.out) == (0, "+ a\n+ b\n+ bad\n+ deep/er/c\n")
     assert not out.exists()
     plain = json.loads(extract("in", "-n", "--json").out)
-    assert plain == {"plan": [{"sign": "+", "id": item_id} for item_id in ("a", "b", "bad", "deep/er/c")]}
+    assert plain["plan"] == [{"sign": "+", "id": item_id} for item_id in ("a", "b", "bad", "deep/er/c")]
     extract("in")
     before = times(out)
     shutil.rmtree(out / ".melcli")
     extract("in", "-n")
     assert times(out) == before
     assert not (out / ".melcli").exists()
+
+
+def test_a_dry_run_tells_the_room_that_is_needed(
+    extract: Extract, sounds: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = extract("in", "-n")
+    assert re.search(
+        r"^room: about [\d.]+ kB of features are to be written \(from 4 of 4 headers\); .* are free$",
+        ended.err,
+        re.MULTILINE,
+    )
+    space = json.loads(extract("in", "-n", "-q", "--json").out)["space"]
+    assert (space["num_items"], space["num_sampled"], space["is_bound"]) == (4, 4, False)
+    assert extract("in", "-n", "-q").err == ""
+    with monkeypatch.context() as patch:
+        patch.setattr("melcli.run.estimate.space_at", lambda path: Space(free_bytes=9, block_bytes=1, free_files=1))
+        ended = extract("in", "-n")
+    assert (ended.code, "\nwarning: about " in f"\n{ended.err}") == (0, True)
+    assert "and only 9 bytes are free\n" in ended.err
+
+    extract("in")
+    assert space["expected_bytes"] == sum(path.stat().st_blocks * 512 for path in out.rglob("*.npy"))
+    ended = extract("in", "-n", "--json")
+    assert (json.loads(ended.out)["space"], "room:" in ended.err) == (None, False)
+
+
+def test_a_dry_run_without_workers_still_tells_its_plan(
+    extract: Extract, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise WorkersFailing("a worker cannot be started")
+
+    monkeypatch.setattr("melcli.run.engines.local.LocalEngine", refuse)
+    ended = extract("in", "-n")
+    assert (ended.code, ended.out) == (0, "+ a\n+ b\n+ bad\n+ deep/er/c\n")
+    assert "warning: how much room is needed is not known: a worker cannot be started\n" in ended.err
 
 
 def test_json_is_one_object_and_all_else_is_on_standard_error(extract: Extract, sounds: Path, out: Path) -> None:

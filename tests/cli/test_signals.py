@@ -147,7 +147,6 @@ def parent_of(process: int) -> int:
         return 0
 
 
-@pytest.mark.soak  # once in about ten suites pebble hangs: the worker seems to have died holding the pool's lock
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_a_worker_that_is_killed_by_hand_costs_only_time(
     sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format_: str

@@ -195,7 +195,27 @@ def test_characters_that_are_not_text_are_refused_in_one_line(text):
 def test_what_is_too_large_is_refused_before_it_is_parsed(monkeypatch):
     assert read_document("#" * MAX_BYTES, "my.yaml") == {}
     monkeypatch.setattr(document.yaml, "compose", lambda *_, **__: pytest.fail("parsed"))
-    assert refusal("#" * (MAX_BYTES + 1)) == "my.yaml: 1000001 characters; a config holds at most 1000000"
+    assert refusal("#" * (MAX_BYTES + 1)) == f"my.yaml: {MAX_BYTES + 1} characters; a config holds at most {MAX_BYTES}"
+
+
+@pytest.mark.parametrize("before, between", [("x: [", "1,"), ("x: {", "a,"), ("x:\n", "- \n"), ("", "a: {}\n")])
+def test_more_values_than_a_config_can_need_are_refused(before, between):
+    """Of 400 kB that are nothing but values the last one is never reached: they would take 8 s."""
+    assert refusal(before + between * 60_000).endswith(": more than 20000 keys and values")
+
+
+@pytest.mark.parametrize("text", ["x: WORD\n", "x: ['WORD']\n", "x:\n  ? WORD\n  : 1\n"])
+def test_a_word_is_no_longer_than_a_path_can_be(text):
+    read_document(text.replace("WORD", "a" * 4096), "my.yaml")
+    said = refusal(text.replace("WORD", "a" * 4097))
+    assert said.endswith(": a word of 4097 letters; at most 4096 are read")
+
+
+def test_a_window_of_16384_numbers_fits():
+    numbers = [1 / (3 + number) for number in range(16_384)]
+    text = f"features:\n  window: {numbers}\n"
+    assert len(text) > 350_000
+    assert read_document(text, "my.yaml")["features.window"].value == numbers
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "-" + "9" * 5000, "[1, " + "9" * 5000 + "]"])

@@ -218,7 +218,7 @@ def test_the_lines_compute_the_same(translate, name):
         if equivalent.library == "torchaudio":
             torch = pytest.importorskip("torch", reason=reason)
             names |= {"torch": torch, "y": torch.from_numpy(signal)}
-        exec(text(equivalent), names)
+        exec(text(equivalent), names)  # noqa: S102  what melcli prints for people to run, made of our own configs
     ours = MelSpectrogram(**to_plain(options))(signal.astype(np.float64))
     theirs = np.asarray(names["mel"])
     assert theirs.shape == ours.shape

@@ -146,7 +146,7 @@ def test_a_base_that_is_none_is_refused(write, text, said):
     "base, said",
     [
         ("gone.yaml", "gone.yaml: cannot be read: No such file or directory"),
-        ("./", ".: cannot be read: Is a directory"),
+        ("./", ".: cannot be read: it is a directory, not a regular file"),
     ],
 )
 def test_a_base_that_cannot_be_read_is_refused(write, base, said):
@@ -187,7 +187,7 @@ def test_what_is_not_utf_8_is_refused(write, content):
 
 
 def test_what_is_too_large_is_refused(write):
-    assert refusal(write("#" * 1_000_001)) == "my.yaml: 1000001 characters; a config holds at most 1000000"
+    assert refusal(write("#" * 1_000_000)) == "my.yaml: 400001 characters; a config holds at most 400000"
 
 
 # keys

@@ -28,11 +28,13 @@ def main(source: str, out: str, *sets: str) -> None:
     from melcli.sources.items import Item
 
     config = resolve_config("keras", sets=sets)
+    Path(out).mkdir(parents=True, exist_ok=True)  # a run makes it; a worker does not bring back what was removed
     items = (Item.seen("a", source, Path(source).stat()),)
     batch = plan_shards(items, {"a": 1}, 1, 0)[0] if config.output.format == "hdf5" else Batch(items=items)
     outcome = run_batch((Job(out=out, config=config, config_id=config.config_id), batch))
-    (row,) = outcome.rows
-    print(json.dumps({"peak_mb": peak_mb(), "num_frames": row.num_frames, "status": row.status}))
+    row = outcome.rows[0]  # all of them are alike: one for each channel
+    told = {"num_frames": row.num_frames, "status": row.status, "reason": row.reason, "num_rows": len(outcome.rows)}
+    print(json.dumps({"peak_mb": peak_mb(), **told}))
 
 
 if __name__ == "__main__":

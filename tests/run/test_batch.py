@@ -8,8 +8,8 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +25,26 @@ from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 from melcli.run import batch as batch_module
 from melcli.run.batch import measure_batch, try_batch
-from melcli.run.batches import Batch, plan_shards
+from melcli.run.batches import Batch, item_timeout_s, plan_shards
+from melcli.run.guard import Guard
 from melcli.run.job import Job
+from melcli.run.limits import Limits
 from melcli.sources.items import Item
 from melcli.stopwatch import STAGES, Stopwatch
 from melcli.store.manifest import Row, write_manifest
 from melcli.store.options import OutputOptions
 from melcli.store.reader import open_features
-from melcli.store.spool import Spool
 from tests.mel.pieces import set_sizes
 from tests.run.corpus import RATE_HZ, encode, noise, plant, tree
 
 FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=512, sequence_stride=256, num_mel_bins=20)
 
 
-def job(out: Path, *, checksum: bool = False, audio: AudioOptions | None = None, dtype: Any = "float32") -> Job:
-    config = Config(audio=audio or AudioOptions(), features=FEATURES, output=OutputOptions(dtype=dtype))
-    return Job(out=str(out), config=config, config_id=config.config_id, checksum=checksum)
+def job(
+    out: Path, *, audio: AudioOptions | None = None, dtype: Any = "float32", format_: Any = "npy", **more: Any
+) -> Job:
+    config = Config(audio=audio or AudioOptions(), features=FEATURES, output=OutputOptions(dtype=dtype, format=format_))
+    return Job(out=str(out), config=config, config_id=config.config_id, **more)
 
 
 def batch(*paths: Path) -> Batch:
@@ -49,7 +52,8 @@ def batch(*paths: Path) -> Batch:
 
 
 def run_batch(task: tuple[Job, Batch]) -> list[Row]:
-    """Run a batch and return its rows."""
+    """Run a batch in an OUT that is there, and return its rows."""
+    os.makedirs(task[0].out, exist_ok=True)
     return list(batch_module.run_batch(task).rows)
 
 
@@ -135,6 +139,70 @@ def test_when_storage_fails_nothing_of_the_batch_is_left(tmp_path: Path) -> None
     with pytest.raises(StorageError, match=r"sub/b\.npy"):
         run_batch((job(out), Batch(items=items)))
     assert sorted(tree(out)) == ["sub"]
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+def test_an_out_that_was_removed_is_not_made_again(tmp_path: Path, format_: str) -> None:
+    of = job(tmp_path / "out", format_=format_)
+    one = batch(*plant(tmp_path / "in", "a.wav", "sub/b.wav"))
+    (shard,) = plan_shards(one.items, dict.fromkeys("ab", 1), 100, 0)
+    with pytest.raises(StorageError, match=r"No such file or directory; see who removed it, "):
+        batch_module.run_batch((of, shard if format_ == "hdf5" else one))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("durability, num_flushes", [("none", 0), ("batch", 3), ("file", 3)])
+def test_outputs_are_flushed_unless_they_are_not_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Any, num_flushes: int
+) -> None:
+    """Two files and their folder; a batch of one file is the planner's to make."""
+    flushed: list[int] = []
+    monkeypatch.setattr("melcli.store.files.os.fsync", flushed.append)
+    rows = run_batch((job(tmp_path / "out", durability=durability), batch(*plant(tmp_path, "a.wav", "b.wav"))))
+    assert [row.status for row in rows] == ["ok", "ok"]
+    assert len(flushed) == num_flushes
+
+
+@pytest.mark.parametrize("durability, flushed", [("none", False), ("batch", True)])
+def test_so_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Any, flushed: bool) -> None:
+    flushes: list[int] = []
+    monkeypatch.setattr("melcli.store.files.os.fsync", flushes.append)
+    (shard,) = plan_shards(batch(*plant(tmp_path, "a.wav")).items, {"a": 1}, 100, 0)
+    (row,) = run_batch((job(tmp_path / "out", durability=durability, format_="hdf5"), shard))
+    assert row.status == "ok"
+    assert bool(flushes) == flushed
+
+
+def test_a_source_that_lasts_longer_than_is_allowed_fails(tmp_path: Path) -> None:
+    short, long = plant(tmp_path, "a.wav"), plant(tmp_path, "b.wav", seconds=1.5)
+    good, bad = run_batch((job(tmp_path / "out", limits=Limits(max_duration_s=1.0)), batch(*short, *long)))
+    assert good.status == "ok"
+    assert (bad.status, bad.reason) == ("failed", "too_long")
+    assert bad.message == f"{long[0]}: it lasts 1.500 s by its header; 1 s are allowed"
+
+
+@pytest.mark.parametrize("timeout_per_item_s", [None, 7.5])
+def test_each_item_is_watched_over_for_its_own_time_and_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout_per_item_s: float | None
+) -> None:
+    """And what libraries printed while it was read is in its rows, and in no other's."""
+    given_s: list[float] = []
+
+    class Listening(Guard):
+        def item(self, timeout_s: float) -> AbstractContextManager[None]:
+            given_s.append(timeout_s)
+            return super().item(timeout_s)
+
+        def said(self) -> str | None:
+            return "mpg123: hm" if len(given_s) == 2 else None
+
+    monkeypatch.setattr(batch_module, "guard", Listening())
+    bad = tmp_path / "b.wav"
+    bad.write_bytes(b"")
+    one = batch(*plant(tmp_path, "a.wav"), bad, *plant(tmp_path, "c.wav"))
+    rows = run_batch((job(tmp_path / "out", limits=Limits(timeout_per_item_s=timeout_per_item_s)), one))
+    assert given_s == [timeout_per_item_s or item_timeout_s(item) for item in one.items]
+    assert [(row.status, row.stderr) for row in rows] == [("ok", None), ("failed", "mpg123: hm"), ("ok", None)]
 
 
 def test_a_trial_stores_nothing(tmp_path: Path) -> None:
@@ -309,7 +377,7 @@ def small_blocks() -> Iterator[None]:
     batch_module._mel.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("melcli.audio.decode.BLOCK_SAMPLES", 5000)
-        patch.setattr("melcli.run.batch.Spool", partial(Spool, most_bytes=0))
+        patch.setattr("melcli.run.batch.MOST_BYTES_IN_MEMORY", 0)
         set_sizes(patch, 16, 20 * 64)
         yield
     batch_module._mel.cache_clear()
@@ -369,6 +437,21 @@ def test_a_fault_at_the_end_of_a_file_leaves_nothing_of_what_came_before(
     assert [path for path in (tmp_path / "out").rglob("*") if path.name.endswith(".tmp")] == []
 
 
+def test_channels_that_are_made_a_few_at_a_time_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(audio=AudioOptions(channels="each"), features=FEATURES)
+    sources = plant(tmp_path, "a.wav", seconds=0.5, rate_hz=16_000, channels=7)
+    made = []
+    for at_a_time in (1, 3, 7, 16):
+        out = tmp_path / f"out{at_a_time}"
+        out.mkdir()
+        monkeypatch.setattr(batch_module, "OUTPUTS_AT_A_TIME", at_a_time)
+        rows = run_batch((Job(out=str(out), config=config, config_id=config.config_id), batch(*sources)))
+        assert [row.channel for row in rows] == list(range(7))
+        made.append(({row.id: row.crc32 for row in rows}, tree(out)))
+    assert len(set(made[0][0].values())) == 7
+    assert made[1:] == made[:-1]
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_no_room_for_what_is_in_the_making_ends_the_run_and_is_no_fault_of_the_input(tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -383,6 +466,7 @@ def test_the_time_of_a_worker_is_told_by_stages(tmp_path: Path) -> None:
     bad = tmp_path / "b.wav"
     bad.write_bytes(b"")
     sources = plant(tmp_path, "a.wav", seconds=5.0, rate_hz=16_000)
+    (tmp_path / "out").mkdir()
     began_s = time.perf_counter()
     outcome = batch_module.run_batch((job(tmp_path / "out"), batch(*sources, bad)))
     took_s = time.perf_counter() - began_s
@@ -404,6 +488,7 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
     monkeypatch.setattr("melcli.run.batch.Stopwatch", Listening)
     monkeypatch.setattr("melcli.run.batch.finish", lambda batch, options: laps.append("finish"))
     sources = plant(tmp_path, "a.wav", "b.wav", seconds=1.0)
+    (tmp_path / "out").mkdir()
     batch_module.run_batch((job(tmp_path / "out"), batch(*sources)))
     half = len(laps) // 2
     assert laps[:half] == laps[half : 2 * half]  # two items of the same length

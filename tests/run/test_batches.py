@@ -14,8 +14,10 @@ from melcli.run.batches import (
     MOST_BYTES,
     MOST_ITEMS,
     MOST_SHARD_ITEMS,
+    STORING_S,
     Batch,
     decoded_bytes,
+    item_timeout_s,
     longest_first,
     plan_shards,
     planned_before,
@@ -73,6 +75,13 @@ def test_there_are_batches_enough_for_all_workers(count: int, workers: int) -> N
     assert len(batches) >= min(count, FEWEST_PER_WORKER * workers)
 
 
+@given(item_lists(), st.integers(1, 8), st.integers(1, 3))
+def test_small_batches_can_be_smaller_still(items: list[Item], workers: int, most_items: int) -> None:
+    batches = list(small_batches(items, workers, most_items=most_items))
+    assert sorted(ids(batches)) == [one.id for one in items]
+    assert all(len(batch.items) <= most_items for batch in batches)
+
+
 @given(item_lists())
 def test_small_batches_do_not_hang_from_the_order_of_the_items(items: list[Item]) -> None:
     assert list(small_batches(items, 2)) == list(small_batches(items[::-1], 2))
@@ -98,6 +107,16 @@ def test_a_longer_batch_has_more_time() -> None:
     assert one.timeout_s >= 60
     assert Batch(items=(item("a", 10**9),)).timeout_s >= one.timeout_s + 900
     assert Batch(items=(item("a"), item("b"))).timeout_s > one.timeout_s
+
+
+def test_a_batch_has_the_time_of_its_items_and_some_to_store_them() -> None:
+    """So that the item is the one whose time runs out, within a batch too."""
+    small, large = item("a"), item("b", 10**9)
+    batch = Batch(items=(small, large))
+    assert batch.timeout_within_s(None) == batch.timeout_s
+    assert batch.timeout_within_s(2.0) == STORING_S + 4.0
+    assert item_timeout_s(large) >= item_timeout_s(small) + 900
+    assert batch.timeout_s >= item_timeout_s(large)
 
 
 @given(item_lists(largest=3 * MOST), st.integers(0, 9))

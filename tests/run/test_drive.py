@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from melcli.config.resolve import Config
 from melcli.errors import StorageError, WorkersFailing
 from melcli.run import drive as drive_module
 from melcli.run.batches import Batch, plan_shards
-from melcli.run.drive import MOST_LOSSES_IN_A_ROW, Drive
-from melcli.run.engines.contract import BatchOverdue, Engine, WorkerDied
+from melcli.run.drive import MOST_DEATHS_IN_A_ROW, MOST_LOSSES_IN_A_ROW, Drive
+from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
 from melcli.run.job import Outcome as BatchOutcome
+from melcli.run.limits import Limits
 from melcli.run.report import FailureLimit, Report
 from melcli.sources.items import Found, Item
 from melcli.store.manifest import Row
@@ -37,6 +38,8 @@ def job(out: str) -> Job:
 
 JOB = job("OUT")
 SEGV = -int(signal.SIGSEGV)
+KILL = -int(signal.SIGKILL)
+TRACEBACK = 'Traceback (most recent call last): / File "batch.py", line 9, in f'
 
 Script = Callable[[Batch, bool], list[Row]]
 
@@ -108,6 +111,9 @@ class Outcome:
     def found(self, found: Found) -> None:
         raise AssertionError("a drive finds nothing")
 
+    def warned(self, warning: str) -> None:
+        raise AssertionError(warning)
+
     def planned(self, report: Report) -> None:
         raise AssertionError("a drive plans nothing")
 
@@ -130,6 +136,7 @@ def drive(
     limit: FailureLimit | None = None,
     interrupts: Interrupts | None = None,
     of: Job = JOB,
+    until_s: float | None = None,
 ) -> Outcome:
     outcome = outcome or outcome_of(*batches)
     one_pass = Drive(
@@ -139,6 +146,7 @@ def drive(
         report=outcome.report,
         limit=limit or FailureLimit(),
         listener=outcome,
+        until_s=until_s,
     )
     one_pass.run(batches, interrupts or Interrupts())
     return outcome
@@ -208,20 +216,50 @@ def test_failures_are_told_and_counted() -> None:
     [
         (WorkerDied(SEGV), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGSEGV"),
         (WorkerDied(3), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 3"),
+        (WorkerDied(0), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 0"),
+        (WorkerDied(1), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 1"),
+        (
+            WorkerDied(SEGV, said=f"{TRACEBACK} / KeyError: 3"),
+            "decoder_crash",
+            "in/c.wav: the worker that decoded it died of SIGSEGV",
+        ),
+        (WorkerDied(KILL), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGKILL"),
+        (
+            WorkerDied(KILL, for_memory=True),
+            "out_of_memory",
+            "in/c.wav: the system killed the worker that decoded it, since memory ran out",
+        ),
+        *(
+            (
+                WorkerDied(1, said=f"{TRACEBACK} / {said}"),
+                reason,
+                "in/c.wav: the worker that decoded it ended by an exception that nobody foresaw",
+            )
+            for said, reason in [
+                ("KeyError: 3", "internal"),
+                ("MemoryError", "out_of_memory"),
+                ("MemoryError: no more", "out_of_memory"),
+                ("numpy._core._exceptions._ArrayMemoryError: Unable to allocate 9 GiB", "out_of_memory"),
+                ("ValueError: what was a MemoryError", "internal"),
+            ]
+        ),
         (BatchOverdue(), "timeout", "in/c.wav: the worker took too long with it and was ended"),
+        (BatchOverdue(said="hm"), "timeout", "in/c.wav: the worker took too long with it and was ended"),
+        (BatchLost(), "decoder_crash", "in/c.wav: the worker that decoded it was lost"),
     ],
 )
-def test_a_lost_batch_is_looked_into_and_the_culprit_named(error: Exception, reason: str, words: str) -> None:
+def test_a_lost_batch_is_looked_into_and_the_culprit_named(error: BatchLost, reason: str, words: str) -> None:
     with scripted(deadly("c", error=error)) as engine:
         outcome = drive(engine, batch("a", "b", "c", "d"), batch("e"))
     calls = [(trial, names(one)) for trial, one in engine.calls]
     assert calls[0] == (False, "abcd")
-    assert sorted(call for call in calls if call[0]) == [(True, name) for name in "abcd"]
+    assert sorted(call for call in calls if call[0]) == [(True, name) for name in "abccd"]
     assert (False, "abd") in calls
+    assert outcome.report.lost_batches == 3
     (culprit,) = outcome.told
     assert (culprit.id, culprit.status, culprit.reason, culprit.message) == ("c", "failed", reason, words)
     assert (culprit.source_size, culprit.source_mtime_ns) == (10, 20)
-    assert culprit.config_id == JOB.config_id
+    assert (culprit.config_id, culprit.stderr) == (JOB.config_id, error.said or None)
     assert outcome.ids == list("abcde")
     assert (outcome.report.done, outcome.report.failed, outcome.report.left) == (4, 1, 0)
 
@@ -236,8 +274,26 @@ def test_several_culprits_and_several_lost_batches() -> None:
 def test_a_batch_of_culprits_alone_is_not_run_again() -> None:
     with scripted(deadly("a", "b")) as engine:
         outcome = drive(engine, batch("a", "b"))
-    assert [trial for trial, _ in engine.calls] == [False, True, True]
+    calls = [(trial, names(one)) for trial, one in engine.calls]
+    assert calls[0] == (False, "ab")
+    assert sorted(calls[1:]) == [(True, name) for name in "aabb"]
     assert sorted(row.id for row in outcome.told) == ["a", "b"]
+
+
+def test_an_item_that_dies_once_alone_and_then_not_is_no_culprit() -> None:
+    """As where the system is short of memory for a while: it is done with the others after all."""
+    deaths = iter([True, True])
+
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if "b" in names(one) and next(deaths, False):
+            raise WorkerDied(KILL)
+        return finish(one)
+
+    with scripted(script) as engine:
+        outcome = drive(engine, batch("a", "b"))
+    calls = [(trial, names(one)) for trial, one in engine.calls]
+    assert sorted(calls) == [(False, "ab"), (False, "ab"), (True, "a"), (True, "b"), (True, "b")]
+    assert (outcome.ids, outcome.told) == (["a", "b"], [])
 
 
 def test_a_batch_that_dies_once_and_not_alone_is_done_after_all() -> None:
@@ -282,7 +338,9 @@ def test_a_shard_without_its_culprit_keeps_its_place(tmp_path: Path) -> None:
         if any(item.id == "b" for item in argument[1].items):
             raise WorkerDied(SEGV)
 
-    out = tmp_path / "out"
+    out, alone = tmp_path / "out", tmp_path / "alone"
+    out.mkdir()
+    alone.mkdir()
     outcome = drive(InlineEngine(1, die_of_b), shard, of=job(str(out)))
     assert {row.id: (row.status, row.path) for row in outcome.written} == {
         "a": ("ok", "features-00004.h5"),
@@ -290,7 +348,6 @@ def test_a_shard_without_its_culprit_keeps_its_place(tmp_path: Path) -> None:
         "c": ("ok", "features-00004.h5"),
     }
 
-    alone = tmp_path / "alone"
     rest = Batch(items=(items[0], items[2]), shard=shard.shard)
     undisturbed = drive(InlineEngine(1), rest, of=job(str(alone)))
     assert [row for row in outcome.written if row.status == "ok"] == undisturbed.written
@@ -358,7 +415,25 @@ def test_workers_that_only_die_end_the_run() -> None:
     everything = "abcdefghijklmnopqrstuvwxyz"
     with scripted(deadly(*everything)) as engine, pytest.raises(WorkersFailing, match="SIGSEGV"):
         drive(engine, *map(batch, everything))
-    assert MOST_LOSSES_IN_A_ROW <= len(engine.calls) <= 2 * MOST_LOSSES_IN_A_ROW  # each once more by itself
+    assert MOST_LOSSES_IN_A_ROW <= len(engine.calls) <= 3 * MOST_LOSSES_IN_A_ROW  # each twice more by itself
+
+
+def test_workers_that_die_of_every_item_of_a_large_batch_end_the_run_before_its_end() -> None:
+    everything = [chr(number) for number in range(0x100, 0x100 + MOST_DEATHS_IN_A_ROW)]
+    with (
+        scripted(deadly(*everything)) as engine,
+        pytest.raises(WorkersFailing, match=rf"^{MOST_DEATHS_IN_A_ROW} workers died .*: the worker .* SIGSEGV$"),
+    ):
+        drive(engine, batch(*everything))
+    assert MOST_DEATHS_IN_A_ROW <= len(engine.calls) <= MOST_DEATHS_IN_A_ROW + 2
+
+
+def test_many_culprits_in_one_batch_do_not() -> None:
+    """Each is tried twice, and so they are far fewer than workers that never work."""
+    everything = [chr(number) for number in range(0x100, 0x100 + MOST_DEATHS_IN_A_ROW // 2 - 1)]
+    with scripted(deadly(*everything)) as engine:
+        outcome = drive(engine, batch(*everything), batch("a"))
+    assert (outcome.report.failed, outcome.report.done) == (len(everything), 1)
 
 
 def test_workers_that_die_now_and_then_do_not() -> None:
@@ -396,6 +471,62 @@ def test_a_signal_lets_what_is_in_flight_come_back_and_hands_out_no_more(number:
     assert outcome.report.stopped_by == number.name
     assert outcome.report.exit_code == 128 + number
     assert outcome.report.left == 10 - outcome.report.done
+
+
+def test_when_the_time_is_over_what_is_in_flight_comes_back_and_no_more_is_handed_out() -> None:
+    with scripted(finish) as engine:
+        outcome = drive(engine, *map(batch, "abcdefghij"), until_s=time.monotonic() - 1)
+    assert 1 <= len(engine.calls) <= 2
+    assert len(outcome.written) == len(engine.calls) == outcome.report.done
+    assert (outcome.report.stopped_by, outcome.report.exit_code) == ("max time", 10)
+    assert outcome.report.left == 10 - outcome.report.done
+
+
+def test_a_run_goes_on_until_the_time_is_over() -> None:
+    until_s = time.monotonic() + 0.3
+
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if names(one) == "c":
+            time.sleep(max(0.0, until_s - time.monotonic()))
+        return finish(one)
+
+    with scripted(script) as engine:
+        outcome = drive(engine, *map(batch, "abcdefghij"), until_s=until_s)
+    assert outcome.ids[:3] == ["a", "b", "c"]
+    assert len(outcome.ids) <= 5
+    assert outcome.report.exit_code == 10
+
+
+def test_a_run_that_is_over_in_time_or_has_nothing_left_to_hand_out_is_not_stopped() -> None:
+    for until_s in (time.monotonic() + 3600, time.monotonic() - 1):
+        with scripted(finish) as engine:
+            outcome = drive(engine, batch("a"), batch("b"), until_s=until_s)
+        assert outcome.ids == ["a", "b"]
+        assert (outcome.report.stopped_by, outcome.report.exit_code) == (None, 0)
+
+
+def test_a_worker_that_dies_when_the_time_is_over_accuses_nobody() -> None:
+    with scripted(deadly("a")) as engine:
+        outcome = drive(engine, batch("a", "b"), until_s=time.monotonic() - 1)
+    assert [names(one) for _, one in engine.calls] == ["ab"]
+    assert (outcome.written, outcome.report.left, outcome.report.exit_code) == ([], 2, 10)
+
+
+class Timed(ScriptedEngine):
+    """Notes how long each call may take."""
+
+    def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
+        self.timeouts_s = [*getattr(self, "timeouts_s", []), timeout_s]
+        return super().submit(function, argument, timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("per_item_s", [None, 3.0])
+def test_a_batch_may_take_as_long_as_its_items_may(per_item_s: float | None) -> None:
+    one = batch("a", "b", "c")
+    engine = Timed(1, partial(answer, finish))
+    drive(engine, one, of=replace(JOB, limits=Limits(timeout_per_item_s=per_item_s)))
+    engine.stop()
+    assert engine.timeouts_s == [one.timeout_within_s(per_item_s)]
 
 
 def test_what_does_not_come_back_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,22 @@ import pytest
 from melcli.audio.options import AudioOptions
 from melcli.config.resolve import Config
 from melcli.mel.options import FeatureOptions
-from melcli.run.extract import Request, extract
+from melcli.run.batches import Batch
+from melcli.run.calls import run_batch
+from melcli.run.engines.contract import WorkerDied
+from melcli.run.extract import extract
+from melcli.run.limits import Limits
 from melcli.run.plan import Rerun
 from melcli.run.report import FailureLimit, Report
+from melcli.run.request import Request
 from melcli.sources.items import Found
+from melcli.store.files import temporary_name
 from melcli.store.manifest import Row
 from melcli.store.options import OutputOptions
 from tests.run.corpus import RATE_HZ, plant, tree
+from tests.run.engines.inline import InlineEngine
 from tests.run.faults import FaultyEngine
-from tests.run.invariants import check_after_fault, check_after_rerun, check_finished
+from tests.run.invariants import check_after_fault, check_after_rerun, check_finished, overload
 
 # Many numbers for little work: 64 mels, 250 frames a second, 8 bytes. A shard of a megabyte holds 7.8 s of audio.
 FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=128, sequence_stride=32, num_mel_bins=64)
@@ -43,6 +52,9 @@ class Heard:
 
     def found(self, found: Found) -> None:
         self.found_items = [item.id for item in found.items]
+
+    def warned(self, warning: str) -> None:
+        raise AssertionError(warning)
 
     def planned(self, report: Report) -> None:
         self.planned_to_do = report.to_do
@@ -136,7 +148,7 @@ def test_a_killed_overwrite_leaves_no_row_over_other_features(
     other = replace(FEATURES, num_mel_bins=FEATURES.num_mel_bins + 1)
     overwrite: dict[str, Any] = {"format_": format_, "features": other, "rerun": Rerun(overwrite=True)}
     with monkeypatch.context() as patch:
-        patch.setattr("melcli.run.extract._conclude", die)
+        patch.setattr("melcli.run.work.conclude", die)
         with pytest.raises(Killed):
             run(out, tmp_path / "in", **overwrite)
     check_after_fault(out)
@@ -144,53 +156,6 @@ def test_a_killed_overwrite_leaves_no_row_over_other_features(
     check_finished(out)
     run(tmp_path / "undisturbed", tmp_path / "in", format_=format_, features=other)
     assert (out / "manifest.jsonl").read_bytes() == (tmp_path / "undisturbed" / "manifest.jsonl").read_bytes()
-
-
-@FORMATS
-def test_a_journal_that_is_cut_anywhere_costs_only_time(
-    tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
-) -> None:
-    """After a power cut, or a kill in the middle of a write, a part of the journal is there.
-
-    But for its plan of shards: that is brought to the disk before the first of them is written.
-    """
-    few_shards(tmp_path / "in")
-    run(tmp_path / "undisturbed", tmp_path / "in", format_=format_)
-    undisturbed = tree(tmp_path / "undisturbed")
-    journal = run_and_die(monkeypatch, tmp_path / "killed", tmp_path / "in", format_=format_)
-    check_after_fault(tmp_path / "killed")
-
-    first = journal.rfind(b"\n", 0, journal.find(b'"status"')) + 1
-    ends = [number for number, byte in enumerate(journal, 1) if byte == ord("\n") and number > first]
-    rows = [number for number in range(first, len(journal)) if journal.startswith(b'{"id":', number)]
-    assert len(rows) == 9
-    wrong = []
-    for cut in sorted({*ends, *(end - 1 for end in ends), *rows}):
-        out = tmp_path / "cut"
-        shutil.copytree(tmp_path / "killed", out)
-        (out / ".melcli" / "journal.jsonl").write_bytes(journal[:cut])
-        run(out, tmp_path / "in", format_=format_)
-        check_finished(out)
-        if tree(out) != undisturbed:
-            wrong.append(cut)
-        shutil.rmtree(out)
-    assert wrong == []
-
-
-@FORMATS
-def test_a_journal_with_a_damaged_byte_is_not_believed_there(
-    tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
-) -> None:
-    plant(tmp_path / "in", "a.wav", "b.wav")
-    run(tmp_path / "undisturbed", tmp_path / "in", format_=format_)
-    out = tmp_path / "killed"
-    journal = run_and_die(monkeypatch, out, tmp_path / "in", format_=format_)
-    for row in (b'"id":"a"', b'"id":"b"'):
-        assert row in journal
-        journal = journal.replace(row, b'"id":"x"')
-    (out / ".melcli" / "journal.jsonl").write_bytes(journal)
-    run(out, tmp_path / "in", format_=format_)
-    check_after_rerun(out, tree(tmp_path / "undisturbed"))
 
 
 @FORMATS
@@ -208,6 +173,96 @@ def test_a_run_that_stopped_for_its_failures_is_completed_by_the_next(
     check_after_rerun(tmp_path / "out", tree(tmp_path / "undisturbed"))
 
 
+@FORMATS
+def test_a_run_whose_time_is_over_is_completed_by_the_next(tmp_path: Path, inline: None, format_: str) -> None:
+    few_shards(tmp_path / "in")
+    run(tmp_path / "undisturbed", tmp_path / "in", format_=format_)
+    stopped = run(tmp_path / "out", tmp_path / "in", format_=format_, limits=Limits(max_time_s=0.0))
+    assert (stopped.exit_code, stopped.stopped_by) == (10, "max time")
+    assert 0 < stopped.left < stopped.to_do
+    check_after_fault(tmp_path / "out")
+    report = run(tmp_path / "out", tmp_path / "in", format_=format_, limits=Limits(max_time_s=3600.0))
+    assert report.exit_code == 3
+    check_after_rerun(tmp_path / "out", tree(tmp_path / "undisturbed"))
+    assert run(tmp_path / "out", tmp_path / "in", format_=format_, limits=Limits(max_time_s=0.0)).exit_code == 3
+
+
+def note_batches(monkeypatch: pytest.MonkeyPatch, note: Callable[[Batch], None]) -> None:
+    """Do the work of every run in this process, and have each batch noted right before it is done."""
+
+    class Noting(InlineEngine):
+        def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
+            if function is run_batch:
+                note(argument[1])
+            return super().submit(function, argument, timeout_s=timeout_s)
+
+    monkeypatch.setattr("melcli.run.engines.local.LocalEngine", Noting)
+
+
+@pytest.mark.parametrize("durability, most_items", [("none", 3), ("batch", 3), ("file", 1)])
+def test_with_durability_file_each_file_is_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, most_items: int
+) -> None:
+    sizes: list[int] = []
+    note_batches(monkeypatch, lambda batch: sizes.append(len(batch.items)))
+    plant(tmp_path / "in", *[f"{number:02}.wav" for number in range(24)])
+    run(tmp_path / "batch", tmp_path / "in")
+    sizes.clear()
+    run(tmp_path / "out", tmp_path / "in", durability=durability)
+    assert (sum(sizes), max(sizes)) == (24, most_items)
+    check_finished(tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tmp_path / "batch")
+
+
+@pytest.mark.parametrize("durability", ["none", "batch", "file"])
+def test_an_out_of_outputs_that_were_not_flushed_is_marked_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str
+) -> None:
+    mark = tmp_path / "out" / ".melcli" / "unflushed"
+    seen: list[bool] = []
+    note_batches(monkeypatch, lambda batch: seen.append(mark.exists()))
+    plant(tmp_path / "in", "a.wav", "b.wav")
+    run(tmp_path / "out", tmp_path / "in", durability=durability)
+    assert set(seen) == {durability == "none"}
+
+
+@FORMATS
+def test_a_batch_that_died_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
+    """What a dead worker had staged is cleared away by the same run."""
+
+    def die_of_b(argument: Any) -> None:
+        if argument is not None and "sub/b" in [item.id for item in argument[1].items]:
+            (tmp_path / "out" / "sub").mkdir(exist_ok=True)
+            (tmp_path / "out" / "sub" / temporary_name()).touch()
+            raise WorkerDied(-9, said="hm")
+
+    monkeypatch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=die_of_b))
+    plant(tmp_path / "in", "a.wav", "sub/b.wav")
+    heard = Heard()
+    report = run(tmp_path / "out", tmp_path / "in", format_=format_, heard=heard)
+    assert (report.done, report.failed) == (1, 1)
+    assert [(row.id, row.reason, row.stderr) for row in heard.failures] == [("sub/b", "decoder_crash", "hm")]
+    check_finished(tmp_path / "out")
+
+
+def test_leftovers_are_cleared_away_at_the_top_always_and_below_after_an_interrupted_run(
+    tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million outputs in a thousand folders are not looked through each time that there is nothing to do."""
+    out = tmp_path / "out"
+    leftovers = [out / folder / temporary_name() for folder in (".", ".melcli", "sub")]
+    plant(tmp_path / "in", "a.wav", "sub/b.wav")
+    run_and_die(monkeypatch, out, tmp_path / "in")
+    for path in leftovers:
+        path.touch()
+    run(out, tmp_path / "in")
+    assert [path.exists() for path in leftovers] == [False, False, False]
+    for path in leftovers:
+        path.touch()
+    run(out, tmp_path / "in")
+    assert [path.exists() for path in leftovers] == [False, False, True]
+
+
 def some_sounds(folder: Path, culprits: Sequence[str]) -> None:
     plant(folder, *[f"{number:02}.wav" for number in range(20)], *culprits)
 
@@ -222,12 +277,13 @@ def test_workers_that_die_or_hang_cost_their_own_file(
     some_sounds(tmp_path / "in", culprits)
     some_sounds(tmp_path / "good", [])
     heard = Heard()
-    report = run(tmp_path / "out", tmp_path / "in", format_=format_, heard=heard)
+    limits = Limits(timeout_per_item_s=overload())
+    report = run(tmp_path / "out", tmp_path / "in", format_=format_, heard=heard, limits=limits)
     assert (report.done, report.failed, report.exit_code) == (20, 4, 3)
     assert {row.id: row.reason for row in heard.failures} == {
         "03x.SIGSEGV": "decoder_crash",
         "09x.exit3": "decoder_crash",
-        "12x.exit0": "timeout",  # see WorkerDied
+        "12x.exit0": "decoder_crash",
         "15x.hang": "timeout",
     }
     for row in heard.failures:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from melcli.mel.options import FeatureOptions
-from melcli.run.report import FailureLimit, Report
+from melcli.run.report import MAX_TIME, FailureLimit, Report
 from melcli.store.manifest import Row
 
 
@@ -67,6 +67,8 @@ def test_the_last_line(report: Report, sentence: str) -> None:
         (Report(out="OUT", unchanged=1, failed_before=1), 3),
         (Report(out="OUT", to_do=1, done=1, unreadable_folders=1), 3),
         (Report(out="OUT", to_do=2, failed=1, stopped_by="failures"), 7),
+        (Report(out="OUT", to_do=2, failed=1, stopped_by=MAX_TIME), 10),
+        (Report(out="OUT", to_do=2, stopped_by=MAX_TIME, signal_number=15), 143),
         (Report(out="OUT", to_do=2, stopped_by="SIGHUP", signal_number=1), 129),
         (Report(out="OUT", to_do=2, stopped_by="SIGINT", signal_number=2), 130),
         (Report(out="OUT", to_do=2, failed=1, stopped_by="SIGTERM", signal_number=15), 143),

@@ -4,20 +4,25 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from melcli.sources import folders
-from melcli.sources.folders import status_of, walk
+from melcli.sources.folders import walk
 from melcli.sources.items import PassedOver
 from melcli.sources.options import SourceOptions
+from melcli.sources.outputs import Outputs
 from melcli.sources.selection import Selection
 
 
-def walked(top, name="", out=None, **globs):
+def walked(top, name="", out=None, follow_symlinks=False, **globs):
     """Return the names that are met, sorted, and the account."""
-    met = list(walk(top, name, Selection(SourceOptions(**globs)), status_of(out) if out else None))
+    selection = Selection(SourceOptions(**globs))
+    met = list(walk(top, name, selection, Outputs(out) if out else None, follow_symlinks=follow_symlinks))
     names = sorted(one.name for one in met if not isinstance(one, PassedOver))
     return names, Counter(one for one in met if isinstance(one, PassedOver))
 
@@ -115,6 +120,222 @@ def test_out_is_not_entered_below_the_top(plant, out):
 def test_out_may_be_the_top(plant):
     plant("d/a.wav")
     assert walked("d", out="d") == (["a.wav"], {})
+
+
+@pytest.mark.parametrize("top", ["out", "out/in", "link"])
+def test_what_melcli_wrote_is_not_taken_from_a_top_in_out(plant, top):
+    plant("out/in/a.wav", "out/in/a.npy", "out/in/x/b.wav", "out/in/x/b.NPY", "out/in/.melcli/lock", "out/in/c.h5")
+    os.symlink("out", "link")
+    names, passed_over = walked(top, out="out", include=("*",))
+    assert [name.removeprefix("in/") for name in names] == ["a.wav", "x/b.wav"]
+    assert passed_over == {PassedOver("other", ".npy"): 2, PassedOver("other", ".h5"): 1, PassedOver("hidden"): 1}
+    assert "c.h5" in walked("out/in", out="out/elsewhere", include=("*",))[0]
+
+
+# links to folders
+
+
+def followed(top, **options):
+    return walked(top, follow_symlinks=True, **options)
+
+
+def test_links_to_folders_are_followed_out_of_the_tree_and_on(plant):
+    plant("d/a.wav", "far/b.wav", "farther/c.wav", "farther/notes.txt")
+    os.symlink("../far", "d/link")
+    os.symlink("../farther", "far/on")
+    assert followed("d") == (["a.wav", "link/b.wav", "link/on/c.wav"], {PassedOver("other", ".txt"): 1})
+    assert walked("d") == (["a.wav"], {PassedOver("link"): 1})
+
+
+def test_loops_of_links_end(plant):
+    plant("d/a.wav", "d/x/b.wav", "far/c.wav")
+    os.symlink(".", "d/self")
+    os.symlink("..", "d/x/up")
+    os.symlink("../far", "d/far")
+    os.symlink("../d/x", "far/back")
+    os.symlink("../far", "far/self")
+    assert followed("d") == (["a.wav", "far/c.wav", "x/b.wav"], {PassedOver("again"): 4})
+
+
+def test_a_real_path_goes_before_links_then_the_fewest_links_then_the_least_name(plant):
+    plant("d/real/a.wav", "far/b.wav", "far/x/c.wav", "away/e.wav")
+    for link in ("d/0", "d/real/z"):
+        os.symlink(os.path.abspath("d/real"), link)
+    for link in ("d/2", "d/10"):
+        os.symlink(os.path.abspath("far"), link)
+    os.symlink(os.path.abspath("far/x"), "d/3")
+    os.symlink(os.path.abspath("away"), "far/0")  # two links on the way
+    os.symlink(os.path.abspath("away"), "d/real/9")  # one
+    names, passed_over = followed("d")
+    assert names == ["10/b.wav", "10/x/c.wav", "real/9/e.wav", "real/a.wav"]
+    assert passed_over == {PassedOver("again"): 5}
+
+
+def test_names_are_compared_part_by_part(plant):
+    plant("d/n", "far/f/a.wav")
+    os.symlink("../far", "d/a")
+    os.symlink("../far", "d/a b")  # "a b/f" is less than "a/f", but "a" is less than "a b"
+    assert followed("d")[0] == ["a/f/a.wav"]
+
+
+def test_a_link_is_followed_under_its_own_name_only_if_that_is_taken(plant):
+    plant("d/n", "far/a.wav")
+    os.symlink("../far", "d/.hidden")
+    os.symlink("../far", "d/noise")
+    assert followed("d", exclude=("noise",)) == (
+        [],
+        {PassedOver("hidden"): 1, PassedOver("excluded"): 1, PassedOver("other", ""): 1},
+    )
+    os.symlink("../far", "d/z")
+    assert followed("d", exclude=("noise",))[0] == ["z/a.wav"]
+
+
+def test_links_to_files_are_met_each_as_before(plant):
+    plant("d/a.wav", "far/b.wav")
+    os.symlink("a.wav", "d/again.wav")
+    os.symlink("../far", "d/far")
+    os.symlink("b.wav", "far/c.wav")
+    os.symlink("gone", "d/broken.wav")
+    os.symlink("gone", "d/broken")
+    assert followed("d") == (
+        ["a.wav", "again.wav", "broken.wav", "far/b.wav", "far/c.wav"],
+        {PassedOver("other", ""): 1},
+    )
+
+
+@pytest.mark.parametrize("target, times", [("out", 1), ("out/x", 1), ("link", 1), (".", 2)])
+def test_no_link_leads_into_out(plant, target, times):
+    plant("c/d/a.wav", "c/d/far/b.wav", "c/out/x/c.wav")
+    os.chdir("c")
+    os.symlink("out", "link")
+    os.symlink(os.path.abspath(target), "d/far/z")
+    for out in ("out", "link", "./d/../out/"):
+        names, passed_over = followed("d", out=out)
+        assert names == ["a.wav", "far/b.wav"]
+        assert passed_over[PassedOver("out")] == times
+
+
+def test_an_out_that_is_the_top_has_links_out_of_it(plant):
+    plant("d/a.wav", "d/x/b.wav", "far/c.wav")
+    os.symlink("../far", "d/far")
+    os.symlink("x", "d/y")
+    assert followed("d", out="d") == (["a.wav", "far/c.wav", "x/b.wav"], {PassedOver("out"): 1})
+
+
+def test_a_link_that_cannot_be_looked_at_is_reported_when_it_would_be_followed(plant, monkeypatch):
+    plant("d/a.wav")
+    os.symlink("gone", "d/link")
+    os.symlink("gone", "d/link.wav")
+    whole = os.stat
+
+    def refusing(path, **options):
+        if str(path).startswith("d/link"):
+            raise PermissionError(13, "Permission denied")
+        return whole(path, **options)
+
+    monkeypatch.setattr(folders.os, "stat", refusing)
+    assert followed("d") == (["a.wav", "link.wav"], {PassedOver("unreadable", "d/link", "Permission denied"): 1})
+    assert walked("d") == (["a.wav", "link.wav"], {PassedOver("other", ""): 1})
+
+
+@pytest.mark.parametrize("follow_symlinks", [False, True])
+def test_a_folder_that_holds_itself_is_entered_once(plant, monkeypatch, follow_symlinks):
+    """As a bind mount of it does, on FUSE to any depth: here every folder d is the same one."""
+    plant("d/a.wav", "d/x/b.wav", "d/x/d/c.wav", "d/y/c.wav")
+    same = os.stat("d")
+    monkeypatch.setattr(
+        folders,
+        "_identity",
+        lambda path, status: (
+            (same.st_dev, same.st_ino) if os.path.basename(path) == "d" else (status.st_dev, status.st_ino)
+        ),
+    )
+    names, passed_over = walked("d", follow_symlinks=follow_symlinks)
+    assert (names, passed_over) == (["a.wav", "x/b.wav", "y/c.wav"], {PassedOver("again"): 1})
+
+
+def test_a_bind_mount_in_itself_ends_and_one_beside_has_two_names(plant, tmp_path):
+    plant("d/a.wav", "d/x/y/n", "d/z/n", "d/one/b.wav")
+    mounted = []
+    try:
+        for source, target in ((tmp_path / "d", "d/x/y"), (tmp_path / "d/one", "d/z")):
+            ended = subprocess.run(["mount", "--bind", source, target], capture_output=True, text=True, check=False)
+            if ended.returncode:
+                pytest.skip(f"no bind mounts here: {ended.stderr.strip()}")
+            mounted.append(target)
+        for follow_symlinks in (False, True):
+            names, passed_over = walked("d", follow_symlinks=follow_symlinks)
+            assert names == ["a.wav", "one/b.wav", "z/b.wav"]
+            assert passed_over[PassedOver("again")] == 1
+    finally:
+        for target in reversed(mounted):
+            subprocess.run(["umount", target], check=True)
+
+
+def test_file_systems_without_inode_numbers_are_walked(plant, monkeypatch):
+    plant("d/a.wav", "d/x/b.wav", "d/x/y/c.wav")
+    os.symlink("..", "d/x/up")
+    whole = os.stat
+
+    def numberless(status):
+        return os.stat_result([0 if n == stat.ST_INO else value for n, value in enumerate(status)])
+
+    identity = folders._identity
+    monkeypatch.setattr(folders, "_identity", lambda path, status: identity(path, numberless(status)))
+    assert whole("d").st_ino
+    assert followed("d") == (["a.wav", "x/b.wav", "x/y/c.wav"], {PassedOver("again"): 1})
+
+
+FOLDERS = ["d", "d/a", "d/a/b", "d/a b", "d/c", "e", "e/a", "e/f", "g"]
+
+
+@given(
+    links=st.lists(
+        st.tuples(st.sampled_from(FOLDERS), st.sampled_from(["a", "a-", "b", "z"]), st.sampled_from(FOLDERS))
+    ),
+    rng=st.randoms(use_true_random=False),
+)
+@settings(max_examples=150)
+def test_any_links_in_any_order_are_followed_as_all_ways_tell(tmp_path_factory, links, rng):
+    top = tmp_path_factory.mktemp("links")
+    for folder in FOLDERS:
+        (top / folder).mkdir(parents=True, exist_ok=True)
+        (top / folder / "n.wav").touch()
+    for home, name, target in links:
+        if not os.path.lexists(top / home / name):
+            os.symlink(top / target, top / home / name)
+
+    def shuffled(folder):
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        rng.shuffle(found)
+        return iter(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "_entries", shuffled)
+        names, passed_over = followed(str(top / "d"))
+    expected, again = by_all_ways(top / "d")
+    assert names == sorted(expected)
+    assert passed_over == ({PassedOver("again"): again} if again else {})
+    shutil.rmtree(top)
+
+
+def by_all_ways(top):
+    """Try every way that meets no folder twice, and keep the best one to each; count what leads there besides."""
+    best = {}
+
+    def enter(folder, links, parts, above):
+        real = os.path.realpath(folder)
+        if real in above:
+            return
+        best[real] = min(best.get(real, (links, parts)), (links, parts))
+        for entry in os.scandir(folder):
+            if entry.is_dir():
+                enter(entry.path, links + entry.is_symlink(), (*parts, entry.name), above | {real})
+
+    enter(top, 0, (), frozenset())
+    ways = sum(entry.is_dir() for real in best for entry in os.scandir(real))
+    return ["/".join((*parts, "n.wav")) for _, parts in best.values()], ways - (len(best) - 1)
 
 
 def test_a_folder_too_deep_to_open_is_reported_and_the_rest_is_met(plant):

@@ -138,6 +138,23 @@ def test_nothing_gives_nothing(plant):
     assert find().items == ()
 
 
+@pytest.mark.parametrize("where", ["inputs", "listed"])
+def test_a_path_with_a_nul_is_refused(plant, where):
+    plant("a.wav")
+    words = {"inputs": "INPUT", "listed": "listed path"}[where]
+    with pytest.raises(ConfigError) as raised:
+        find_items(**{"inputs": (), where: ["a.wav\0\x1b"]}, options=SourceOptions())
+    assert str(raised.value) == rf"{words} 'a.wav\x00\x1b' holds a NUL, which no path can"
+
+
+@pytest.mark.parametrize("path", ["", "gone/..", "../\x1b/..", "d/a.wav/../.."])
+def test_a_listed_path_that_leaves_no_name_is_refused_if_it_is_not_there(plant, path):
+    plant("d/a.wav")
+    with pytest.raises(ConfigError) as raised:
+        find(listed=["d/a.wav", path])
+    assert str(raised.value) == f"listed path {path!r} is not there and leaves no name for an output"
+
+
 # globs over all three kinds
 
 
@@ -176,6 +193,43 @@ def test_out_inside_an_input_is_never_read(plant):
     assert sources(find("d", out="d/out")) == {"a": "d/a.wav"}
     assert sources(find(listed=["d"], out="./d/out/")) == {"d/a": "d/a.wav"}
     assert set(sources(find("d", out="d/later"))) == {"a", "out/a"}
+
+
+@pytest.mark.parametrize("out", ["d/out", "link", "d/out/x/../../out/"])
+def test_a_file_in_out_that_is_named_is_taken_unless_melcli_wrote_it(plant, out):
+    own = ["a.npy", "x/b.npy", "manifest.jsonl", "melcli.yaml", "features-00000.h5", ".melcli/lock"]
+    plant("d/a.wav", "d/out/mine.wav", *[f"d/out/{name}" for name in own])
+    os.symlink("d/out", "link")
+    listed = ["d/a.wav", "d/out/mine.wav", *[f"d/out/{name}" for name in own], "link/a.npy"]
+    found = find(listed=listed, out=out)
+    assert list(sources(found)) == ["d/a", "d/out/mine"]
+    assert found.other == {".npy": 3, ".jsonl": 1, ".yaml": 1, ".h5": 1, "": 1}
+    assert find("d/out/mine.wav", "d/out/a.npy", out=out).other == {".npy": 1}
+    assert list(sources(find("d/out/a.npy", out="elsewhere"))) == ["a"]
+
+
+def test_a_list_of_all_there_is_gives_the_same_whether_features_are_among_it(plant):
+    """``find . -print0`` names folders too, and everything that the last run left."""
+    plant("d/a.wav", "d/x/b.wav")
+    before = find(listed=[".", *map(str, Path().rglob("*"))], include=("*",), out="out")
+    plant("out/d/a.npy", "out/d/x/b.npy", "out/manifest.jsonl", "out/melcli.yaml", "out/.melcli/lock", "out/.melcli/x")
+    after = find(listed=[".", *map(str, Path().rglob("*"))], include=("*",), out="out")
+    assert list(sources(before)) == ["d/a", "d/x/b"]
+    assert after.items == before.items
+
+
+def test_links_to_folders_are_followed_when_that_is_asked_for(plant):
+    plant("d/a.wav", "far/b.wav", "e/c.wav")
+    for name in ("d/far", "e/far", "d/again", "far/loop"):
+        os.symlink(os.path.abspath("far"), name)
+    assert sources(find("d")) == {"a": "d/a.wav"}
+    found = find("d", "e", follow_symlinks=True)
+    assert sources(found) == {"a": "d/a.wav", "again/b": "d/again/b.wav", "c": "e/c.wav", "far/b": "e/far/b.wav"}
+    assert found.account == "passed over 3: 3 folders met again"
+    assert sources(find(listed=["./d"], follow_symlinks=True)) == {
+        "d/a": "./d/a.wav",
+        "d/again/b": "./d/again/b.wav",
+    }
 
 
 def test_out_may_be_an_input_or_hold_one(plant):

@@ -32,6 +32,8 @@ def test_an_item_that_is_no_regular_file_has_no_size(tmp_path):
         ),
         ({"links": 1}, "passed over 1: 1 link to a folder"),
         ({"links": 2, "out_folders": 1}, "passed over 3: 2 links to folders, 1 output folder"),
+        ({"again": 1}, "passed over 1: 1 folder met again"),
+        ({"again": 2}, "passed over 2: 2 folders met again"),
         (
             {"other": {".a": 2_000, "": 6, ".\x1b": 5, ".d": 4, ".e": 3, ".f": 2, ".g": 1}},
             "passed over 2,021: 2,021 other (.a 2,000, without extension 6, .\\x1b 5, .d 4, .e 3, and 2 more)",

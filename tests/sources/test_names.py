@@ -1,6 +1,10 @@
 """Names below an INPUT, ids and extensions."""
 
+import os
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from melcli.sources.names import AUDIO_EXTENSIONS, extension, item_id, listed_name
 
@@ -46,6 +50,20 @@ def test_an_extension_is_in_lower_case(name, kind):
 )
 def test_a_listed_path_is_named_as_written_without_what_leads_out(path, name):
     assert listed_name(path) == name
+
+
+@given(st.binary(min_size=1).filter(lambda path: 0 not in path), st.booleans())
+def test_no_listed_path_leads_out_or_to_a_part_that_is_no_name(path, keep_extension):
+    name = listed_name(os.fsdecode(path))
+    assert not {".", ".."} & set(name.split("/"))
+    if name:
+        parts = item_id(name, keep_extension=keep_extension).split("/")
+        assert not {"", ".", ".."} & set(parts)
+
+
+@pytest.mark.parametrize("name", ["..wav", "...wav", ". .wav", "..a.wav", " .wav", "a..wav", "a .wav", "x/..wav"])
+def test_no_file_has_an_id_that_is_no_name(name):
+    assert not {"", ".", ".."} & set(item_id(name, keep_extension=False).split("/"))
 
 
 def test_the_formats_of_the_contract_are_audio():

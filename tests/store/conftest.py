@@ -1,4 +1,4 @@
-"""An OUT that is not there yet, and each store in turn."""
+"""An OUT that is empty, and each store in turn."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from tests.store.stores import STORES
 
 @pytest.fixture
 def out(tmp_path):
+    (tmp_path / "out").mkdir()
     return str(tmp_path / "out")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ class Store:
 
     def write(self, out: str, items: Mapping[str, np.ndarray]) -> dict[str, Row]:
         """Store items as a worker does, and the manifest that tells of them; return its rows."""
+        os.makedirs(out, exist_ok=True)
         sink = self.open(out)
         try:
             for item_id, features in items.items():

@@ -86,7 +86,7 @@ def test_a_disk_that_refuses_leaves_what_was_there(store, three, out, monkeypatc
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(files.os, call, refuse)
-    with pytest.raises(StorageError, match=rf"^cannot write {out}/.+: {os.strerror(number)}$"):
+    with pytest.raises(StorageError, match=rf"^cannot write {out}/.+: {os.strerror(number)}; "):
         store.write(out, {item_id: store.features(30, seed=1) for item_id in three})
     assert contents(out) == before
     assert all(StoredFiles(out, store.format).hold(row) for row in rows.values())

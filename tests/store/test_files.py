@@ -4,11 +4,13 @@ import errno
 import io
 import os
 import re
+import shutil
 import signal
 
 import pytest
 
 from melcli.errors import StorageError
+from melcli.printable import printable
 from melcli.store import files
 from melcli.store.files import StagedFiles, remove_leftovers, storage_errors, write_file
 from tests.store.rows import names_below
@@ -28,6 +30,18 @@ def stage(folder, *names, content=LARGE):
     for name in names:
         staged.add(name, [content])
     return staged
+
+
+def refuse_folders(flush):
+    def flush_files_alone(path):
+        if os.path.isdir(path):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(path)
+
+    return flush_files_alone
+
+
+needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="which file is flushed is read in /proc")
 
 
 def temporary_names(folder):
@@ -107,6 +121,106 @@ def test_every_file_is_flushed_before_the_first_is_renamed_and_then_every_folder
     assert sorted(calls[6:]) == [f"flush folder {tmp_path.name}", "flush folder x"]
 
 
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """The flushes and renames that are made, each with the path below ``tmp_path`` that it concerns."""
+    calls = []
+    fsync, replace = os.fsync, os.replace
+
+    def noted_fsync(descriptor):
+        path = os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}"), tmp_path)
+        calls.append(f"flush {'file' if path.endswith('.tmp') else path}")
+        fsync(descriptor)
+
+    def noted_replace(old, new):
+        calls.append(f"rename {os.path.relpath(new, tmp_path)}")
+        replace(old, new)
+
+    monkeypatch.setattr(files.os, "fsync", noted_fsync)
+    monkeypatch.setattr(files.os, "replace", noted_replace)
+    return calls
+
+
+@needs_proc
+def test_each_folder_is_flushed_once_and_those_above_it_only_while_they_are_new(tmp_path, noted):
+    """A folder is on the disk once the one above it is; that is so before its first file counts, and stays so."""
+    stage(tmp_path, "x/y/a", "x/y/b").commit()
+    first = ["flush file"] * 2 + ["rename x/y/a", "rename x/y/b", "flush .", "flush x", "flush x/y"]
+    assert noted == first
+    noted.clear()
+    stage(tmp_path, "x/y/c").commit()
+    assert noted == ["flush file", "rename x/y/c", "flush x/y"]
+    noted.clear()
+    stage(tmp_path, "x/y/z/d", "x/y/e").commit()
+    assert noted == ["flush file"] * 2 + ["rename x/y/z/d", "rename x/y/e", "flush x/y", "flush x/y/z"]
+    noted.clear()
+    stage(tmp_path, "v/f", "x/y/z/g").commit()
+    assert noted[:2] == ["flush file"] * 2
+    assert noted[2:] == ["rename v/f", "rename x/y/z/g", "flush .", "flush v", "flush x/y/z"]
+
+
+@needs_proc
+def test_a_folder_that_was_removed_and_is_made_again_is_new(tmp_path, noted):
+    stage(tmp_path, "x/a").commit()
+    shutil.rmtree(tmp_path / "x")
+    noted.clear()
+    stage(tmp_path, "x/a").commit()
+    assert noted == ["flush file", "rename x/a", "flush .", "flush x"]
+
+
+@needs_proc
+def test_a_folder_that_could_not_be_flushed_is_flushed_by_the_next(tmp_path, noted, monkeypatch):
+    staged = stage(tmp_path, "x/a")
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_flush", refuse_folders(files._flush))
+        with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}: "):
+            staged.commit()
+    noted.clear()
+    stage(tmp_path, "x/b").commit()
+    assert noted == ["flush file", "rename x/b", "flush .", "flush x"]
+
+
+def test_without_flushes_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.os, "fsync", refuse(errno.EIO))
+    staged = StagedFiles(str(tmp_path), flush=False)
+    for name in ("a", "x/y/b"):
+        staged.add(name, [LARGE])
+    staged.commit()
+    assert {name: (tmp_path / name).read_bytes() for name in names_below(tmp_path)} == {"a": LARGE, "x/y/b": LARGE}
+
+
+# an OUT that is gone
+
+
+@pytest.mark.parametrize("name", ["a", "x/a"])
+def test_a_root_that_is_gone_is_a_storage_error_and_stays_gone(tmp_path, name):
+    out = tmp_path / "out"
+    staged = StagedFiles(str(out))
+    with pytest.raises(
+        StorageError, match=rf"^cannot write {out}/{name}: No such file or directory; see who removed it, "
+    ):
+        staged.add(name, [LARGE])
+    with pytest.raises(StorageError, match=r": No such file or directory; "):
+        staged.fill(name, lambda path: None)
+    with pytest.raises(StorageError, match=rf"^cannot write {out}/a: No such file"):
+        write_file(str(out / "a"), [LARGE])
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("removed", ["out", "out/x"])
+def test_what_is_removed_between_two_files_is_not_made_again(tmp_path, removed):
+    out = tmp_path / "out"
+    out.mkdir()
+    staged = stage(out, "x/a")
+    shutil.rmtree(tmp_path / removed)
+    with pytest.raises(StorageError, match=rf"^cannot write {out}/x/b: No such file"):
+        staged.add("x/b", [LARGE])
+    with pytest.raises(StorageError, match=rf"^cannot write {out}/x/a: No such file"):
+        staged.commit()
+    staged.discard()
+    assert not (tmp_path / removed).exists()
+
+
 # a disk that refuses
 
 
@@ -137,7 +251,6 @@ def refuse(number):
 
 REFUSALS = {
     "open": lambda patch, number: patch.setattr(files.os, "open", refuse(number)),
-    "makedirs": lambda patch, number: patch.setattr(files.os, "makedirs", refuse(number)),
     "write": make_stingy,
     "fsync": lambda patch, number: patch.setattr(files.os, "fsync", refuse(number)),
     "replace": lambda patch, number: patch.setattr(files.os, "replace", refuse(number)),
@@ -159,9 +272,38 @@ def test_a_refusal_is_a_storage_error_and_leaves_what_was_there(folder, monkeypa
     REFUSALS[call](monkeypatch, number)
     with pytest.raises(StorageError) as raised:
         write_file(str(folder / name), [LARGE])
-    assert str(raised.value) == f"cannot write {folder}/{name}: {os.strerror(number)}"
+    assert str(raised.value).startswith(f"cannot write {folder}/{name}: {os.strerror(number)}; ")
     assert names_below(folder) == {"old"}
     assert (folder / "old").read_bytes() == b"as it was"
+
+
+@every_number
+def test_a_folder_that_cannot_be_made_is_a_storage_error(folder, monkeypatch, number):
+    monkeypatch.setattr(files.os, "mkdir", refuse(number))
+    staged = StagedFiles(str(folder))
+    with pytest.raises(StorageError, match=rf"^cannot write {folder}/x/a: {os.strerror(number)}; "):
+        staged.add("x/a", [LARGE])
+    assert names_below(folder) == {"old"}
+
+
+@pytest.mark.parametrize("number", [*files.ADVICE, errno.EISDIR])
+def test_a_refusal_is_one_printable_sentence_with_what_to_do(number):
+    with pytest.raises(StorageError) as raised, storage_errors("out/\x1b[2J\n.npy"):
+        raise OSError(number, os.strerror(number))
+    told = str(raised.value)
+    advice = files.ADVICE.get(number, "look after the disk")
+    assert told == (
+        f"cannot write out/\\x1b[2J\\x0a.npy: {os.strerror(number)}; {advice}, and run the same command again: "
+        "what was finished is kept"
+    )
+    assert told == printable(told)
+    assert ". " not in told
+
+
+def test_a_refusal_without_a_number_is_told_too():
+    said = r"^cannot write a: hm; look after the disk, and run the same command"
+    with pytest.raises(StorageError, match=said), storage_errors("a"):
+        raise OSError("hm")
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5000, len(LARGE) - 1])
@@ -176,7 +318,7 @@ def test_a_real_limit_of_the_system_is_met_alike(tmp_path, limit):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert str(raised.value) == f"cannot write {tmp_path}/a: File too large"
+    assert str(raised.value).startswith(f"cannot write {tmp_path}/a: File too large; raise the limit")
     assert names_below(tmp_path) == set()
 
 
@@ -187,7 +329,7 @@ def test_a_file_that_holds_less_than_was_written_is_refused(tmp_path, monkeypatc
             return len(data)
 
     monkeypatch.setattr(files, "open", lambda descriptor, *_, **__: Forgetful(descriptor, "wb"), raising=False)
-    with pytest.raises(StorageError, match=r"10240 bytes were written, but the file holds another number$"):
+    with pytest.raises(StorageError, match=r"10240 bytes were written, but the file holds another number; "):
         write_file(str(tmp_path / "a"), [LARGE])
     assert names_below(tmp_path) == set()
 
@@ -226,7 +368,7 @@ def test_discard_says_nothing_of_what_is_gone(tmp_path):
 def test_what_was_staged_and_vanished_is_a_storage_error(tmp_path):
     staged = stage(tmp_path, "a", "b")
     (tmp_path / temporary_names(tmp_path).pop()).unlink()
-    with pytest.raises(StorageError, match=r"No such file or directory$"):
+    with pytest.raises(StorageError, match=r"No such file or directory; see who removed it, "):
         staged.commit()
     staged.discard()
     assert names_below(tmp_path) == set()
@@ -234,7 +376,7 @@ def test_what_was_staged_and_vanished_is_a_storage_error(tmp_path):
 
 def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}/a: Is a directory$"):
+    with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}/a: Is a directory; "):
         write_file(str(tmp_path / "a"), [b"x"])
     stage(tmp_path, "b").commit()
     with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}/b/c: "):
@@ -245,7 +387,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path):
 def test_names_are_printed_without_control_characters(tmp_path):
     with pytest.raises(StorageError) as raised, storage_errors("a\x1b[2J\udcff"):
         raise OSError(errno.EIO, "broken")
-    assert str(raised.value) == "cannot write a\\x1b[2J\\xff: broken"
+    assert str(raised.value).startswith("cannot write a\\x1b[2J\\xff: broken; ")
     assert isinstance(raised.value.__cause__, OSError)
 
 
@@ -257,6 +399,7 @@ def test_a_link_planted_under_a_temporary_name_is_not_followed(tmp_path, plant, 
     monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)  # as if the name had been guessed
     victim, out = tmp_path / "victim", tmp_path / "out"
     victim.write_bytes(b"precious")
+    out.mkdir()
     staged = stage(out, "a")
     (name,) = names_below(out)
     staged.discard()
@@ -270,6 +413,7 @@ def test_a_link_planted_under_a_temporary_name_is_not_followed(tmp_path, plant, 
 def test_a_link_to_nothing_planted_under_a_temporary_name_makes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
     out = tmp_path / "out"
+    out.mkdir()
     staged = stage(out, "a")
     (name,) = names_below(out)
     staged.discard()
@@ -348,8 +492,7 @@ def test_leftovers_are_found_in_every_folder(tmp_path):
 
 def test_nothing_else_is_a_leftover(tmp_path):
     others = {"a.npy", "x/a.tmp", ".melcli-1-0", "melcli-1-0.tmp", ".melcli/lock", "x/.melcli-1-0.tmp.npy", ".tmp"}
-    for name in others:
-        write_file(str(tmp_path / name), [b"x"])
+    stage(tmp_path, *others).commit()
     (tmp_path / ".melcli-0123456789abcdef.tmp").mkdir()
     write_file(str(tmp_path / ".melcli-0123456789abcdef.tmp" / "kept"), [b"x"])
     remove_leftovers(str(tmp_path))
@@ -357,9 +500,10 @@ def test_nothing_else_is_a_leftover(tmp_path):
 
 
 def test_leftovers_are_not_looked_for_through_links(tmp_path):
-    stage(tmp_path / "elsewhere", "a")
     out = tmp_path / "out"
-    out.mkdir()
+    for folder in (tmp_path / "elsewhere", out):
+        folder.mkdir()
+    stage(tmp_path / "elsewhere", "a")
     (out / "link").symlink_to("../elsewhere")
     (out / ".melcli-fedcba9876543210.tmp").symlink_to(f"../elsewhere/{temporary_names(tmp_path / 'elsewhere').pop()}")
     remove_leftovers(str(out))
@@ -371,8 +515,15 @@ def test_a_leftover_that_cannot_be_removed_is_a_storage_error(tmp_path, monkeypa
     stage(tmp_path, "x/a")
     (name,) = temporary_names(tmp_path)
     monkeypatch.setattr(files.os, "unlink", refuse(errno.EPERM))
-    with pytest.raises(StorageError, match=re.escape(os.path.basename(name)) + r": Operation not permitted$"):
+    with pytest.raises(StorageError, match=re.escape(os.path.basename(name)) + r": Operation not permitted; "):
         remove_leftovers(str(tmp_path))
+
+
+def test_leftovers_are_looked_for_in_one_folder_if_that_is_enough(tmp_path):
+    stage(tmp_path, "a", "x/b")
+    remove_leftovers(str(tmp_path), deep=False)
+    (left,) = names_below(tmp_path)
+    assert os.path.dirname(left) == "x"
 
 
 def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path):

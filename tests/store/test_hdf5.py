@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from contextlib import closing
 
 import h5py
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from melcli.errors import StorageError
 from melcli.store import hdf5
-from melcli.store.hdf5 import CHUNK_BYTES, Hdf5Sink
+from melcli.store.hdf5 import CHUNK_BYTES, Hdf5Sink, ShardReader
 from melcli.store.reader import open_features
 from tests.store import full_disks
 from tests.store.rows import ODD_IDS, names_below
@@ -24,6 +25,7 @@ ATTRIBUTES = {"config": '{"audio": {"channels": "mix"}}', "config_id": "01234567
 
 def write_shard(out, items, time_axis=1, *, most_bytes=2**40, **chunks):
     """Write a shard in memory, or on the disk where it has more bytes of features than this."""
+    os.makedirs(out, exist_ok=True)
     sink = Hdf5Sink(out, SHARD, time_axis=time_axis, attributes=ATTRIBUTES, most_bytes=most_bytes)
     try:
         for item_id, features in items.items():
@@ -269,3 +271,116 @@ def test_many_short_items_are_written_together(out, monkeypatch):
     assert len(written) == 10
     with h5py.File(f"{out}/{SHARD}") as file:
         assert file["features"][0].tolist() == [number // 2 for number in range(190)]
+
+
+# shards that somebody else made
+
+SECRET = np.full((5, 40), 7.0, np.float32)
+
+
+@pytest.fixture
+def shard(out):
+    """Write a shard, and beside it a file that is none of its reader's business."""
+    write_shard(out, {"a": np.ones((5, 40), np.float32)})
+    SECRET.tofile(f"{out}/secret.bin")
+    with h5py.File(f"{out}/secret.h5", "w") as file:
+        file["features"] = SECRET
+    return f"{out}/{SHARD}"
+
+
+def made(file, **options):
+    """Put another dataset in the place of the features."""
+    del file["features"]
+    options = {"shape": (5, 40), "dtype": "<f4", "chunks": (5, 40), "shuffle": True, "fletcher32": True} | options
+    dataset = file.create_dataset("features", compression=options.pop("compression", "gzip"), **options)
+    dataset.attrs["time_axis"] = 1
+    return dataset
+
+
+def linked(file, link):
+    del file["features"]
+    file["features"] = link
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((5, 40), "<f4")
+    layout[:] = h5py.VirtualSource(file.filename.replace(SHARD, "secret.h5"), "features", (5, 40))
+    del file["features"]
+    file.create_virtual_dataset("features", layout).attrs["time_axis"] = 1
+
+
+def outside(file):
+    del file["features"]
+    where = [(file.filename.replace(SHARD, "secret.bin"), 0, h5py.h5f.UNLIMITED)]
+    file.create_dataset("features", (5, 40), "<f4", external=where).attrs["time_axis"] = 1
+
+
+HOSTILE = {
+    "external link": (lambda file: linked(file, h5py.ExternalLink("secret.h5", "/features")), "a link to elsewhere"),
+    "soft link": (lambda file: linked(file, h5py.SoftLink("/start")), "a link to elsewhere"),
+    "external storage": (outside, "its numbers lie in other files"),
+    "virtual dataset": (virtual, "its numbers lie in other files"),
+    "a group": (lambda file: linked(file, file.create_group("g")), "features is no dataset"),
+    "no features": (lambda file: file.__delitem__("features"), "features is missing"),
+    "other filter": (lambda file: made(file, compression="lzf")[:], "went through filters"),
+    "no filter": (lambda file: made(file, compression=None, shuffle=False, fletcher32=False), "went through filters"),
+    "huge chunks": (lambda file: made(file, shape=(5, 4_000_000), chunks=(5, 4_000_000))[:], "its chunks of 80000000"),
+    "huge shape": (lambda file: made(file, shape=(5, 2**40), chunks=(5, 1000)), "cannot lie in a file of"),
+    "no chunks written": (lambda file: made(file), "it holds 0 of 1 chunks"),
+    "three axes": (lambda file: made(file, shape=(5, 4, 10), chunks=(5, 4, 10)), "not numbers in chunks"),
+    "integers": (lambda file: made(file, dtype="<i4"), "not numbers in chunks"),
+    "big-endian": (lambda file: made(file, dtype=">f4"), "not numbers in chunks"),
+    "time axis 7": (lambda file: file["features"].attrs.modify("time_axis", 7), "time_axis is 7"),
+    "time axis in words": (lambda file: file["features"].attrs.create("time_axis", "time"), "time_axis is no number"),
+    "many time axes": (lambda file: file["features"].attrs.create("time_axis", [1, 1]), "time_axis is no number"),
+}
+
+
+@pytest.mark.parametrize("arm, words", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_no_run_writes_is_refused_before_it_is_read(shard, out, arm, words):
+    with h5py.File(shard, "r+") as file:
+        arm(file)
+    with pytest.raises((ValueError, TypeError), match=words):
+        ShardReader(shard)
+    os.unlink(shard)
+    write_shard(out, {"a": SECRET})  # HDF5 would refuse, had the refused one been left open
+
+
+LISTS = {
+    "ids elsewhere": ("ids", lambda file: h5py.ExternalLink("secret.h5", "/features"), "a link to elsewhere"),
+    "ids that are numbers": ("ids", lambda file: np.zeros(1), "no texts of any length"),
+    "more ids than items": ("ids", lambda file: ["a", "b"], "holds 2 ids, 1 starts and 1 lengths"),
+    "starts that are no integers": ("start", lambda file: np.zeros(1), "not 64-bit integers"),
+    "a start for each of many": ("start", lambda file: np.zeros((1, 1), "<i8"), "no list in one piece"),
+}
+
+
+@pytest.mark.parametrize("name, make, words", LISTS.values(), ids=LISTS.keys())
+def test_lists_that_no_run_writes_are_refused(shard, name, make, words):
+    with h5py.File(shard, "r+") as file:
+        del file[name]
+        file[name] = make(file)
+    with closing(ShardReader(shard)) as reader, pytest.raises((ValueError, TypeError), match=words):
+        reader.index()
+
+
+def test_a_list_that_says_that_it_is_endless_is_refused(shard):
+    with h5py.File(shard, "r+") as file:
+        del file["start"]
+        file.create_dataset("start", (2**40,), "<i8")  # nothing is written of it
+    with closing(ShardReader(shard)) as reader, pytest.raises(ValueError, match="another number of bytes than it says"):
+        reader.index()
+
+
+def test_frames_that_are_not_there_are_refused_before_memory_is_asked_for(shard):
+    with closing(ShardReader(shard)) as reader:
+        assert reader.index() == {"a": (0, 40)}
+        for start, num_frames in [(0, 41), (40, 1), (-1, 2), (0, 2**60), (5, -1)]:
+            with pytest.raises(ValueError, match="the shard ends before frame"):
+                reader.read(start, num_frames)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is a named pipe"):
+        ShardReader(str(tmp_path / "pipe"))

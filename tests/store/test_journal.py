@@ -192,6 +192,20 @@ def test_rows_are_on_the_disk_when_add_returns(out, path, monkeypatch):
     assert sizes[0] < sizes[1]
 
 
+def test_without_flushes_a_plan_of_shards_is_flushed_all_the_same(out, path, monkeypatch):
+    """After a power cut the next run has to cut its shards alike; rows it can make again."""
+    sizes = []
+    monkeypatch.setattr(journal_module.os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    with Journal(out, flush=False) as journal:
+        journal.add(rows=ROWS[:1])
+        assert sizes == []
+        journal.add(shards=SHARDS)
+        assert sizes == [path.stat().st_size]
+        journal.add(rows=ROWS[1:])
+        assert len(sizes) == 1
+    assert journal_of(out) == (ROWS, SHARDS)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_refusal_is_a_storage_error_and_keeps_what_was_there(out, path, monkeypatch, number):
     def refuse(_):
@@ -202,7 +216,7 @@ def test_a_refusal_is_a_storage_error_and_keeps_what_was_there(out, path, monkey
         monkeypatch.setattr(journal_module.os, "fsync", refuse)
         with pytest.raises(StorageError) as raised:
             journal.add(rows=ROWS[1:])
-    assert str(raised.value) == f"cannot write {path}: {os.strerror(number)}"
+    assert str(raised.value).startswith(f"cannot write {path}: {os.strerror(number)}; ")
     assert journal_of(out)[0][0] == ROWS[0]
 
 
@@ -213,7 +227,7 @@ def test_a_disk_that_fills_up_in_a_line_costs_that_line(out, path):
     with Journal(out) as journal:
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, before[1]))
         try:
-            with pytest.raises(StorageError, match=rf"^cannot write {path}: File too large$"):
+            with pytest.raises(StorageError, match=rf"^cannot write {path}: File too large; "):
                 journal.add(rows=ROWS[1:])
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -226,7 +240,57 @@ def test_a_journal_that_cannot_be_opened_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}/\.melcli/journal\.jsonl: No such file or dir"):
         Journal(str(tmp_path))
     (tmp_path / ".melcli" / "journal.jsonl").mkdir(parents=True)
-    with pytest.raises(StorageError, match=r"Is a directory$"):
+    with pytest.raises(StorageError, match=r"Is a directory; "):
         Journal(str(tmp_path))
-    with pytest.raises(StorageError, match=r"Is a directory$"):
+    with pytest.raises(StorageError, match=r"it is a directory, not a regular file; "):
         journal_of(str(tmp_path))
+
+
+# an untrusted OUT, and a disk that fails
+
+
+def test_after_a_refusal_nothing_more_is_added(out, path, monkeypatch):
+    """Linux tells of a lost page once: the next flush of the same descriptor would pass."""
+    flushed = []
+
+    def refuse_once(descriptor):
+        flushed.append(descriptor)
+        if len(flushed) == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(journal_module.os, "fsync", refuse_once)
+    with Journal(out) as journal:
+        for _ in range(2):
+            with pytest.raises(StorageError, match="Input/output error"):
+                journal.add(rows=ROWS)
+    assert len(flushed) == 1
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_journal_is_not_written_through_another_name(out, path, tmp_path, link):
+    (tmp_path / "victim").write_bytes(b"as it was")
+    link(tmp_path / "victim", path)
+    with pytest.raises(StorageError, match=rf"^cannot write {path}: "):
+        Journal(out)
+    assert (tmp_path / "victim").read_bytes() == b"as it was"
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_a_journal_that_is_gone_is_a_storage_error_at_the_next_row(out, path, flush):
+    """As when OUT is removed in the middle of a run, which would end as if nothing was amiss."""
+    with Journal(out, flush=flush) as journal:
+        journal.add(rows=ROWS[:1])
+        path.unlink()
+        for _ in range(2):
+            with pytest.raises(StorageError, match=rf"^cannot write {path}: No such file or directory; "):
+                journal.add(rows=ROWS[1:])
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("take_away", [os.unlink, lambda path: os.rename(path, f"{path}.old")])
+def test_a_journal_that_was_taken_away_is_not_written_on(out, path, take_away):
+    with Journal(out) as journal:
+        take_away(path)
+        path.touch()
+        with pytest.raises(StorageError, match=r"it was removed while the run went on"):
+            journal.add(rows=ROWS)

@@ -1,10 +1,14 @@
 """Names under OUT, and ids that cannot have one."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.errors import ConfigError, NameClash
+from melcli.store import layout
+from melcli.store.files import temporary_name
 from melcli.store.layout import journal_path, lock_path, npy_name, refuse_names, shard_name, shard_number
 from tests.store.rows import ODD_IDS
 
@@ -64,6 +68,79 @@ def test_a_name_that_no_file_system_takes_is_refused(item_id, bytes_long):
         refuse_names(["a", item_id], "npy")
 
 
+@pytest.mark.parametrize("name", ["n" * 251, "é" * 125 + "n", "\udcff" * 251, "音" * 83 + "nn"])
+@pytest.mark.parametrize("folder", ["", "x/", "n" * 251 + "/y/"])
+def test_the_longest_names_fit_and_one_byte_more_does_not(out, name, folder):
+    os.makedirs(out, exist_ok=True)
+    os.close(os.open(os.path.join(out, npy_name(name)), os.O_CREAT | os.O_WRONLY))
+    refuse_names([folder + name, "a"], "npy", out=out)
+    with pytest.raises(ConfigError, match=r": a name of 256 bytes is over the 255 that file systems allow$"):
+        refuse_names(["a", f"{folder}{name}n"], "npy", out=out)
+    with pytest.raises(OSError, match="too long"):
+        os.open(os.path.join(out, npy_name(name + "n")), os.O_CREAT | os.O_WRONLY)
+
+
+def test_there_is_room_for_a_hundred_channels(out):
+    fits = "n" * (255 - len(".ch99.npy"))
+    refuse_names([fits], "npy", out=out, each_channel=True)
+    with pytest.raises(ConfigError, match=r": a name of 256 bytes is over the 255 that file systems allow$"):
+        refuse_names([f"{fits}n"], "npy", out=out, each_channel=True)
+
+
+def test_a_file_system_with_shorter_names_is_believed(tmp_path, monkeypatch):
+    """ECryptfs, which some NAS devices have under every encrypted folder."""
+    asked = []
+
+    def pathconf(path, name):
+        asked.append(path)
+        return {"PC_NAME_MAX": 143, "PC_PATH_MAX": 4096}[name]
+
+    monkeypatch.setattr(layout.os, "pathconf", pathconf)
+    refuse_names(["n" * 139], "npy", out=f"{tmp_path}/not/yet")
+    with pytest.raises(ConfigError, match=r": a name of 144 bytes is over the 143 that file systems allow$"):
+        refuse_names(["n" * 140], "npy", out=f"{tmp_path}/not")
+    assert set(asked) == {str(tmp_path)}
+
+
+@pytest.mark.parametrize("said", [1530, -1, OSError(22, "Invalid argument")])
+def test_no_more_than_the_usual_is_believed(out, monkeypatch, said):
+    def pathconf(path, name):
+        if isinstance(said, OSError):
+            raise said
+        return said
+
+    monkeypatch.setattr(layout.os, "pathconf", pathconf)
+    refuse_names(["n" * 251], "npy", out=out)
+    with pytest.raises(ConfigError):
+        refuse_names(["n" * 252], "npy", out=out)
+
+
+@pytest.mark.parametrize("name", ["n" * 100, "é" * 50, "n"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_longest_paths_fit_and_one_byte_more_does_not(tmp_path, monkeypatch, name, relative):
+    monkeypatch.chdir(tmp_path)
+    out = str(tmp_path / "o")
+    needed = max(len(os.fsencode(npy_name(name))), len(temporary_name()))
+    left = 4095 - len(out) - 2 - needed
+    folders = [*["f" * 199] * (left // 200), "g" * (left % 200)] if left % 200 else []
+    folder = "/".join(folders)
+    assert len(folder) == left
+    os.makedirs(os.path.join(out, folder))
+    for last in (npy_name(name), temporary_name()):
+        path = os.path.join(out, folder, last)
+        assert len(os.fsencode(path)) <= 4095
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    given = "o" if relative else out
+    refuse_names([f"{folder}/{name}"], "npy", out=given)
+    with pytest.raises(ConfigError) as raised:
+        refuse_names(["a", f"f{folder}/{name}"], "npy", out=given)
+    assert str(raised.value) == (
+        f"f{folder}/{name}: a path of 4096 bytes under OUT is over the 4095 that the system allows; "
+        "choose an OUT with a shorter path"
+    )
+    refuse_names([f"f{folder}/{name}"], "hdf5", out=given)
+
+
 @pytest.mark.parametrize("own", ["manifest.jsonl", "failures.jsonl", "melcli.yaml", ".melcli"])
 def test_a_folder_in_the_place_of_one_of_outs_own_files_is_refused(own):
     with pytest.raises(NameClash) as raised:
@@ -77,6 +154,28 @@ def test_a_folder_in_the_place_of_another_items_file_is_refused(item_id, below):
     with pytest.raises(NameClash) as raised:
         refuse_names([below, item_id], "npy")
     assert str(raised.value) == f"{below} needs a folder where {item_id} has its file; rename one of them"
+
+
+def test_a_folder_in_the_place_of_a_channels_file_is_refused():
+    with pytest.raises(
+        NameClash, match=r"^x/a\.ch12\.npy/b needs a folder where x/a has its file; rename one of them$"
+    ):
+        refuse_names(["x/a.ch12.npy/b", "x/a"], "npy", each_channel=True)
+    refuse_names(["x/a.ch12.npy/b", "x/a"], "npy")
+    refuse_names(["a.npy/b", "a"], "npy", each_channel=True)  # whose files are called a.ch0.npy and so on
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+def test_an_input_that_is_called_like_a_channel_of_another_is_refused(format_):
+    ids = ["x/a", "x/a.ch1", "b.ch0"]
+    with pytest.raises(NameClash) as raised:
+        refuse_names(ids, format_, each_channel=True)
+    assert str(raised.value) == (
+        "with channels=each an output of x/a may be called x/a.ch1, as another input is; "
+        "rename one of them, or use --keep-extension"
+    )
+    refuse_names(ids, format_)
+    refuse_names(["x/a.wav", "x/a.ch1.wav", "b.ch0.wav"], format_, each_channel=True)
 
 
 def test_a_folder_that_is_called_like_a_file_elsewhere_is_allowed():

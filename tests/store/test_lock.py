@@ -96,14 +96,14 @@ def test_holding_makes_out_and_nothing_that_a_user_sees(tmp_path):
 @pytest.mark.parametrize("name", ["file", "file/out"])
 def test_an_out_that_cannot_be_a_folder_is_a_storage_error(tmp_path, name):
     (tmp_path / "file").touch()
-    said = rf"^cannot write {tmp_path}/{name}: Not a directory$"
+    said = rf"^cannot write {tmp_path}/{name}: (Not a directory|File exists); choose another OUT, "
     with pytest.raises(StorageError, match=said), hold_output(str(tmp_path / name)):
         pytest.fail("held")
 
 
 def test_a_lock_that_cannot_be_opened_is_a_storage_error(tmp_path):
     (tmp_path / ".melcli" / "lock").mkdir(parents=True)
-    said = rf"^cannot write {tmp_path}: Is a directory$"
+    said = rf"^cannot write {tmp_path}: Is a directory; "
     with pytest.raises(StorageError, match=said), hold_output(str(tmp_path)):
         pytest.fail("held")
 
@@ -112,3 +112,15 @@ def test_names_are_printed_without_control_characters(tmp_path):
     out = str(tmp_path / "a\nb")
     with hold_output(out), pytest.raises(OutputBusy, match=r"/a\\x0ab; wait"), hold_output(out):
         pytest.fail("held twice")
+
+
+@pytest.mark.parametrize("name", [".melcli", ".melcli/lock"])
+def test_a_name_of_ours_that_is_a_link_is_refused(tmp_path, name):
+    """In an untrusted OUT it could lead to any file, which the lock's library would empty."""
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    (out / name).parent.mkdir(parents=True)
+    victim.mkdir() if name == ".melcli" else victim.write_bytes(b"as it was")
+    (out / name).symlink_to(victim)
+    with pytest.raises(StorageError, match=rf"{os.path.basename(name)} is a link"), hold_output(str(out)):
+        pytest.fail("held")
+    assert victim.is_dir() or victim.read_bytes() == b"as it was"

@@ -15,10 +15,10 @@ from melcli.store import files
 from melcli.store.manifest import Row, read_manifest, write_manifest
 from tests.store.rows import ODD_IDS, make_row
 
-KEYS = (  # DESIGN.md section 5, and channel and output_size
+KEYS = (  # DESIGN.md section 5, and channel, output_size and stderr
     "id source status reason message source_size source_mtime_ns source_hash source_sampling_rate source_channels "
     "channel num_samples sampling_rate num_frames num_features frame_shift duration dtype path start output_size "
-    "crc32 min max mean flags config_id"
+    "crc32 min max mean flags stderr config_id"
 )
 
 FULL = Row(
@@ -46,6 +46,7 @@ FULL = Row(
     max=0.1 + 0.2,
     mean=-1e-300,
     flags=("clipped", "silent"),
+    stderr="[layer3.c:1201] warning: missing bits / note: 3",
     config_id="0123456789abcdef",
 )
 FAILED = make_row("c", status="failed", reason="truncated", message="c.wav: 3 of 9 samples")
@@ -236,7 +237,7 @@ def test_a_cut_at_any_byte_is_refused_or_leaves_whole_rows(tmp_path):
 
 def test_a_manifest_that_cannot_be_read_is_a_storage_error(tmp_path):
     (tmp_path / "manifest.jsonl").mkdir()
-    with pytest.raises(StorageError, match=r"Is a directory"):
+    with pytest.raises(StorageError, match=r"it is a directory, not a regular file"):
         list(read_manifest(str(tmp_path)))
 
 
@@ -249,7 +250,7 @@ def test_a_disk_that_refuses_leaves_the_manifest_that_was_there(tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.os, call, refuse)
-    with pytest.raises(StorageError, match=r"failures\.jsonl: No space left on device$"):
+    with pytest.raises(StorageError, match=r"failures\.jsonl: No space left on device; "):
         write_manifest(str(tmp_path), [make_row("new")])
     assert (read(tmp_path), read(tmp_path, "failures.jsonl")) == before
     assert len(list(tmp_path.iterdir())) == 2

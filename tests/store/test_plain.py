@@ -4,6 +4,7 @@ import os
 import random
 import re
 import zipfile
+from contextlib import closing
 
 import h5py
 import numpy as np
@@ -181,3 +182,27 @@ def test_damage_is_refused_or_read_and_never_anything_else(tmp_path, name):
             refused.append(str(error))
     assert len(refused) > 30
     assert all(re.fullmatch(rf"{tmp_path}/damaged\.\w+(\[.*\])? cannot be read: .+", said) for said in refused)
+
+
+@pytest.mark.parametrize("as_shard", [False, True])
+def test_numbers_that_lie_in_other_files_are_not_read(tmp_path, as_shard):
+    np.arange(6.0).tofile(tmp_path / "secret.bin")
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["x"] = np.arange(6.0)
+    layout = h5py.VirtualLayout((6,), "<f8")
+    layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "x", (6,))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("features", (6,), "<f8", external=[(str(tmp_path / "secret.bin"), 0, 48)])
+        if as_shard:
+            file["features"].attrs["time_axis"] = 0
+            file["ids"], file["start"], file["num_frames"] = ["a"], [0], [6]
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_virtual_dataset("features", layout)
+    for name in ("a.h5",) if as_shard else ("a.h5", "b.h5"):
+        with pytest.raises(StorageError, match="its numbers lie in other files, which are not read"):
+            read_features(tmp_path / name)
+
+
+def read_features(path):
+    with closing(open_arrays(str(path))) as arrays:
+        return arrays.read("features")

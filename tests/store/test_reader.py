@@ -142,7 +142,6 @@ def test_a_shard_with_fewer_frames_than_its_row_says_is_refused(out):
 
 
 def test_a_file_that_is_no_shard_is_refused(out):
-    os.mkdir(out)
     write_manifest(out, [make_row("a", path="manifest.jsonl", start=0, num_frames=1)])
     with pytest.raises(StorageError, match=r"^" + re.escape(out) + r"/manifest\.jsonl: 'a' cannot be read: "):
         open_features(out)["a"]

@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
-__all__ = ["BatchLost", "BatchOverdue", "Engine", "WorkerDied", "result_of"]
-
-TICK_S = 0.5
+__all__ = ["BatchLost", "BatchOverdue", "Engine", "WorkerDied"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
 class BatchLost(Exception):
-    """A batch has no result, through no exception of its own."""
+    """A batch has no result, through no `MelcliError` of its own.
+
+    Attributes
+    ----------
+    said : str
+        The tail of what the worker had printed to its standard error, in one printable line.
+    """
+
+    def __init__(self, message: str = "", *, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class WorkerDied(BatchLost):
-    """The worker ended in the middle, by a signal or with an exit code other than 0.
-
-    One that ends with 0 counts as overdue once its deadline is there: pebble takes 0 for the end of an idle worker.
+    """The worker ended in the middle, by a signal or with an exit code, be it 0.
 
     Attributes
     ----------
     exit_code : int
         Minus the signal's number where a signal ended it.
+    for_memory : bool
+        The system killed it since memory ran out.
     """
 
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
+    def __init__(self, exit_code: int, *, said: str = "", for_memory: bool = False) -> None:
+        super().__init__(f"exit code {exit_code}", said=said)
         self.exit_code = exit_code
+        self.for_memory = for_memory
 
 
 class BatchOverdue(BatchLost):
-    """The batch was not done by its deadline, and its worker was ended."""
+    """The batch, or one item of it, was not done by its deadline, and the worker was ended."""
 
 
 class Engine(Protocol):
@@ -44,32 +53,20 @@ class Engine(Protocol):
     workers: int
 
     def start(self) -> None:
-        """Start the workers, so that they are there when the first call comes.
+        """Start a worker, so that it is known that workers can be started.
 
         Raises
         ------
         WorkersFailing
-            They cannot be started.
+            They cannot.
         """
 
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
-        """Hand out one call; the future raises `BatchLost` where the call did not come back.
+        """Hand out one call.
 
-        Raises
-        ------
-        WorkersFailing
-            No worker can be started.
+        The future raises what melcli raised, `BatchLost` where the call did not come back, and `WorkersFailing` where
+        no worker can be started.
         """
-
-    def check(self) -> None:
-        """Called now and then: let futures raise `BatchLost` whose calls will never come back."""
 
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
-
-
-def result_of(future: Future[Result], engine: Engine) -> Result:
-    """Wait for one call's result, or raise what it raised; meanwhile the engine looks for calls that it forgot."""
-    while not wait([future], timeout=TICK_S).done:
-        engine.check()
-    return future.result()

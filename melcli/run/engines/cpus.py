@@ -6,7 +6,7 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["usable_cpus"]
+__all__ = ["CGROUP_ROOT", "cgroup_quota", "group_folders", "usable_cpus"]
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 
@@ -35,13 +35,13 @@ def cgroup_quota(root: Path, membership: Path) -> float | None:
     for line in lines:
         _, controllers, group = line.split(":", 2)
         if not controllers:
-            quotas += [_quota(folder / "cpu.max") for folder in _up(root, group)]
+            quotas += [_quota(folder / "cpu.max") for folder in group_folders(root, group)]
         elif "cpu" in controllers.split(","):
-            quotas += [_old_quota(folder) for folder in _up(root / "cpu", group)]
+            quotas += [_old_quota(folder) for folder in group_folders(root / "cpu", group)]
     return min((quota for quota in quotas if quota), default=None)
 
 
-def _up(root: Path, group: str) -> list[Path]:
+def group_folders(root: Path, group: str) -> list[Path]:
     """List a group's folder and those above it; inside a container only the root may be there."""
     own = root / group.lstrip("/")
     return [own, *(parent for parent in own.parents if parent.is_relative_to(root))]

@@ -1,40 +1,35 @@
-"""Processes on this machine: pebble's pool, on a forkserver that has imported everything once.
+"""Processes on this machine, each with a pipe and a thread of its own, on a forkserver that has imported all once.
 
-`multiprocessing.Pool` hangs when a worker is killed and `concurrent.futures` fails all that is in flight; pebble fails
-the one task whose worker died.  The forkserver imports scipy and all else once, and workers are forked from it in
-milliseconds; the parent does without scipy, and without numpy too until there is work.
+`multiprocessing.Pool` hangs when a worker is killed, `concurrent.futures` fails all that is in flight, and pebble's
+workers read one pipe under one lock, which a worker that is killed there takes with it.  Here nothing is shared: a
+thread hands its worker one call and waits until it answers, ends or is overdue.  The forkserver imports scipy and all
+else once, and workers are forked from it in milliseconds; the parent does without scipy, and without numpy too.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import multiprocessing
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, TimeoutError
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
-from melcli.errors import WorkersFailing
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
-from melcli.threads import ONE_THREAD
-
-if TYPE_CHECKING:
-    from pebble import ProcessPool
+from melcli.errors import MelcliError, StorageError
+from melcli.run.engines.contract import BatchLost
+from melcli.run.engines.station import Station, start_forkserver
+from melcli.store.files import temporary_name
 
 __all__ = ["LocalEngine"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
+QUIET_MODULE = "melcli.run.engines.quiet"
 WARM_MODULE = "melcli.run.warm"
-# The buffers of FFTs are 1 MB.  glibc would hand them back to the system after each block and take them again page by
-# page: 525 page faults for a ten-second file, a sixth of a worker's time.
-KEEP_BUFFERS = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
+OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
 class LocalEngine:
@@ -43,142 +38,119 @@ class LocalEngine:
     Parameters
     ----------
     workers : int
-        Processes at work at a time.
+        Processes at work at a time; fewer where the system lets no more be started.
+    folder : str or None
+        Where the workers' standard error goes, into files that are gone after `stop`; None: nowhere.
     imports : sequence of str
         Modules that the work needs beside those of `melcli.run.warm`, so that not every worker imports them by itself.
+    max_memory_bytes : int or None
+        Of anonymous memory for each worker.
+
+    Raises
+    ------
+    StorageError
+        The system has no room for what the processes share.
     """
 
-    def __init__(self, workers: int, *, imports: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        workers: int,
+        *,
+        folder: str | None = None,
+        imports: Sequence[str] = (),
+        max_memory_bytes: int | None = None,
+    ) -> None:
         self.workers = workers
-        self._not_ours = multiprocessing.active_children()
-        self._open: set[Future[Any]] = set()
-        self._context = multiprocessing.get_context("forkserver")
+        self._calls: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._stopping = False
+        paths = [os.path.join(folder, temporary_name()) if folder is not None else None for _ in range(workers)]
+        self._stations = [Station(path, max_memory_bytes) for path in paths]
         # __main__ as well, or every single worker would import it anew.
-        self._context.set_forkserver_preload(["__main__", WARM_MODULE, *imports])
-        with _blocked(signal.SIGHUP):
-            resource_tracker.ensure_running()  # by itself, since it unblocks SIGINT when it is started
-        # As many processes as processors with as many threads each are slower by an order of magnitude.
-        with _environment(ONE_THREAD | KEEP_BUFFERS), _blocked(signal.SIGINT, signal.SIGHUP):
-            forkserver.ensure_running()
-        self._pool = self._new_pool()
+        modules = [QUIET_MODULE, "__main__", WARM_MODULE, *imports]
+        multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
+        try:
+            start_forkserver()
+        except OSError as error:
+            raise _no_worker(error) from error
 
     def start(self) -> None:
-        """Start the workers now; waits until the forkserver has imported what they need.
+        """Start one worker now; waits until the forkserver has imported what they need.
 
         Raises
         ------
         WorkersFailing
-            They cannot be started.
+            It cannot be started.
+        StorageError
+            The system has no file descriptor, no process or no memory left for it.
         """
         try:
-            self._pool.active  # noqa: B018  to ask is to start
-        except (RuntimeError, OSError, EOFError) as error:
-            raise WorkersFailing(_CANNOT_START) from error
+            self._stations[0].man()
+        except OSError as error:
+            raise _no_worker(error) from error
 
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
-        """Hand out one call; the first one starts the workers if nobody did."""
-        if self._proven and not self._pool.active:
-            # pebble gives up where a worker dies while none is busy, as one that the system killed for its memory.
-            self.stop()
-            self._pool = self._new_pool()
-        try:
-            inner = self._pool.schedule(function, args=[argument], timeout=timeout_s)
-        except RuntimeError as error:
-            raise WorkersFailing(_CANNOT_START) from error
-        outer: Future[Result] = Future()
-        outer.set_running_or_notify_cancel()
-        self._open.add(outer)
-        inner.add_done_callback(lambda done: self._hand_over(done, outer))
-        return outer
-
-    def check(self) -> None:
-        """Give up calls that pebble has forgotten: those that it had not handed out yet when it broke down."""
-        if not self._open or self._pool.active:
-            return
-        for future in list(self._open):
-            self._open.discard(future)
-            if not future.done():
-                future.set_exception(BatchLost("no worker was left"))
+        """Hand out one call; the clock runs from when a worker takes it."""
+        future: Future[Result] = Future()
+        future.set_running_or_notify_cancel()
+        self._calls.put(_Waiting(function, argument, timeout_s, future))
+        if not self._threads:
+            self._threads = [
+                threading.Thread(target=self._serve, args=[station], daemon=True) for station in self._stations
+            ]
+            for thread in self._threads:
+                thread.start()
+        return future
 
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
-        from pebble.pool.process import WORKERS_NAME
+        self._stopping = True
+        for station in self._stations:
+            station.close()
+        for _ in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        for station in self._stations:
+            station.leave()
 
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        # Ahead of pebble, which first takes its locks away: a worker that is just starting would miss them, aloud.
-        for process in multiprocessing.active_children():
-            if process.name == WORKERS_NAME and process not in self._not_ours:
-                process.kill()
-        self._pool.join()
+    def _serve(self, station: Station) -> None:
+        """Hand one worker one call after another, until the engine is stopped or no process can be started for it."""
+        while (call := self._calls.get()) is not None:
+            goes_on = self._do(call, station)
+            del call  # while the next one is waited for, nothing of this one is to be kept
+            if not goes_on:
+                return
 
-    def _new_pool(self) -> ProcessPool:
-        from pebble import ProcessPool  # late, since it takes 70 ms, in which the forkserver imports already
-
-        self._proven = False  # until a call has come back
-        return ProcessPool(max_workers=self.workers, initializer=_prepare_worker, context=self._context)
-
-    def _hand_over(self, inner: Future[Result], outer: Future[Result]) -> None:
-        """Pass a result on, with pebble's exceptions turned into ours."""
-        from pebble import ProcessExpired
-
-        self._open.discard(outer)
-        if outer.done():
-            return
-        error = BatchLost("the engine was stopped") if inner.cancelled() else inner.exception()
-        if error is None:
-            self._proven = True
-            outer.set_result(inner.result())
-        elif isinstance(error, ProcessExpired):
-            outer.set_exception(WorkerDied(error.exitcode or 0))
-        elif isinstance(error, TimeoutError):
-            outer.set_exception(BatchOverdue())
-        elif isinstance(error, BrokenProcessPool):
-            outer.set_exception(BatchLost("no worker was left") if self._proven else WorkersFailing(_CANNOT_START))
-        else:
-            outer.set_exception(error)
-
-
-_CANNOT_START = "the worker processes cannot be started or end at once; is every dependency installed whole?"
+    def _do(self, call: _Waiting, station: Station) -> bool:
+        """Have one call done; tell whether the station can be used any more."""
+        if self._stopping:
+            call.future.set_exception(BatchLost("the engine was stopped"))
+            return True
+        try:
+            call.future.set_result(station.ask(call.function, call.argument, call.timeout_s))
+        except (BatchLost, MelcliError) as error:
+            call.future.set_exception(error)
+        except OSError as error:
+            if error.errno in OUR_OWN_LIMITS and any(other.is_manned for other in self._stations):
+                self._calls.put(call)  # the others will do it
+                return False
+            call.future.set_exception(_no_worker(error))
+        return True
 
 
-def _prepare_worker() -> None:
-    """Run once in every worker, before its first batch."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the driver takes it and lets workers finish
-    os.dup2(2, 1)  # libsndfile's SDS reader prints to standard output, where --json has its one object
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+class _Waiting(NamedTuple):
+    """A call that no worker has taken yet."""
+
+    function: Callable[[Any], Any]
+    argument: Any
+    timeout_s: float
+    future: Future[Any]
 
 
-def _end_with_parent() -> None:
-    """End a busy worker whose driver was killed; left alone it would go on to the end of its batch."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-@contextlib.contextmanager
-def _blocked(*numbers: signal.Signals) -> Iterator[None]:
-    """Start processes that signals to the whole group pass by: what a terminal sends is the driver's to take.
-
-    The forkserver and the resource tracker inherit what is blocked; unblocked, a Ctrl-C while they start shows their
-    tracebacks, and a hangup ends the tracker.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _no_worker(error: OSError) -> StorageError:
+    advice = "free space in the temporary folder, or name another one by TMPDIR"
+    if error.errno in OUR_OWN_LIMITS:
+        advice = "let this user have more open files and processes (ulimit -n, ulimit -u), or use fewer workers (-j)"
+    return StorageError(f"no worker process can be started: {error.strerror or error}; {advice}")

@@ -25,18 +25,23 @@ class InlineEngine:
         As many as it says that it has.
     before : callable
         Is given every argument before its call; what it raises is the future's exception.
+    folder, imports, max_memory_bytes
+        As `LocalEngine` has them; this process needs none of it.
     """
 
     def __init__(
-        self, workers: int, before: Callable[[Any], None] = lambda argument: None, *, imports: Sequence[str] = ()
+        self,
+        workers: int,
+        before: Callable[[Any], None] = lambda argument: None,
+        *,
+        folder: str | None = None,
+        imports: Sequence[str] = (),
+        max_memory_bytes: int | None = None,
     ) -> None:
         self.workers = workers
         self._before = before
 
     def start(self) -> None:
-        pass
-
-    def check(self) -> None:
         pass
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
@@ -86,9 +91,6 @@ class ScriptedEngine:
         self._thread = ThreadPoolExecutor(1)
 
     def start(self) -> None:
-        pass
-
-    def check(self) -> None:
         pass
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:

@@ -2,26 +2,63 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
+import resource
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from melcli.errors import StorageError
 from melcli.run.engines.local import LocalEngine
+from melcli.run.engines.worker import MOST_ITEMS
+from melcli.run.guard import guard
 
-__all__ = ["die", "double", "end", "nap", "refuse", "spin", "threads"]
+__all__ = ["die", "double", "end", "length", "nap", "refuse", "shout", "spin", "threads"]
 
 
 def double(number: int) -> int:
     return 2 * number
 
 
+def length(data: bytes) -> int:
+    return len(data)
+
+
 def refuse(sentence: str) -> None:
-    raise LookupError(sentence)
+    raise StorageError(sentence)
+
+
+def shout(words: str) -> None:
+    """Print as a native library does, and die."""
+    os.write(1, words.encode())
+    os.write(2, words.encode())
+    os.abort()
+
+
+def work(share: float) -> int:
+    """Pretend to do so much of what a worker does in its life."""
+    guard.num_items += round(share * MOST_ITEMS)
+    return os.getpid()
+
+
+_hoard: list[bytes] = []
+
+
+def hoard(num_bytes: int) -> int:
+    """Keep so much memory."""
+    _hoard.append(b"\1" * num_bytes)
+    return os.getpid()
+
+
+def hang_in_c(timeout_s: float) -> None:
+    """Sleep in C without letting go of Python's lock."""
+    with guard.item(timeout_s):
+        ctypes.PyDLL(None).sleep(60)
 
 
 def die(number: int) -> None:
@@ -63,11 +100,20 @@ def threads(size: int) -> dict[str, Any]:
     }
 
 
+def core_limit(nothing: None) -> tuple[int, int]:
+    return resource.getrlimit(resource.RLIMIT_CORE)
+
+
 def main(what: str, argument: str) -> None:
     """Start an engine and have ``what`` done in a worker."""
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
     engine = LocalEngine(1)
     if what == "threads":
         print(json.dumps(engine.submit(threads, int(argument), timeout_s=60).result()))
+    elif what == "die":
+        core = engine.submit(core_limit, None, timeout_s=60).result()
+        error = engine.submit(die, int(argument), timeout_s=60).exception()
+        print(json.dumps({"core": core, "exit_code": getattr(error, "exit_code", None)}))
     else:
         engine.submit(spin, argument, timeout_s=60).result()
     engine.stop()

@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from melcli.errors import WorkersFailing
+from melcli.errors import StorageError, WorkersFailing
+from melcli.run.engines import station
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
-from melcli.run.engines.local import ONE_THREAD, LocalEngine
+from melcli.run.engines.local import LocalEngine
+from melcli.threads import ONE_THREAD
 from tests.run.engines import probe
 from tests.run.invariants import alive
 
@@ -27,8 +29,8 @@ LONG_S = 30.0
 
 
 @pytest.fixture
-def engine() -> Iterator[LocalEngine]:
-    engine = LocalEngine(2)
+def engine(tmp_path: Path) -> Iterator[LocalEngine]:
+    engine = LocalEngine(2, folder=str(tmp_path))
     yield engine
     engine.stop()
 
@@ -54,10 +56,19 @@ def test_results_come_back_from_other_processes(engine: LocalEngine) -> None:
     assert worker != os.getpid()
 
 
-def test_an_exception_comes_back_as_it_was_raised(engine: LocalEngine) -> None:
+def test_what_melcli_raises_comes_back_as_it_was_raised(engine: LocalEngine) -> None:
     future = engine.submit(probe.refuse, "no such mel", timeout_s=LONG_S)
-    with pytest.raises(LookupError, match="no such mel"):
+    with pytest.raises(StorageError, match="no such mel"):
         future.result(LONG_S)
+
+
+def test_a_bug_ends_the_worker_which_says_where(engine: LocalEngine) -> None:
+    with pytest.raises(WorkerDied) as death:
+        engine.submit(probe.double, None, timeout_s=LONG_S).result(LONG_S)  # type: ignore[arg-type]
+    assert death.value.exit_code == 1
+    assert "probe.py" in death.value.said
+    assert death.value.said.endswith("TypeError: unsupported operand type(s) for *: 'int' and 'NoneType'")
+    assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(LONG_S) == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGKILL])
@@ -71,17 +82,11 @@ def test_a_worker_that_dies_is_told_and_its_neighbours_go_on(engine: LocalEngine
     assert [future.result(LONG_S) for future in before + after] == [0, 2, 4, 6, 8] * 2
 
 
-def test_a_worker_that_exits_is_told_long_before_its_deadline(engine: LocalEngine) -> None:
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_worker_that_exits_is_told_long_before_its_deadline(engine: LocalEngine, code: int) -> None:
     with pytest.raises(WorkerDied) as death:
-        engine.submit(probe.end, 3, timeout_s=LONG_S).result(5.0)
-    assert death.value.exit_code == 3
-    assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(LONG_S) == 2
-
-
-def test_a_worker_that_exits_with_0_is_told_at_its_deadline(engine: LocalEngine) -> None:
-    """Pebble takes it for the end of an idle worker."""
-    with pytest.raises(BatchOverdue):
-        engine.submit(probe.end, 0, timeout_s=0.5).result(5.0)
+        engine.submit(probe.end, code, timeout_s=LONG_S).result(5.0)
+    assert death.value.exit_code == code
     assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(LONG_S) == 2
 
 
@@ -105,39 +110,103 @@ def test_a_call_that_waits_for_a_worker_is_not_yet_on_the_clock() -> None:
         engine.stop()
 
 
-def test_a_worker_that_is_killed_between_two_calls_costs_nothing() -> None:
-    """As by the system, which is short of memory, or by hand."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_workers_that_are_killed_or_stopped_between_two_calls_cost_at_most_those(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As by the system, which is short of memory, or by hand: what waits is done, and nothing hangs."""
+    monkeypatch.setattr(station, "PIPE_S", 1)
     engine = LocalEngine(1)
     try:
         worker = engine.submit(probe.nap, 0.0, timeout_s=LONG_S).result(LONG_S)
-        os.kill(worker, signal.SIGKILL)
-        assert wait_until_gone([worker], 5.0) == []
-        time.sleep(0.3)  # pebble looks every 0.1 s
-        assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(LONG_S) == 2
+        os.kill(worker, number)
+        futures = [engine.submit(probe.length, bytes(1_000_000), timeout_s=1.0) for _ in range(4)]
+        assert isinstance(futures[0].exception(10.0), BatchLost)
+        assert [future.result(LONG_S) for future in futures[1:]] == [1_000_000] * 3
+        assert wait_until_gone([worker], 1.0) == []
     finally:
         engine.stop()
 
 
-@pytest.mark.parametrize("noticed_s", [0.0, 0.05, 0.1])
-def test_calls_that_wait_for_a_worker_that_is_killed_all_come_back(noticed_s: float) -> None:
-    """Whether pebble has noticed or not: none is lost without a word, and the engine does not give up."""
+def test_signals_to_the_whole_group_pass_workers_by() -> None:
+    """The driver takes them and lets its workers finish."""
     engine = LocalEngine(1)
     try:
         worker = engine.submit(probe.nap, 0.0, timeout_s=LONG_S).result(LONG_S)
-        os.kill(worker, signal.SIGKILL)
-        assert wait_until_gone([worker], 5.0) == []
-        time.sleep(noticed_s)
-        futures = [engine.submit(probe.double, 1, timeout_s=LONG_S) for _ in range(4)]
-        deadline_s = time.monotonic() + 5.0
-        while not all(future.done() for future in futures) and time.monotonic() < deadline_s:
-            engine.check()
-            time.sleep(0.05)
-        for future in futures:
-            error = future.exception(0.0)
-            assert error is None or isinstance(error, BatchLost)
-        assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(5.0) == 2
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(worker, number)
+            os.kill(parent_of(worker), number)
+        assert engine.submit(probe.nap, 0.2, timeout_s=LONG_S).result(LONG_S) == worker
     finally:
         engine.stop()
+
+
+def test_a_forkserver_that_is_killed_is_replaced(engine: LocalEngine) -> None:
+    worker = engine.submit(probe.nap, 0.0, timeout_s=LONG_S).result(LONG_S)
+    os.kill(parent_of(worker), signal.SIGKILL)
+    with pytest.raises(WorkerDied):
+        engine.submit(probe.die, signal.SIGKILL, timeout_s=LONG_S).result(LONG_S)
+    futures = [engine.submit(probe.double, number, timeout_s=LONG_S) for number in range(4)]
+    assert [future.result(LONG_S) for future in futures] == [0, 2, 4, 6]
+
+
+def test_what_a_worker_printed_is_told_when_it_dies_and_nothing_reaches_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = LocalEngine(1, folder=str(tmp_path))
+    try:
+        words = "free(): \x1b[31minvalid\n pointer 0x7f0011223344"
+        with pytest.raises(WorkerDied) as death:
+            engine.submit(probe.shout, words, timeout_s=LONG_S).result(LONG_S)
+        assert death.value.said == r"free(): \x1b[31minvalid / pointer 0x..."
+    finally:
+        engine.stop()
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_leaves_no_core_dump(tmp_path: Path) -> None:
+    process = start_probe("die", str(int(signal.SIGSEGV)), cwd=tmp_path)
+    said = json.loads(process.communicate(timeout=LONG_S)[0])
+    assert said == {"core": [1, -1], "exit_code": -signal.SIGSEGV}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_is_renewed_when_it_has_done_its_share() -> None:
+    one = LocalEngine(1)
+    try:
+        workers = [one.submit(probe.work, share, timeout_s=LONG_S).result(LONG_S) for share in (0.5, 0.6, 0.1, 0.1)]
+    finally:
+        one.stop()
+    assert workers[0] == workers[1] != workers[2] == workers[3]
+
+
+def test_a_worker_is_renewed_when_its_memory_has_grown() -> None:
+    one = LocalEngine(1)
+    try:
+        workers = [one.submit(probe.hoard, size, timeout_s=LONG_S).result(LONG_S) for size in (0, 300_000_000, 0, 0)]
+    finally:
+        one.stop()
+    assert workers[0] == workers[1] != workers[2] == workers[3]
+
+
+def test_a_worker_gets_no_more_memory_than_it_may_have() -> None:
+    one = LocalEngine(1, max_memory_bytes=400_000_000)
+    try:
+        assert one.submit(probe.hoard, 100_000_000, timeout_s=LONG_S).result(LONG_S)
+        with pytest.raises(WorkerDied) as death:
+            one.submit(probe.hoard, 400_000_000, timeout_s=LONG_S).result(LONG_S)
+    finally:
+        one.stop()
+    assert (death.value.exit_code, death.value.for_memory) == (1, False)
+
+
+def test_an_item_past_its_deadline_ends_its_worker_though_it_hangs_in_c(engine: LocalEngine) -> None:
+    """With Python's lock held, so that no thread of Python could do anything about it."""
+    started_s = time.monotonic()
+    with pytest.raises(BatchOverdue):
+        engine.submit(probe.hang_in_c, 0.3, timeout_s=LONG_S).result(LONG_S)
+    assert time.monotonic() - started_s < 5
 
 
 def test_stop_ends_busy_workers_and_what_waits(tmp_path: Path) -> None:
@@ -168,11 +237,15 @@ def wait_for_content(file: Path) -> str:
     raise AssertionError(f"nothing came into {file}")
 
 
-def start_probe(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+def parent_of(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def start_probe(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.run.engines.probe", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         start_new_session=True,
     )

@@ -1,0 +1,110 @@
+"""The options that bound a run, and how their values are written."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from melcli.run.limits import Limits
+    from melcli.run.report import FailureLimit
+
+__all__ = ["bound_options", "failure_limit", "limits"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+LEAST_MEMORY_MB = 256  # a worker that has imported everything and done nothing has 115 MB
+
+
+class _Failures(click.ParamType):  # type: ignore[type-arg]
+    """``N`` or ``P%``."""
+
+    name = "N|P%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailureLimit:
+        from melcli.run.report import FailureLimit
+
+        try:
+            limit = FailureLimit(percent=float(value[:-1])) if value.endswith("%") else FailureLimit(number=int(value))
+        except ValueError:
+            self.fail(f"{value!r} must be a number of inputs such as 10, or a percentage such as 1%", param, ctx)
+        if not ((limit.number or 0) >= 0 and 0 <= (limit.percent or 0) <= 100):
+            self.fail(f"{value!r} must be 0 or more, and a percentage 100 or less", param, ctx)
+        return limit
+
+
+class _Seconds(click.ParamType):  # type: ignore[type-arg]
+    """``90``, ``90s``, ``50m``, ``1.5h``, ``2d``."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        parts = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([smhd]?)", value.strip(), re.ASCII)
+        seconds = float(parts[1]) * UNITS_S[parts[2]] if parts else 0.0
+        if not 0 < seconds < math.inf:
+            self.fail(f"{value!r} must be seconds over 0, or a time such as 90s, 50m, 1.5h or 2d", param, ctx)
+        return seconds
+
+
+_OPTIONS = (
+    click.option("--fail-fast", is_flag=True, help="Stop at the first failure: --max-failures 0."),
+    click.option("--max-failures", type=_Failures(), help="Stop after more failures than a number or a percentage."),
+    click.option(
+        "--max-time",
+        type=_Seconds(),
+        help="Stop cleanly after so long, such as 50m, with exit code 10; the same command goes on.",
+    ),
+    click.option("--max-duration", type=_Seconds(), help="Refuse inputs that last longer, as too_long."),
+    click.option(
+        "--timeout-per-item",
+        type=_Seconds(),
+        help="End a worker that takes longer for one input.  [default: 65 s and 1 s for each MB]",
+    ),
+    click.option(
+        "--max-memory-per-worker",
+        type=click.IntRange(LEAST_MEMORY_MB),
+        metavar="MB",
+        help="Fail inputs that need more, as out_of_memory.",
+    ),
+    click.option(
+        "--durability",
+        type=click.Choice(["none", "batch", "file"]),
+        default="batch",
+        help="What a power cut may cost: outputs that are looked for after it, the batch or the file in the making."
+        "  [default: batch]",
+    ),
+)
+
+
+def bound_options(command: Command) -> Command:
+    """Give a command the options, in their order."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def failure_limit(arguments: dict[str, Any]) -> FailureLimit:
+    """Return how many failures end the run."""
+    from melcli.run.report import FailureLimit
+
+    return FailureLimit(number=0) if arguments["fail_fast"] else arguments["max_failures"] or FailureLimit()
+
+
+def limits(arguments: dict[str, Any]) -> Limits:
+    """Return what the run, a worker and an input may take."""
+    from melcli.run.limits import Limits
+
+    memory_mb = arguments["max_memory_per_worker"]
+    return Limits(
+        max_duration_s=arguments["max_duration"],
+        timeout_per_item_s=arguments["timeout_per_item"],
+        max_memory_bytes=None if memory_mb is None else memory_mb * 1_000_000,
+        max_time_s=arguments["max_time"],
+    )

@@ -1,0 +1,76 @@
+"""The options that choose INPUTs, which several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from melcli.sources.options import SourceOptions
+
+__all__ = ["input_options", "listed_inputs", "source_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Take files that match this, rather than those with an audio file's extension; may be repeated.",
+    ),
+    click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="Pass over files and folders that match this; may be repeated."
+    ),
+    click.option(
+        "--files-from",
+        type=click.Path(),
+        metavar="FILE",
+        help="Take INPUTs from a file too, one a line; - is standard input.",
+    ),
+    click.option(
+        "--files-from0",
+        type=click.Path(),
+        metavar="FILE",
+        help="The same, with a NUL after each, as find -print0 writes it.",
+    ),
+    click.option(
+        "--follow-symlinks",
+        is_flag=True,
+        help="Enter links to folders too, each folder once; links to files are read anyway.",
+    ),
+    click.option("--keep-extension", is_flag=True, help="Name outputs a.wav.npy, so that a.wav and a.flac stay apart."),
+)
+
+
+def input_options(command: Command) -> Command:
+    """Give a command the options, in their order."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def listed_inputs(arguments: dict[str, Any]) -> list[str]:
+    """Read the lists."""
+    from melcli.sources.lists import read_list
+
+    listed = []
+    if arguments["files_from"]:
+        listed += read_list(arguments["files_from"], b"\n")
+    if arguments["files_from0"]:
+        listed += read_list(arguments["files_from0"], b"\0")
+    return listed
+
+
+def source_options(arguments: dict[str, Any]) -> SourceOptions:
+    """Return the choice of files."""
+    from melcli.sources.options import SourceOptions
+
+    return SourceOptions(
+        include=arguments["include"],
+        exclude=arguments["exclude"],
+        keep_extension=arguments["keep_extension"],
+        follow_symlinks=arguments["follow_symlinks"],
+    )

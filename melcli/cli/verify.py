@@ -1,0 +1,177 @@
+"""``melcli verify``: whether everything under OUT is what OUT says that it is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from melcli.cli.output import errors_as_json, tell_json
+
+if TYPE_CHECKING:
+    from melcli.run.verify import Verdict
+    from melcli.store.damage import Damage
+
+__all__ = ["verify"]
+
+FEW = 5  # names in a sentence; the rest is a number, and --json has all
+
+
+class _Percent(click.ParamType):  # type: ignore[type-arg]
+    """``N`` or ``N%``."""
+
+    name = "N%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            percent = float(value.removesuffix("%"))
+        except ValueError:
+            self.fail(f"{value!r} must be a percentage such as 10%; write OUT in front of the options", param, ctx)
+        if not 0 < percent <= 100:
+            self.fail(f"{value!r} must be more than 0% and at most 100%", param, ctx)
+        return percent
+
+
+@click.command()
+@click.argument("out", metavar="OUT", type=click.Path())
+@click.option(
+    "--read-data",
+    "read_percent",
+    is_flag=False,
+    flag_value="100%",
+    type=_Percent(),
+    help="Read the numbers too, of so many of the items: checksum, finiteness, range.  [default without N%: 100%]",
+)
+@click.option(
+    "--recompute",
+    "recompute_percent",
+    type=_Percent(),
+    help="Extract so many of the items again from their sources and compare the numbers.",
+)
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Forget what is damaged, so that the next extract does it again; deletes no output.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    envvar="MELCLI_JOBS",
+    metavar="N",
+    help="Worker processes.  [default: the processors that this process may use]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
+@click.option("-q", "--quiet", is_flag=True, help="Print damages and errors only.")
+def verify(out: str, **arguments: Any) -> int:
+    """Check what stands under OUT: that nothing is missing, cut, damaged or exchanged.
+
+    Always: the manifest, the list of failures and melcli.yaml are whole and agree; every output is there, a regular
+    file of the recorded size, with the header that its row speaks of; HDF5 shards open and hold what their rows say.
+    With --read-data also every number, and with --recompute also that the sources still give these numbers. Every
+    damaged item is named with a reason. Files that no row speaks of are no damage. Nothing is changed without --repair.
+
+    \b
+    melcli verify features
+    melcli verify features --read-data
+    melcli verify features --read-data 5% --recompute 1%
+    melcli verify features --read-data --repair && echo nothing was wrong
+
+    \b
+    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired,
+    6 cannot read, or with --repair cannot write, 7 workers that keep dying, 75 another melcli holds OUT,
+    129, 130, 143 stopped by a signal.
+    """
+    with errors_as_json(arguments["as_json"]):
+        return _verify(out, arguments)
+
+
+def _verify(out: str, arguments: dict[str, Any]) -> int:
+    from melcli.run.engines.cpus import usable_cpus
+    from melcli.run.verify import VerifyRequest
+    from melcli.run.verify import verify as run
+
+    request = VerifyRequest(
+        out=out,
+        read_percent=arguments["read_percent"] or 0.0,
+        recompute_percent=arguments["recompute_percent"] or 0.0,
+        repair=arguments["repair"],
+        workers=arguments["jobs"] or usable_cpus(),
+    )
+    verdict = run(request, _tell_damage)
+    if not arguments["quiet"]:
+        for line in _lines(verdict):
+            _write(line)
+    if arguments["as_json"]:
+        tell_json(verdict.plain())
+    return verdict.exit_code
+
+
+def _tell_damage(damage: Damage) -> None:
+    _write(f"damaged: {damage.sentence()}")
+
+
+def _write(line: str) -> None:
+    with suppress(OSError):  # a log that takes no more is no reason to stop
+        click.echo(line, err=True)
+
+
+def _lines(verdict: Verdict) -> list[str]:
+    """Say what there is beside the damages, and last the counts."""
+    from melcli.printable import printable
+
+    remarks = []
+    for kind, what in (
+        ("unknown", "named like outputs, and no row speaks of them"),
+        ("leftover", "temporary files of runs that were killed"),
+        ("unlisted", "folders that cannot be listed"),
+    ):
+        paths = verdict.paths(kind)
+        if paths:
+            more = [f"and {len(paths) - FEW:,} more"] if len(paths) > FEW else []
+            remarks.append(f"{len(paths):,} {what}: {printable(', '.join([*paths[:FEW], *more]))}")
+    if verdict.num_other_config:
+        remarks.append(f"{verdict.num_other_config:,} outputs were made with another config than the last run's")
+    if verdict.interrupted:
+        remarks.append("the last run was interrupted; the same extract goes on")
+    if not verdict.held:
+        remarks.append("OUT cannot be written, so it was read without holding it")
+    return [*remarks, *_recomputed(verdict), *_repaired(verdict), _counts(verdict)]
+
+
+def _recomputed(verdict: Verdict) -> list[str]:
+    if not verdict.num_same + verdict.num_close + verdict.num_changed:
+        return []
+    parts = [f"{verdict.num_same:,} the same to the bit"]
+    if verdict.num_close:
+        why = "other versions" if verdict.other_versions else "another processor"
+        parts.append(f"{verdict.num_close:,} but for rounding, as {why} may give")
+    if verdict.num_changed:
+        parts.append(f"{verdict.num_changed:,} not comparable, since the source changed or is gone")
+    return [f"extracted again: {', '.join(parts)}"]
+
+
+def _repaired(verdict: Verdict) -> list[str]:
+    from melcli.printable import printable
+
+    repairs = verdict.repairs
+    if repairs is None or not (repairs.rewritten or repairs.set_aside):
+        return []
+    moved = [f"{path} was moved to {where}" for path, where in repairs.set_aside.items()]
+    said = [*moved, f"{repairs.num_forgotten:,} inputs will be done again by the next extract"]
+    return [f"repaired: {printable('; '.join(said))}"]
+
+
+def _counts(verdict: Verdict) -> str:
+    from melcli.printable import printable
+
+    parts = [f"{verdict.num_ok - verdict.num_damaged:,} whole", f"{verdict.num_damaged:,} damaged"]
+    books = sum(damage.id is None for damage in verdict.damages)
+    if books:
+        parts.append(f"{books:,} {'fault' if books == 1 else 'faults'} in OUT's books")
+    if verdict.num_read:
+        parts.append(f"{verdict.num_read:,} read")
+    return f"{'  '.join(parts)}  {verdict.elapsed_s:.1f} s  -> {printable(verdict.out)}"

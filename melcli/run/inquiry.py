@@ -1,0 +1,76 @@
+"""Has tasks of `melcli verify` done, a few at a time, and finds out of which item a worker died."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from signal import Signals
+from typing import Any
+
+from melcli.errors import WorkersFailing
+from melcli.run.calls import library_versions
+from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
+from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
+
+__all__ = ["results"]
+
+TASKS_PER_WORKER = 2  # one at work and one waiting, so that memory does not grow with OUT
+MOST_LOSSES_IN_A_ROW = 20  # after which it is asked whether the workers can work at all
+STARTING_S = 120
+
+
+def results(
+    engine: Engine, function: Callable[[Any], Checked], tasks: Iterable[CheckTask] | Iterable[RecomputeTask]
+) -> Iterator[Checked]:
+    """Have tasks done, a few at a time, and look into those that a worker died of.
+
+    Raises
+    ------
+    WorkersFailing
+        The workers die whatever they are asked.
+    """
+    fresh: Iterator[Any] = iter(tasks)
+    again: deque[Any] = deque()
+    in_flight: dict[Future[Checked], Any] = {}
+    losses = 0
+    while True:
+        while len(in_flight) < TASKS_PER_WORKER * engine.workers:
+            task = again.popleft() if again else next(fresh, None)
+            if task is None:
+                break
+            in_flight[engine.submit(function, task, timeout_s=task.timeout_s)] = task
+        if not in_flight:
+            return
+        for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+            task = in_flight.pop(future)
+            try:
+                checked = future.result()
+            except BatchLost as error:
+                losses = _count_loss(losses, engine)
+                further = task.after_loss()
+                again.extendleft(reversed(further))
+                if not further:
+                    yield Checked(damages=tuple(task.killed(_how(error))))
+            else:
+                losses = 0
+                again.extendleft(reversed(task.after_success()))
+                yield checked
+
+
+def _count_loss(losses: int, engine: Engine) -> int:
+    if losses + 1 < MOST_LOSSES_IN_A_ROW:
+        return losses + 1
+    try:
+        engine.submit(library_versions, None, timeout_s=STARTING_S).result()
+    except BatchLost as error:
+        raise WorkersFailing(f"the workers cannot work: {_how(error)}") from error
+    return 0
+
+
+def _how(error: BatchLost) -> str:
+    if isinstance(error, BatchOverdue):
+        return "took too long and was ended"
+    code = error.exit_code if isinstance(error, WorkerDied) else 0
+    said = f": {error.said}" if error.said else ""
+    return f"killed the process ({Signals(-code).name if code < 0 else f'exit code {code}'}){said}"

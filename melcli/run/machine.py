@@ -1,0 +1,103 @@
+"""What this process may use of the machine: processors, memory, files."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from melcli.run.engines.cpus import CGROUP_ROOT, cgroup_quota, group_folders, usable_cpus
+
+__all__ = ["Machine", "cgroup_memory", "examine_machine"]
+
+MEMBERSHIP = Path("/proc/self/cgroup")
+NO_LIMIT_BYTES = 1 << 62  # version 1 says something near 2**63 for none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """None stands for what has no limit or is not told.
+
+    Attributes
+    ----------
+    system : str
+        Name and release of the operating system's kernel, and the processor's kind.
+    python : str
+        Version.
+    cpus, affinity_cpus, usable_cpus : int
+        In the machine, left by taskset or SLURM, and left by the control group's quota too.
+    quota_cpus : float or None
+        That quota.
+    memory_bytes : int
+        In the machine.
+    memory_limit_bytes : int or None
+        The least of the control group's limit and the limits on address space and data (ulimit -v, -d).
+    open_files : int or None
+        That a process may have open.
+    file_size_bytes : int or None
+        That a file may grow to (ulimit -f).
+    core_bytes : int or None
+        Of a core dump (ulimit -c); workers write none in any case.
+    """
+
+    system: str
+    python: str
+    cpus: int
+    affinity_cpus: int
+    quota_cpus: float | None
+    usable_cpus: int
+    memory_bytes: int
+    memory_limit_bytes: int | None
+    open_files: int | None
+    file_size_bytes: int | None
+    core_bytes: int | None
+
+
+def examine_machine() -> Machine:
+    """Ask the system."""
+    cpus = os.cpu_count() or 1
+    limits = [cgroup_memory(CGROUP_ROOT, MEMBERSHIP), _limit(resource.RLIMIT_AS), _limit(resource.RLIMIT_DATA)]
+    return Machine(
+        system=f"{platform.system()} {platform.release()}, {platform.machine()}",
+        python=platform.python_version(),
+        cpus=cpus,
+        affinity_cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cpus,
+        quota_cpus=cgroup_quota(CGROUP_ROOT, MEMBERSHIP),
+        usable_cpus=usable_cpus(),
+        memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        memory_limit_bytes=min((limit for limit in limits if limit is not None), default=None),
+        open_files=_limit(resource.RLIMIT_NOFILE),
+        file_size_bytes=_limit(resource.RLIMIT_FSIZE),
+        core_bytes=_limit(resource.RLIMIT_CORE),
+    )
+
+
+def cgroup_memory(root: Path, membership: Path) -> int | None:
+    """Return how much memory a control group leaves, or None without a limit; see `cgroup_quota`."""
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return None
+    files: list[Path] = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if not controllers:
+            files += [folder / "memory.max" for folder in group_folders(root, group)]
+        elif "memory" in controllers.split(","):
+            files += [folder / "memory.limit_in_bytes" for folder in group_folders(root / "memory", group)]
+    return min((limit for limit in map(_bytes_in, files) if limit is not None), default=None)
+
+
+def _bytes_in(file: Path) -> int | None:
+    try:
+        limit = int(file.read_text())
+    except (OSError, ValueError):  # "max"
+        return None
+    return limit if limit < NO_LIMIT_BYTES else None
+
+
+def _limit(which: int) -> int | None:
+    soft, _ = resource.getrlimit(which)
+    return None if soft == resource.RLIM_INFINITY else soft

@@ -1,0 +1,36 @@
+"""After a reboot: outputs that were never flushed are read back, and those that are torn are forgotten."""
+
+from __future__ import annotations
+
+from melcli.run.interrupts import Interrupts
+from melcli.run.report import Listener
+from melcli.run.request import Request
+from melcli.store.durability import forget_unflushed, lost_its_memory
+
+__all__ = ["settle_unflushed"]
+
+
+def settle_unflushed(request: Request, listener: Listener, interrupts: Interrupts) -> None:
+    """Read all outputs, if any of them may be torn, and forget those that are, so that this run does them again.
+
+    A run at ``--durability none`` leaves a mark; under the same boot the system still holds what it was given.  The
+    caller holds OUT.
+
+    Raises
+    ------
+    StorageError
+        OUT cannot be written.
+    WorkersFailing
+        The workers die whatever they are asked.
+    """
+    if not lost_its_memory(request.out):
+        return
+    from melcli.run.verify import Verdict, VerifyRequest, examine  # what a run rarely needs
+
+    listener.warned("the system was started anew since outputs were written unflushed; all of them are read back")
+    verdict = Verdict(out=request.out)
+    everything = VerifyRequest(out=request.out, read_percent=100.0, repair=True, workers=request.workers)
+    examine(verdict, everything, lambda damage: None, interrupts)
+    if verdict.num_damaged:
+        listener.warned(f"{verdict.num_damaged:,} of {verdict.num_ok:,} were torn, and are made anew")
+    forget_unflushed(request.out)

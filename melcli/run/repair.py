@@ -1,0 +1,102 @@
+"""``melcli verify --repair``: take what is damaged out of OUT's books, so that the next run does it again.
+
+No output is deleted: a run that does an item again writes over its file.  A shard is made anew as a whole, under its
+own number: so it ends with the bytes that it had, and no torn file stays.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from melcli.run.batches import planned_shard
+from melcli.sources.items import Item
+from melcli.store.books import Books
+from melcli.store.damage import Damage
+from melcli.store.files import remove_leftovers, storage_errors
+from melcli.store.layout import OWN_FOLDER, own_folder, shard_number
+
+__all__ = ["Repairs", "repair"]
+
+SET_ASIDE = "set-aside"  # below OUT's own folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repairs:
+    """What was mended.
+
+    Attributes
+    ----------
+    num_forgotten : int
+        Inputs that the next run does again.
+    rewritten : bool
+        Whether manifest and list of failures were written anew.
+    set_aside : dict of str to str
+        What stood in the way of a file, and where it is now; both relative to OUT.
+    """
+
+    num_forgotten: int
+    rewritten: bool
+    set_aside: dict[str, str]
+
+    def plain(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {"forgotten": self.num_forgotten, "rewritten": self.rewritten, "set_aside": self.set_aside}
+
+
+def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
+    """Mend what can be mended; the caller holds OUT.
+
+    Raises
+    ------
+    StorageError
+        OUT cannot be written.
+    """
+    stale = {damage.item_id for damage in damages if damage.item_id is not None}
+    shards = _damaged_shards(books, damages)
+    stale.update(item.id for items in shards.values() for item in items)
+    rewritten = any(damage.kind in ("manifest", "failures") or damage.item_id is not None for damage in damages)
+    set_aside = _set_aside(books.out, damages)
+    if rewritten:
+        books.mend(stale, [planned_shard(number, items) for number, items in sorted(shards.items())])
+    remove_leftovers(books.out)
+    return Repairs(num_forgotten=len(stale), rewritten=rewritten, set_aside=set_aside)
+
+
+def _damaged_shards(books: Books, damages: Sequence[Damage]) -> dict[int, list[Item]]:
+    """Return the items of each shard that anything is wrong with, sorted by id, by the shard's number."""
+    damaged = {damage.path for damage in damages if shard_number(damage.path) is not None}
+    items: dict[int, dict[str, Item]] = defaultdict(dict)
+    for ref in books.refs() if damaged else ():
+        row = books.row(ref)
+        if row.path in damaged:
+            number = shard_number(row.path or "")
+            if number is not None:
+                item = Item(row.item_id, row.source, row.source_size, row.source_mtime_ns)
+                items[number][item.id] = item
+    return {number: sorted(held.values(), key=attrgetter("id")) for number, held in items.items()}
+
+
+def _set_aside(out: str, damages: Sequence[Damage]) -> dict[str, str]:
+    """Move what no file can be renamed over: folders, and a config that nobody can read, which a run would refuse."""
+    unread = {damage.path for damage in damages if damage.kind == "config"}
+    moved: dict[str, str] = {}
+    for path in sorted({damage.path for damage in damages}):
+        whole = os.path.join(out, path)
+        with storage_errors(whole):
+            try:
+                status = os.lstat(whole)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if path in unread or stat.S_ISDIR(status.st_mode):
+                name = f"{OWN_FOLDER}/{SET_ASIDE}/{secrets.token_hex(8)}"
+                os.makedirs(os.path.join(own_folder(out), SET_ASIDE), exist_ok=True)
+                os.rename(whole, os.path.join(out, name))
+                moved[path] = name
+    return moved

@@ -1,0 +1,56 @@
+"""What a user asks of one run of ``melcli extract``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from melcli.config.resolve import Config
+from melcli.run.limits import Limits
+from melcli.run.plan import Rerun
+from melcli.run.report import FailureLimit
+from melcli.sources.options import SourceOptions
+from melcli.store.durability import Durability
+
+__all__ = ["Request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a user asks of one run.
+
+    Attributes
+    ----------
+    inputs, listed : sequence of str
+        INPUTs of the command line and paths of a list.
+    out : str
+        OUT.
+    config : Config
+        How features are made and stored.
+    sources : SourceOptions
+        Which files are taken and how they are named.
+    rerun : Rerun
+        What is done again.
+    workers : int
+        Processes.
+    limit : FailureLimit
+        How many failures end the run.
+    limits : Limits
+        What the run, a worker and an input may take.
+    durability : "none", "batch" or "file"
+        See `melcli.store.durability`.
+    allow_empty : bool
+        Whether nothing to do at all is no error.
+    """
+
+    inputs: Sequence[str]
+    out: str
+    listed: Sequence[str] = ()
+    config: Config = field(default_factory=Config)
+    sources: SourceOptions = field(default_factory=SourceOptions)
+    rerun: Rerun = field(default_factory=Rerun)
+    workers: int = 1
+    limit: FailureLimit = field(default_factory=FailureLimit)
+    limits: Limits = field(default_factory=Limits)
+    durability: Durability = "batch"
+    allow_empty: bool = False

@@ -1,0 +1,143 @@
+"""``melcli status``: what `extract` would do, by the same planner; nothing is written and OUT is not held."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from melcli.config.resolve import Config, resolve_config
+from melcli.config.stored import read_stored_config
+from melcli.errors import ConfigError
+from melcli.printable import printable
+from melcli.run.extract import survey
+from melcli.run.plan import Plan, Rerun
+from melcli.run.request import Request
+from melcli.sources.items import Found, Item
+from melcli.sources.options import SourceOptions
+from melcli.store.history import read_history
+from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE
+from melcli.store.lock import is_held
+from melcli.store.manifest import has_manifest
+
+__all__ = ["Status", "StatusRequest", "status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRequest:
+    """What a user asks.
+
+    Attributes
+    ----------
+    out : str
+        OUT.
+    inputs, listed : sequence of str or None
+        INPUTs of the command line and paths of a list; None: the sources that OUT's rows name.
+    config_name : str or None
+        A named config or a file; None: that of OUT.
+    sets : sequence of str
+        ``KEY=VALUE``.
+    sources : SourceOptions
+        Which files are taken and how they are named.
+    rerun : Rerun
+        What would be done again.
+    """
+
+    out: str
+    inputs: Sequence[str] | None = None
+    listed: Sequence[str] = ()
+    config_name: str | None = None
+    sets: Sequence[str] = ()
+    sources: SourceOptions = field(default_factory=SourceOptions)
+    rerun: Rerun = field(default_factory=Rerun)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What was found.
+
+    Attributes
+    ----------
+    plan : Plan
+        A sign for every item.
+    found : Found or None
+        The account of the search; None where OUT's rows named the sources.
+    running : bool
+        Another melcli holds OUT.
+    interrupted : bool
+        A journal is there: a run goes on, or was killed or stopped.
+    """
+
+    plan: Plan
+    found: Found | None
+    running: bool
+    interrupted: bool
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is done; what is in OUT without an input does not count."""
+        counts = self.plan.counts()
+        unknown = self.found is not None and bool(self.found.unreadable)
+        return not (counts["+"] or counts["*"] or counts["!"] or self.interrupted or unknown)
+
+
+def status(request: StatusRequest) -> Status:
+    """Look at OUT and at the sources.
+
+    Raises
+    ------
+    ConfigError
+        There is no OUT, its config cannot be read, or it was made with another one than is asked for.
+    NoInput
+        INPUTs were given and hold nothing.
+    StorageError
+        The manifest is damaged.
+    """
+    if not os.path.isdir(request.out):
+        raise ConfigError(f"{printable(request.out) or repr(request.out)} is no folder, and so no OUT of melcli")
+    running = is_held(request.out)  # asked first, since a run that ends meanwhile leaves no journal
+    asked = Request(
+        inputs=request.inputs or (),
+        listed=request.listed,
+        out=request.out,
+        config=_config(request),
+        sources=request.sources,
+        rerun=request.rerun,
+    )
+    given = request.inputs is not None
+    surveyed = survey(asked) if given else survey(replace(asked, allow_empty=True), _named_by_rows(request.out))
+    return Status(
+        plan=surveyed.plan,
+        found=surveyed.found if given else None,
+        running=running,
+        interrupted=surveyed.history.interrupted,
+    )
+
+
+def _config(request: StatusRequest) -> Config:
+    if request.config_name is not None:
+        return resolve_config(request.config_name, sets=request.sets, environ=os.environ)
+    if not os.path.lexists(os.path.join(request.out, CONFIG_FILE)):
+        raise ConfigError(
+            f"{printable(request.out)} holds no {CONFIG_FILE}, and so is no OUT of melcli, or one of a run that has "
+            "hardly begun; name its config with -c"
+        )
+    stored = read_stored_config(request.out).config
+    return resolve_config(os.path.join(".", request.out, CONFIG_FILE), sets=request.sets) if request.sets else stored
+
+
+def _named_by_rows(out: str) -> Found:
+    """Look at the sources that OUT's rows name."""
+    history = read_history(out)
+    if not has_manifest(out) and not history.interrupted:
+        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}; name the INPUTs to see what is to be done")
+    sources = {row.item_id: row.source for row in history.rows()}
+    items = tuple(_look_at(item_id, sources[item_id]) for item_id in sorted(sources))
+    return Found(items=items, hidden=0, excluded=0, links=0, out_folders=0, other={}, unreadable={})
+
+
+def _look_at(item_id: str, source: str) -> Item:
+    try:
+        return Item.seen(item_id, source, os.stat(source))
+    except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
+        return Item.seen(item_id, source, None)

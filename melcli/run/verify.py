@@ -1,0 +1,361 @@
+"""``melcli verify``: hold everything under OUT against what OUT says of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+import zlib
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from melcli.config.stored import StoredConfig, read_stored_config
+from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
+from melcli.printable import printable
+from melcli.run.calls import check_outputs, library_versions, recompute
+from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
+from melcli.run.engines.contract import Engine
+from melcli.run.inquiry import results
+from melcli.run.interrupts import Interrupts
+from melcli.run.job import Job
+from melcli.run.repair import Repairs, repair
+from melcli.sources.items import Item
+from melcli.store.books import read_books
+from melcli.store.damage import Damage
+from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, journal_path
+from melcli.store.lock import hold_output
+from melcli.store.manifest import Row
+from melcli.store.strays import Stray, find_strays
+from melcli.version import __version__
+
+__all__ = ["Verdict", "VerifyRequest", "examine", "verify"]
+
+ROWS_PER_TASK = 256
+ITEMS_PER_RECOMPUTE = 16
+STARTING_S = 120
+SEED = b"melcli verify:"  # of the sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest:
+    """What a user asks.
+
+    Attributes
+    ----------
+    out : str
+        OUT.
+    read_percent, recompute_percent : float
+        Of the items: whose numbers are read, and which are extracted again.
+    repair : bool
+        Whether damaged items are forgotten, so that the next run does them.
+    workers : int
+        Processes.
+    """
+
+    out: str
+    read_percent: float = 0.0
+    recompute_percent: float = 0.0
+    repair: bool = False
+    workers: int = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What was found.
+
+    Attributes
+    ----------
+    out : str
+        OUT as it was given.
+    num_ok, num_failed : int
+        Rows of either kind.
+    num_other_config : int
+        Rows that were made with another config than melcli.yaml holds, and so are without an input of the last run.
+    num_read, num_same, num_close, num_changed : int
+        See `Checked`.
+    damages : list of Damage
+        Sorted by id.
+    strays : list of Stray
+        What no row speaks of; it is no damage.
+    interrupted : bool
+        A journal is there: the last run did not come to its end.
+    held : bool
+        Whether OUT was held meanwhile, or could not be, since it cannot be written.
+    other_versions : bool
+        Whether other libraries than these made the numbers.
+    repairs : Repairs or None
+        What was mended.
+    elapsed_s : float
+        Seconds.
+    """
+
+    out: str
+    num_ok: int = 0
+    num_failed: int = 0
+    num_other_config: int = 0
+    num_read: int = 0
+    num_same: int = 0
+    num_close: int = 0
+    num_changed: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+    interrupted: bool = False
+    held: bool = True
+    other_versions: bool = False
+    repairs: Repairs | None = None
+    elapsed_s: float = 0.0
+
+    @property
+    def num_damaged(self) -> int:
+        """Rows whose outputs are damaged."""
+        return len({damage.id for damage in self.damages if damage.id is not None})
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command."""
+        return CHECK_SAID_NO if self.damages else 0
+
+    def paths(self, kind: str) -> list[str]:
+        """Return the strays of one kind."""
+        return [stray.path for stray in self.strays if stray.kind == kind]
+
+    def plain(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "ok": self.num_ok,
+            "failed": self.num_failed,
+            "damaged": self.num_damaged,
+            "kinds": dict(sorted(Counter(damage.kind for damage in self.damages).items())),
+            "damages": [damage.plain() for damage in self.damages],
+            "unknown": self.paths("unknown"),
+            "leftovers": self.paths("leftover"),
+            "unlisted": self.paths("unlisted"),
+            "other_config": self.num_other_config,
+            "read": self.num_read,
+            "recomputed": {"same": self.num_same, "close": self.num_close, "not_comparable": self.num_changed},
+            "interrupted": self.interrupted,
+            "held": self.held,
+            "repaired": None if self.repairs is None else self.repairs.plain(),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "exit_code": self.exit_code,
+            "out": self.out,
+        }
+
+
+def verify(request: VerifyRequest, listener: Callable[[Damage], None]) -> Verdict:
+    """Verify OUT; without ``repair`` nothing in it changes.
+
+    Parameters
+    ----------
+    request : VerifyRequest
+    listener : callable
+        Is told of every damage when it is found.
+
+    Raises
+    ------
+    ConfigError
+        There is no OUT.
+    OutputBusy
+        Another melcli holds it.
+    StorageError
+        It is to be repaired and cannot be written.
+    WorkersFailing
+        The workers die whatever they are asked.
+    """
+    started_s = time.monotonic()
+    _refuse_no_output(request.out)
+    verdict = Verdict(out=request.out)
+    with Interrupts() as interrupts, ExitStack() as held:
+        try:
+            held.enter_context(hold_output(request.out))
+        except StorageError:
+            if request.repair:
+                raise
+            verdict.held = False
+        examine(verdict, request, listener, interrupts)
+    verdict.elapsed_s = time.monotonic() - started_s
+    return verdict
+
+
+def examine(
+    verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage], None], interrupts: Interrupts
+) -> None:
+    """Do what `verify` does, for a caller who holds OUT and takes the signals."""
+    audit = _Audit(request, verdict, listener)
+    audit.look_at_books()
+    audit.look_for_strays()
+    if audit.num_outputs:
+        with ExitStack() as held:
+            audit.look_at_outputs(held, interrupts)
+    verdict.damages.sort(key=lambda damage: (damage.id is not None, damage.id or "", damage.path))
+    if request.repair:
+        verdict.repairs = repair(audit.books, verdict.damages)
+
+
+def _refuse_no_output(out: str) -> None:
+    if not os.path.isdir(out):
+        raise ConfigError(f"{printable(out) or repr(out)} is no folder, and so no OUT of melcli")
+    books = (os.path.join(out, MANIFEST_FILE), os.path.join(out, CONFIG_FILE), journal_path(out))
+    if not any(map(os.path.lexists, books)):
+        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}, and so is no OUT of melcli")
+
+
+class _Audit:
+    """One pass over OUT."""
+
+    def __init__(self, request: VerifyRequest, verdict: Verdict, listener: Callable[[Damage], None]) -> None:
+        self._request = request
+        self._verdict = verdict
+        self._listener = listener
+        self._config: StoredConfig | None = None
+        self._shards: dict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._files = array("q")  # rows that have a file of their own
+
+    @property
+    def num_outputs(self) -> int:
+        """Rows that speak of an output."""
+        return self._verdict.num_ok
+
+    def look_at_books(self) -> None:
+        """Read manifest, journal, list of failures and config."""
+        self.books = books = read_books(self._request.out)
+        verdict = self._verdict
+        verdict.interrupted = books.history.interrupted
+        for damage in books.damages:
+            self._tell(damage)
+        config_ids: Counter[str] = Counter()
+        for ref in books.refs():
+            row = books.row(ref)
+            if row.status == "failed":
+                verdict.num_failed += 1
+                continue
+            verdict.num_ok += 1
+            config_ids[row.config_id] += 1
+            if row.start is None:
+                self._files.append(ref)
+            else:
+                self._shards[row.path or ""].append(ref)
+        try:
+            self._config = read_stored_config(self._request.out)
+        except ConfigError as error:
+            self._tell(Damage(kind="config", path=CONFIG_FILE, message=str(error)))
+            return
+        verdict.num_other_config = sum(config_ids.values()) - config_ids[self._config.config_id]
+        if config_ids and not config_ids[self._config.config_id]:
+            said = f"no output was made with its config_id {self._config.config_id}"
+            self._tell(Damage(kind="config", path=CONFIG_FILE, message=said))
+
+    def look_for_strays(self) -> None:
+        """Look for files that no row speaks of."""
+        spoken_of = {f"{self.books.row(ref).path}" for ref in self._files} | self._shards.keys()
+        verdict = self._verdict
+        verdict.strays = list(find_strays(self._request.out, spoken_of.__contains__))
+        lost = not self.books.has_manifest and not verdict.interrupted and verdict.paths("unknown")
+        if lost:
+            self._tell(Damage(kind="manifest", path=MANIFEST_FILE, message="it is missing, though outputs are there"))
+
+    def look_at_outputs(self, held: ExitStack, interrupts: Interrupts) -> None:
+        """Have workers look at every output, read a sample, and extract a sample again."""
+        from melcli.run.engines.local import LocalEngine
+
+        imports = ["melcli.store.checks", *(["h5py"] if self._shards else [])]
+        engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
+        held.callback(engine.stop)
+        interrupts.hold_back(engine.start)
+        for checked in results(engine, check_outputs, self._check_tasks()):
+            self._take(checked)
+        if self._request.recompute_percent:
+            folder = held.enter_context(tempfile.TemporaryDirectory(prefix="melcli-"))
+            self._verdict.other_versions = self._has_other_versions(engine)
+            for checked in results(engine, recompute, self._recompute_tasks(folder)):
+                self._take(checked)
+        engine.stop()
+
+    def _num_tasks(self) -> int:
+        tasks = len(self._shards) + -(-len(self._files) // ROWS_PER_TASK)
+        return max(tasks, self._request.workers if self._request.recompute_percent else 1)
+
+    def _check_tasks(self) -> Iterator[CheckTask]:
+        is_read = self._sample(self._request.read_percent)
+        features = None if self._config is None else self._config.config.features
+        for path, refs in [*self._shards.items(), *((None, part) for part in _parts(self._files))]:
+            rows = tuple(self.books.row(ref) for ref in refs)
+            same_config = self._config is not None and all(row.config_id == self._config.config_id for row in rows)
+            yield CheckTask(
+                out=os.path.abspath(self._request.out),
+                rows=rows,
+                read=tuple(is_read(row.item_id) for row in rows),
+                shard=path,
+                time_axis=features.time_axis if features is not None and same_config else None,
+            )
+
+    def _recompute_tasks(self, folder: str) -> Iterator[RecomputeTask]:
+        """Cut a sample of the items that nothing is wrong with into tasks."""
+        if self._config is None:
+            return
+        is_taken = self._sample(self._request.recompute_percent)
+        damaged = {damage.item_id for damage in self._verdict.damages}
+        rows_of: dict[str, list[int]] = defaultdict(list)
+        for ref in self.books.refs():
+            row = self.books.row(ref)
+            if row.status == "ok" and row.item_id not in damaged and is_taken(row.item_id):
+                rows_of[row.item_id].append(ref)
+        job = Job(out=folder, config=self._config.config, config_id=self._config.config_id)
+        wanted = iter(rows_of.values())
+        while part := list(islice(wanted, ITEMS_PER_RECOMPUTE)):
+            items = []
+            for refs in part:
+                rows = tuple(self.books.row(ref) for ref in refs)
+                if any(row.config_id != self._config.config_id for row in rows):
+                    self._verdict.num_changed += 1
+                else:
+                    items.append((_item(rows[0]), rows))
+            if items:
+                yield RecomputeTask(out=os.path.abspath(self._request.out), job=job, items=tuple(items))
+
+    def _sample(self, percent: float) -> Callable[[str], bool]:
+        """Choose so many of the items, the same ones each time: those whose hash is lowest."""
+        if percent >= 100:
+            return lambda item_id: True
+        if percent <= 0:
+            return lambda item_id: False
+        hashes = sorted({_hash(self.books.row(ref).item_id) for ref in self.books.refs()})
+        highest = hashes[math.ceil(len(hashes) * percent / 100) - 1]
+        return lambda item_id: _hash(item_id) <= highest
+
+    def _has_other_versions(self, engine: Engine) -> bool:
+        future = engine.submit(library_versions, None, timeout_s=STARTING_S)
+        versions = {"melcli": __version__, **future.result()}
+        return self._config is not None and dict(self._config.versions) != versions
+
+    def _take(self, checked: Checked) -> None:
+        verdict = self._verdict
+        verdict.num_read += checked.num_read
+        verdict.num_same += checked.num_same
+        verdict.num_close += checked.num_close
+        verdict.num_changed += checked.num_changed
+        for damage in checked.damages:
+            self._tell(damage)
+
+    def _tell(self, damage: Damage) -> None:
+        self._verdict.damages.append(damage)
+        self._listener(damage)
+
+
+def _parts(refs: array[int]) -> Iterator[array[int]]:
+    for start in range(0, len(refs), ROWS_PER_TASK):
+        yield refs[start : start + ROWS_PER_TASK]
+
+
+def _item(row: Row) -> Item:
+    return Item(row.item_id, row.source, row.source_size, row.source_mtime_ns)
+
+
+def _hash(item_id: str) -> int:
+    return zlib.crc32(SEED + item_id.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,387 @@
+"""Holds stored outputs against their rows: what is there, its header, and when asked every number.
+
+Nothing in an output is believed, and a long one is read in pieces, so that memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from melcli.errors import StorageError
+from melcli.opening import regular_only
+from melcli.printable import printable
+from melcli.store.crc32 import joined_crc32
+from melcli.store.damage import Damage, DamageKind
+from melcli.store.hdf5 import ShardReader
+from melcli.store.manifest import Row
+from melcli.store.npy import npy_header
+from melcli.store.values import StoredFeatures, stored_dtype
+
+__all__ = ["check_file", "check_shard", "largest_difference", "open_shard"]
+
+Read = TypeVar("Read")
+
+PIECE_BYTES = 8_000_000
+# What damaged files make h5py and NumPy raise.
+_REFUSALS = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError)
+_OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a directory"}
+MEAN_TOLERANCE = 1e-9  # of the largest number; sums in another order differed by 1e-15
+
+
+class _Wrong(Exception):
+    """A damage, on its way to its row."""
+
+    def __init__(self, kind: DamageKind, message: str) -> None:
+        super().__init__(message)
+        self.kind: DamageKind = kind
+
+
+class _Frames(Protocol):
+    """The features of one item, by frames."""
+
+    def read(self, start: int, num_frames: int) -> np.ndarray:
+        """Return some frames, in the item's own layout."""
+
+
+def check_file(out: str, row: Row, *, read: bool, time_axis: int | None = None) -> Iterator[Damage]:
+    """Check the ``.npy`` file of one row.
+
+    Parameters
+    ----------
+    out : str
+        OUT.
+    row : Row
+        It is ``ok``.
+    read : bool
+        Whether its numbers are read.
+    time_axis : int, optional
+        Axis that is time; None where either may be.
+
+    Yields
+    ------
+    Damage
+        At most one.
+    """
+    try:
+        with _opened_npy(out, row, time_axis) as frames:
+            if read:
+                _check_numbers(frames, row)
+    except _Wrong as wrong:
+        yield _damage(row, wrong.kind, str(wrong))
+    except MemoryError:
+        yield _damage(row, "unreadable", "to read it takes more memory than there is")
+
+
+def check_shard(out: str, path: str, rows: Sequence[Row], read: Sequence[bool]) -> Iterator[Damage]:
+    """Check a shard and its items.
+
+    Parameters
+    ----------
+    out : str
+        OUT.
+    path : str
+        The shard, relative to OUT.
+    rows : sequence of Row
+        All that are to be checked; each is ``ok`` and of this shard.
+    read : sequence of bool
+        Whether the numbers of each are read.
+
+    Yields
+    ------
+    Damage
+        Where the shard itself is damaged, one for each row.
+    """
+    try:
+        with closing(_opened_shard(out, path, rows)) as shard:
+            index = _explained("shard", shard.index)
+            config_id = _explained("shard", lambda: shard.attribute("config_id"))
+            for row, wanted in sorted(zip(rows, read, strict=True), key=lambda pair: pair[0].start or 0):
+                try:
+                    _check_place(shard, index, config_id, row)
+                    if wanted:
+                        _check_numbers(_ShardFrames(shard, row), row)
+                except _Wrong as wrong:  # noqa: PERF203
+                    yield _damage(row, wrong.kind, str(wrong))
+    except _Wrong as wrong:
+        for row in rows:
+            yield _damage(row, wrong.kind, f"{path}: {wrong}")
+
+
+def open_shard(out: str, path: str, rows: Sequence[Row]) -> None:
+    """Open a shard and read its lists, to see whether that alone kills the process; what is wrong is not told."""
+    with suppress(_Wrong), closing(_opened_shard(out, path, rows)) as shard:
+        _explained("shard", shard.index)
+
+
+def largest_difference(out: str, row: Row, stored: StoredFeatures) -> float:
+    """Return by how much stored features differ from others at most.
+
+    Parameters
+    ----------
+    out : str
+        OUT.
+    row : Row
+        Of the stored ones.
+    stored : StoredFeatures
+        The others.
+
+    Returns
+    -------
+    difference : float
+        Infinite where they have another shape, or cannot be read.
+    """
+    if (row.num_frames, row.num_features) != (stored.num_frames, stored.shape[1 - stored.time_axis]):
+        return float("inf")
+    try:
+        if row.start is None:
+            with _opened_npy(out, row, stored.time_axis) as frames:
+                return _difference(frames, stored)
+        with closing(_opened_shard(out, row.path or "", [row])) as shard:
+            return _difference(_ShardFrames(shard, row), stored)
+    except _Wrong:
+        return float("inf")
+
+
+def _difference(frames: _Frames, stored: StoredFeatures) -> float:
+    start, largest = 0, 0.0
+    for chunk in stored.chunks:
+        num_frames = chunk.shape[stored.time_axis]
+        there = frames.read(start, num_frames)
+        start += num_frames
+        if not np.isfinite(there).all():
+            return float("inf")
+        if chunk.size:
+            largest = max(largest, float(np.abs(there.astype(np.float64) - chunk).max()))
+    return largest
+
+
+# a file of its own
+
+
+class _NpyFrames:
+    """A ``.npy`` file that is open and whose header was found to be right."""
+
+    def __init__(self, descriptor: int, row: Row, offset: int, time_axis: int) -> None:
+        self._descriptor = descriptor
+        self._row = row
+        self._offset = offset
+        self.time_axis = time_axis
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """Yield all numbers in the order in which they lie."""
+        row, dtype = self._row, stored_dtype(self._row.dtype or "")
+        left = (row.num_frames or 0) * (row.num_features or 0)
+        at = self._offset
+        while left:
+            count = min(left, PIECE_BYTES // dtype.itemsize)
+            yield self._numbers(at, count)
+            left -= count
+            at += count * dtype.itemsize
+
+    def read(self, start: int, num_frames: int) -> np.ndarray:
+        """Return some frames."""
+        total, features = self._row.num_frames or 0, self._row.num_features or 0
+        width = stored_dtype(self._row.dtype or "").itemsize
+        if self.time_axis == 0:
+            frames = self._numbers(self._offset + start * features * width, num_frames * features)
+            return frames.reshape(num_frames, features)
+        offsets = (self._offset + (mel * total + start) * width for mel in range(features))
+        return np.stack([self._numbers(offset, num_frames) for offset in offsets])
+
+    def _numbers(self, offset: int, count: int) -> np.ndarray:
+        dtype = stored_dtype(self._row.dtype or "")
+        try:
+            data = os.pread(self._descriptor, count * dtype.itemsize, offset)
+        except OSError as error:
+            raise _Wrong("unreadable", f"it cannot be read: {error.strerror}") from error
+        if len(data) != count * dtype.itemsize:
+            raise _Wrong("size", "it grew shorter while it was read")
+        return np.frombuffer(data, dtype)
+
+
+@contextmanager
+def _opened_npy(out: str, row: Row, time_axis: int | None) -> Iterator[_NpyFrames]:
+    path = os.path.join(out, row.path or "")
+    _check_there(path, row.output_size or 0)
+    try:
+        descriptor = regular_only(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        for axis in (1, 0) if time_axis is None else (time_axis,):
+            frames, mels = row.num_frames or 0, row.num_features or 0
+            shape = (frames, mels) if axis == 0 else (mels, frames)
+            dtype = stored_dtype(row.dtype or "")
+            header = npy_header(dtype, shape)
+            size = len(header) + frames * mels * dtype.itemsize
+            if row.output_size == size and os.pread(descriptor, len(header), 0) == header:
+                yield _NpyFrames(descriptor, row, len(header), axis)
+                return
+        raise _Wrong("header", "it does not begin with the header of the array that its row speaks of")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+# a shard
+
+
+class _ShardFrames:
+    """One item of an open shard."""
+
+    def __init__(self, shard: ShardReader, row: Row) -> None:
+        self._shard = shard
+        self._start = row.start or 0
+        self._num_frames = row.num_frames or 0
+        self.time_axis = shard.time_axis
+
+    def read(self, start: int, num_frames: int) -> np.ndarray:
+        """Return some frames."""
+        return _explained("unreadable", lambda: self._shard.read(self._start + start, num_frames))
+
+    def blocks(self, block_frames: int) -> Iterator[np.ndarray]:
+        """Yield all frames; after the first block each begins with a chunk, so that none is decompressed twice."""
+        chunk = self._shard.chunk_frames
+        block_frames = max(1, block_frames // chunk) * chunk
+        at = 0
+        while at < self._num_frames:
+            up_to = min(self._num_frames, at + block_frames - (self._start + at) % chunk)
+            yield self.read(at, up_to - at)
+            at = up_to
+
+
+def _opened_shard(out: str, path: str, rows: Sequence[Row]) -> ShardReader:
+    whole = os.path.join(out, path)
+    sizes = {row.output_size for row in rows}
+    if len(sizes) != 1:
+        raise _Wrong("shard", "its rows speak of different sizes")
+    _check_there(whole, sizes.pop() or 0)
+    return _explained("shard", lambda: ShardReader(whole))
+
+
+def _check_place(shard: ShardReader, index: dict[str, tuple[int, int]], config_id: str, row: Row) -> None:
+    """Hold what the shard says of an item against its row."""
+    there = index.get(row.id)
+    if there is None:
+        raise _Wrong("shard", f"{row.path} does not name it")
+    if there != (row.start, row.num_frames) or sum(there) > shard.num_frames:
+        raise _Wrong("shard", f"{row.path} has it at other frames than its row says")
+    if (shard.num_features, shard.dtype) != (row.num_features, stored_dtype(row.dtype or "")):
+        raise _Wrong("shard", f"{row.path} holds {shard.num_features} features in {shard.dtype}")
+    if config_id != row.config_id:
+        raise _Wrong("shard", f"{row.path} was made with config_id {config_id}")
+
+
+# numbers
+
+
+class _Tally:
+    """Checksum and range of numbers that come in pieces."""
+
+    def __init__(self) -> None:
+        self.crc32 = 0
+        self.count = 0
+        self.finite = True
+        self.low, self.high, self.total = float("inf"), float("-inf"), 0.0
+
+    def count_in(self, numbers: np.ndarray) -> None:
+        """Take numbers into the range."""
+        if not numbers.size:
+            return
+        low, high = float(numbers.min()), float(numbers.max())
+        self.finite = self.finite and np.isfinite(low) and np.isfinite(high)
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        self.count += numbers.size
+        if self.finite:
+            self.total += float(numbers.sum(dtype=np.float64))
+
+
+def _check_numbers(frames: _NpyFrames | _ShardFrames, row: Row) -> None:
+    tally = _tally_file(frames) if isinstance(frames, _NpyFrames) else _tally_shard(frames, row)
+    if f"{tally.crc32:08x}" != row.crc32:
+        raise _Wrong("checksum", f"its numbers have CRC-32 {tally.crc32:08x}, not {row.crc32}")
+    if not tally.finite:
+        raise _Wrong("nonfinite", "a number of it is not finite")
+    if (tally.low, tally.high) != (row.min, row.max):
+        raise _Wrong("range", f"its numbers run from {tally.low:g} to {tally.high:g}, not {row.min:g} to {row.max:g}")
+    mean = tally.total / max(1, tally.count)
+    if not abs(mean - (row.mean or 0.0)) <= MEAN_TOLERANCE * max(abs(tally.low), abs(tally.high)):
+        raise _Wrong("range", f"the mean of its numbers is {mean:g}, not {row.mean:g}")
+
+
+def _tally_file(frames: _NpyFrames) -> _Tally:
+    tally = _Tally()
+    for numbers in frames.pieces():
+        tally.crc32 = zlib.crc32(numbers.data, tally.crc32)
+        tally.count_in(numbers)
+    return tally
+
+
+def _tally_shard(frames: _ShardFrames, row: Row) -> _Tally:
+    """Read an item of a shard; the checksum is over the whole array in C order, which blocks of frames are not in."""
+    tally = _Tally()
+    mels, num_frames = row.num_features or 0, row.num_frames or 0
+    width = stored_dtype(row.dtype or "").itemsize
+    if num_frames * mels * width <= PIECE_BYTES:  # to join checksums takes 1 ms
+        features = np.ascontiguousarray(frames.read(0, num_frames))
+        tally.crc32 = zlib.crc32(features.data)
+        tally.count_in(features)
+        return tally
+    crcs = [0] * (1 if frames.time_axis == 0 else mels)
+    for block in frames.blocks(PIECE_BYTES // (mels * width)):
+        parts = [block] if frames.time_axis == 0 else block
+        crcs = [zlib.crc32(np.ascontiguousarray(part).data, crc) for crc, part in zip(crcs, parts, strict=True)]
+        tally.count_in(block)
+    tally.crc32 = crcs[0] if len(crcs) == 1 else joined_crc32(crcs, num_frames * width)
+    return tally
+
+
+# what is there
+
+
+def _check_there(path: str, size: int) -> None:
+    """Refuse what is not a regular file of that size; it is looked at and not opened, and a link is not followed."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise _Wrong("missing", "its output is not there") from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a special file")
+        raise _Wrong("not_regular", f"in the place of its output stands {kind}")
+    if status.st_size != size:
+        raise _Wrong("size", f"its output has {status.st_size} bytes, not {size}")
+
+
+def _unreadable(path: str, error: OSError) -> _Wrong | StorageError:
+    if error.errno in _OUR_OWN_LIMITS:  # the system's, which says nothing about the file
+        return StorageError(f"cannot read {printable(path)}: {error.strerror}")
+    return _Wrong("unreadable", f"it cannot be read: {error.strerror}")
+
+
+def _explained(kind: DamageKind, read: Callable[[], Read]) -> Read:
+    """Do what HDF5 may refuse, and turn the refusal into a damage."""
+    try:
+        return read()
+    except MemoryError as error:
+        raise _Wrong("unreadable", "to read it takes more memory than there is") from error
+    except _REFUSALS as error:
+        if isinstance(error, OSError) and error.errno in _OUR_OWN_LIMITS:
+            raise StorageError(f"a shard cannot be read: {error.strerror}") from error
+        said = str(error) or type(error).__name__
+        raise _Wrong(kind, f"it cannot be read: {said}") from error
+
+
+def _damage(row: Row, kind: DamageKind, message: str) -> Damage:
+    return Damage(kind=kind, path=row.path or "", message=message, id=row.id, item_id=row.item_id)

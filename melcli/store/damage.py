@@ -1,0 +1,62 @@
+"""What can be wrong with what stands under OUT, in a closed list of kinds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from melcli.printable import printable
+
+__all__ = ["DAMAGES", "OF_NUMBERS", "Damage", "DamageKind"]
+
+DamageKind = Literal[
+    "manifest",
+    "failures",
+    "config",
+    "missing",
+    "not_regular",
+    "size",
+    "header",
+    "shard",
+    "checksum",
+    "nonfinite",
+    "range",
+    "unreadable",
+    "killed_reader",
+    "differs",
+]
+DAMAGES: tuple[str, ...] = get_args(DamageKind)
+OF_NUMBERS = ("checksum", "nonfinite", "range")  # which only reading them shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    kind : str
+        One of `DAMAGES`.
+    path : str
+        The file, relative to OUT.
+    message : str
+        One sentence without the item and the kind.
+    id : str or None
+        The row whose output is damaged; None where it is one of OUT's books.
+    item_id : str or None
+        The input that the row came from, which has to be done again.
+    """
+
+    kind: DamageKind
+    path: str
+    message: str
+    id: str | None = None
+    item_id: str | None = None
+
+    def sentence(self) -> str:
+        """Return the line that people read."""
+        return printable(f"{self.path if self.id is None else self.id}: {self.message} [{self.kind}]")
+
+    def plain(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {"kind": self.kind, "id": self.id, "path": self.path, "message": printable(self.message)}

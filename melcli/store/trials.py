@@ -1,0 +1,182 @@
+"""What OUT's file system makes of names, found out by trying.
+
+No call of the system tells whether a file system folds case or normalises names, and a table of file systems would be
+wrong where a server behind the network decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from melcli.errors import ConfigError, NameClash
+from melcli.printable import printable
+from melcli.store.files import storage_errors
+from melcli.store.layout import OWN_NAMES, npy_name, own_folder
+from melcli.store.twins import find_twins, folded
+
+__all__ = ["Trials", "try_names"]
+
+TYPICAL_TWINS = (("A", "a"), ("\xe9", "e\u0301"), ("a.", "a"), ("a ", "a"))  # what folds any names folds one of these
+_NOT_TAKEN = {errno.EINVAL, errno.EILSEQ, errno.ENOENT}  # of a name, in a folder that is there
+_RARELY_TAKEN = re.compile('[\\x00-\\x1f"*:<>?\\\\|\\x7f\\udc80-\\udcff]')  # FAT and Windows; not UTF-8
+
+
+def try_names(item_ids: Iterable[str], out: str, format: str) -> None:
+    """Refuse ids whose files OUT's file system would take for one, or would not take; the caller holds the lock.
+
+    Files are created under OUT/.melcli and removed, but only where ids are twins or hold characters that some file
+    systems refuse.
+
+    Parameters
+    ----------
+    item_ids : iterable of str
+        Of all items, and of those too that OUT holds from earlier runs, so that ``A`` cannot overwrite an old ``a``.
+    out : str
+        OUT, which has its own folder already.
+    format : str
+        Only ``npy`` names files by ids.
+
+    Raises
+    ------
+    NameClash
+        Two files would overwrite each other, or one would stand where another needs a folder.
+    ConfigError
+        A name holds a character that cannot be in one.
+    StorageError
+        OUT/.melcli cannot be written.
+    """
+    with _trials(out) as trials:
+        if format == "npy":
+            ids = list(item_ids)
+            _refuse_characters(ids, trials)
+            _refuse_twins(ids, trials)
+
+
+class Trials:
+    """Experiments in a folder of their own; each is made once.
+
+    Parameters
+    ----------
+    folder : str
+        It is created at the first experiment; nothing may be there.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._made = 0
+        self.tells_apart = lru_cache(maxsize=1 << 16)(self._tells_apart)
+
+    @property
+    def tells_all_apart(self) -> bool:
+        """Whether no twins at all are one name here."""
+        return all(self.tells_apart(*pair) for pair in TYPICAL_TWINS)
+
+    def takes(self, name: str) -> bool:
+        """Say whether a file can be called so."""
+        with self._created(name) as folder:
+            return folder is not None
+
+    def _tells_apart(self, name: str, twin: str) -> bool:
+        """Say whether two names are two files; one that cannot be created is not the same as another."""
+        with self._created(name) as folder:
+            return folder is None or not os.path.lexists(os.path.join(folder, twin))
+
+    @contextlib.contextmanager
+    def _created(self, name: str) -> Iterator[str | None]:
+        """Create a file, and yield its folder, or None where such a name is not taken."""
+        # A folder for each, since a name that was looked for is remembered for seconds, by FUSE, NFS and others.
+        folder = os.path.join(self._folder, str(self._made))
+        path = os.path.join(folder, name)
+        with storage_errors(path):
+            if not self._made:
+                os.mkdir(self._folder)  # and never one that is there, which could be a link to anywhere
+            self._made += 1
+            os.mkdir(folder)
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
+            except OSError as error:
+                if error.errno not in _NOT_TAKEN:
+                    raise
+                yield None
+                return
+            try:
+                yield folder
+            finally:
+                os.unlink(path)
+
+
+@contextlib.contextmanager
+def _trials(out: str) -> Iterator[Trials]:
+    folder = os.path.join(own_folder(out), "trials")
+    shutil.rmtree(folder, ignore_errors=True)  # what a run left that was killed in the middle of one
+    try:
+        yield Trials(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_characters(ids: Iterable[str], trials: Trials) -> None:
+    """Try each rare character once, by the first id that holds it."""
+    first_with: dict[str, str] = {}
+    for item_id in filter(_RARELY_TAKEN.search, ids):
+        for character in _RARELY_TAKEN.findall(item_id):
+            first_with.setdefault(character, item_id)
+    for character, item_id in sorted(first_with.items()):
+        if not trials.takes(f"a{character}a"):
+            raise ConfigError(
+                f"{printable(item_id)}: the file system of OUT takes no name with '{printable(character)}' in it; "
+                "rename it, choose an OUT elsewhere, or use -f hdf5, where names are no files"
+            )
+
+
+def _refuse_twins(ids: Iterable[str], trials: Trials) -> None:
+    for first, second in _twin_paths(ids):
+        if trials.tells_all_apart:
+            return
+        parts = zip(first.split("/"), second.split("/"), strict=False)
+        if not any(one != other and trials.tells_apart(one, other) for one, other in parts):
+            raise NameClash(_refusal(first, second))
+
+
+def _twin_paths(ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of files that could be one file, or of which the second could be in the way of the first."""
+    names = [*map(npy_name, ids), *OWN_NAMES]
+    yield from find_twins(names)
+    within = [name for name in names if _leads_through_a_file(folded(name))]
+    if within:
+        by_fold = {folded(name): name for name in names}
+        for name in sorted(within):
+            parts = name.split("/")
+            for depth in range(1, len(parts)):
+                other = by_fold.get(folded("/".join(parts[:depth])))
+                if other is not None:
+                    yield name, other
+
+
+_OWN_FOLDERS = tuple(f"{folded(name)}/" for name in OWN_NAMES)
+
+
+def _leads_through_a_file(fold: str) -> bool:
+    return ".npy/" in fold or fold.startswith(_OWN_FOLDERS)
+
+
+def _refusal(first: str, second: str) -> str:
+    one, other = (name if name in OWN_NAMES else name.removesuffix(".npy") for name in (first, second))
+    form_differs = unicodedata.normalize("NFD", one) != one or unicodedata.normalize("NFD", other) != other
+    if form_differs:  # or the two would look alike
+        one, other = (name.encode("unicode_escape").decode("ascii") for name in (one, other))
+    if first.count("/") == second.count("/"):
+        clash = f"{printable(one)} and {printable(other)} would be one file under OUT"
+    else:
+        clash = f"{printable(one)} would need a folder under OUT where {printable(other)} has its file"
+    return (
+        f"{clash}, whose file system does not tell them apart; "
+        "rename one of them, choose an OUT elsewhere, or use -f hdf5, where names are no files"
+    )

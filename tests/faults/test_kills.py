@@ -1,0 +1,52 @@
+"""SIGKILL at any time: of the whole run, and of the parent alone.
+
+Rows of the table of faults: SIGKILL of the whole run at a random time; SIGKILL of the parent alone.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Run
+from tests.faults.loops import Tally, loop
+from tests.faults.work import Corpus, Work, goes_on_for
+
+
+@loop(quick=2, soak=500)
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@pytest.mark.parametrize("whom", ["the whole group", "the parent alone"])
+def test_kills(rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Corpus, format_: str, whom: str) -> None:
+    """SIGKILL at a random time.
+
+    From the first moment of a run's start to after its end.  What is left is gone on with by the next run; one that
+    comes through has to leave the bytes of an undisturbed one.
+    """
+    chance = random.Random(f"kills {format_} {whom} {seed}")
+    work = Work(corpus, tmp_path / "out", format_)
+    killed = 0
+    for _ in range(rounds):
+        with work.round(tally):
+            run = work.start()
+            if goes_on_for(run, chance.uniform(0, work.whole_s)):
+                kill(run, whom)
+                killed += 1
+                work.check_stopped(run)
+            else:
+                work.check_through(run.end())
+    with work.round(tally):
+        work.come_through()
+    tally.note(f"{killed} kills met a run at work, {work.through} runs came through")
+    tally.note(f"finished and not yet written down: {work.worst_lost} files at most")
+
+
+def kill(run: Run, whom: str) -> None:
+    if whom == "the parent alone":
+        run.process.kill()
+    else:
+        os.killpg(run.process.pid, signal.SIGKILL)
+    run.process.wait()

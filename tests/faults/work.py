@@ -1,0 +1,209 @@
+"""Work that is stopped again and again: each start goes on with what the last one left, until one comes through."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from melcli.store.history import read_history
+from tests.cli.shell import Ended, Run, run_alone, start
+from tests.faults.loops import Tally
+from tests.run.corpus import plant, tree
+from tests.run.invariants import alive, check_after_fault, check_after_rerun, check_printed
+
+__all__ = [
+    "OVER",
+    "WORKERS",
+    "Corpus",
+    "Work",
+    "finished",
+    "goes_on_for",
+    "has_our_traceback",
+    "kill_all",
+    "make_corpus",
+]
+
+FILES = 64
+WORKERS = 2
+BATCHES_PER_WORKER = 8  # that melcli cuts the files of an npy run into
+OVER = 3  # exit code of a run that comes through: one input is bad
+# A long FFT every few samples, so that there is work to interrupt, and little to store; several shards.
+SETTINGS = (
+    *("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_stride=16", "-s", "num_mel_bins=24"),
+    *("-s", "output.dtype=float64", "-s", "output.shard_mb=1", "-j", str(WORKERS)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """Sounds, and by format what a run that nothing disturbs makes of them, and how long it takes."""
+
+    sounds: Path
+    settings: tuple[str, ...]
+    undisturbed: Mapping[str, Mapping[str, bytes]]
+    whole_s: Mapping[str, float]
+
+
+def make_corpus(folder: Path, *, files: int = FILES, settings: tuple[str, ...] = SETTINGS) -> Corpus:
+    """Make sounds of two lengths and a bad file, and extract them without a disturbance."""
+    sounds = folder / "in"
+    plant(sounds, *[f"{number:03}.wav" for number in range(files // 2)], seconds=0.6)
+    plant(sounds, *[f"{number:03}.wav" for number in range(files // 2, files)], seconds=0.8)  # the last ones come first
+    (sounds / "bad.wav").write_bytes(b"")
+    undisturbed, whole_s = {}, {}
+    for format_ in ("npy", "hdf5"):
+        for _ in range(2):  # the first one also fills the caches
+            shutil.rmtree(folder / "out", ignore_errors=True)
+            started_s = time.monotonic()
+            ended = run_alone("extract", sounds, *settings, "-f", format_, out=folder / "out")
+            assert ended.code == OVER, ended
+            whole_s[format_] = time.monotonic() - started_s
+        undisturbed[format_] = tree(folder / "out")
+    shutil.rmtree(folder / "out")
+    return Corpus(sounds=sounds, settings=settings, undisturbed=undisturbed, whole_s=whole_s)
+
+
+class Work:
+    """One OUT after another, on which runs are started and stopped.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        What they extract.
+    out : Path
+        OUT; wiped once a run came through.
+    format_ : str
+        ``npy`` or ``hdf5``.
+    *arguments : str
+        More of the command line.
+    keeps : bool
+        Whether what was written down may never be lost.
+
+    Attributes
+    ----------
+    whole_s : float
+        Seconds that a run from the beginning takes if nothing disturbs it.
+    through : int
+        Runs that came through to the end.
+    worst_lost : int
+        Outputs that were finished and not yet written down, at most, in one stop.
+    """
+
+    def __init__(self, corpus: Corpus, out: Path, format_: str, *arguments: str, keeps: bool = True) -> None:
+        self.out = out
+        self.whole_s = corpus.whole_s[format_]
+        self.through = 0
+        self.worst_lost = 0
+        self._keeps = keeps
+        self._undisturbed = corpus.undisturbed[format_]
+        self._arguments = ("extract", corpus.sounds, *corpus.settings, "-f", format_, *arguments)
+        self._kept: dict[str, tuple[str, int, int]] = {}
+        self._run: Run | None = None
+
+    @contextmanager
+    def round(self, tally: Tally) -> Iterator[None]:
+        """Count a round; after a violation the next one begins anew."""
+        before = len(tally.violations)
+        with tally.round():
+            yield
+        if len(tally.violations) > before:
+            self.wipe()
+
+    def start(self, *arguments: str, **options: object) -> Run:
+        """Start a run on what the last one left."""
+        self._kept = finished(self.out) if self._keeps else {}
+        self._run = start(*self._arguments, *arguments, out=self.out, **options)
+        return self._run
+
+    def check_stopped(self, run: Run) -> Ended:
+        """Hold OUT against the oracle after a fault, and say how the run ended.
+
+        Nothing that was written down may be lost, nothing may be blamed but the bad file, and a worker may lose one
+        batch that it had just finished.
+        """
+        check_after_fault(self.out, session=run.process.pid)  # before `Run.end`, which waits for whoever holds a pipe
+        ended = run.end()
+        check_printed(ended.err)
+        assert not has_our_traceback(ended.err), ended.err
+        self._check_lost(self._check_kept())
+        return ended
+
+    def check_through(self, ended: Ended) -> None:
+        """Hold OUT against the oracle after a run that came to its end, and wipe it."""
+        assert ended.code == OVER, ended
+        self._check_kept()
+        check_after_rerun(self.out, self._undisturbed, said=ended.err)
+        self.through += 1
+        shutil.rmtree(self.out)
+
+    def come_through(self) -> None:
+        """Let the next run come to its end and check it."""
+        self.check_through(self.start().end())
+
+    def wipe(self) -> None:
+        """End a run that may still go on, and remove OUT, so that the next one begins anew."""
+        if self._run is not None:
+            kill_all(self._run)
+        shutil.rmtree(self.out, ignore_errors=True)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the last run that was started has written anything down."""
+        return finished(self.out) != self._kept
+
+    def _check_kept(self) -> dict[str, tuple[str, int, int]]:
+        now = finished(self.out)
+        redone = [item_id for item_id, file in self._kept.items() if now.get(item_id) != file]
+        assert redone == [], "finished work was lost or done again"
+        return now
+
+    def _check_lost(self, now: Mapping[str, tuple[str, int, int]]) -> None:
+        named = {path for path, _, _ in now.values()}
+        outputs = [path for path in self.out.rglob("*") if path.suffix in {".npy", ".h5"}]
+        lost = [path for path in outputs if str(path.relative_to(self.out)) not in named]
+        self.worst_lost = max(self.worst_lost, len(lost))
+        if lost and lost[0].suffix == ".npy":
+            to_do = FILES - len(self._kept)
+            assert len(lost) <= WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
+        else:
+            assert len(lost) <= WORKERS
+
+
+def goes_on_for(run: Run, seconds: float) -> bool:
+    """Wait; tell whether the run still goes on then."""
+    try:
+        run.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def kill_all(run: Run) -> None:
+    """Kill whoever is left of a run."""
+    if alive(run.process.pid):  # or the number may have come again
+        with suppress(ProcessLookupError):
+            os.killpg(run.process.pid, signal.SIGKILL)
+    run.end()
+
+
+def has_our_traceback(said: str) -> bool:
+    """Whether a traceback was printed, but for one of Python itself, which had not come to melcli's `main` yet."""
+    return "Traceback" in said and any(part in said for part in ("/melcli/cli/", "/melcli/run/", "multiprocessing"))
+
+
+def finished(out: Path) -> dict[str, tuple[str, int, int]]:
+    """Return what OUT's books say is done: by id the output's path, its inode and its time of last change."""
+    found = {}
+    for row in read_history(str(out)).rows():
+        assert row.reason in {None, "empty"}, row
+        if row.path is not None:
+            status = (out / row.path).stat()
+            found[row.id] = (row.path, status.st_ino, status.st_mtime_ns)
+    return found

@@ -1,0 +1,151 @@
+"""Fuzz one target: ``python -m tests.fuzz decode --seconds 60``.
+
+By atheris, which is led by the lines that melcli's Python takes, where it is installed; otherwise, and for HDF5, which
+is read in a process of its own, by the seeded mutator.  The run goes on after a find; each is shown once, by its class
+and place, and its input is put beside the folder ``--work``.  ``--keep`` chooses of that folder what the corpus lacks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+SLOW_S = 1.0
+HANGING_S = 60
+MOST_MB = 600  # of this process, of which 100 are there before the first input
+
+
+def main() -> None:
+    """Run one target, or keep what earlier runs found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("target")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, help="folder of inputs (default: fuzz-TARGET in the working directory)")
+    parser.add_argument(
+        "--keep", action="store_true", help="do not fuzz, but add to the corpus what earlier runs found"
+    )
+    asked = parser.parse_args()
+    work = (asked.work or Path(f"fuzz-{asked.target}")).absolute()
+    work.mkdir(parents=True, exist_ok=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if asked.keep:
+        _keep(asked.target, work)
+    elif asked.target == "hdf5" or not _by_atheris(asked.target, work, asked.seconds, asked.seed):
+        _by_mutator(asked.target, work, asked.seconds, asked.seed)
+
+
+class _Watched:
+    """A target whose finds are written down, each once, and do not end the run."""
+
+    def __init__(self, target: Callable[[bytes], None], work: Path) -> None:
+        self._target = target
+        self._work = work
+        self._told: set[str] = set()
+        self._errors = os.fdopen(os.dup(2), "w", errors="backslashreplace")  # the target's own may be closed
+        self.num_inputs = 0
+
+    def __call__(self, data: bytes) -> None:
+        from tests.fuzz.finds import signature
+
+        self.num_inputs += 1
+        started_s = time.thread_time()  # of this process, not of others that keep the machine busy
+        try:
+            self._target(data)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is a find
+            self._tell(signature(error), data)
+        if time.thread_time() - started_s > SLOW_S:
+            self._tell("slow", data)
+
+    def close(self) -> None:
+        """Close the standard error of our own."""
+        self._errors.close()
+
+    def _tell(self, what: str, data: bytes) -> None:
+        from tests.fuzz.kept import name_of
+
+        if what in self._told:
+            return
+        self._told.add(what)
+        path = self._work.with_name(f"{self._work.name}-find-{name_of(data)}")
+        path.write_bytes(data)
+        print(f"FIND {what}: {path}", file=self._errors)
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc(file=self._errors, limit=-4)
+        self._errors.flush()
+
+
+def _by_atheris(target: str, work: Path, seconds: int, seed: int) -> bool:
+    """Fuzz until the time is over; libFuzzer ends the process.  Return where atheris is not installed."""
+    try:
+        import atheris
+    except ImportError:
+        print("atheris is not installed; going on with the seeded mutator", file=sys.stderr)
+        return False
+    with atheris.instrument_imports(include=["melcli", "yaml"]):
+        from tests.fuzz.targets import TARGETS
+    _fill(target, work)
+    options = {
+        "max_total_time": seconds,
+        "seed": seed + 1,  # 0 would be a random one
+        "artifact_prefix": f"{work}-",
+        "timeout": HANGING_S,
+        "rss_limit_mb": MOST_MB,
+        "max_len": 16_384,
+        "print_final_stats": 1,
+        "close_fd_mask": 2,  # what native libraries print
+    }
+    arguments = [sys.argv[0], str(work), *(f"-{name}={value}" for name, value in options.items())]
+    atheris.Setup(arguments, _Watched(TARGETS[target], work))
+    atheris.Fuzz()
+    return True
+
+
+def _by_mutator(target: str, work: Path, seconds: int, seed: int) -> None:
+    from tests.fuzz.edits import changed, random_edits
+    from tests.fuzz.kept import corpus_of
+    from tests.fuzz.seeds import seeds
+    from tests.fuzz.targets import TARGETS
+
+    inputs = [*corpus_of(target).values(), *seeds(target)]
+    watched = _Watched(TARGETS[target], work)
+    chance = random.Random(seed)
+    deadline_s = time.monotonic() + seconds
+    while time.monotonic() < deadline_s:
+        watched(changed(chance.choice(inputs), random_edits(chance, inputs)))
+    watched.close()
+    print(f"{target}: {watched.num_inputs} inputs by the seeded mutator", file=sys.stderr)
+
+
+def _fill(target: str, work: Path) -> None:
+    """Put what is kept and what a corpus begins with into a folder."""
+    from tests.fuzz.kept import corpus_of, name_of
+    from tests.fuzz.seeds import seeds
+
+    for data in [*corpus_of(target).values(), *seeds(target)]:
+        (work / name_of(data)).write_bytes(data)
+
+
+def _keep(target: str, work: Path) -> None:
+    from tests.fuzz.kept import corpus_of, keep, minimal
+    from tests.fuzz.seeds import seeds
+
+    _fill(target, work)
+    found = [path.read_bytes() for path in sorted(work.iterdir()) if path.is_file()]
+    chosen, num_arcs = minimal(target, found)
+    if not num_arcs:  # HDF5 is read in another process, which leaves no steps here
+        chosen = seeds(target)
+    kept = len(corpus_of(target))
+    print(f"{target}: {len(found)} inputs take {num_arcs} steps; {len(chosen)} are enough, {kept} were kept")
+    keep(target, chosen)
+
+
+if __name__ == "__main__":
+    main()

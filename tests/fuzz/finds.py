@@ -1,0 +1,26 @@
+"""What a find is called, so that one bug counts once; and the finds that are not mended yet."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import melcli
+
+__all__ = ["OPEN", "signature"]
+
+_ROOT = Path(melcli.__file__).parent.parent
+
+# By target and signature: what it is.  Empty is how it should be; what was mended has to go, which a test sees to.
+OPEN: Mapping[str, Mapping[str, str]] = {}
+
+
+def signature(error: BaseException) -> str:
+    """Return class and place of what a target raised: the innermost function of melcli's or the fuzzer's."""
+    ours = [
+        f"{Path(frame.filename).relative_to(_ROOT)}:{frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(_ROOT / "melcli") or frame.filename.endswith("/fuzz/targets.py")
+    ]
+    return f"{type(error).__name__} in {ours[-1] if ours else 'nowhere'}"

@@ -1,0 +1,337 @@
+"""One function for each way into melcli: it takes any bytes, and raises only where a promise is broken.
+
+What may come out is a result or one of melcli's own errors, which has to be one printable line; whatever else is raised
+is a find.  So is an input that takes more than a second or 500 MB; `tests.fuzz.__main__` watches over that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import weakref
+import zlib
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numpy as np
+
+from melcli.audio.containers import describe, examine
+from melcli.audio.load import AudioStream
+from melcli.audio.options import AudioOptions
+from melcli.config.document import read_document
+from melcli.config.resolve import Config, resolve_config
+from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
+from melcli.printable import printable
+from melcli.sources.lists import read_list
+from melcli.sources.names import item_id, listed_name
+from melcli.sources.options import SourceOptions
+from melcli.sources.selection import Selection
+from melcli.store.history import read_history
+from melcli.store.journal import Journal, read_journal, read_rows
+from melcli.store.layout import refuse_names
+from melcli.store.manifest import Row, index_manifest, read_manifest
+from melcli.store.npy import read_npy
+from melcli.store.plain import open_arrays
+from tests.fuzz.hdf5_process import ask
+from tests.store.rows import ODD_IDS, make_row
+
+__all__ = ["TARGETS", "Target", "overwritten", "true_journal"]
+
+Target = Callable[[bytes], None]
+
+MOST_READS = 5000  # of a container's bytes, before the decoder sees it
+MOST_SAMPLES = 4_000_000  # that are decoded of one input; blocks do not grow with the length
+RATE_HZ = 8_000
+STORED_SHAPE = (3, 4)
+
+
+# what melcli may say
+
+
+@contextlib.contextmanager
+def _allowed(*kinds: type[MelcliError]) -> Iterator[None]:
+    """Let the errors of these classes pass, if people can be shown them."""
+    try:
+        yield
+    except kinds as error:
+        _hold_to_promise(error)
+
+
+def _hold_to_promise(error: MelcliError) -> None:
+    said = str(error)
+    assert said, "an error without a word"
+    assert printable(said) == said, f"not one printable line: {said!r}"
+    if isinstance(error, AudioError):
+        assert error.reason in REASONS, error.reason
+        assert error.message, "an error without a word"
+
+
+# where it reads from
+
+
+@cache
+def _scratch() -> str:
+    """Return a folder of this process, in memory where there is such a place."""
+    memory = "/dev/shm"
+    folder = tempfile.mkdtemp(prefix="melcli-fuzz-", dir=memory if os.path.isdir(memory) else None)
+    weakref.finalize(_scratch, shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _file(name: str, data: bytes) -> str:
+    path = os.path.join(_scratch(), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+# audio
+
+
+def containers(data: bytes) -> None:
+    """Read what containers say of their end, without decoding."""
+    num_reads = 0
+
+    def read(offset: int, size: int) -> bytes:
+        nonlocal num_reads
+        num_reads += 1
+        assert num_reads <= MOST_READS, "reads without an end"
+        assert 0 <= offset < 2**63, "an offset that pread refuses"
+        assert 0 <= size <= 2**20, "a piece of the size that the file claims"
+        return data[offset : offset + size]
+
+    ending = examine(read, len(data))
+    if ending is not None:
+        assert ending.format
+        assert printable(ending.shortfall) == ending.shortfall
+    if data:
+        assert describe(data[:512]).isprintable()
+
+
+def decode(data: bytes) -> None:
+    """Decode, mix and resample as `extract` does."""
+    path = _file("a.wav", data)
+    with (
+        _allowed(AudioError),
+        AudioStream(path, AudioOptions(), sampling_rate=RATE_HZ, dtype="float32") as stream,
+    ):
+        num_samples = 0
+        for block in stream.blocks():
+            assert block.ndim == 2
+            assert block.dtype == np.float32
+            assert 0 < len(block) <= 2**20, "a block that grows with the file"
+            assert np.isfinite(block).all()
+            num_samples += len(block)
+            if num_samples > MOST_SAMPLES:
+                return
+        assert num_samples == stream.num_samples > 0
+        assert set(stream.flags) <= {"clipped", "misnamed", "silent", "truncated_header"}
+
+
+# configs
+
+
+def document(data: bytes) -> None:
+    """Read YAML: refused, or settings that know their lines."""
+    with _allowed(ConfigError):
+        for key, setting in read_document(data.decode("utf-8", "replace"), "a.yaml").items():
+            assert isinstance(key, str)
+            assert setting.origin.startswith("a.yaml:")
+
+
+def config(data: bytes) -> None:
+    """Resolve a file: refused, or a config that is the same when it is written and read again."""
+    path = _file("a.yaml", data)
+    with _allowed(ConfigError):
+        _held(resolve_config(path))
+
+
+def sets(data: bytes) -> None:
+    """Resolve ``--set`` and the environment, split at NUL: every other one is of the environment."""
+    words = [os.fsdecode(word) for word in data.split(b"\0")]
+    environ = dict(word.partition("=")[::2] for word in words[1::2])
+    with _allowed(ConfigError):
+        _held(
+            resolve_config("keras", sets=words[::2], environ={f"MELCLI_{key}": text for key, text in environ.items()})
+        )
+
+
+def _held(made: Config) -> None:
+    json.dumps(made.plain(), allow_nan=False)
+    again = resolve_config(_file("again.yaml", made.to_yaml(show_origins=True).encode()))
+    assert again == made
+    assert again.config_id == made.config_id
+
+
+# OUT's books
+
+
+def journal_damage(data: bytes) -> None:
+    """Read a journal that was cut and overwritten as ``data`` says: true rows, perhaps fewer, never a false one."""
+    whole, rows = true_journal()
+    out = _out_with_journal(overwritten(whole, data))
+    with _allowed(StorageError):
+        found, shards = read_journal(out) or ([], [])
+        assert all(row in rows for row in read_rows(found)), "a row that nobody wrote"
+        assert not shards
+
+
+def journal(data: bytes) -> None:
+    """Read a journal of any lines whose seals are right: OUT may come from anybody."""
+    lines = (b'{"crc32":"%08x",%b\n' % (zlib.crc32(line), line) for line in data.split(b"\n"))
+    out = _out_with_journal(b"".join(lines))
+    with _allowed(StorageError):
+        _books_hold(out)
+    with _allowed(StorageError), Journal(out) as book:
+        book.add(rows=[make_row("last")])
+
+
+def manifest(data: bytes) -> None:
+    """Read any manifest, and write it anew."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(_scratch(), ".melcli/journal.jsonl"))
+    _file("manifest.jsonl", data)
+    with _allowed(StorageError):
+        rows = list(read_manifest(_scratch()))
+        assert len(index_manifest(_scratch())) == len(rows)
+        _books_hold(_scratch())
+        if len({row.id for row in rows}) == len(rows):
+            assert sorted(read_manifest(_scratch()), key=lambda row: row.id) == sorted(rows, key=lambda row: row.id)
+
+
+def _books_hold(out: str) -> None:
+    """Do with the books what a run does."""
+    history = read_history(out)
+    for row in history.rows():
+        assert isinstance(row.item_id, str)
+        assert Row.from_plain(json.loads(row.to_json())) == row
+    assert history.next_shard() >= 0
+    history.write_manifest()
+
+
+@cache
+def true_journal() -> tuple[bytes, list[Row]]:
+    """Return the bytes of a journal with a row a line, and the rows."""
+    rows = [make_row(name) for name in ODD_IDS]
+    out = _out_with_journal(b"")
+    with Journal(out) as book:
+        for row in rows:
+            book.add(rows=[row])
+    with open(os.path.join(out, ".melcli/journal.jsonl"), "rb") as file:
+        return file.read(), rows
+
+
+def _out_with_journal(data: bytes) -> str:
+    _file("manifest.jsonl", b"")
+    _file(".melcli/journal.jsonl", data)
+    return _scratch()
+
+
+def overwritten(whole: bytes, program: bytes) -> bytes:
+    """Follow a program of steps: a place of two bytes, how many bytes go, how many follow and come instead."""
+    damaged = bytearray(whole)
+    while len(program) >= 4:
+        place = int.from_bytes(program[:2], "big") % (len(damaged) + 1)
+        goes, comes = program[2], program[3]
+        damaged[place : place + goes] = program[4 : 4 + comes]
+        program = program[4 + comes :]
+    return bytes(damaged)
+
+
+# features
+
+
+def stored_npy(data: bytes) -> None:
+    """Read a file that the manifest speaks of: these very numbers, or refused."""
+    path = _file("a.npy", data)
+    try:
+        numbers = read_npy(path, np.dtype("<f4"), [STORED_SHAPE, STORED_SHAPE[::-1]])
+    except ValueError:
+        return
+    assert numbers.shape in (STORED_SHAPE, STORED_SHAPE[::-1])
+    assert data.endswith(numbers.tobytes())
+
+
+def npy(data: bytes) -> None:
+    """Read a ``.npy`` that anybody wrote."""
+    _read_arrays(_file("a.npy", data))
+
+
+def npz(data: bytes) -> None:
+    """Read a ``.npz`` that anybody wrote."""
+    _read_arrays(_file("a.npz", data))
+
+
+def _read_arrays(path: str) -> None:
+    with _allowed(StorageError):
+        opened = open_arrays(path)
+        try:
+            for name in opened.names:
+                with _allowed(StorageError):
+                    assert opened.read(name).dtype.kind in "fiu"
+        finally:
+            opened.close()
+
+
+def hdf5(data: bytes) -> None:
+    """Read a shard, as one of OUT's and as anybody's, in a process of its own, which libhdf5 may crash."""
+    said = ask(_file("a.h5", data))
+    assert not said, said
+
+
+# names
+
+
+def lists(data: bytes) -> None:
+    """Read lists of inputs: names byte for byte."""
+    path = _file("list", data)
+    for separator in (b"\n", b"\0"):
+        with _allowed(ConfigError):
+            names = read_list(path, separator)
+            assert "" not in names
+            written = separator.join(map(os.fsencode, names))
+            assert written in data.replace(separator * 2, separator) or separator == b"\n" or b"\0\0" in data
+            assert all(os.fsencode(name) in data for name in names) or separator == b"\n"
+
+
+def names(data: bytes) -> None:
+    """Print any name, and find its place below OUT."""
+    name = os.fsdecode(data)
+    shown = printable(name)
+    assert shown.encode("utf-8").decode("utf-8").splitlines() in ([shown], [])
+    assert printable(shown) == shown
+    assert not any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in shown)
+    if b"\0" not in data:
+        listed = listed_name(name)
+        assert not listed.startswith("/")
+        assert not {".", ".."} & set(listed.split("/"))
+        assert item_id(listed, keep_extension=True) == listed
+        with _allowed(ConfigError):
+            refuse_names([item_id(listed, keep_extension=False), item_id(listed, keep_extension=True)], "npy")
+
+
+def globs(data: bytes) -> None:
+    """Hold a name, which is the first line, against globs, which are the others."""
+    name, *given = (os.fsdecode(line) for line in data.split(b"\n"))
+    with _allowed(ConfigError):
+        selection = Selection(SourceOptions(include=tuple(given[::2]), exclude=tuple(given[1::2])))
+        assert selection.takes(name) in {True, False}
+        assert selection.takes_named(name) in {True, False}
+        if selection.excludes(name):
+            assert selection.excludes_path(name) or not name
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__: target
+    for target in (
+        *(containers, decode),
+        *(document, config, sets),
+        *(journal_damage, journal, manifest),
+        *(stored_npy, npy, npz, hdf5),
+        *(lists, names, globs),
+    )
+}

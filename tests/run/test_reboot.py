@@ -1,0 +1,85 @@
+"""Outputs that were never flushed, after a reboot: read back, and the torn ones made anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from melcli.store import durability
+from tests.cli.shell import Ended
+from tests.run.corpus import LIGHT, plant, tree
+from tests.run.invariants import check_finished
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that says which boot this is."""
+    path = tmp_path / "boot_id"
+    path.write_text("first\n")
+    monkeypatch.setattr(durability, "BOOT_ID", str(path))
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path, melcli: Command, boot: Path) -> Path:
+    """What a run at ``none`` made."""
+    plant(tmp_path / "in", "a.wav", "b.wav", "sub/c.wav")
+    assert melcli("extract", tmp_path / "in", *LIGHT, "--durability", "none", "-o", tmp_path / "out").code == 0
+    return tmp_path / "out"
+
+
+def zero_fill(path: Path) -> None:
+    """Leave the size and no content, as a power cut does on some file systems."""
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_what_is_torn_is_found_by_the_first_run_after_the_boot(
+    tmp_path: Path, melcli: Command, out: Path, boot: Path
+) -> None:
+    before = tree(out)
+    zero_fill(out / "b.npy")
+    boot.write_text("second\n")
+    again = melcli("extract", tmp_path / "in", *LIGHT, "-o", out)
+    assert again.code == 0
+    assert "warning: the system was started anew since outputs were written unflushed" in again.err
+    assert "warning: 1 of 3 were torn, and are made anew" in again.err
+    assert again.last_line.startswith("3 ok (2 unchanged)")
+    assert tree(out) == before
+    check_finished(out)
+    third = melcli("extract", tmp_path / "in", *LIGHT, "-o", out)
+    assert "warning" not in third.err
+
+
+def test_an_item_that_is_no_longer_among_the_inputs_is_forgotten_when_it_is_torn(
+    tmp_path: Path, melcli: Command, out: Path, boot: Path
+) -> None:
+    (tmp_path / "in" / "b.wav").unlink()
+    zero_fill(out / "b.npy")
+    boot.write_text("second\n")
+    assert melcli("extract", tmp_path / "in", *LIGHT, "-o", out).code == 0
+    assert '"id":"b"' not in (out / "manifest.jsonl").read_text()
+
+
+@pytest.mark.parametrize("level", ["batch", "file"])
+def test_the_same_boot_is_trusted_and_stays_marked(tmp_path: Path, melcli: Command, out: Path, level: str) -> None:
+    """Also by a run at another level: it flushes its own outputs and not those of before."""
+    plant(tmp_path / "in", "d.wav")
+    again = melcli("extract", tmp_path / "in", *LIGHT, "--durability", level, "-o", out)
+    assert "warning" not in again.err
+    assert (out / ".melcli" / "unflushed").read_text() == "first\n"
+
+
+@pytest.mark.parametrize("level", ["batch", "file"])
+def test_flushed_outputs_are_trusted_after_a_boot(tmp_path: Path, melcli: Command, boot: Path, level: str) -> None:
+    plant(tmp_path / "in", "a.wav")
+    for name in ("first\n", "second\n"):
+        boot.write_text(name)
+        ended = melcli("extract", tmp_path / "in", *LIGHT, "--durability", level, "-o", tmp_path / "out")
+        assert (ended.code, "warning" in ended.err) == (0, False)

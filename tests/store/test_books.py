@@ -1,0 +1,182 @@
+"""OUT's books are read as far as they can be, and everything that is wrong in them is named."""
+
+import json
+import os
+
+import pytest
+
+from melcli.errors import StorageError
+from melcli.store.books import read_books
+from melcli.store.journal import Journal
+from melcli.store.manifest import read_manifest, write_manifest
+from tests.store.rows import ODD_IDS, make_row
+
+
+def ok_row(row_id="a", **known):
+    """Return a row as a run writes it."""
+    where = {"path": f"{row_id}.npy", "output_size": 1, "num_frames": 1, "num_features": 2, "dtype": "float32"}
+    return make_row(row_id, **{**where, "crc32": "0" * 8, "min": 0.0, "max": 1.0, "mean": 0.5, **known})
+
+
+def failed_row(row_id):
+    return make_row(row_id, status="failed", reason="empty", message="it is empty")
+
+
+@pytest.fixture
+def out(tmp_path):
+    os.makedirs(tmp_path / "out" / ".melcli")
+    return str(tmp_path / "out")
+
+
+def lines(out, name="manifest.jsonl"):
+    with open(f"{out}/{name}", "rb") as file:
+        return file.read().splitlines(keepends=True)
+
+
+def rewrite(out, lines, name="manifest.jsonl"):
+    with open(f"{out}/{name}", "wb") as file:
+        file.writelines(lines)
+
+
+def ids(books):
+    return [books.row(ref).id for ref in books.refs()]
+
+
+def test_whole_books_have_nothing_wrong(out):
+    write_manifest(out, [*map(ok_row, ODD_IDS), failed_row("z")])
+    books = read_books(out)
+    assert books.damages == []
+    assert sorted(ids(books)) == sorted([*ODD_IDS, "z"])
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        (b"{\n", "it is no row"),
+        (b"\n", "it is no row"),
+        (b"[1]\n", "it is no row"),
+        (b"\xff\xfe\n", "it is no row"),
+        (b"[" * 100_000 + b"\n", "it is no row"),
+        (b'{"id": 1}\n', "its id is 1"),
+        (b'{"id": "a"}\n', "its source is null"),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_line_that_is_no_row_is_named_and_the_rest_is_read(out, line, words):
+    write_manifest(out, [ok_row("a"), ok_row("b")])
+    first, second = lines(out)
+    rewrite(out, [first, line, second])
+    books = read_books(out)
+    (damage,) = books.damages
+    assert (damage.kind, damage.path, damage.id) == ("manifest", "manifest.jsonl", None)
+    assert damage.message.startswith(f"line 2: {words}")
+    assert ids(books) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"path": "/etc/passwd.npy"},
+        {"path": "../a.npy"},
+        {"path": "b.npy"},
+        {"path": "features-00000.h5"},
+        {"path": "features-00000.h5", "start": -1},
+        {"start": 3},
+        {"num_frames": -1},
+        {"num_frames": True},
+        {"output_size": "1"},
+        {"dtype": "object"},
+        {"crc32": "0"},
+        {"min": float("nan")},
+        {"mean": 10**400},
+        {"channel": "0"},
+        {"status": "fine"},
+        {"flags": None},
+    ],
+    ids=str,
+)
+def test_a_row_that_no_run_writes_is_no_row(out, known):
+    write_manifest(out, [ok_row("a")])
+    plain = json.loads(lines(out)[0]) | known
+    rewrite(out, [json.dumps(plain).encode() + b"\n"])
+    books = read_books(out)
+    assert [damage.kind for damage in books.damages] == ["manifest"]
+    assert ids(books) == []
+
+
+def test_an_id_that_leads_out_is_no_row(out):
+    write_manifest(out, [ok_row("../a")])
+    assert [damage.kind for damage in read_books(out).damages] == ["manifest"]
+
+
+def test_a_row_of_a_shard_is_one(out):
+    write_manifest(out, [ok_row("a", path="features-00000.h5", start=0)])
+    assert read_books(out).damages == []
+
+
+def test_lines_out_of_order_are_named_and_their_rows_are_read(out):
+    write_manifest(out, map(ok_row, "abc"))
+    rewrite(out, lines(out)[::-1])
+    books = read_books(out)
+    assert [damage.message[:6] for damage in books.damages] == ["line 2", "line 3"]
+    assert sorted(ids(books)) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 1, 2), (0, 1, 2, 0), (2, 1, 0, 1)])
+def test_a_row_that_stands_twice_counts_not_at_all(out, order):
+    write_manifest(out, map(ok_row, "abc"))
+    there = lines(out)
+    rewrite(out, [there[number] for number in order])
+    books = read_books(out)
+    twice = next(letter for letter in "abc" if [*order].count("abc".index(letter)) == 2)
+    assert {damage.item_id for damage in books.damages} - {None} == {twice}
+    assert sorted(ids(books)) == sorted({*"abc"} - {twice})
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "other"])
+def test_a_list_of_failures_that_is_another_is_named(out, damage):
+    write_manifest(out, [failed_row("a"), ok_row("b"), failed_row("c")])
+    if damage == "missing":
+        os.unlink(f"{out}/failures.jsonl")
+    else:
+        there = lines(out, "failures.jsonl")
+        rewrite(out, there[:1] if damage == "cut" else there[::-1], "failures.jsonl")
+    assert [found.kind for found in read_books(out).damages] == ["failures"]
+
+
+def test_the_journal_stands_over_the_manifest(out):
+    write_manifest(out, [ok_row("a"), ok_row("b")])
+    with Journal(out) as journal:
+        journal.add(rows=[ok_row("b", min=-1.0), ok_row("c")])
+    books = read_books(out)
+    assert books.damages == []
+    assert [(row.id, row.min) for row in map(books.row, books.refs())] == [("a", 0.0), ("b", -1.0), ("c", 0.0)]
+
+
+def test_a_manifest_that_is_a_named_pipe_is_not_waited_for(out):
+    os.mkfifo(f"{out}/manifest.jsonl")
+    assert [damage.message for damage in read_books(out).damages] == ["it is a named pipe, not a regular file"]
+
+
+def test_a_manifest_that_cannot_be_read_is_not_taken_for_an_empty_one(out, monkeypatch):
+    write_manifest(out, [ok_row("a")])
+
+    def refuse(path, flags=0):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("melcli.store.books.regular_only", refuse)
+    with pytest.raises(StorageError, match=rf"^cannot read {out}/manifest\.jsonl: Permission denied$"):
+        read_books(out)
+
+
+def test_mending_writes_what_is_left_in_order(out):
+    write_manifest(out, [ok_row("a"), ok_row("b"), failed_row("c"), ok_row("d"), ok_row("e")])
+    a, _, c, d, e = lines(out)
+    rewrite(out, [e, b"damaged\n", c, d, d, a])
+    with Journal(out) as journal:
+        journal.add(rows=[ok_row("f")])
+    read_books(out).mend({"a"})
+    assert [row.id for row in read_manifest(out)] == ["c", "e", "f"]
+    assert lines(out, "failures.jsonl") == [c]
+    assert not os.path.exists(f"{out}/.melcli/journal.jsonl")
+    assert read_books(out).damages == []
