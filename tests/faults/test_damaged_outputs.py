@@ -102,7 +102,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 @FORMATS
-@loop(quick=4, soak=400)
+@loop(quick=4, soak=200)
 def test_a_plain_run_mends_what_has_another_size(
     rounds: int, seed: int, tally: Tally, source: Path, tmp_path: Path, melcli: Command, format_: str
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_plain_run_mends_what_has_another_size(
 
 
 @FORMATS
-@loop(quick=6, soak=600)
+@loop(quick=4, soak=300)
 def test_verify_names_what_is_damaged_and_the_next_run_makes_it_again(
     rounds: int, seed: int, tally: Tally, source: Path, tmp_path: Path, melcli: Command, format_: str
 ) -> None:

@@ -159,7 +159,7 @@ def test_every_call_fails(
         tally.note(f"{kind} {hits}")
 
 
-@loop(quick=1, soak=60)
+@loop(quick=1, soak=40)
 def test_calls_fail_otherwise(
     rounds: int, seed: int, tally: Tally, failing: FailingCalls, layout: Layout, tmp_path: Path, melcli: Command
 ) -> None:

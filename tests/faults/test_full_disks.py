@@ -111,7 +111,7 @@ def test_disks_fill_up_at_every_block(
 
 
 @FORMATS
-@loop(quick=2, soak=60)
+@loop(quick=2, soak=40)
 def test_names_run_out(
     rounds: int,
     seed: int,
@@ -139,7 +139,7 @@ def test_names_run_out(
 
 
 @FORMATS
-@loop(quick=2, soak=60)
+@loop(quick=2, soak=40)
 def test_files_are_limited_in_size(
     rounds: int,
     seed: int,

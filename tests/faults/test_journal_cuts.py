@@ -171,7 +171,7 @@ def test_runs_go_on_from_a_cut_journal(
 
 
 @FORMATS
-@loop(quick=400, soak=20_000)
+@loop(quick=400, soak=10_000)
 def test_journals_with_other_bytes_in_them(
     rounds: int, seed: int, tally: Tally, interrupted: Interrupted, melcli: Command, format_: str
 ) -> None:

@@ -150,7 +150,7 @@ def _plant(folder: Path, chance: random.Random, number: int, good: bytes) -> dic
     return made
 
 
-@loop(quick=300, soak=10_000)
+@loop(quick=300, soak=3_000)
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_names(rounds: int, seed: int, tally: Tally, format_: str) -> None:
     """Hostile names."""

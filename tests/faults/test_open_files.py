@@ -23,7 +23,7 @@ Command = Callable[..., Ended]
 LIMITS = (32, 24, 16)
 
 
-@loop(quick=len(LIMITS), soak=120)
+@loop(quick=len(LIMITS), soak=40)
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_too_few_open_files(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, melcli: Command, format_: str

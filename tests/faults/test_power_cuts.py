@@ -117,7 +117,7 @@ def test_power_cuts(rounds: int, seed: int, tally: Tally, disk: Disk, corpus: Co
     tally.note(f"{cuts} cuts met a run at work, {sum(work.through for work in works)} runs came through")
 
 
-@loop(quick=1, soak=50)
+@loop(quick=1, soak=40)
 def test_power_cuts_without_flushes(rounds: int, seed: int, tally: Tally, disk: Disk, corpus: Corpus) -> None:
     """Power cut at a random time, ext4 [none].
 
@@ -144,7 +144,7 @@ def test_power_cuts_without_flushes(rounds: int, seed: int, tally: Tally, disk: 
     tally.note(f"{cuts} cuts cost {lost} outputs that were written down")
 
 
-@loop(quick=1, soak=50)
+@loop(quick=1, soak=25)
 @pytest.mark.parametrize("durability", ["batch", "file"])
 def test_power_cuts_after_the_end(
     rounds: int, seed: int, tally: Tally, disk: Disk, corpus: Corpus, durability: str

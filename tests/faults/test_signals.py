@@ -77,7 +77,7 @@ def check_told(work: Work, ended: Ended, number: signal.Signals) -> None:
     assert not ended.err.strip() or ended.last_line.startswith("melcli: stopped"), ended.err
 
 
-@loop(quick=1, soak=100)
+@loop(quick=1, soak=40)
 def test_suspensions(rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Corpus) -> None:
     """SIGSTOP of the whole run at a random time, longer than an item may take, and SIGCONT."""
     chance = random.Random(f"suspensions {seed}")

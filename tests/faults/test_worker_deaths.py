@@ -83,7 +83,7 @@ def features_of(out: Path) -> dict[str, bytes]:
     return {name: content for name, content in tree(out).items() if name.endswith((".npy", ".h5"))}
 
 
-@loop(quick=8, soak=1000)
+@loop(quick=8, soak=600)
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_deaths(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, format_: str
@@ -123,7 +123,7 @@ def how_it_died(row: Row) -> str:
     return told[1] or f"exit{told[2]}"
 
 
-@loop(quick=3, soak=200)
+@loop(quick=2, soak=100)
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_kills_by_hand(rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Corpus, format_: str) -> None:
     """A worker, or the forkserver, is killed from outside at a random time: that costs only time, and blames nobody."""
