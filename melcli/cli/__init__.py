@@ -15,13 +15,31 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
+# What the system can refuse anywhere, and what to do.
+NO_BUGS = {
+    errno.EMFILE: "let this user open more files (ulimit -n)",
+    errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
+    errno.EIO: "look after the disk, which fails",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+}
+
+
 def main() -> NoReturn:
     """Run the command that the arguments name, and end with the exit code of README.md's table."""
     try:
         code = _exit_code()
     except KeyboardInterrupt:  # while it is imported what the command needs
         code = 130
+    _end_helpers()
     sys.exit(code)
+
+
+def _end_helpers() -> None:
+    """End the process that workers were forked from: by itself it takes 0.4 s, and a disk that it is on is busy."""
+    station = sys.modules.get("melcli.run.engines.station")
+    if station is not None:
+        station.kill_forkserver()
 
 
 def _exit_code() -> int:
@@ -49,10 +67,11 @@ def _exit_code() -> int:
             click.echo(f"melcli: {printable(str(error))}", err=True)
         code = error.exit_code
     except OSError as error:
-        if error.errno not in (errno.EMFILE, errno.ENFILE):
+        if error.errno not in NO_BUGS:
             raise
-        with suppress(OSError):  # wherever it was met, as by an import: no bug of ours
-            click.echo(f"melcli: {error.strerror}; let this user open more files (ulimit -n)", err=True)
+        where = f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, (str, bytes)) else ""
+        with suppress(OSError):  # wherever it was met, as by an import
+            click.echo(f"melcli: {where}{error.strerror}; {NO_BUGS[error.errno]}", err=True)
         code = StorageError.exit_code
     return code if isinstance(code, int) else 0
 

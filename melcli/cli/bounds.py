@@ -18,6 +18,7 @@ __all__ = ["bound_options", "failure_limit", "limits"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+MOST_MEMORY_MB = 10**9
 LEAST_MEMORY_MB = 256  # a worker that has imported everything and done nothing has 115 MB
 
 
@@ -69,7 +70,7 @@ _OPTIONS = (
     ),
     click.option(
         "--max-memory-per-worker",
-        type=click.IntRange(LEAST_MEMORY_MB),
+        type=click.IntRange(LEAST_MEMORY_MB, MOST_MEMORY_MB),
         metavar="MB",
         help="Fail inputs that need more, as out_of_memory.",
     ),

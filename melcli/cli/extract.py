@@ -25,7 +25,9 @@ __all__ = ["extract"]
 
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, type=click.Path())
-@click.option("-o", "--out", required=True, type=click.Path(), help="Folder for the features and the manifest.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(readable=False), help="Folder for the features and the manifest."
+)
 @click.option(
     "-c",
     "--config",
@@ -188,6 +190,8 @@ def _request(arguments: dict[str, Any]) -> Request:
     from melcli.run.plan import Rerun
     from melcli.run.request import Request
 
+    if not arguments["out"]:
+        raise click.UsageError("-o is empty: name a folder")
     listed = listed_inputs(arguments)
     if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
         raise click.UsageError("no INPUT: name files or folders, or give --files-from FILE")

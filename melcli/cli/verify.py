@@ -162,6 +162,8 @@ def _repaired(verdict: Verdict) -> list[str]:
         return []
     moved = [f"{path} was moved to {where}" for path, where in repairs.set_aside.items()]
     said = [*moved, f"{repairs.num_forgotten:,} inputs will be done again by the next extract"]
+    if any(damage.kind == "manifest" for damage in verdict.damages):
+        said.append("and whatever the manifest lost")
     return [f"repaired: {printable('; '.join(said))}"]
 
 

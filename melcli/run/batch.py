@@ -141,7 +141,9 @@ def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Ro
         # The stages told what is wrong with the input; what is left is the system's: too many open files.
         raise StorageError(f"cannot open {printable(item.source)}: {error.strerror}") from error
     except MemoryError:
-        yield _failed(item, origin, "out_of_memory", "the worker ran out of memory")
+        most_bytes = job.limits.max_memory_bytes
+        allowed = f"; {most_bytes // 1_000_000:,} MB are allowed (--max-memory-per-worker)" if most_bytes else ""
+        yield _failed(item, origin, "out_of_memory", f"the worker ran out of memory{allowed}")
     except Exception as error:  # noqa: BLE001  one item's bug must not cost the others
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(place.filename)}:{place.lineno}"

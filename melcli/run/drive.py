@@ -13,7 +13,7 @@ from typing import Any
 
 from melcli.errors import Reason, StorageError, WorkersFailing
 from melcli.printable import printable
-from melcli.run.batches import Batch
+from melcli.run.batches import Batch, item_timeout_s
 from melcli.run.calls import run_batch, try_batch
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
 from melcli.run.guard import last_line
@@ -37,7 +37,7 @@ PYTHON_SAYS = "File "  # in the traceback that it leaves
 TICK_S = 0.5
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Inquiry:
     """Which items of a batch, each run alone, kill the worker."""
 
@@ -97,6 +97,7 @@ class Drive:
         self._in_flight: dict[Future[Any], _Task] = {}
         self._events: SimpleQueue[Future[Any] | None] = SimpleQueue()
         self._until_s = until_s
+        self._inquiries: list[_Inquiry] = []
         self._losses = 0
         self._deaths = 0
         self._deadline_s: float | None = None  # of the drain, once the run is stopping
@@ -132,11 +133,13 @@ class Drive:
                 self._report.tick()
                 self._listener.advanced(self._report)
             self._heed(interrupts)
+        if self._report.stopped_by == MAX_TIME and not self._report.left:
+            self._report.stopped_by = None  # what was in hand was all that was left
         if self._refused is not None:
             raise self._refused
 
     def _heed(self, interrupts: Interrupts) -> None:
-        if self._until_s is not None and time.monotonic() >= self._until_s and self._waiting:
+        if self._until_s is not None and time.monotonic() >= self._until_s and (self._waiting or self._in_flight):
             self._stop(MAX_TIME)
         if interrupts.number is not None:
             self._report.signal_number = interrupts.number
@@ -182,8 +185,7 @@ class Drive:
         self._losses += 0 if task.inquiry else 1  # an inquiry looks for losses
         self._report.lost_batches += 1
         if self._losses >= MOST_LOSSES_IN_A_ROW or self._deaths >= MOST_DEATHS_IN_A_ROW:
-            if task.inquiry is not None:
-                self._tell_so_far(task.inquiry)
+            self._tell_so_far()
             raise WorkersFailing(f"{self._deaths} workers died one after another; of the last one: {_how(error)[1]}")
         if self._deadline_s is not None:
             return  # stopping: the next run will look into it
@@ -193,17 +195,31 @@ class Drive:
             task.inquiry.culprits[task.batch.items[0].id] = error
             self._heard(task.inquiry)
         elif task.blameless > MOST_BLAMELESS:
-            self._write_down([*task.culprits, *(self._lost_row(item, error) for item in task.batch.items)])
+            self._split(task, error)
         else:
             inquiry = _Inquiry(task, waiting=len(task.batch.items))
+            self._inquiries.append(inquiry)
             alone = [_Task(Batch(items=(item,)), inquiry=inquiry) for item in task.batch.items]
             self._waiting.extendleft(reversed(alone))
 
-    def _tell_so_far(self, inquiry: _Inquiry) -> None:
+    def _tell_so_far(self) -> None:
         """Write down the culprits that are known, so that the next run gets further if it is the inputs after all."""
-        known = [item for item in inquiry.task.batch.items if item.id in inquiry.culprits]
-        if inquiry.task.batch.shard is None and known:
+        for inquiry in self._inquiries:
+            known = [item for item in inquiry.task.batch.items if item.id in inquiry.culprits]
             self._write_down([self._lost_row(item, inquiry.culprits[item.id]) for item in known])
+
+    def _split(self, task: _Task, error: BatchLost) -> None:
+        """Make batches of single items of one that ends its worker each time though none of its items does so alone.
+
+        Raises
+        ------
+        WorkersFailing
+            It is a single item, or a shard: storing fails, which is no item's fault.
+        """
+        if task.batch.shard is not None or len(task.batch.items) == 1:
+            raise WorkersFailing(f"a worker ends each time when it stores what it made: {_how(error)[1]} {error.said}")
+        self._write_down(list(task.culprits))
+        self._waiting.extendleft(_Task(Batch(items=(item,))) for item in reversed(task.batch.items))
 
     def _heard(self, inquiry: _Inquiry) -> None:
         """Once every item was tried alone, run those again that did not kill their worker.
@@ -213,6 +229,7 @@ class Drive:
         inquiry.waiting -= 1
         if inquiry.waiting:
             return
+        self._inquiries.remove(inquiry)
         items = inquiry.task.batch.items
         culprits = [item for item in items if item.id in inquiry.culprits]
         rest = tuple(item for item in items if item.id not in inquiry.culprits)
@@ -252,6 +269,9 @@ class Drive:
 
     def _lost_row(self, item: Item, error: BatchLost) -> Row:
         reason, how = _how(error)
+        if reason == "timeout":
+            allowed_s = self._job.limits.timeout_per_item_s or item_timeout_s(item)
+            how = f"{how}; {allowed_s:,.0f} s are allowed (--timeout-per-item)"
         return Row(
             id=item.id,
             source=item.source,
@@ -276,6 +296,5 @@ def _how(error: BatchLost) -> tuple[Reason, str]:
         raised = last_line(error.said).partition(":")[0]  # NumPy's has a message, and a longer name
         reason: Reason = "out_of_memory" if raised.endswith("MemoryError") else "internal"
         return reason, "the worker that decoded it ended by an exception that nobody foresaw"
-    code = error.exit_code
-    how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    return "decoder_crash", f"the worker that decoded it died {how}"
+    by = "of" if error.exit_code < 0 else "with"
+    return "decoder_crash", f"the worker that decoded it died {by} {error.how}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput
+from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import Plan, make_plan
@@ -19,9 +21,9 @@ from melcli.run.work import Work, conclude, write_config
 from melcli.sources.content import hash_content
 from melcli.sources.inputs import find_items
 from melcli.sources.items import Found
-from melcli.store.files import remove_leftovers
+from melcli.store.files import remove_leftovers, storage_errors
 from melcli.store.history import History, read_history
-from melcli.store.layout import CONFIG_FILE, own_folder, refuse_names
+from melcli.store.layout import CONFIG_FILE, FAILURES_FILE, MANIFEST_FILE, own_folder, refuse_names
 from melcli.store.lock import hold_output
 from melcli.store.manifest import has_manifest
 from melcli.store.placement import StoredFiles
@@ -79,12 +81,21 @@ def extract(request: Request, listener: Listener) -> Report:
             del found, surveyed  # of what was found only the work that is left is kept in memory
             work.do(listener, interrupts)
         else:
-            if surveyed.history.interrupted or not has_manifest(request.out):
+            whole = _is_there(request, MANIFEST_FILE) and _is_there(request, FAILURES_FILE)
+            if surveyed.history.interrupted or not whole:
                 conclude(request, complete=True)
-            if report.unchanged and not os.path.lexists(os.path.join(request.out, CONFIG_FILE)):
+            if report.unchanged and not _is_there(request, CONFIG_FILE):
                 write_config(request, interrupts)
         report.tick()
     return report
+
+
+def _is_there(request: Request, name: str) -> bool:
+    """Tell whether one of OUT's books is there, as a file of its own."""
+    try:
+        return stat.S_ISREG(os.lstat(os.path.join(request.out, name)).st_mode)
+    except OSError:
+        return False
 
 
 def _find(request: Request) -> Found:
@@ -124,6 +135,8 @@ def _refuse_other_config(request: Request, history: History) -> None:
     path = os.path.join(request.out, CONFIG_FILE)
     if not os.path.isfile(path) or not (has_manifest(request.out) or history.journal_rows):
         return
+    with storage_errors(path, "read"), open(path, "rb", opener=regular_only) as file:
+        file.read(1)  # a disk that fails is no config that is wrong
     differences = request.config.differences(resolve_config(os.path.join(".", path)))
     if differences:
         raise ConfigError(

@@ -19,6 +19,7 @@ from melcli.printable import printable
 
 __all__ = ["Guard", "guard", "last_line", "stderr_tail"]
 
+LONGEST_TIMEOUT_S = 20 * 86400
 TAIL_BYTES = 1000
 LINE_END = " / "
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # another one in each run, and rows are to be the same
@@ -58,7 +59,7 @@ class Guard:
             return
         if _stderr_size():
             os.ftruncate(2, 0)
-        signal.setitimer(signal.ITIMER_REAL, timeout_s)
+        signal.setitimer(signal.ITIMER_REAL, min(timeout_s, LONGEST_TIMEOUT_S))
         try:
             yield
         finally:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from signal import Signals
 from typing import Any
 
-from melcli.errors import WorkersFailing
-from melcli.run.calls import library_versions
 from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
+from melcli.run.versions import ask_versions
 
 __all__ = ["results"]
 
 TASKS_PER_WORKER = 2  # one at work and one waiting, so that memory does not grow with OUT
 MOST_LOSSES_IN_A_ROW = 20  # after which it is asked whether the workers can work at all
-STARTING_S = 120
 
 
 def results(
@@ -61,16 +58,12 @@ def results(
 def _count_loss(losses: int, engine: Engine) -> int:
     if losses + 1 < MOST_LOSSES_IN_A_ROW:
         return losses + 1
-    try:
-        engine.submit(library_versions, None, timeout_s=STARTING_S).result()
-    except BatchLost as error:
-        raise WorkersFailing(f"the workers cannot work: {_how(error)}") from error
+    ask_versions(engine)
     return 0
 
 
 def _how(error: BatchLost) -> str:
     if isinstance(error, BatchOverdue):
         return "took too long and was ended"
-    code = error.exit_code if isinstance(error, WorkerDied) else 0
     said = f": {error.said}" if error.said else ""
-    return f"killed the process ({Signals(-code).name if code < 0 else f'exit code {code}'}){said}"
+    return f"killed the process ({error.how if isinstance(error, WorkerDied) else 'it was lost'}){said}"

@@ -18,13 +18,14 @@ from typing import Any
 from melcli.config.stored import StoredConfig, read_stored_config
 from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
 from melcli.printable import printable
-from melcli.run.calls import check_outputs, library_versions, recompute
+from melcli.run.calls import check_outputs, recompute
 from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.engines.contract import Engine
 from melcli.run.inquiry import results
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
 from melcli.run.repair import Repairs, repair
+from melcli.run.versions import ask_versions
 from melcli.sources.items import Item
 from melcli.store.books import read_books
 from melcli.store.damage import Damage
@@ -38,7 +39,6 @@ __all__ = ["Verdict", "VerifyRequest", "examine", "verify"]
 
 ROWS_PER_TASK = 256
 ITEMS_PER_RECOMPUTE = 16
-STARTING_S = 120
 SEED = b"melcli verify:"  # of the sample
 
 
@@ -256,9 +256,10 @@ class _Audit:
         spoken_of = {f"{self.books.row(ref).path}" for ref in self._files} | self._shards.keys()
         verdict = self._verdict
         verdict.strays = list(find_strays(self._request.out, spoken_of.__contains__))
-        lost = not self.books.has_manifest and not verdict.interrupted and verdict.paths("unknown")
-        if lost:
-            self._tell(Damage(kind="manifest", path=MANIFEST_FILE, message="it is missing, though outputs are there"))
+        without_rows = not self.books.has_manifest or not verdict.num_ok + verdict.num_failed
+        if without_rows and not verdict.interrupted and verdict.paths("unknown"):
+            how = "empty" if self.books.has_manifest else "missing"
+            self._tell(Damage(kind="manifest", path=MANIFEST_FILE, message=f"it is {how}, though outputs are there"))
 
     def look_at_outputs(self, held: ExitStack, interrupts: Interrupts) -> None:
         """Have workers look at every output, read a sample, and extract a sample again."""
@@ -330,8 +331,7 @@ class _Audit:
         return lambda item_id: _hash(item_id) <= highest
 
     def _has_other_versions(self, engine: Engine) -> bool:
-        future = engine.submit(library_versions, None, timeout_s=STARTING_S)
-        versions = {"melcli": __version__, **future.result()}
+        versions = {"melcli": __version__, **ask_versions(engine)}
         return self._config is not None and dict(self._config.versions) != versions
 
     def _take(self, checked: Checked) -> None:

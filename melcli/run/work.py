@@ -5,30 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Set
 
-from melcli.errors import WorkersFailing
 from melcli.run.batches import MOST_ITEMS, Batch, longest_first, plan_shards, planned_before, small_batches
-from melcli.run.calls import library_versions
 from melcli.run.drive import Drive
-from melcli.run.engines.contract import BatchLost, Engine
+from melcli.run.engines.contract import Engine
 from melcli.run.estimate import expected_space
-from melcli.run.guard import last_line
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
 from melcli.run.plan import Plan
 from melcli.run.report import Listener, Report
 from melcli.run.request import Request
 from melcli.run.sizes import stored_bytes
+from melcli.run.versions import ask_versions
 from melcli.store.durability import mark_unflushed
 from melcli.store.files import remove_leftovers, write_file
 from melcli.store.history import History, read_history
-from melcli.store.journal import Journal, remove_journal
+from melcli.store.journal import Journal, remove_journal, start_journal_anew
 from melcli.store.layout import CONFIG_FILE, own_folder
 from melcli.store.probe import probe_output
 from melcli.version import __version__
 
 __all__ = ["Work", "conclude", "write_config"]
-
-STARTING_S = 120  # that a worker may take to import what it needs, from a slow network disk
 
 
 class Work:
@@ -126,20 +122,13 @@ def _forget_stale(request: Request, history: History, stale: Set[str]) -> Histor
     if not stale:
         return history
     history.write_manifest(lambda item_id: item_id not in stale)
-    remove_journal(request.out)
-    if history.shards and not request.rerun.overwrite:
-        with Journal(request.out) as journal:
-            journal.add(shards=history.shards)
+    start_journal_anew(request.out, () if request.rerun.overwrite else history.shards)
     return read_history(request.out)
 
 
 def _config_text(request: Request, engine: Engine) -> str:
     """Return the config with the versions of what makes the numbers, as the workers have them."""
-    future = engine.submit(library_versions, None, timeout_s=STARTING_S)
-    try:
-        versions = future.result()
-    except BatchLost as error:
-        raise WorkersFailing(f"the workers cannot work: {last_line(error.said) or error}") from error
+    versions = ask_versions(engine)
     return request.config.to_yaml({"config_id": request.config.config_id, "melcli": __version__, **versions})
 
 

@@ -20,7 +20,7 @@ from melcli.opening import NotRegular, regular_only
 from melcli.printable import printable
 from melcli.store.damage import Damage
 from melcli.store.history import History, read_history
-from melcli.store.journal import Journal, PlannedShard, remove_journal
+from melcli.store.journal import PlannedShard, start_journal_anew
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE, npy_name, shard_number
 from melcli.store.lines import UTF8, Lines
 from melcli.store.manifest import Row, write_manifest
@@ -114,11 +114,7 @@ class Books:
         parts = self.manifest.in_order(older), self.history.journal_rows.in_order(newer)
         rows = merge(*parts, key=lambda line: (line.id, line.item_id))
         write_manifest(self.out, rows, in_order=True)
-        remove_journal(self.out)
-        planned = [*self.history.shards, *shards]
-        if planned:
-            with Journal(self.out) as journal:
-                journal.add(shards=planned)
+        start_journal_anew(self.out, [*self.history.shards, *shards])
 
     def drop(self, doubles: Collection[tuple[str, str]]) -> None:
         """Take rows for none, by id and item id."""

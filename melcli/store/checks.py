@@ -211,6 +211,7 @@ class _NpyFrames:
 @contextmanager
 def _opened_npy(out: str, row: Row, time_axis: int | None) -> Iterator[_NpyFrames]:
     path = os.path.join(out, row.path or "")
+    _refuse_linked_folders(out, row.path or "")
     _check_there(path, row.output_size or 0)
     try:
         descriptor = regular_only(path)
@@ -347,6 +348,13 @@ def _tally_shard(frames: _ShardFrames, row: Row) -> _Tally:
 
 
 # what is there
+
+
+def _refuse_linked_folders(out: str, name: str) -> None:
+    parts = name.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        if os.path.islink(os.path.join(out, *parts[:depth])):
+            raise _Wrong("not_regular", f"its folder {'/'.join(parts[:depth])} is a link")
 
 
 def _check_there(path: str, size: int) -> None:

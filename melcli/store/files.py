@@ -18,7 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from melcli.errors import StorageError
 from melcli.printable import printable
 
-__all__ = ["TEMPORARY_NAME", "StagedFiles", "remove_leftovers", "storage_errors", "temporary_name", "write_file"]
+__all__ = [
+    "TEMPORARY_NAME",
+    "StagedFiles",
+    "bring_to_disk",
+    "close_quietly",
+    "make_folders",
+    "remove_leftovers",
+    "storage_errors",
+    "temporary_name",
+    "write_file",
+]
 
 FLUSHES_AT_A_TIME = 8
 # What people can do, by what the system said.
@@ -34,7 +44,7 @@ ADVICE = {
     errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
     errno.ENOENT: "see who removed it",
     errno.ENOTDIR: "choose another OUT, since a file is in the way",
-    errno.EISDIR: "choose another OUT, since a folder is in the way",
+    errno.EISDIR: "remove that folder",
     errno.EEXIST: "choose another OUT, since a file is in the way",
     errno.ENOLCK: "choose an OUT on a file system with locks",
     errno.ENXIO: "remove what is in the way, which is no regular file",
@@ -133,7 +143,7 @@ class StagedFiles:
         fresh = {each for folder in folders for each in _up_to(self._root, folder)} - _on_disk
         for folder in sorted(folders | {os.path.dirname(each) for each in fresh}):
             with storage_errors(folder):
-                _flush(folder)
+                bring_to_disk(folder)
         _on_disk.update(fresh)
 
     def discard(self) -> None:
@@ -165,7 +175,7 @@ def make_folders(path: str) -> None:
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
         os.makedirs(folder, exist_ok=True)  # somebody else may just have made it
-        _flush(os.path.dirname(folder))
+        bring_to_disk(os.path.dirname(folder))
 
 
 def write_file(path: str, pieces: Iterable[bytes | memoryview]) -> int:
@@ -215,6 +225,8 @@ def storage_errors(path: str, doing: str = "write") -> Iterator[None]:
 def _make_below(root: str, folder: str) -> None:
     """Make a folder and those above it, but never ``root``: an OUT that was removed in the middle of a run is gone."""
     for each in reversed([*_up_to(root, folder)]):
+        if os.path.islink(each):  # it leads out of OUT, or could
+            raise OSError(errno.ELOOP, f"its folder {os.path.relpath(each, root)} is a link")
         with contextlib.suppress(FileExistsError):
             os.mkdir(each)
             _on_disk.discard(each)  # it was removed meanwhile
@@ -244,16 +256,20 @@ def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
     def flush(names: tuple[str, str]) -> None:
         temporary, final = names
         with storage_errors(final):
-            _flush(temporary)
+            bring_to_disk(temporary)
 
     if len(staged) > 1:
-        with ThreadPoolExecutor(min(len(staged), FLUSHES_AT_A_TIME)) as threads:
-            list(threads.map(flush, staged))
-    else:
-        list(map(flush, staged))
+        try:
+            with ThreadPoolExecutor(min(len(staged), FLUSHES_AT_A_TIME)) as threads:
+                list(threads.map(flush, staged))
+            return
+        except RuntimeError:  # the system starts no more threads; one after another takes longer, and that is all
+            pass
+    for names in staged:
+        flush(names)
 
 
-def _flush(path: str) -> None:
+def bring_to_disk(path: str) -> None:
     """Bring a file's or a folder's content to the disk, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

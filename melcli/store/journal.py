@@ -12,19 +12,19 @@ import json
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
-from melcli.store.files import storage_errors
+from melcli.store.files import bring_to_disk, storage_errors, write_file
 from melcli.store.layout import journal_path
 from melcli.store.lines import Lines
 from melcli.store.manifest import JSON_DECODER, Row
 
-__all__ = ["Journal", "PlannedShard", "read_journal", "read_rows", "remove_journal"]
+__all__ = ["Journal", "PlannedShard", "read_journal", "read_rows", "remove_journal", "start_journal_anew"]
 
 # A line: {"crc32":"01234567","rows":[...],"shards":[...]}
 SEAL_BYTES = len('{"crc32":"01234567",')
@@ -90,15 +90,15 @@ class Journal:
         StorageError
             A part of the line may be there; it will not be believed.
         """
-        told = ",".join(row.to_json() for row in rows)
-        planned = json.dumps([asdict(shard) for shard in shards])
-        flush = self._flush or planned != "[]"
+        shards = list(shards)
+        line = _line(rows, shards)
+        flush = self._flush or bool(shards)
         self.check_there()
         with storage_errors(self._path):
             if self._failed is not None:
                 raise self._failed
             try:
-                self._append(_sealed(f"{ROWS_OPEN}{told}{SHARDS_OPEN}{planned}}}"), flush=flush)
+                self._append(_sealed(line), flush=flush)
             except OSError as error:
                 self._failed = error
                 raise
@@ -167,11 +167,30 @@ def read_rows(lines: Lines, numbers: Iterable[int] | None = None) -> Iterator[Ro
         yield Row.from_plain(json.loads(lines.text(number)))
 
 
+def start_journal_anew(out: str, shards: Sequence[PlannedShard]) -> None:
+    """Let the journal say no more than which shards are to be made, once the manifest says all else that it said.
+
+    The new one takes the place of the old one, so that no moment is without a plan.
+    """
+    if shards:
+        write_file(journal_path(out), [_sealed(_line((), shards))])
+    else:
+        remove_journal(out)
+
+
 def remove_journal(out: str) -> None:
-    """Remove the journal, once the manifest says all that it said."""
+    """Remove the journal, once the manifest says all that it said; after a power cut it must not come back."""
     path = journal_path(out)
-    with storage_errors(path), contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    with storage_errors(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        bring_to_disk(os.path.dirname(path))
+
+
+def _line(rows: Iterable[Row], shards: Iterable[PlannedShard]) -> str:
+    told = ",".join(row.to_json() for row in rows)
+    planned = json.dumps([asdict(shard) for shard in shards])
+    return f"{ROWS_OPEN}{told}{SHARDS_OPEN}{planned}}}"
 
 
 def _sealed(rest: str) -> bytes:

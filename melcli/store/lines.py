@@ -12,6 +12,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
+from melcli.errors import StorageError
+from melcli.printable import printable
 from melcli.store.files import close_quietly
 
 __all__ = ["UTF8", "Line", "Lines", "item_of"]
@@ -50,6 +52,7 @@ class Lines:
     """
 
     def __init__(self) -> None:
+        self._name = ""
         self._descriptor = -1
         self.ids: list[str] = []
         self.item_ids: list[str] = []
@@ -63,6 +66,7 @@ class Lines:
 
     def open(self, file: BinaryIO) -> None:
         """Keep a file open for later, however it is renamed over or removed meanwhile."""
+        self._name = file.name
         self._descriptor = os.dup(file.fileno())
         weakref.finalize(self, close_quietly, self._descriptor)
 
@@ -85,7 +89,11 @@ class Lines:
 
     def text(self, number: int) -> str:
         """Read one row's JSON."""
-        return os.pread(self._descriptor, self._sizes[number], self._starts[number]).decode(*UTF8)
+        try:
+            text = os.pread(self._descriptor, self._sizes[number], self._starts[number])
+        except OSError as error:
+            raise StorageError(f"cannot read {printable(self._name)}: {error.strerror}; look after the disk") from error
+        return text.decode(*UTF8)
 
     def newest(self) -> dict[str, int]:
         """Return by item the number of the first row of its last time: of earlier times nothing counts.

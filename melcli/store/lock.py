@@ -33,7 +33,8 @@ def hold_output(out: str) -> Iterator[None]:
 
     with storage_errors(out):
         make_folders(own_folder(out))
-        _refuse_links(own_folder(out), lock_path(out))  # the lock's library empties the file that it opens
+    _refuse_links(own_folder(out), lock_path(out))  # the lock's library empties the file that it opens
+    with storage_errors(lock_path(out)):
         lock = FileLock(lock_path(out))
         try:
             lock.acquire(timeout=ACQUIRING_S)
@@ -68,8 +69,9 @@ def is_held(out: str) -> bool:
 def _refuse_links(*paths: str) -> None:
     """Refuse names of ours that an untrusted OUT has as links, which could lead anywhere."""
     for path in paths:
-        if os.path.islink(path):
-            raise OSError(errno.ELOOP, f"{os.path.basename(path)} is a link")
+        with storage_errors(path):
+            if os.path.islink(path):
+                raise OSError(errno.ELOOP, "it is a link")
 
 
 def filelock_version() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from melcli.store.files import storage_errors, temporary_name
+from melcli.store.files import bring_to_disk, storage_errors, temporary_name
 from melcli.store.layout import own_folder
 
 __all__ = ["probe_output"]
@@ -41,7 +41,7 @@ def _probe(folder: str) -> None:
     try:
         _write(first)
         os.rename(first, second)
-        _flush_folder(folder)
+        bring_to_disk(folder)
         os.unlink(second)
     except OSError:
         for path in (first, second):
@@ -56,14 +56,6 @@ def _write(path: str) -> None:
         rest = memoryview(PROBE)
         while rest:  # one write may take less than it was given
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _flush_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -6,6 +6,7 @@ a memory map: a map that meets a full disk ends the process by SIGBUS, and its p
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import weakref
@@ -115,7 +116,8 @@ class Spool(MutableSequence[np.ndarray]):
         self._chunks = [self._write(chunk, None) for chunk in held]
 
     def _open(self) -> None:
-        os.makedirs(self._folder, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self._folder)  # alone: an OUT that was removed meanwhile stays gone
         path = os.path.join(self._folder, temporary_name())
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         weakref.finalize(self, close_quietly, descriptor)

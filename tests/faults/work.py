@@ -32,6 +32,7 @@ __all__ = [
 
 FILES = 64
 WORKERS = 2
+BATCHES_IN_HAND = 2  # of a worker, which may all be finished before the driver has written down the first
 BATCHES_PER_WORKER = 8  # that melcli cuts the files of an npy run into
 OVER = 3  # exit code of a run that comes through: one input is bad
 # A long FFT every few samples, so that there is work to interrupt, and little to store; several shards.
@@ -125,8 +126,8 @@ class Work:
     def check_stopped(self, run: Run) -> Ended:
         """Hold OUT against the oracle after a fault, and say how the run ended.
 
-        Nothing that was written down may be lost, nothing may be blamed but the bad file, and a worker may lose one
-        batch that it had just finished.
+        Nothing that was written down may be lost, nothing may be blamed but the bad file, and a worker may lose the
+        two batches that it has in hand.
         """
         check_after_fault(self.out, session=run.process.pid)  # before `Run.end`, which waits for whoever holds a pipe
         ended = run.end()
@@ -171,9 +172,10 @@ class Work:
         self.worst_lost = max(self.worst_lost, len(lost))
         if lost and lost[0].suffix == ".npy":
             to_do = FILES - len(self._kept)
-            assert len(lost) <= WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
+            most = BATCHES_IN_HAND * WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
         else:
-            assert len(lost) <= WORKERS
+            most = BATCHES_IN_HAND * WORKERS
+        assert len(lost) <= most, f"{len(lost)} outputs were finished and not written down, and {most} may be"
 
 
 def goes_on_for(run: Run, seconds: float) -> bool:

@@ -243,8 +243,16 @@ def test_failures_are_told_and_counted() -> None:
                 ("ValueError: what was a MemoryError", "internal"),
             ]
         ),
-        (BatchOverdue(), "timeout", "in/c.wav: the worker took too long with it and was ended"),
-        (BatchOverdue(said="hm"), "timeout", "in/c.wav: the worker took too long with it and was ended"),
+        (
+            BatchOverdue(),
+            "timeout",
+            "in/c.wav: the worker took too long with it and was ended; 65 s are allowed (--timeout-per-item)",
+        ),
+        (
+            BatchOverdue(said="hm"),
+            "timeout",
+            "in/c.wav: the worker took too long with it and was ended; 65 s are allowed (--timeout-per-item)",
+        ),
         (BatchLost(), "decoder_crash", "in/c.wav: the worker that decoded it was lost"),
     ],
 )
@@ -310,16 +318,56 @@ def test_a_batch_that_dies_once_and_not_alone_is_done_after_all() -> None:
     assert outcome.report.exit_code == 0
 
 
-def test_a_batch_that_always_dies_and_never_alone_is_given_up() -> None:
+def test_a_batch_that_always_dies_and_never_alone_is_done_item_by_item() -> None:
+    """As where one item spoils the memory that another one dies of: no item is blamed."""
+
     def script(one: Batch, trial: bool) -> list[Row]:
-        if not trial and "a" in names(one):
+        if not trial and len(one.items) > 1 and "a" in names(one):
             raise WorkerDied(SEGV)
         return finish(one)
 
     with scripted(script) as engine:
         outcome = drive(engine, batch("a", "b"), batch("c"))
-    assert sorted(row.id for row in outcome.told) == ["a", "b"]
+    assert outcome.told == []
     assert outcome.ids == ["a", "b", "c"]
+
+
+def test_workers_that_end_whenever_they_store_end_the_run_and_blame_no_item() -> None:
+    """As where the system lets no thread be started: what is tried without storing anything goes well."""
+
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if not trial:
+            raise WorkerDied(1, said='File "files.py" / RuntimeError: no more')
+        return finish(one)
+
+    outcome = outcome_of(batch("a", "b"))
+    with scripted(script) as engine, pytest.raises(WorkersFailing, match=r"ends each time when it stores .* no more$"):
+        drive(engine, batch("a", "b"), outcome=outcome)
+    assert outcome.told == []
+
+
+def test_the_time_is_up_for_batches_too_that_were_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive_module, "DRAIN_S", 0.1)
+    monkeypatch.setattr(drive_module, "TICK_S", 0.02)
+
+    def script(one: Batch, trial: bool) -> list[Row]:
+        if "b" in names(one):
+            time.sleep(0.6)
+        return finish(one)
+
+    with scripted(script) as engine:
+        outcome = drive(engine, batch("a"), batch("b"), until_s=time.monotonic() + 0.05)
+    assert (outcome.ids, outcome.report.stopped_by, outcome.report.exit_code) == (["a"], "max time", 10)
+
+
+def test_a_run_that_is_done_though_the_time_was_up_is_done() -> None:
+    def script(one: Batch, trial: bool) -> list[Row]:
+        time.sleep(0.1)
+        return finish(one)
+
+    with scripted(script) as engine:
+        outcome = drive(engine, batch("a"), batch("b"), until_s=time.monotonic() + 0.05)
+    assert (outcome.ids, outcome.report.stopped_by, outcome.report.exit_code) == (["a", "b"], None, 0)
 
 
 def test_a_trial_writes_nothing_down() -> None:

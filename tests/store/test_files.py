@@ -172,7 +172,7 @@ def test_a_folder_that_was_removed_and_is_made_again_is_new(tmp_path, noted):
 def test_a_folder_that_could_not_be_flushed_is_flushed_by_the_next(tmp_path, noted, monkeypatch):
     staged = stage(tmp_path, "x/a")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_flush", refuse_folders(files._flush))
+        patch.setattr(files, "bring_to_disk", refuse_folders(files.bring_to_disk))
         with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}: "):
             staged.commit()
     noted.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
@@ -41,6 +42,16 @@ class WorkerDied(BatchLost):
         super().__init__(f"exit code {exit_code}", said=said)
         self.exit_code = exit_code
         self.for_memory = for_memory
+
+    @property
+    def how(self) -> str:
+        """The signal's name, or the exit code in words."""
+        if self.exit_code >= 0:
+            return f"exit code {self.exit_code}"
+        try:
+            return signal.Signals(-self.exit_code).name
+        except ValueError:  # those for real time have no names
+            return f"signal {-self.exit_code}"
 
 
 class BatchOverdue(BatchLost):

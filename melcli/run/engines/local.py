@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from melcli.errors import MelcliError, StorageError
 from melcli.run.engines.contract import BatchLost
-from melcli.run.engines.station import Station, start_forkserver
+from melcli.run.engines.rendezvous import meet_for
+from melcli.run.engines.station import ENDING_S, Station, kill_forkserver, start_forkserver
 from melcli.store.files import temporary_name
 
 __all__ = ["LocalEngine"]
@@ -70,6 +71,8 @@ class LocalEngine:
         modules = [QUIET_MODULE, "__main__", WARM_MODULE, *imports]
         multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
         try:
+            if folder is not None:
+                meet_for(folder)
             start_forkserver()
         except OSError as error:
             raise _no_worker(error) from error
@@ -86,7 +89,7 @@ class LocalEngine:
         """
         try:
             self._stations[0].man()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise _no_worker(error) from error
 
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
@@ -95,11 +98,7 @@ class LocalEngine:
         future.set_running_or_notify_cancel()
         self._calls.put(_Waiting(function, argument, timeout_s, future))
         if not self._threads:
-            self._threads = [
-                threading.Thread(target=self._serve, args=[station], daemon=True) for station in self._stations
-            ]
-            for thread in self._threads:
-                thread.start()
+            self._start_threads()
         return future
 
     def stop(self) -> None:
@@ -110,15 +109,34 @@ class LocalEngine:
         for _ in self._threads:
             self._calls.put(None)
         for thread in self._threads:
-            thread.join()
+            thread.join(ENDING_S)
+            if thread.is_alive():  # it waits for a forkserver that hangs
+                kill_forkserver()
+                thread.join(3 * ENDING_S)
         self._threads.clear()
         for station in self._stations:
             station.leave()
 
+    def _start_threads(self) -> None:
+        """Start a thread for each station, or for as many as the system allows."""
+        try:
+            for station in self._stations:
+                thread = threading.Thread(target=self._serve, args=[station], daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        except RuntimeError as error:
+            if not self._threads:
+                raise _no_worker(OSError(errno.EAGAIN, str(error))) from error
+
     def _serve(self, station: Station) -> None:
         """Hand one worker one call after another, until the engine is stopped or no process can be started for it."""
         while (call := self._calls.get()) is not None:
-            goes_on = self._do(call, station)
+            goes_on = None
+            try:
+                goes_on = self._do(call, station)
+            finally:
+                if goes_on is None:  # a bug must not be a run that waits for ever
+                    call.future.set_exception(BatchLost("the engine failed"))
             del call  # while the next one is waited for, nothing of this one is to be kept
             if not goes_on:
                 return
@@ -132,8 +150,8 @@ class LocalEngine:
             call.future.set_result(station.ask(call.function, call.argument, call.timeout_s))
         except (BatchLost, MelcliError) as error:
             call.future.set_exception(error)
-        except OSError as error:
-            if error.errno in OUR_OWN_LIMITS and any(other.is_manned for other in self._stations):
+        except (OSError, RuntimeError) as error:
+            if _is_our_limit(error) and any(other.is_manned for other in self._stations):
                 self._calls.put(call)  # the others will do it
                 return False
             call.future.set_exception(_no_worker(error))
@@ -149,8 +167,14 @@ class _Waiting(NamedTuple):
     future: Future[Any]
 
 
-def _no_worker(error: OSError) -> StorageError:
+def _is_our_limit(error: OSError | RuntimeError) -> bool:
+    """Tell whether the system has no more of something; for a thread Python raises a RuntimeError."""
+    return isinstance(error, RuntimeError) or error.errno in OUR_OWN_LIMITS
+
+
+def _no_worker(error: OSError | RuntimeError) -> StorageError:
     advice = "free space in the temporary folder, or name another one by TMPDIR"
-    if error.errno in OUR_OWN_LIMITS:
+    if _is_our_limit(error):
         advice = "let this user have more open files and processes (ulimit -n, ulimit -u), or use fewer workers (-j)"
-    return StorageError(f"no worker process can be started: {error.strerror or error}; {advice}")
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return StorageError(f"no worker process can be started: {said}; {advice}")

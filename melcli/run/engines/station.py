@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -24,7 +25,7 @@ from melcli.run.engines.worker import Answer, Call, serve
 from melcli.run.guard import last_line, stderr_tail
 from melcli.threads import ONE_THREAD
 
-__all__ = ["Station", "start_forkserver"]
+__all__ = ["ENDING_S", "Station", "kill_forkserver", "start_forkserver"]
 
 # The buffers of FFTs are 1 MB.  glibc would hand them back to the system after each block and take them again page by
 # page: 525 page faults for a ten-second file, a sixth of a worker's time.
@@ -32,6 +33,7 @@ KEEP_BUFFERS = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD
 STARTING_S = 120  # that a worker may take until it is ready, on a slow network disk
 PIPE_S = 60  # that it may take to read a call or to write an answer, once begun; one that is stopped does neither
 FEW_FILES = 64  # that a process may have open: below, a forkserver with several workers comes to its limit
+LONGEST_WAIT_S = 20 * 86400  # more than 24 days is more than the system's call can count
 ENDING_S = 5  # from the end of its pipe to its own
 
 # To start a process and to ask for an exit code look at all processes of this one: two threads would take the code
@@ -41,7 +43,8 @@ _processes = threading.Lock()
 
 def start_forkserver() -> None:
     """Start the forkserver, unless it is there; the parent goes on while it imports."""
-    with _blocked(signal.SIGHUP):
+    with _blocked(signal.SIGHUP), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a tracker that ends at once is told of as a worker that does
         resource_tracker.ensure_running()  # by itself, since it unblocks SIGINT when it is started
     # As many processes as processors with as many threads each are slower by an order of magnitude.
     with _environment(ONE_THREAD | KEEP_BUFFERS), _blocked(signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
@@ -101,12 +104,14 @@ class Station:
             self._end(kill=True)
             if self._closed:
                 raise BatchLost("the engine was stopped") from error
-            if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEW_FILES:  # the other side may have met the limit
-                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) from error
             said = last_line(self._said())
+            number = _limit_met(said)
+            if number:
+                raise OSError(number, os.strerror(number)) from error
             why = f" ({said})" if said else ""
             raise WorkersFailing(
-                f"the worker processes cannot be started or end at once{why}; is every dependency installed whole?"
+                f"the worker processes cannot be started or end at once{why}; is every dependency "
+                "installed whole? `melcli doctor` finds out"
             ) from error
 
     def ask(self, function: Callable[[Any], Any], argument: Any, timeout_s: float) -> Any:
@@ -138,10 +143,12 @@ class Station:
 
     def close(self) -> None:
         """Kill the process, and let none be started any more; for any thread."""
-        with _processes:
-            self._closed = True
-            if self._worker is not None:
-                self._worker.process.kill()
+        self._closed = True
+        worker = self._worker
+        if worker is not None:
+            _kill(worker.process)
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(worker.pipe.fileno())) as both_ways:
+                both_ways.shutdown(socket.SHUT_RDWR)  # so that nobody waits for one that cannot even be killed
 
     def leave(self) -> None:
         """Clear away what is left of the process; after `close`."""
@@ -159,9 +166,14 @@ class Station:
                     raise EOFError
                 try:
                     process = self._launch(far_end)
-                except (EOFError, ConnectionError):  # the forkserver was killed just now
+                except (EOFError, ConnectionError):  # the forkserver was killed just now, and may not be gone yet
+                    if self._closed:
+                        raise
+                    kill_forkserver()
                     process = self._launch(far_end)
                 self._worker = _Worker(process, pipe)
+            if self._closed:  # meanwhile
+                raise EOFError
         finally:
             far_end.close()  # it must be nobody's but the worker's, or its end would not show
             if self._worker is None:
@@ -170,10 +182,15 @@ class Station:
 
     def _launch(self, far_end: Connection) -> BaseProcess:
         start_forkserver()  # another one, if it was killed
+        deadline = threading.Timer(STARTING_S, kill_forkserver)  # it may hang in an import
         process = multiprocessing.get_context("forkserver").Process(
             target=serve, args=(far_end, self._stderr_path, self._max_memory_bytes), daemon=True
         )
-        process.start()
+        deadline.start()
+        try:
+            process.start()
+        finally:
+            deadline.cancel()
         return process
 
     def _send(self, call: Call) -> None:
@@ -184,7 +201,7 @@ class Station:
     def _receive(self, timeout_s: float) -> Answer:
         if self._worker is None:
             raise EOFError
-        if not wait([self._worker.pipe], timeout_s):
+        if not wait([self._worker.pipe], min(timeout_s, LONGEST_WAIT_S)):
             raise TimeoutError
         answer: Answer = self._worker.pipe.recv()
         return answer
@@ -195,18 +212,16 @@ class Station:
             return 0
         process, pipe = self._worker
         pipe.close()
+        if kill or not wait([process.sentinel], ENDING_S):  # or it closed its pipe and goes on
+            _kill(process)
+        exit_code = -int(signal.SIGKILL)
+        ended = wait([process.sentinel], ENDING_S)
         with _processes:
-            if kill:
-                process.kill()
-        if not wait([process.sentinel], ENDING_S):  # it closed its pipe and goes on
-            with _processes:
-                process.kill()
-            wait([process.sentinel])
-        with _processes:
-            process.join()
-            exit_code = process.exitcode or 0
-            process.close()
             self._worker = None
+            if ended:
+                process.join()
+                exit_code = process.exitcode or 0
+                process.close()
         return exit_code
 
     def _loss(self, exit_code: int) -> BatchLost:
@@ -220,6 +235,29 @@ class Station:
 
     def _said(self) -> str:
         return stderr_tail(self._stderr_path) if self._stderr_path is not None else ""
+
+
+def _limit_met(said: str) -> int:
+    """Return the error of the system's that the other side may have met when it started, or 0."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEW_FILES:
+        return errno.EMFILE
+    return errno.EAGAIN if "start new thread" in said else 0
+
+
+def kill_forkserver() -> None:
+    """Kill the forkserver, that nobody waits for it any more; the next process starts another one."""
+    number = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    if number is not None:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(number, signal.SIGKILL)
+            os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)  # left to be reaped by who starts the next one
+
+
+def _kill(process: BaseProcess) -> None:
+    # Not by `process.kill`: once the forkserver is gone, Python takes all of its processes for ended, and kills none.
+    with contextlib.suppress(ProcessLookupError, ValueError):
+        if process.pid is not None:
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def _limit_waiting(pipe: Connection) -> None:

@@ -104,10 +104,10 @@ def core_limit(nothing: None) -> tuple[int, int]:
     return resource.getrlimit(resource.RLIMIT_CORE)
 
 
-def main(what: str, argument: str) -> None:
+def main(what: str, argument: str, folder: str | None = None) -> None:
     """Start an engine and have ``what`` done in a worker."""
     resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
-    engine = LocalEngine(1)
+    engine = LocalEngine(1, folder=folder)
     if what == "threads":
         print(json.dumps(engine.submit(threads, int(argument), timeout_s=60).result()))
     elif what == "die":

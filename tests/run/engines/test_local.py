@@ -285,3 +285,56 @@ def test_a_busy_worker_ends_with_its_parent(tmp_path: Path) -> None:
     finally:
         for survivor in alive(process.pid):
             os.kill(survivor, signal.SIGKILL)
+
+
+def test_a_forkserver_that_hangs_is_given_up_when_the_engine_stops(tmp_path: Path) -> None:
+    """Another worker is to be started just then: nobody waits for ever for a process that will not come."""
+    engine = LocalEngine(1, folder=str(tmp_path))
+    worker = engine.submit(probe.nap, 0.0, timeout_s=LONG_S).result(LONG_S)
+    server = parent_of(worker)
+    assert isinstance(engine.submit(probe.die, signal.SIGKILL, timeout_s=LONG_S).exception(LONG_S), WorkerDied)
+    os.kill(server, signal.SIGSTOP)
+    future = engine.submit(probe.double, 1, timeout_s=LONG_S)
+    time.sleep(0.5)  # it waits for the forkserver by now
+    started_s = time.monotonic()
+    engine.stop()
+    assert time.monotonic() - started_s < 12
+    assert isinstance(future.exception(0.0), BatchLost)
+    assert wait_until_gone([server], 1.0) == []
+
+
+def test_a_worker_can_be_ended_though_the_forkserver_is_gone(tmp_path: Path) -> None:
+    """Python takes the processes of a forkserver that is gone for ended, and signals none of them."""
+    engine = LocalEngine(2, folder=str(tmp_path))
+    first = engine.submit(probe.spin, str(tmp_path / "worker"), timeout_s=LONG_S)
+    worker = int(wait_for_content(tmp_path / "worker"))
+    os.kill(parent_of(worker), signal.SIGKILL)
+    assert engine.submit(probe.double, 1, timeout_s=LONG_S).result(LONG_S) == 2  # by a new one, which looks at the old
+    os.kill(worker, signal.SIGSTOP)
+    started_s = time.monotonic()
+    engine.stop()
+    assert time.monotonic() - started_s < 12
+    assert isinstance(first.exception(0.0), BatchLost)
+    assert wait_until_gone([worker], 1.0) == []
+
+
+def test_a_deadline_beyond_what_the_system_can_count_is_no_deadline(engine: LocalEngine) -> None:
+    assert engine.submit(probe.double, 1, timeout_s=1e12).result(LONG_S) == 2
+
+
+@pytest.mark.parametrize("number, how", [(-11, "SIGSEGV"), (-40, "signal 40"), (3, "exit code 3")])
+def test_how_a_worker_died_is_told_for_every_signal(number: int, how: str) -> None:
+    assert WorkerDied(number).how == how
+
+
+def test_a_killed_driver_leaves_nothing_that_the_next_one_does_not_remove(tmp_path: Path) -> None:
+    """The forkserver listens on a file, which has to be outside of OUT: paths of sockets are short."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "own").mkdir()
+    for _ in range(2):
+        process = start_probe("spin", str(tmp_path / "worker"), str(tmp_path / "own"), TMPDIR=str(tmp_path / "tmp"))
+        wait_for_content(tmp_path / "worker")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=LONG_S)
+        (tmp_path / "worker").unlink()
+        assert len(list((tmp_path / "tmp").iterdir())) == 1
