@@ -20,7 +20,7 @@ from tests.cli.shell import Run, start
 from tests.faults.damaged_sounds import in_memory
 from tests.faults.loops import Tally, loop
 from tests.run.corpus import LIGHT, encode, noise
-from tests.run.invariants import alive, check_printed
+from tests.run.invariants import check_nobody_left, check_printed
 
 FOLDER = 5_000  # inputs of one folder
 LINKS = 60_000  # of one file; ext4 allows 65,000
@@ -107,7 +107,7 @@ def _watch(run: Run, rounds: int, *, until_rows: int = 0, keep: bool = True) -> 
     for pipe in (run.process.stdout, run.process.stderr):
         assert pipe is not None
         pipe.close()
-    assert alive(run.process.pid) == []
+    check_nobody_left(run.process.pid)
     told = json.loads(b"".join(said)) if keep and said else {}
     check_printed(b"".join(said).decode())
     bytes_each = max(0, peak_kb * 1024 - FREE_MB * 1_000_000) / rounds

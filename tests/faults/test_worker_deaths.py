@@ -34,7 +34,7 @@ from tests.faults.loops import Tally, loop
 from tests.faults.work import Corpus, Work
 from tests.run.corpus import LIGHT, RATE_HZ, encode, noise, plant, rows, tree
 from tests.run.faults import FaultyEngine
-from tests.run.invariants import alive, check_after_rerun, check_finished, overload
+from tests.run.invariants import alive, check_after_rerun, check_finished, check_nobody_left, overload
 
 FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=128, sequence_stride=64, num_mel_bins=20)
 GOOD_FILES = 48
@@ -188,7 +188,7 @@ def test_a_worker_that_is_stopped_is_ended_at_its_deadline(tmp_path: Path) -> No
     os.kill(victim, signal.SIGSTOP)
     ended = process.end()
     assert (ended.code, ended.err.count("failed:")) == (0, 0), ended
-    assert alive(process.process.pid) == []
+    check_nobody_left(process.process.pid)
     check_finished(tmp_path / "out")
 
 
