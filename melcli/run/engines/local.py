@@ -126,7 +126,7 @@ class LocalEngine:
                 self._threads.append(thread)
         except RuntimeError as error:
             if not self._threads:
-                raise _no_worker(OSError(errno.EAGAIN, str(error))) from error
+                raise _no_worker(error) from error
 
     def _serve(self, station: Station) -> None:
         """Hand one worker one call after another, until the engine is stopped or no process can be started for it."""
