@@ -17,9 +17,9 @@ from collections.abc import Iterator
 
 from melcli.printable import printable
 
-__all__ = ["Guard", "guard", "last_line", "stderr_tail"]
+__all__ = ["LONGEST_TIMEOUT_S", "Guard", "guard", "last_line", "stderr_tail"]
 
-LONGEST_TIMEOUT_S = 20 * 86400
+LONGEST_TIMEOUT_S = 20 * 86400  # more than 24 days is more than the system's calls can count
 TAIL_BYTES = 1000
 LINE_END = " / "
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # another one in each run, and rows are to be the same

@@ -44,7 +44,8 @@ def lost_its_memory(out: str) -> bool:
         except FileNotFoundError:
             return False
         try:
-            return os.read(descriptor, MOST_BYTES) != _boot_id() or not _boot_id()
+            boot_id = _boot_id()
+            return not boot_id or os.read(descriptor, MOST_BYTES) != boot_id
         finally:
             os.close(descriptor)
 

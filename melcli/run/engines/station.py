@@ -22,7 +22,7 @@ from melcli.errors import WorkersFailing
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
 from melcli.run.engines.oom import oom_kills
 from melcli.run.engines.worker import Answer, Call, serve
-from melcli.run.guard import last_line, stderr_tail
+from melcli.run.guard import LONGEST_TIMEOUT_S, last_line, stderr_tail
 from melcli.threads import ONE_THREAD
 
 __all__ = ["ENDING_S", "Station", "kill_forkserver", "start_forkserver"]
@@ -33,7 +33,6 @@ KEEP_BUFFERS = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD
 STARTING_S = 120  # that a worker may take until it is ready, on a slow network disk
 PIPE_S = 60  # that it may take to read a call or to write an answer, once begun; one that is stopped does neither
 FEW_FILES = 64  # that a process may have open: below, a forkserver with several workers comes to its limit
-LONGEST_WAIT_S = 20 * 86400  # more than 24 days is more than the system's call can count
 ENDING_S = 5  # from the end of its pipe to its own
 
 # To start a process and to ask for an exit code look at all processes of this one: two threads would take the code
@@ -201,7 +200,7 @@ class Station:
     def _receive(self, timeout_s: float) -> Answer:
         if self._worker is None:
             raise EOFError
-        if not wait([self._worker.pipe], min(timeout_s, LONGEST_WAIT_S)):
+        if not wait([self._worker.pipe], min(timeout_s, LONGEST_TIMEOUT_S)):
             raise TimeoutError
         answer: Answer = self._worker.pipe.recv()
         return answer
