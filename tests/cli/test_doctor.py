@@ -43,7 +43,7 @@ def test_an_out_in_a_file_ends_with_4(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = run_alone("doctor", tmp_path / "file" / "out")
     assert (ended.code, ended.err) == (4, "")
-    assert f"problem: {tmp_path}, writing:" in ended.out
+    assert f"problem: {tmp_path}, writing:" in " ".join(ended.out.split())  # lines are broken
 
 
 def test_a_working_folder_that_is_gone_is_told_as_json_too(tmp_path: Path) -> None:

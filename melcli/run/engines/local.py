@@ -71,8 +71,7 @@ class LocalEngine:
         modules = [QUIET_MODULE, "__main__", WARM_MODULE, *imports]
         multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
         try:
-            if folder is not None:
-                meet_for(folder)
+            meet_for(folder)
             start_forkserver()
         except OSError as error:
             raise _no_worker(error) from error

@@ -17,27 +17,52 @@ from multiprocessing import util
 __all__ = ["meet_for"]
 
 
-def meet_for(folder: str) -> None:
+ADDRESS_BYTES = 107  # that the path of a socket may have: man 7 unix, less the closing zero
+LISTENER = "/listener-01234567"  # as Python calls it, in this folder
+SHORTEST = "/tmp"  # noqa: S108 - a folder of a name that others may know is taken only if it is new or ours alone
+
+
+def meet_for(folder: str | None) -> None:
     """Listen in the folder that belongs to an OUT, unless this process listens somewhere already.
 
     What an earlier run left in it is removed; that nobody else uses it is the caller's to know, by OUT's lock.
 
     Parameters
     ----------
-    folder : str
-        OUT's own.
+    folder : str or None
+        OUT's own; None: in one that is nobody else's.
     """
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     if config.get("tempdir") is not None:
         return
-    name = hashlib.sha256(os.fsencode(os.path.abspath(folder))).hexdigest()[:16]
-    path = os.path.join(tempfile.gettempdir(), f"melcli-{os.getuid()}-{name}")
     with contextlib.suppress(OSError):  # then Python makes its own
-        if _is_ours(path):
-            shutil.rmtree(path, ignore_errors=True)
-        os.mkdir(path, 0o700)
+        path = _new_folder() if folder is None else _folder_of(folder)
         config["tempdir"] = path
         util.Finalize(None, shutil.rmtree, args=[path], kwargs={"ignore_errors": True}, exitpriority=-100)
+
+
+def _folder_of(out: str) -> str:
+    name = hashlib.sha256(os.fsencode(os.path.abspath(out))).hexdigest()[:16]
+    path = os.path.join(_parent(), f"{_prefix()}{name}")
+    if _is_ours(path):
+        shutil.rmtree(path, ignore_errors=True)
+    os.mkdir(path, 0o700)
+    return path
+
+
+def _new_folder() -> str:
+    return tempfile.mkdtemp(prefix=_prefix(), dir=_parent())
+
+
+def _prefix() -> str:
+    return f"melcli-{os.getuid()}-"
+
+
+def _parent() -> str:
+    """Return the temporary folder, or /tmp if sockets in it would have too long a path, as in some batch systems."""
+    parent = tempfile.gettempdir()
+    longest = len(os.fsencode(parent)) + len(f"/{_prefix()}") + 16 + len(LISTENER)
+    return parent if longest <= ADDRESS_BYTES else SHORTEST
 
 
 def _is_ours(path: str) -> bool:

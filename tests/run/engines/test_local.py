@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -327,14 +328,48 @@ def test_how_a_worker_died_is_told_for_every_signal(number: int, how: str) -> No
     assert WorkerDied(number).how == how
 
 
-def test_a_killed_driver_leaves_nothing_that_the_next_one_does_not_remove(tmp_path: Path) -> None:
-    """The forkserver listens on a file, which has to be outside of OUT: paths of sockets are short."""
-    (tmp_path / "tmp").mkdir()
+@pytest.fixture
+def short(tmp_path: Path) -> Iterator[Path]:
+    """A temporary folder in which a socket's path is not too long, as it may be in ``tmp_path``."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def killed_drivers_leave(tmp_path: Path, temporary: Path) -> list[int]:
+    """Kill two drivers on one OUT, one after the other; return how many folders there are after each."""
     (tmp_path / "own").mkdir()
+    counts = []
     for _ in range(2):
-        process = start_probe("spin", str(tmp_path / "worker"), str(tmp_path / "own"), TMPDIR=str(tmp_path / "tmp"))
-        wait_for_content(tmp_path / "worker")
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=LONG_S)
+        process = start_probe("spin", str(tmp_path / "worker"), str(tmp_path / "own"), TMPDIR=str(temporary))
+        try:
+            wait_for_content(tmp_path / "worker")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate(timeout=LONG_S)
         (tmp_path / "worker").unlink()
-        assert len(list((tmp_path / "tmp").iterdir())) == 1
+        counts.append(len(list(temporary.iterdir())))
+    return counts
+
+
+def test_a_killed_driver_leaves_nothing_that_the_next_one_does_not_remove(tmp_path: Path, short: Path) -> None:
+    """The forkserver listens on a file, which has to be outside of OUT: paths of sockets are short."""
+    assert killed_drivers_leave(tmp_path, short) == [1, 1]
+
+
+def test_a_temporary_folder_may_have_a_long_path(tmp_path: Path) -> None:
+    """Batch systems make one for each job; that of a socket may have 107 bytes."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    assert killed_drivers_leave(tmp_path, long) == [0, 0]
+    process = start_probe("threads", "10", str(tmp_path / "own"), TMPDIR=str(long))  # clears /tmp of the last one's
+    process.communicate(timeout=LONG_S)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("folder", ["own", None])
+def test_a_folder_to_meet_in_is_gone_afterwards(tmp_path: Path, short: Path, folder: str | None) -> None:
+    (tmp_path / "own").mkdir()
+    arguments = [str(tmp_path / folder)] if folder is not None else []
+    process = start_probe("threads", "10", *arguments, TMPDIR=str(short))
+    process.communicate(timeout=LONG_S)
+    assert (process.returncode, list(short.iterdir())) == (0, [])
