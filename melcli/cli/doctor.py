@@ -34,8 +34,8 @@ def doctor(out: str, *, as_json: bool) -> int:
     Exit codes: 0 no problem, also with warnings; 2 usage;
     4 a library cannot be used, or OUT cannot be written or lacks what the promises need.
     """
-    from melcli.run.doctor import diagnose
-    from melcli.run.doctor_report import lines
+    from melcli.run.doctor.diagnosis import diagnose
+    from melcli.run.doctor.report import lines
 
     # Click tells its version by its metadata alone, and both work, or this would not be reached.
     with errors_as_json(as_json):

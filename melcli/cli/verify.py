@@ -10,7 +10,7 @@ import click
 from melcli.cli.output import errors_as_json, tell_json
 
 if TYPE_CHECKING:
-    from melcli.run.verify import Verdict
+    from melcli.run.verify.audit import Verdict
     from melcli.store.damage import Damage
 
 __all__ = ["verify"]
@@ -91,8 +91,8 @@ def verify(out: str, **arguments: Any) -> int:
 
 def _verify(out: str, arguments: dict[str, Any]) -> int:
     from melcli.run.engines.cpus import usable_cpus
-    from melcli.run.verify import VerifyRequest
-    from melcli.run.verify import verify as run
+    from melcli.run.verify.audit import VerifyRequest
+    from melcli.run.verify.audit import verify as run
 
     request = VerifyRequest(
         out=out,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from melcli.run.batches import Batch
-from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.job import Job, Measured, Outcome
+from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
 from melcli.store.damage import OF_NUMBERS
 
 __all__ = ["check_outputs", "library_versions", "measure_batch", "recompute", "run_batch", "try_batch"]
@@ -59,7 +59,7 @@ def check_outputs(task: CheckTask) -> Checked:
 
 
 def recompute(task: RecomputeTask) -> Checked:
-    """See `melcli.run.recompute`."""
-    from melcli.run.recompute import recompute_items
+    """See `melcli.run.verify.recompute`."""
+    from melcli.run.verify.recompute import recompute_items
 
     return recompute_items(task)

@@ -25,7 +25,7 @@ def settle_unflushed(request: Request, listener: Listener, interrupts: Interrupt
     """
     if not lost_its_memory(request.out):
         return
-    from melcli.run.verify import Verdict, VerifyRequest, examine  # what a run rarely needs
+    from melcli.run.verify.audit import Verdict, VerifyRequest, examine  # what a run rarely needs
 
     listener.warned("the system was started anew since outputs were written unflushed; all of them are read back")
     verdict = Verdict(out=request.out)

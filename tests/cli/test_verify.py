@@ -364,7 +364,7 @@ def test_an_out_that_cannot_be_written_is_read_all_the_same(
         raise StorageError("cannot write it: Read-only file system")
         yield
 
-    monkeypatch.setattr("melcli.run.verify.hold_output", refuse)
+    monkeypatch.setattr("melcli.run.verify.audit.hold_output", refuse)
     ended = melcli("verify", out, "--read-data")
     assert ended.code == 0
     assert "OUT cannot be written, so it was read without holding it\n" in ended.err
@@ -395,10 +395,9 @@ def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out:
 
 def test_a_signal_ends_it_without_a_traceback(melcli: Command, extract: Command, out: Path) -> None:
     extract()
-    wait = (
-        "import time; from melcli.run import verify as v; v.read_books = lambda _: [print(flush=True), time.sleep(60)]"
-    )
-    run = start("verify", out, before=wait)
+    wait = "read_books = lambda _: [print(flush=True), time.sleep(60)]"
+    before = f"import time; from melcli.run.verify import audit; audit.{wait}"
+    run = start("verify", out, before=before)
     assert run.process.stdout is not None
     run.process.stdout.readline()
     run.signal(signal.SIGINT, whole_group=True)

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from melcli.run import advisories
-from melcli.run.advisories import advisories_on, file_system_note
+from melcli.run.doctor import advisories
+from melcli.run.doctor.advisories import advisories_on, file_system_note
 
 
 @pytest.mark.parametrize(

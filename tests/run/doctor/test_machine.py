@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from melcli.run import machine
-from melcli.run.machine import cgroup_memory, examine_machine
+from melcli.run.doctor import machine
+from melcli.run.doctor.machine import cgroup_memory, examine_machine
 from tests.run.engines.test_cpus import write
 
 

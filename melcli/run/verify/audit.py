@@ -19,12 +19,12 @@ from melcli.config.stored import StoredConfig, read_stored_config
 from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
 from melcli.printable import printable
 from melcli.run.calls import check_outputs, recompute
-from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.engines.contract import Engine
-from melcli.run.inquiry import results
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
-from melcli.run.repair import Repairs, repair
+from melcli.run.verify.inquiry import results
+from melcli.run.verify.repair import Repairs, repair
+from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.versions import ask_versions
 from melcli.sources.items import Item
 from melcli.store.books import read_books

@@ -12,10 +12,10 @@ from typing import Any
 
 from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
 from melcli.printable import printable
-from melcli.run.advisories import AS_OF, advisories_on, file_system_note
-from melcli.run.libraries import Library, examine_libraries
-from melcli.run.machine import Machine, examine_machine
-from melcli.run.promises import (
+from melcli.run.doctor.advisories import AS_OF, advisories_on, file_system_note
+from melcli.run.doctor.libraries import Library, examine_libraries
+from melcli.run.doctor.machine import Machine, examine_machine
+from melcli.run.doctor.promises import (
     LONGEST_NAME_BYTES,
     Names,
     Promise,

@@ -18,7 +18,7 @@ class Advisory:
     Attributes
     ----------
     library : str
-        As `melcli.run.libraries.Library.versions` calls it.
+        As `melcli.run.doctor.libraries.Library.versions` calls it.
     since : str
         The first version that has it; empty for all from the beginning.
     until : str

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from melcli.run.children import PATIENCE_S, last_words, start_python
+from melcli.run.doctor.children import PATIENCE_S, last_words, start_python
 
 __all__ = ["Library", "examine_libraries", "tell_library"]
 
@@ -59,7 +59,7 @@ def tell_library(name: str) -> None:
 
 def _examine(name: str) -> Library:
     try:
-        process = start_python("from melcli.run.libraries import tell_library; tell_library(sys.argv[1])", name)
+        process = start_python("from melcli.run.doctor.libraries import tell_library; tell_library(sys.argv[1])", name)
     except OSError as error:
         return Library(name=name, error=f"no process can be started for it: {error.strerror}")
     with process:

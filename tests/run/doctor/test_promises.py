@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from melcli.errors import OutputBusy
-from melcli.run import promises
-from melcli.run.promises import Names, examine_names, examine_promises
+from melcli.run.doctor import promises
+from melcli.run.doctor.promises import Names, examine_names, examine_promises
 
 NAMES = ["writing", "locks", "new files", "renames", "flushes"]
 

@@ -1,6 +1,6 @@
 """What `melcli verify` asks of its workers and what comes back, so that the parent does without NumPy.
 
-A task knows how it is cut where a worker dies of it; see `melcli.run.inquiry`.
+A task knows how it is cut where a worker dies of it; see `melcli.run.verify.inquiry`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from melcli.errors import OutputBusy, StorageError
-from melcli.run.children import first_line, last_words, start_python
+from melcli.run.doctor.children import first_line, last_words, start_python
 from melcli.store.layout import lock_path
 from melcli.store.lock import hold_output
 from melcli.store.probe import probe_output

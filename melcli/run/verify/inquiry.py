@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
-from melcli.run.check_tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
+from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.versions import ask_versions
 
 __all__ = ["results"]

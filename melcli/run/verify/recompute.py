@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from melcli.run.batch import extract_item
-from melcli.run.check_tasks import Checked, RecomputeTask
 from melcli.run.job import Job
+from melcli.run.verify.tasks import Checked, RecomputeTask
 from melcli.sources.items import Item
 from melcli.store.checks import largest_difference
 from melcli.store.damage import Damage

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from melcli.errors import ConfigError
-from melcli.run import doctor
-from melcli.run.doctor import Diagnosis, Storage, diagnose
-from melcli.run.doctor_report import lines
-from melcli.run.libraries import Library
-from melcli.run.machine import Machine
-from melcli.run.promises import Names, Promise
+from melcli.run.doctor import diagnosis
+from melcli.run.doctor.diagnosis import Diagnosis, Storage, diagnose
+from melcli.run.doctor.libraries import Library
+from melcli.run.doctor.machine import Machine
+from melcli.run.doctor.promises import Names, Promise
+from melcli.run.doctor.report import lines
 from melcli.store.mounts import Mount
 from melcli.store.space import Space
 from tests.run.invariants import check_printed
@@ -53,9 +53,9 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that diagnoses what it is given."""
 
     def diagnosed(libraries: Any = SOUND, machine: Machine = MACHINE, storage: Storage = STORAGE) -> Diagnosis:
-        monkeypatch.setattr(doctor, "examine_libraries", lambda: libraries)
-        monkeypatch.setattr(doctor, "examine_machine", lambda: machine)
-        monkeypatch.setattr(doctor, "_examine_storage", lambda out: storage)
+        monkeypatch.setattr(diagnosis, "examine_libraries", lambda: libraries)
+        monkeypatch.setattr(diagnosis, "examine_machine", lambda: machine)
+        monkeypatch.setattr(diagnosis, "_examine_storage", lambda out: storage)
         return diagnose("x", {})
 
     return diagnosed
@@ -63,7 +63,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "examine_libraries", lambda: SOUND)
+    monkeypatch.setattr(diagnosis, "examine_libraries", lambda: SOUND)
 
 
 # What is found

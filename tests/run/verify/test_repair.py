@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from melcli.errors import StorageError
-from melcli.run.repair import repair
+from melcli.run.verify.repair import repair
 from melcli.store.books import read_books
 from melcli.store.damage import Damage
 from melcli.store.history import read_history

@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from melcli.printable import printable
-from melcli.run.doctor import Diagnosis, Storage
-from melcli.run.libraries import Library
-from melcli.run.machine import Machine
-from melcli.run.promises import Names
+from melcli.run.doctor.diagnosis import Diagnosis, Storage
+from melcli.run.doctor.libraries import Library
+from melcli.run.doctor.machine import Machine
+from melcli.run.doctor.promises import Names
 from melcli.store.space import size_in_words
 from melcli.version import __version__
 

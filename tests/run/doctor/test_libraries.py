@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from melcli.run import libraries
-from melcli.run.children import first_line, last_words, start_python
-from melcli.run.libraries import Library, examine_libraries
+from melcli.run.doctor import libraries
+from melcli.run.doctor.children import first_line, last_words, start_python
+from melcli.run.doctor.libraries import Library, examine_libraries
 
 
 def broken(folder: Path, name: str, code: str) -> None:
