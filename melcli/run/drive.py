@@ -185,7 +185,7 @@ class Drive:
         self._losses += 0 if task.inquiry else 1  # an inquiry looks for losses
         self._report.lost_batches += 1
         if self._losses >= MOST_LOSSES_IN_A_ROW or self._deaths >= MOST_DEATHS_IN_A_ROW:
-            self._tell_so_far()
+            self._tell_so_far(task)
             raise WorkersFailing(f"{self._deaths} workers died one after another; of the last one: {_how(error)[1]}")
         if self._deadline_s is not None:
             return  # stopping: the next run will look into it
@@ -202,11 +202,17 @@ class Drive:
             alone = [_Task(Batch(items=(item,)), inquiry=inquiry) for item in task.batch.items]
             self._waiting.extendleft(reversed(alone))
 
-    def _tell_so_far(self) -> None:
+    def _tell_so_far(self, lost: _Task) -> None:
         """Write down the culprits that are known, so that the next run gets further if it is the inputs after all."""
+        for task in (lost, *self._in_flight.values(), *self._waiting):
+            self._write_down(list(task.culprits))
         for inquiry in self._inquiries:
-            known = [item for item in inquiry.task.batch.items if item.id in inquiry.culprits]
-            self._write_down([self._lost_row(item, inquiry.culprits[item.id]) for item in known])
+            self._write_down(self._found(inquiry))
+
+    def _found(self, inquiry: _Inquiry) -> list[Row]:
+        """Return the rows of the culprits of a batch that are known by now, also by an earlier inquiry."""
+        culprits = [item for item in inquiry.task.batch.items if item.id in inquiry.culprits]
+        return [*inquiry.task.culprits, *(self._lost_row(item, inquiry.culprits[item.id]) for item in culprits)]
 
     def _split(self, task: _Task, error: BatchLost) -> None:
         """Make batches of single items of one that ends its worker each time though none of its items does so alone.
@@ -230,15 +236,13 @@ class Drive:
         if inquiry.waiting:
             return
         self._inquiries.remove(inquiry)
-        items = inquiry.task.batch.items
-        culprits = [item for item in items if item.id in inquiry.culprits]
-        rest = tuple(item for item in items if item.id not in inquiry.culprits)
-        found = (*inquiry.task.culprits, *(self._lost_row(item, inquiry.culprits[item.id]) for item in culprits))
+        found = self._found(inquiry)
+        rest = tuple(item for item in inquiry.task.batch.items if item.id not in inquiry.culprits)
         if not rest:
-            self._write_down(list(found))
+            self._write_down(found)
         elif self._deadline_s is None:
-            blameless = inquiry.task.blameless + (0 if culprits else 1)
-            self._waiting.appendleft(_Task(replace(inquiry.task.batch, items=rest), blameless, found))
+            blameless = inquiry.task.blameless + (0 if inquiry.culprits else 1)
+            self._waiting.appendleft(_Task(replace(inquiry.task.batch, items=rest), blameless, tuple(found)))
 
     def _write_down(self, rows: list[Row]) -> None:
         try:

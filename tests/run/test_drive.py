@@ -476,6 +476,29 @@ def test_workers_that_die_of_every_item_of_a_large_batch_end_the_run_before_its_
     assert MOST_DEATHS_IN_A_ROW <= len(engine.calls) <= MOST_DEATHS_IN_A_ROW + 2
 
 
+@pytest.mark.parametrize("most, known", [(1, ["a"]), (2, ["a"]), (5, ["a", "x"])])
+def test_culprits_that_are_known_by_then_are_written_down(
+    monkeypatch: pytest.MonkeyPatch, most: int, known: list[str]
+) -> None:
+    """Also those of an earlier look at the same batch, whose rest is to run again."""
+    changed = False
+
+    def script(one: Batch, trial: bool) -> list[Row]:
+        nonlocal changed
+        if "a" in names(one) or changed:
+            raise WorkerDied(SEGV)
+        if names(one) == "y":  # the last to be tried: from now on, workers only die
+            changed = True
+            monkeypatch.setattr(drive_module, "MOST_DEATHS_IN_A_ROW", most)
+        return finish(one)
+
+    batches = [batch("a", "x", "y")]
+    outcome = outcome_of(*batches)
+    with scripted(script) as engine, pytest.raises(WorkersFailing, match=f"^{most} workers died"):
+        drive(engine, *batches, outcome=outcome)
+    assert [(row.id, row.reason) for row in outcome.written] == [(name, "decoder_crash") for name in known]
+
+
 def test_many_culprits_in_one_batch_do_not() -> None:
     """Each is tried twice, and so they are far fewer than workers that never work."""
     everything = [chr(number) for number in range(0x100, 0x100 + MOST_DEATHS_IN_A_ROW // 2 - 1)]
