@@ -28,6 +28,7 @@ __all__ = [
     "storage_errors",
     "temporary_name",
     "write_file",
+    "write_whole",
 ]
 
 FLUSHES_AT_A_TIME = 8
@@ -92,7 +93,7 @@ class StagedFiles:
         """
         final = os.path.join(self._root, name)
         with storage_errors(final):
-            return _write_whole(self._stage(final), pieces)
+            return write_whole(self._stage(final), pieces)
 
     def fill(self, name: str, write: Callable[[str], None]) -> int:
         """Let somebody else write a file, under the temporary name that it is given, and return its size in bytes.
@@ -232,20 +233,6 @@ def _make_below(root: str, folder: str) -> None:
             _on_disk.discard(each)  # it was removed meanwhile
 
 
-def _write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
-    """Create ``path`` anew, never through a link, and write all pieces; return the bytes written."""
-    size = 0
-    with open(_create(path), "wb", buffering=0) as file:
-        for piece in pieces:
-            rest = memoryview(piece).cast("B")
-            size += len(rest)
-            while rest:  # one write may take less than it was given
-                rest = rest[file.write(rest) :]
-        if os.fstat(file.fileno()).st_size != size:
-            raise OSError(f"{size} bytes were written, but the file holds another number")
-    return size
-
-
 def _create(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
@@ -267,6 +254,38 @@ def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
             pass
     for names in staged:
         flush(names)
+
+
+def write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
+    """Create a file anew, never through a link, and write all pieces; nothing is flushed.
+
+    Parameters
+    ----------
+    path : str
+        A temporary name.
+    pieces : iterable of bytes or memoryview
+        The content.
+
+    Returns
+    -------
+    int
+        How many bytes were written.
+
+    Raises
+    ------
+    OSError
+        The system refuses it, or holds less than it was given.
+    """
+    size = 0
+    with open(_create(path), "wb", buffering=0) as file:
+        for piece in pieces:
+            rest = memoryview(piece).cast("B")
+            size += len(rest)
+            while rest:  # one write may take less than it was given
+                rest = rest[file.write(rest) :]
+        if os.fstat(file.fileno()).st_size != size:
+            raise OSError(f"{size} bytes were written, but the file holds another number")
+    return size
 
 
 def bring_to_disk(path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from melcli.store.files import bring_to_disk, storage_errors, temporary_name
+from melcli.store.files import bring_to_disk, storage_errors, temporary_name, write_whole
 from melcli.store.layout import own_folder
 
 __all__ = ["probe_output"]
@@ -39,7 +39,8 @@ def probe_output(out: str) -> None:
 def _probe(folder: str) -> None:
     first, second = (os.path.join(folder, temporary_name()) for _ in range(2))
     try:
-        _write(first)
+        write_whole(first, [PROBE])
+        bring_to_disk(first)
         os.rename(first, second)
         bring_to_disk(folder)
         os.unlink(second)
@@ -48,14 +49,3 @@ def _probe(folder: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(path)
         raise
-
-
-def _write(path: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    try:
-        rest = memoryview(PROBE)
-        while rest:  # one write may take less than it was given
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
