@@ -17,7 +17,7 @@ __all__ = ["Batch", "longest_first", "plan_shards", "planned_before", "planned_s
 # How much larger the decoded audio is than the file, about: only the order and the size of batches hang from it.
 EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
 MOST_ITEMS = 256
-MOST_BYTES = 32_000_000  # decoded: 16 minutes of 16 kHz mono; a kill costs one batch for each worker
+MOST_BYTES = 32_000_000  # decoded: 16 minutes of 16 kHz mono; a kill costs one or two for each worker
 MOST_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journal
 # A worker makes a shard alone.  So that a small corpus keeps several of them busy, it has as many shards as this, but
 # none smaller than this; that does not depend on how many workers there are.
