@@ -37,6 +37,7 @@ Reason = Literal[
     "timeout",
     "vanished",
     "internal",
+    "damaged",
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 

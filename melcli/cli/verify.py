@@ -161,7 +161,7 @@ def _repaired(verdict: Verdict) -> list[str]:
     if repairs is None or not (repairs.rewritten or repairs.set_aside):
         return []
     moved = [f"{path} was moved to {where}" for path, where in repairs.set_aside.items()]
-    said = [*moved, f"{repairs.num_forgotten:,} inputs will be done again by the next extract"]
+    said = [*moved, f"{repairs.num_stale:,} inputs are stale: the next extract over them does them again"]
     if any(damage.kind == "manifest" for damage in verdict.damages):
         said.append("and whatever the manifest lost")
     return [f"repaired: {printable('; '.join(said))}"]

@@ -124,7 +124,7 @@ def _plan(request: Request, found: Found) -> Survey:
         found.items,
         history.rows(),
         config_id=request.config.config_id,
-        stored=StoredFiles(request.out, request.config.output.format),
+        stored=StoredFiles(request.out, request.config.output.format, history.unmade_shards()),
         rerun=request.rerun,
         hash_content=hash_content,
     )

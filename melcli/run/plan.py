@@ -79,7 +79,8 @@ def make_plan(
     """Hold what was found against what OUT has.
 
     An item is done when all its rows are ``ok``, were made with the same config from a source that looks the same,
-    and their output is there.  A failed item is left when config and source are the same.
+    and their output is there.  A failed item is left when config and source are the same, unless `melcli verify
+    --repair` found its output damaged.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def make_plan(
         elif rerun.overwrite or row.config_id != config_id or not _same_source(item, row, rerun, hash_content):
             signs[item.id] = "*"
         elif row.status == "failed":
-            signs[item.id] = "*" if rerun.retry_failed else "!"
+            signs[item.id] = "*" if rerun.retry_failed or row.reason == "damaged" else "!"
         elif signs[item.id] != "*":
             if row.channel is not None:
                 channels_done[item.id] += 1

@@ -1,4 +1,4 @@
-"""After a reboot: outputs that were never flushed are read back, and those that are torn are forgotten."""
+"""After a reboot: outputs that were never flushed are read back, and those that are torn are made again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["settle_unflushed"]
 
 
 def settle_unflushed(request: Request, listener: Listener, interrupts: Interrupts) -> None:
-    """Read all outputs, if any of them may be torn, and forget those that are, so that this run does them again.
+    """Read all outputs, if any of them may be torn, and mark those that are, so that this run does them again.
 
     A run at ``--durability none`` leaves a mark; under the same boot the system still holds what it was given.  The
     caller holds OUT.

@@ -22,13 +22,15 @@ from melcli.store.damage import Damage
 from melcli.store.history import History, read_history
 from melcli.store.journal import PlannedShard, start_journal_anew
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE, npy_name, shard_number
-from melcli.store.lines import UTF8, Lines
+from melcli.store.lines import UTF8, Line, Lines
 from melcli.store.manifest import Row, write_manifest
 
 __all__ = ["Books", "read_books"]
 
 LONGEST_LINE_BYTES = 1 << 24  # a row is a few hundred bytes, with the longest of names some 50,000
 PIECE_BYTES = 1 << 20
+LARGEST = (1 << 63) - 1  # of a number of bytes, frames or nanoseconds
+LARGEST_CHANNEL = (1 << 31) - 1
 STORED_TYPES = ("float16", "float32", "float64")
 HEX_OF_CRC32 = re.compile(r"[0-9a-f]{8}")
 
@@ -93,15 +95,15 @@ class Books:
         text = self.manifest.text(ref) if ref >= 0 else self.history.journal_rows.text(~ref)
         return Row.from_plain(_DECODER.decode(text))
 
-    def mend(self, stale: Collection[str], shards: Sequence[PlannedShard] = ()) -> None:
-        """Write manifest and list of failures anew, without what is no row and without the rows of some items.
+    def mend(self, damaged: Mapping[str, Damage], shards: Sequence[PlannedShard] = ()) -> None:
+        """Write manifest and list of failures anew, without what is no row, and with items that are damaged as failed.
 
         The journal is taken into the manifest; the plan of the shards that its run meant to write stays.
 
         Parameters
         ----------
-        stale : collection of str
-            Ids of inputs.
+        damaged : mapping of str to Damage
+            By the id of the input.
         shards : sequence of PlannedShard
             That are to be made anew.
 
@@ -110,11 +112,20 @@ class Books:
         StorageError
             OUT cannot be written; the books that were there stay.
         """
-        older, newer = self._numbers(lambda item_id: item_id not in stale)
-        parts = self.manifest.in_order(older), self.history.journal_rows.in_order(newer)
-        rows = merge(*parts, key=lambda line: (line.id, line.item_id))
+        older, newer = self._numbers(lambda item_id: item_id not in damaged)
+        parts = self.manifest.in_order(older), self.history.journal_rows.in_order(newer), self._failed(damaged)
+        rows: Iterator[Row | Line] = merge(*parts, key=lambda row: (row.id, row.item_id))
         write_manifest(self.out, rows, in_order=True)
         start_journal_anew(self.out, [*self.history.shards, *shards])
+
+    def _failed(self, damaged: Mapping[str, Damage]) -> list[Row]:
+        """Return a failed row for each input that is damaged, sorted by id: for all of its channels one."""
+        rows = {}
+        for ref in self.refs() if damaged else ():
+            row = self.row(ref)
+            if row.item_id in damaged and row.item_id not in rows:
+                rows[row.item_id] = _damaged_row(row, damaged[row.item_id])
+        return [rows[item_id] for item_id in sorted(rows)]
 
     def drop(self, doubles: Collection[tuple[str, str]]) -> None:
         """Take rows for none, by id and item id."""
@@ -133,6 +144,20 @@ class Books:
             number for number, item_id in enumerate(journal.item_ids) if number >= newest[item_id] and keep(item_id)
         )
         return older, newer
+
+
+def _damaged_row(row: Row, damage: Damage) -> Row:
+    return Row(
+        id=row.item_id,
+        source=row.source,
+        status="failed",
+        reason="damaged",
+        message=printable(f"{damage.path}: {damage.message} [{damage.kind}]"),
+        source_size=row.source_size,
+        source_mtime_ns=row.source_mtime_ns,
+        source_hash=row.source_hash,
+        config_id=row.config_id,
+    )
 
 
 def read_books(out: str) -> Books:
@@ -214,6 +239,10 @@ def _fault(plain: Mapping[str, Any]) -> str:
         value = plain.get(name)
         if not isinstance(value, types) or isinstance(value, bool):
             return f"its {name} is {json.dumps(value)[:80]}"
+        if isinstance(value, int) and not -LARGEST <= value <= (LARGEST_CHANNEL if name == "channel" else LARGEST):
+            return f"its {name} is {str(value)[:80]}"
+    if "\0" in plain["id"]:
+        return f"its id is {json.dumps(plain['id'])[:80]}"
     if plain["status"] not in ("ok", "failed"):
         return f"its status is {json.dumps(plain['status'])[:80]}"
     return _fault_of_output(plain) if plain["status"] == "ok" else ""

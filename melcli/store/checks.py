@@ -20,6 +20,7 @@ from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.store.crc32 import joined_crc32
 from melcli.store.damage import Damage, DamageKind
+from melcli.store.files import linked_folder
 from melcli.store.hdf5 import ShardReader
 from melcli.store.manifest import Row
 from melcli.store.npy import npy_header
@@ -211,7 +212,9 @@ class _NpyFrames:
 @contextmanager
 def _opened_npy(out: str, row: Row, time_axis: int | None) -> Iterator[_NpyFrames]:
     path = os.path.join(out, row.path or "")
-    _refuse_linked_folders(out, row.path or "")
+    linked = linked_folder(out, row.path or "")
+    if linked is not None:
+        raise _Wrong("not_regular", f"its folder {linked} is a link")
     _check_there(path, row.output_size or 0)
     try:
         descriptor = regular_only(path)
@@ -348,13 +351,6 @@ def _tally_shard(frames: _ShardFrames, row: Row) -> _Tally:
 
 
 # what is there
-
-
-def _refuse_linked_folders(out: str, name: str) -> None:
-    parts = name.split("/")[:-1]
-    for depth in range(1, len(parts) + 1):
-        if os.path.islink(os.path.join(out, *parts[:depth])):
-            raise _Wrong("not_regular", f"its folder {'/'.join(parts[:depth])} is a link")
 
 
 def _check_there(path: str, size: int) -> None:

@@ -23,6 +23,8 @@ __all__ = [
     "StagedFiles",
     "bring_to_disk",
     "close_quietly",
+    "linked_folder",
+    "make_below",
     "make_folders",
     "remove_leftovers",
     "storage_errors",
@@ -114,7 +116,7 @@ class StagedFiles:
         """Choose the temporary name of a file."""
         folder = os.path.dirname(final)
         if folder not in self._folders:
-            _make_below(self._root, folder)
+            make_below(self._root, folder)
             self._folders.add(folder)
         temporary = os.path.join(folder, temporary_name())
         self._staged.append((temporary, final))
@@ -179,6 +181,29 @@ def make_folders(path: str) -> None:
         bring_to_disk(os.path.dirname(folder))
 
 
+def make_below(root: str, folder: str) -> None:
+    """Make a folder and those above it, but never ``root``: an OUT that was removed in the middle of a run is gone.
+
+    Raises
+    ------
+    OSError
+        One of them is a link, which leads out of OUT, or could; or the system refuses it.
+    """
+    for each in reversed([*_up_to(root, folder)]):
+        if os.path.islink(each):
+            raise OSError(errno.ELOOP, f"its folder {os.path.relpath(each, root)} is a link")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(each)
+            _on_disk.discard(each)  # it was removed meanwhile
+
+
+def linked_folder(root: str, name: str) -> str | None:
+    """Return the first folder on the way to a name below ``root`` that is a link, relative to it; None: none is."""
+    parts = name.split("/")[:-1]
+    folders = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return next((folder for folder in folders if os.path.islink(os.path.join(root, folder))), None)
+
+
 def write_file(path: str, pieces: Iterable[bytes | memoryview]) -> int:
     """Write one file so that its name never stands for a part of it; return its size in bytes."""
     staged = StagedFiles(os.path.dirname(path))
@@ -221,16 +246,6 @@ def storage_errors(path: str, doing: str = "write") -> Iterator[None]:
             f"cannot {doing} {printable(path)}: {error.strerror or error}; {advice}, and run the same command again: "
             "what was finished is kept"
         ) from error
-
-
-def _make_below(root: str, folder: str) -> None:
-    """Make a folder and those above it, but never ``root``: an OUT that was removed in the middle of a run is gone."""
-    for each in reversed([*_up_to(root, folder)]):
-        if os.path.islink(each):  # it leads out of OUT, or could
-            raise OSError(errno.ELOOP, f"its folder {os.path.relpath(each, root)} is a link")
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(each)
-            _on_disk.discard(each)  # it was removed meanwhile
 
 
 def _create(path: str) -> int:

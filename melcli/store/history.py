@@ -62,6 +62,13 @@ class History:
         """
         write_manifest(self.out, (line for line in self._lines() if keep(line.item_id)), in_order=True)
 
+    def unmade_shards(self) -> frozenset[int]:
+        """Return the numbers of the shards that are planned and were not made since.
+
+        A row that speaks of one is older than the plan: it is of a shard that is to be made anew.
+        """
+        return frozenset(shard.number for shard in self.shards if shard.first not in self.newest)
+
     def next_shard(self) -> int:
         """Return the first number above those of all shards that a row speaks of or that were planned.
 

@@ -71,6 +71,8 @@ class Journal:
             self._file = open(self._path, "ab", buffering=0, opener=_only_here)  # noqa: SIM115
             if self._file.tell():
                 self._write(b"\n")  # ends a line that a kill cut short
+            elif flush:
+                bring_to_disk(os.path.dirname(self._path))  # ext4 does it with the file; POSIX does not ask for that
 
     def __enter__(self) -> Journal:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from melcli.store.layout import npy_name, shard_number
@@ -29,11 +30,14 @@ class StoredFiles:
         OUT.
     format : str
         ``npy`` or ``hdf5``; a row of the other format counts as not there.
+    unmade : collection of int
+        Numbers of shards that are to be made anew; a row of one counts as not there.
     """
 
-    def __init__(self, out: str, format: str) -> None:
+    def __init__(self, out: str, format: str, unmade: Collection[int] = ()) -> None:
         self._folder = os.path.join(out, "")
         self._format = format
+        self._unmade = unmade
         self._shard_sizes: dict[str, int] = {}
 
     def hold(self, row: Row) -> bool:
@@ -42,7 +46,8 @@ class StoredFiles:
             return False
         if self._format == "npy":
             return row.path == npy_name(row.id) and self._size(row.path) == row.output_size
-        if shard_number(row.path) is None:
+        number = shard_number(row.path)
+        if number is None or number in self._unmade:
             return False
         if row.path not in self._shard_sizes:
             self._shard_sizes[row.path] = self._size(row.path)
@@ -51,5 +56,5 @@ class StoredFiles:
     def _size(self, path: str) -> int:
         try:
             return os.stat(self._folder + path).st_size
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL, which no path of ours has
             return -1

@@ -101,8 +101,8 @@ class Trials:
             os.mkdir(folder)
             try:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
-            except OSError as error:
-                if error.errno not in _NOT_TAKEN:
+            except (OSError, ValueError) as error:  # ValueError: a NUL, which no name of ours has
+                if isinstance(error, OSError) and error.errno not in _NOT_TAKEN:
                     raise
                 yield None
                 return

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from melcli import open_features
 from melcli.errors import StorageError
+from melcli.store.manifest import read_manifest
 from melcli.store.spool import Spool
 from melcli.store.values import StoredFeatures
 from tests.cli.shell import Ended, start
@@ -143,19 +145,67 @@ def test_damaged_outputs_are_named_repaired_and_done_again(
     found = verify(melcli, out, "--read-data", "--repair")
     assert set(kinds(found)) == hurt
     assert found["read"] == 5 - sum(kind != "checksum" for kind in kinds(found).values())
-    assert found["repaired"]["forgotten"] == len(hurt)
-    assert {*rows(out)} == {*before} - hurt
+    again = hurt if format == "npy" else {"a", "b"}  # a shard is made anew as a whole
+    assert found["repaired"]["stale"] == len(again)
+    assert [row.id for row in read_manifest(str(out)) if row.reason == "damaged"] == sorted(hurt)
+    assert {*rows(out)} == {*before}
+    assert json.loads(melcli("status", out, "--json").out)["stale"] == len(again)
     if damage == "folder":
         (aside,) = found["repaired"]["set_aside"].values()
         assert (out / aside / "somebody's.txt").read_text() == "theirs"
 
-    assert f"5 ok ({5 - len(hurt)} unchanged)" in extract("-f", format).err
+    assert f"5 ok ({5 - len(again)} unchanged)" in extract("-f", format).err
+    assert json.loads(melcli("status", out, "--json").out)["stale"] == 0
     assert verify(melcli, out, "--read-data")["damages"] == []
     if damage == "link":
         (out / victim).with_name("elsewhere").unlink()
     if format == "npy":
         check_finished(out)
         assert tree(out) == undisturbed
+
+
+def test_the_neighbours_of_what_is_damaged_stay_when_nobody_makes_the_shard_anew(
+    melcli: Command, tmp_path: Path, out: Path
+) -> None:
+    """Their sources are gone, or the next run is over others; what is damaged stays in the books, too."""
+    plant(tmp_path / "in", *NAMES, seconds=20.0)  # so that they are in several chunks
+    arguments = ["-o", out, *LIGHT, "-f", "hdf5"]
+    assert melcli("extract", tmp_path / "in", *arguments).code == 0
+    with contextlib.closing(open_features(out)) as features:
+        before = {name: features[name] for name in features}
+    flip(out / "features-00000.h5")
+    found = verify(melcli, out, "--read-data", "--repair")
+    hurt = set(kinds(found))
+    assert 0 < len(hurt) < found["repaired"]["stale"] == 5
+    gone = min({*before} - hurt)
+    (path,) = (tmp_path / "in").glob(f"{gone}.*")
+    path.unlink()
+
+    other = min({*before} - hurt - {gone})
+    assert melcli("extract", tmp_path / "in", "--include", f"{other}.*", *arguments).code == 0
+    told = {row.id: row.reason for row in read_manifest(str(out)) if row.reason is not None}
+    assert told == dict.fromkeys(hurt, "damaged")
+    assert melcli("extract", tmp_path / "in", *arguments).last_line.startswith("4 ok")
+    with contextlib.closing(open_features(out)) as features:
+        assert {*features} == {*before}
+        for name, expected in before.items():
+            np.testing.assert_array_equal(features[name], expected)
+    assert verify(melcli, out, "--read-data")["damages"] == []
+
+
+def test_nothing_is_set_aside_through_links(melcli: Command, extract: Command, tmp_path: Path, out: Path) -> None:
+    extract()
+    (tmp_path / "theirs" / "c.npy").mkdir(parents=True)
+    shutil.rmtree(out / "sub")
+    (out / "sub").symlink_to(tmp_path / "theirs")
+    assert kinds(verify(melcli, out, "--repair"))["sub/c"] == "not_regular"
+    assert (tmp_path / "theirs" / "c.npy").is_dir()
+
+    make_folder(out / "a.npy")
+    (out / ".melcli" / "set-aside").symlink_to(tmp_path / "theirs")
+    ended = melcli("verify", out, "--repair")
+    assert (ended.code, "set-aside is a link; remove that link" in ended.err) == (6, True)
+    assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["c.npy"]
 
 
 def test_a_swapped_pair_is_named_when_numbers_are_read(melcli: Command, extract: Command, out: Path) -> None:
@@ -206,7 +256,7 @@ def test_all_channels_of_an_item_are_done_again(melcli: Command, tmp_path: Path,
     undisturbed = tree(out)
     (out / "a.ch1.npy").unlink()
     assert kinds(verify(melcli, out, "--repair")) == {"a.ch1": "missing"}
-    assert [*rows(out)] == ["b.ch0", "b.ch1"]
+    assert [*rows(out)] == ["a", "b.ch0", "b.ch1"]
     assert "2 ok (1 unchanged)" in melcli(*arguments).err
     assert tree(out) == undisturbed
 
@@ -388,7 +438,8 @@ def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out:
     assert "the last run was interrupted; the same extract goes on\n" in melcli("verify", out).err
     flip(out / "a.npy")
     assert kinds(verify(melcli, out, "--read-data", "--repair")) == {"a": "checksum"}
-    assert [*rows(out)] == [row.id for row in kept if row.id != "a"]
+    assert [*rows(out)] == [row.id for row in kept]
+    assert rows(out)["a"]["reason"] == "damaged"
     assert "5 ok (4 unchanged)" in extract().err
     assert tree(out) == undisturbed
 

@@ -7,6 +7,7 @@ import pytest
 
 from melcli.errors import StorageError
 from melcli.store.books import read_books
+from melcli.store.damage import Damage
 from melcli.store.journal import Journal
 from melcli.store.manifest import read_manifest, write_manifest
 from tests.store.rows import ODD_IDS, make_row
@@ -175,8 +176,34 @@ def test_mending_writes_what_is_left_in_order(out):
     rewrite(out, [e, b"damaged\n", c, d, d, a])
     with Journal(out) as journal:
         journal.add(rows=[ok_row("f")])
-    read_books(out).mend({"a"})
-    assert [row.id for row in read_manifest(out)] == ["c", "e", "f"]
-    assert lines(out, "failures.jsonl") == [c]
+    read_books(out).mend({"a": Damage(kind="checksum", path="a.npy", message="its numbers are others")})
+    assert [(row.id, row.reason) for row in read_manifest(out)][::2] == [("a", "damaged"), ("e", None)]
+    assert [row.id for row in read_manifest(out)] == ["a", "c", "e", "f"]
+    assert lines(out, "failures.jsonl")[1:] == [c]
     assert not os.path.exists(f"{out}/.melcli/journal.jsonl")
     assert read_books(out).damages == []
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("num_frames", 10**400),
+        ("source_size", 10**400),
+        ("source_mtime_ns", -(10**30)),
+        ("channel", 1 << 31),
+        ("channel", -(1 << 70)),
+    ],
+)
+def test_numbers_that_no_machine_has_are_no_row(out, field, value):
+    write_manifest(out, [ok_row("a")])
+    plain = {**json.loads(lines(out)[0]), field: value}
+    rewrite(out, [json.dumps(plain).encode() + b"\n"])
+    (damage,) = [damage for damage in read_books(out).damages if damage.kind == "manifest"]
+    assert damage.message == f"line 1: its {field} is {str(value)[:80]}"
+
+
+def test_an_id_with_a_nul_is_no_row(out):
+    write_manifest(out, [ok_row("a")])
+    plain = {**json.loads(lines(out)[0]), "id": "a\0b", "path": "a\0b.npy"}
+    rewrite(out, [json.dumps(plain).encode() + b"\n"])
+    assert 'its id is "a\\u0000b"' in read_books(out).damages[0].message

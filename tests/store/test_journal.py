@@ -181,15 +181,17 @@ def assert_in_order(found):
 # the disk
 
 
-def test_rows_are_on_the_disk_when_add_returns(out, path, monkeypatch):
-    sizes = []
-    monkeypatch.setattr(journal_module.os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+def test_its_name_and_rows_are_on_the_disk_when_add_returns(out, path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(journal_module.os, "fsync", lambda descriptor: seen.append(os.fstat(descriptor)))
     with Journal(out) as journal:
         journal.add(rows=ROWS[:1])
         journal.add(rows=ROWS[1:])
-        assert sizes[-1] == path.stat().st_size
-    assert len(sizes) == 2
-    assert sizes[0] < sizes[1]
+        assert seen[-1].st_size == path.stat().st_size
+    assert [status.st_ino for status in seen] == [path.parent.stat().st_ino, *[path.stat().st_ino] * 2]
+    assert seen[1].st_size < seen[2].st_size
+    with Journal(out):
+        assert len(seen) == 3  # it was there
 
 
 def test_without_flushes_a_plan_of_shards_is_flushed_all_the_same(out, path, monkeypatch):
@@ -258,8 +260,8 @@ def test_after_a_refusal_nothing_more_is_added(out, path, monkeypatch):
         if len(flushed) == 1:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(journal_module.os, "fsync", refuse_once)
     with Journal(out) as journal:
+        monkeypatch.setattr(journal_module.os, "fsync", refuse_once)
         for _ in range(2):
             with pytest.raises(StorageError, match="Input/output error"):
                 journal.add(rows=ROWS)

@@ -90,7 +90,7 @@ def test_a_row_is_one_line_of_json_with_every_key_in_its_place():
 
 def test_reasons_are_the_closed_list_of_the_contract():
     listed = "unreadable unsupported_format empty truncated too_short too_long nonfinite bad_rate decoder_crash "
-    assert " ".join(REASONS) == listed + "out_of_memory timeout vanished internal"
+    assert " ".join(REASONS) == listed + "out_of_memory timeout vanished internal damaged"
     assert get_args(Reason) == REASONS
 
 

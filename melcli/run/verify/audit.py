@@ -53,7 +53,7 @@ class VerifyRequest:
     read_percent, recompute_percent : float
         Of the items: whose numbers are read, and which are extracted again.
     repair : bool
-        Whether damaged items are forgotten, so that the next run does them.
+        Whether damaged items are marked, so that the next run does them again.
     workers : int
         Processes.
     """

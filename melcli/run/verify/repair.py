@@ -1,4 +1,4 @@
-"""``melcli verify --repair``: take what is damaged out of OUT's books, so that the next run does it again.
+"""``melcli verify --repair``: let OUT's books say what is damaged, so that the next run does it again.
 
 No output is deleted: a run that does an item again writes over its file.  A shard is made anew as a whole, under its
 own number: so it ends with the bytes that it had, and no torn file stays.
@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -19,7 +19,7 @@ from melcli.run.batches import planned_shard
 from melcli.sources.items import Item
 from melcli.store.books import Books
 from melcli.store.damage import Damage
-from melcli.store.files import remove_leftovers, storage_errors
+from melcli.store.files import linked_folder, make_below, remove_leftovers, storage_errors
 from melcli.store.layout import OWN_FOLDER, own_folder, shard_number
 
 __all__ = ["Repairs", "repair"]
@@ -33,21 +33,21 @@ class Repairs:
 
     Attributes
     ----------
-    num_forgotten : int
-        Inputs that the next run does again.
+    num_stale : int
+        Inputs that the next run over them does again.
     rewritten : bool
         Whether manifest and list of failures were written anew.
     set_aside : dict of str to str
         What stood in the way of a file, and where it is now; both relative to OUT.
     """
 
-    num_forgotten: int
+    num_stale: int
     rewritten: bool
     set_aside: dict[str, str]
 
     def plain(self) -> dict[str, Any]:
         """What ``--json`` prints."""
-        return {"forgotten": self.num_forgotten, "rewritten": self.rewritten, "set_aside": self.set_aside}
+        return {"stale": self.num_stale, "rewritten": self.rewritten, "set_aside": self.set_aside}
 
 
 def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
@@ -58,15 +58,18 @@ def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
     StorageError
         OUT cannot be written.
     """
-    stale = {damage.item_id for damage in damages if damage.item_id is not None}
+    damaged: dict[str, Damage] = {}
+    for damage in damages:
+        if damage.item_id is not None:
+            damaged.setdefault(damage.item_id, damage)
     shards = _damaged_shards(books, damages)
-    stale.update(item.id for items in shards.values() for item in items)
+    stale = damaged.keys() | {item.id for items in shards.values() for item in items}
     rewritten = any(damage.kind in ("manifest", "failures") or damage.item_id is not None for damage in damages)
     set_aside = _set_aside(books.out, damages)
     if rewritten:
-        books.mend(stale, [planned_shard(number, items) for number, items in sorted(shards.items())])
+        books.mend(damaged, [planned_shard(number, items) for number, items in sorted(shards.items())])
     remove_leftovers(books.out)
-    return Repairs(num_forgotten=len(stale), rewritten=rewritten, set_aside=set_aside)
+    return Repairs(num_stale=len(stale), rewritten=rewritten, set_aside=set_aside)
 
 
 def _damaged_shards(books: Books, damages: Sequence[Damage]) -> dict[int, list[Item]]:
@@ -84,19 +87,28 @@ def _damaged_shards(books: Books, damages: Sequence[Damage]) -> dict[int, list[I
 
 
 def _set_aside(out: str, damages: Sequence[Damage]) -> dict[str, str]:
-    """Move what no file can be renamed over: folders, and a config that nobody can read, which a run would refuse."""
+    """Move what no file can be renamed over: folders, and a config that nobody can read, which a run would refuse.
+
+    Never through a link, which may lead to folders of somebody else.
+    """
     unread = {damage.path for damage in damages if damage.kind == "config"}
     moved: dict[str, str] = {}
     for path in sorted({damage.path for damage in damages}):
         whole = os.path.join(out, path)
         with storage_errors(whole):
-            try:
-                status = os.lstat(whole)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            if path in unread or stat.S_ISDIR(status.st_mode):
+            if _is_in_the_way(out, path, unread):
                 name = f"{OWN_FOLDER}/{SET_ASIDE}/{secrets.token_hex(8)}"
-                os.makedirs(os.path.join(own_folder(out), SET_ASIDE), exist_ok=True)
+                make_below(out, os.path.join(own_folder(out), SET_ASIDE))
                 os.rename(whole, os.path.join(out, name))
                 moved[path] = name
     return moved
+
+
+def _is_in_the_way(out: str, path: str, unread: Collection[str]) -> bool:
+    if linked_folder(out, path) is not None:
+        return False
+    try:
+        status = os.lstat(os.path.join(out, path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return path in unread or stat.S_ISDIR(status.st_mode)

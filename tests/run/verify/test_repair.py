@@ -32,15 +32,15 @@ def missing(item_id: str) -> Damage:
 
 def test_where_nothing_is_wrong_nothing_is_written(out: Path) -> None:
     before = times(out)
-    assert repair(read_books(str(out)), []).plain() == {"forgotten": 0, "rewritten": False, "set_aside": {}}
+    assert repair(read_books(str(out)), []).plain() == {"stale": 0, "rewritten": False, "set_aside": {}}
     assert times(out) == before
 
 
 def test_outputs_stay(out: Path) -> None:
     repaired = repair(read_books(str(out)), [missing("a")])
-    assert repaired.plain() == {"forgotten": 1, "rewritten": True, "set_aside": {}}
+    assert repaired.plain() == {"stale": 1, "rewritten": True, "set_aside": {}}
     assert (out / "a.npy").read_bytes() == b"x"
-    assert [row.id for row in read_history(str(out)).rows()] == ["b"]
+    assert [(row.id, row.reason) for row in read_history(str(out)).rows()] == [("a", "damaged"), ("b", None)]
 
 
 def test_the_shards_that_an_interrupted_run_planned_stay_planned(out: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_shards_that_an_interrupted_run_planned_stay_planned(out: Path) -> N
         journal.add(rows=[ok_row("c")])
     repair(read_books(str(out)), [missing("a")])
     history = read_history(str(out))
-    assert [row.id for row in history.rows()] == ["b", "c"]
+    assert [row.id for row in history.rows()] == ["a", "b", "c"]
     assert list(history.shards) == [shard]
 
 
