@@ -65,7 +65,9 @@ def examine(read: Read, file_size: int) -> Ending | None:
     if start >= file_size:
         return Ending(format="MP3", cut_header=True)
     ending = _examine_untagged(lambda offset, size: read(start + offset, size), file_size - start)
-    return replace(ending, audio_end=start + ending.audio_end) if isinstance(ending, MpegEnding) else ending
+    if isinstance(ending, MpegEnding):
+        return replace(ending, audio_start=start + ending.audio_start, audio_end=start + ending.audio_end)
+    return ending
 
 
 def describe(head: bytes) -> str:

@@ -8,6 +8,9 @@ AU and NIST all were found, save those to under 12 bytes, in which no format can
 
 A length of almost 2 or 4 GiB in a smaller file is a mark of streaming writers, not a claim: ffmpeg writes 0xFFFFFFFF,
 sox and espeak-ng 0x7FFFF000, arecord 0x80000000.  A recorder that was killed can leave the same marks.
+
+A claim that is too low is what a header says that was brought up to date once and then no more.  libsndfile reads what
+is claimed.  What may follow the audio of a good file is told apart from audio by `_looks_like_more_audio`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,10 @@ from melcli.audio.ending import Ending, Read
 __all__ = ["AIFF", "CAF", "RF64", "RIFF", "RIFX", "W64", "Layout", "end_of_au", "end_of_chunks", "end_of_nist"]
 
 MAX_CHUNKS = 1000  # a hostile file could hold millions of empty ones
+MOST_JUNK = 1023  # bytes behind the audio that are not worth a word: padding to whole sectors, tags
+MOST_PADDING = 2**24  # bytes of zeros that are looked through: a hostile sparse file could hold a terabyte
+_PIECE_BYTES = 2**16
+_TAGS_BEHIND = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")  # appended by taggers that know nothing of chunks
 LARGEST_32_BIT_FILE = 2**32 + 7  # bytes: a length of 2**32 - 1 after eight bytes of header
 
 
@@ -116,7 +123,30 @@ def _judge(layout: Layout, claim: int, content: int, read: Read, file_size: int)
         chunk = _chunk_at(layout, read, content + claim)
         if chunk is None or chunk[1] > there:
             return Ending(format=layout.name, shortfall=_unfinished(there - claim))
-    return Ending(format=layout.name, shortfall=_missing(claim, there))
+    end = content + claim
+    is_stale = (
+        layout.lead < claim < there
+        and _looks_like_more_audio(read, end, file_size)
+        and not _chunk_follows(layout, read, end, file_size)
+    )
+    return Ending(format=layout.name, shortfall=_missing(claim, there), open_ended=is_stale)
+
+
+def _chunk_follows(layout: Layout, read: Read, end: int, file_size: int) -> bool:
+    """Tell whether a chunk that fits into the file begins where the audio ends; some writers forget to align it."""
+    for offset in (end, end + -end % layout.align):
+        tag, length = _chunk_at(layout, read, offset) or (b"\0", 0)
+        if tag.decode("ascii").isprintable() and offset + layout.header_bytes + length <= file_size:
+            return True
+    return False
+
+
+def _looks_like_more_audio(read: Read, offset: int, file_size: int) -> bool:
+    """Tell whether what follows the claimed audio is more than padding or a tag; it may be a chunk."""
+    if file_size - offset <= MOST_JUNK or read(offset, 16).startswith(_TAGS_BEHIND):
+        return False
+    looked_through = min(file_size, offset + MOST_PADDING)
+    return any(any(read(piece, _PIECE_BYTES)) for piece in range(offset, looked_through, _PIECE_BYTES))
 
 
 def end_of_au(read: Read, file_size: int) -> Ending:
@@ -129,7 +159,8 @@ def end_of_au(read: Read, file_size: int) -> Ending:
     if claim == 2**32 - 1:
         return Ending(format="AU", open_ended=True, cut_header=there < 0)
     shortfall = _unfinished(there) if claim == 0 < there else _missing(claim, there)
-    return Ending(format="AU", shortfall=shortfall, cut_header=there < 0)
+    is_stale = 0 < claim < there and _looks_like_more_audio(read, offset + claim, file_size)
+    return Ending(format="AU", shortfall=shortfall, cut_header=there < 0, open_ended=is_stale)
 
 
 def end_of_nist(read: Read, file_size: int) -> Ending:

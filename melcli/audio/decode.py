@@ -12,6 +12,8 @@ Measured on soundfile 0.14 with libsndfile 1.2.2, and the reason for how it is d
   Nothing is allocated by it.  What is beyond it is not decoded.
 * Cut WAV, MP3 and Ogg files decode short without an error: `melcli.audio.containers` reads what the containers say.
   A damaged page of Vorbis or Opus is dropped without an error; then less than the claim comes out.
+* Over a damaged frame header of an MP3 mpg123 passes, or it stops there, without an error: then less comes out than a
+  Xing tag claims.
 * MP3 files of LAME come out without the encoder's delay and padding, sample for sample as long as what went in; others
   with them.
 * mpg123 writes its complaints to file descriptor 2 by itself, and libsndfile's reader of SDS (which is refused here,
@@ -89,7 +91,7 @@ class AudioFile:
     flags : tuple of str
         Sorted; complete when `blocks` is exhausted.  ``clipped`` and ``silent``: see `melcli.audio.scan.Scan`.
         ``misnamed``: the name's ending is that of another format.  ``truncated_header``: the header leaves the
-        length open, so that a missing end cannot be told.
+        length open, so that a missing end cannot be told, or claims less than what follows it.
 
     Raises
     ------
@@ -196,17 +198,25 @@ class AudioFile:
                 f"{scan.num_nonfinite:,} of {scan.num_samples * self.num_channels:,} values are NaN or infinite, "
                 f"the first at {scan.first_nonfinite / self.sampling_rate:.3f} s",
             )
-        if isinstance(self._ending, MpegEnding):
-            self._check_what_is_left(mpeg.goes_on, self._ending.audio_end, "first frame")
-        elif scan.num_samples < self._decoder.frames < _UNKNOWN_LENGTH:
+        if self._is_short():
             claim = self._decoder.frames
             raise AudioError(
                 "truncated", f"the file claims {claim:,} samples per channel and {scan.num_samples:,} came out"
             )
+        if isinstance(self._ending, MpegEnding):
+            self._check_what_is_left(mpeg.goes_on, self._ending.audio_end, "first frame")
         elif self._decoder.format == "FLAC":
             self._check_what_is_left(flac.goes_on, self._raw.size, "header")
         if not scan.num_samples:
             raise AudioError("empty", "the file holds a header and no samples")
+
+    def _is_short(self) -> bool:
+        """Tell whether less came out than is claimed, where the claim is more than a guess."""
+        if not self._scan.num_samples < self._decoder.frames < _UNKNOWN_LENGTH:
+            return False
+        if not isinstance(self._ending, MpegEnding):
+            return True
+        return self._ending.counts_frames and not mpeg.counts_itself(self._raw.read_at, self._ending)
 
     def _check_what_is_left(self, goes_on: Callable[[Read, int, int], bool], end: int, claimant: str) -> None:
         """Tell what lies behind the end that a file names, such as a second stream; its decoder leaves it alone."""

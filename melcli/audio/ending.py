@@ -25,8 +25,9 @@ class Ending:
         No audio was reached before the file ended.  It explains a refusal by the decoder and proves nothing when
         the decoder finds audio after all: libsndfile forgives headers that are read strictly here.
     open_ended : bool
-        The header leaves the length open, as writers do that cannot seek back (``ffmpeg -f wav -``), so that a
-        missing end cannot be told from the length.
+        The header leaves the length open, as writers do that cannot seek back (``ffmpeg -f wav -``), or claims less
+        than what follows it, as one does that was not brought up to date again; so a missing end cannot be told from
+        the length.
     """
 
     format: str

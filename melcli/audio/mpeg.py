@@ -4,7 +4,8 @@ There is no header over the whole stream.  Most encoders put a frame with a ``Xi
 front that counts the bytes of the stream; without one, all that can be seen is whether the last frame is whole.
 Of 200 random cuts each of files with the tag (LAME through ffmpeg, libsndfile; constant and variable rate) all were
 found; of files without it 196 to 199, and in the rest the cut fell between two frames.  That cannot be known, nor can
-damage in the middle, over which mpg123 passes.
+damage in the middle, over which mpg123 passes or at which it stops; where the tag counts frames, less comes out then
+than it claims.
 
 Of two files with tags, one after the other, mpg123 decodes the first; `goes_on` notices what is left.
 """
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from melcli.audio.ending import Ending, Read
 
-__all__ = ["MpegEnding", "end_of_mpeg", "goes_on"]
+__all__ = ["MpegEnding", "counts_itself", "end_of_mpeg", "goes_on"]
 
 WINDOW_BYTES = 8192  # more than two of the largest frames, 2,881 bytes
 SAME_STREAM = 0xFFFE0C00  # sync, version, layer, sampling rate: what no frame of a stream may change
@@ -40,15 +41,24 @@ class MpegEnding(Ending):
 
     Attributes
     ----------
+    audio_start : int
+        Where the first frame begins, bytes.
     audio_end : int
         Where the frames end, before ID3v1 and APE tags, bytes.
-    counts_frames : bool
-        A Xing or Info tag counts the frames, and mpg123 knows the length; otherwise it guesses.
+    num_frames, num_bytes : int
+        Counted by a tag in the first frame; 0 for what it does not count.
     """
 
     format: str = "MP3"
+    audio_start: int = 0
     audio_end: int
-    counts_frames: bool = False
+    num_frames: int = 0
+    num_bytes: int = 0
+
+    @property
+    def counts_frames(self) -> bool:
+        """A Xing or Info tag counts the frames, and mpg123 knows the length; otherwise it guesses."""
+        return self.num_frames > 0
 
 
 class _Tag(NamedTuple):
@@ -82,20 +92,41 @@ def end_of_mpeg(read: Read, file_size: int) -> MpegEnding | None:
     """
     end = _without_tags(read, file_size)
     head = read(0, min(WINDOW_BYTES, end))
-    front = _run_in(head)
-    if front is None:
-        begins = 0 < len(head) < 2 * _frame_bytes(int.from_bytes(head[:4], "big"))
-        return MpegEnding(audio_end=end, cut_header=True) if begins else None
-    tag = _tag_in(head[front.first :])
-    if tag.num_bytes:
-        there = file_size - front.first
-        missing = f"the first frame claims {tag.num_bytes:,} bytes of audio and {there:,} follow"
-        shortfall = missing if there < tag.num_bytes else ""
-    else:
-        tail = read(max(front.first, end - WINDOW_BYTES), min(WINDOW_BYTES, end - front.first))
-        last = _run_in(tail)
-        shortfall = "the file ends inside an MPEG frame" if last and last.end > len(tail) else ""
-    return MpegEnding(audio_end=end, shortfall=shortfall, counts_frames=tag.num_frames > 0)
+    # libsndfile wants a frame at the very beginning.  One with a tag is believed even where damage follows soon.
+    first, tag = 0, _tag_in(head)
+    if not any(tag):
+        front = _run_in(head)
+        if front is None:
+            begins = 0 < len(head) < 2 * _frame_bytes(int.from_bytes(head[:4], "big"))
+            return MpegEnding(audio_end=end, cut_header=True) if begins else None
+        first, tag = front.first, _tag_in(head[front.first :])
+    shortfall = _less_than_counted(read, first, tag, file_size) or (
+        "" if tag.num_bytes else _cut_frame(read, first, end)
+    )
+    return MpegEnding(audio_start=first, audio_end=end, shortfall=shortfall, **tag._asdict())
+
+
+def counts_itself(read: Read, ending: MpegEnding) -> bool:
+    """Tell whether a front tag counts its own frame too, so that all is there and one frame less comes out.
+
+    mp3splt writes such tags.  In a file with the frames alone counted, it cannot be told from a cut by one frame.
+
+    Parameters
+    ----------
+    read : callable
+        See `melcli.audio.ending.Read`; of the whole file, as are the offsets of ``ending``.
+    ending : MpegEnding
+    """
+    if not ending.num_bytes:
+        return False
+    offset, frames = ending.audio_start, 0
+    while offset < ending.audio_end:
+        size = _frame_bytes(int.from_bytes(read(offset, 4), "big"))
+        if not size:
+            return False
+        offset += size
+        frames += 1
+    return offset == ending.audio_end and frames == ending.num_frames
 
 
 def goes_on(read: Read, offset: int, end: int) -> bool:
@@ -111,6 +142,25 @@ def goes_on(read: Read, offset: int, end: int) -> bool:
         See `MpegEnding.audio_end`.
     """
     return end - offset > WINDOW_BYTES and _run_in(read(offset, WINDOW_BYTES)) is not None
+
+
+def _less_than_counted(read: Read, first: int, tag: _Tag, file_size: int) -> str:
+    """Say what the tag of the first frame counts and the file has not."""
+    there = file_size - first
+    if there < tag.num_bytes:
+        return f"the first frame claims {tag.num_bytes:,} bytes of audio and {there:,} follow"
+    header = int.from_bytes(read(first, 4), "big")
+    behind = int.from_bytes(read(first + _frame_bytes(header), 4), "big")
+    if tag.num_frames and not (_frame_bytes(behind) and (header ^ behind) & SAME_STREAM == 0):
+        # mpg123 takes no frame for the first that no other follows: it would skip the tag and the frame behind it.
+        return f"the first frame claims {tag.num_frames:,} frames of audio and no frame follows it"
+    return ""
+
+
+def _cut_frame(read: Read, first: int, end: int) -> str:
+    tail = read(max(first, end - WINDOW_BYTES), min(WINDOW_BYTES, end - first))
+    last = _run_in(tail)
+    return "the file ends inside an MPEG frame" if last and last.end > len(tail) else ""
 
 
 def _without_tags(read: Read, file_size: int) -> int:
@@ -164,6 +214,9 @@ def _frame_bytes(header: int) -> int:
 
 
 def _tag_in(frame: bytes) -> _Tag:
+    """Read the tag of the frame that begins there, if one does."""
+    if not _frame_bytes(int.from_bytes(frame[:4], "big")):
+        return _Tag(0, 0)
     version, mono = frame[1] >> 3 & 3, frame[3] >> 6 == 3
     side_info = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}[version == MPEG_1, mono]
     xing = frame[4 + side_info : 4 + side_info + 16]

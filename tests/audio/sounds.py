@@ -9,8 +9,9 @@ import numpy as np
 import soundfile
 
 from melcli.audio.decode import AudioFile
+from melcli.audio.mpeg import _frame_bytes
 
-__all__ = ["LOSSLESS", "LOSSY", "decode", "flac_claiming", "music", "reference", "untagged", "write"]
+__all__ = ["LOSSLESS", "LOSSY", "decode", "flac_claiming", "frames_of", "music", "reference", "untagged", "write"]
 
 # (file name, subtype) of everything in the contract that soundfile can write; the ending names the format.
 LOSSLESS = [
@@ -60,6 +61,15 @@ def flac_claiming(data: bytes, num_samples: int) -> bytes:
     """Patch the 36 bits of STREAMINFO that count the samples; 0 is an unknown number, as of a pipe."""
     (bits,) = struct.unpack(">Q", data[18:26])
     return data[:18] + struct.pack(">Q", bits >> 36 << 36 | num_samples) + data[26:]
+
+
+def frames_of(mp3: bytes) -> list[int]:
+    """Offsets of the frames of a file of LAME, which begins with its first frame, found by the decoder's own rules."""
+    offsets, at = [], 0
+    while size := _frame_bytes(int.from_bytes(mp3[at : at + 4], "big")):
+        offsets.append(at)
+        at += size
+    return offsets
 
 
 def untagged(mp3: bytes) -> bytes:

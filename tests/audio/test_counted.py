@@ -45,6 +45,27 @@ def test_wav(claim, shortfall):
     assert not ending_of(RIFF, data).open_ended
 
 
+@pytest.mark.parametrize(
+    "behind, is_open",
+    [
+        (b"\x07" * 1023, False),
+        (b"\x07" * 1024, True),
+        (bytes(100_000), False),
+        (bytes(100_000) + b"\x07", True),
+        (chunk(b"LIST", b"\x07" * 2000), False),
+        (b"\0" + chunk(b"LIST", b"\x07" * 2000), False),
+        (chunk(b"LIST", b"\x07" * 2000, 3000), True),
+        (chunk(b"a\x01bc", b"\x07" * 2000), True),
+        (b"APETAGEX" + b"\x07" * 2000, False),
+    ],
+)
+def test_what_lies_behind_the_claim(behind, is_open):
+    num_bytes = 99 if behind.startswith(b"\0L") else 100  # that chunk is aligned
+    data = wav(FMT, b"data" + struct.pack("<I", num_bytes) + b"\xff" * num_bytes) + behind
+    ending = ending_of(RIFF, data)
+    assert (ending.open_ended, ending.shortfall) == (is_open, "")
+
+
 @pytest.mark.parametrize("mark", [0xFFFFFFFF, 0x7FFFF000, 0x80000000, 0x7FFFFFFF, 0xFFFFFFDB])
 def test_marks_of_streaming_writers(mark):
     ending = ending_of(RIFF, wav(FMT, chunk(b"data", bytes(100), mark)))

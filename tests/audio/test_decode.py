@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import struct
 
 import numpy as np
@@ -13,7 +14,7 @@ import soundfile
 from melcli.audio import decode as decode_module
 from melcli.audio.decode import AudioFile, measure
 from melcli.errors import AudioError
-from tests.audio.sounds import LOSSLESS, LOSSY, decode, flac_claiming, music, reference, untagged, write
+from tests.audio.sounds import LOSSLESS, LOSSY, decode, flac_claiming, frames_of, music, reference, untagged, write
 
 RATE_HZ = 16_000
 WAV_HEADER_BYTES = 44
@@ -109,6 +110,60 @@ def test_two_mp3_files_in_one_are_not_taken_for_the_first(tmp_path):
     error = failure(tmp_path / "two.mp3")
     assert error.reason == "truncated"
     assert "lie behind the end that the first frame names" in error.message
+
+
+@pytest.fixture(scope="module", params=[(8_000, "VARIABLE"), (22_050, "CONSTANT"), (44_100, "VARIABLE")])
+def mp3(request, tmp_path_factory) -> tuple[bytearray, int]:
+    """A file with a tag of LAME, and its number of samples."""
+    rate_hz, mode = request.param
+    path = tmp_path_factory.mktemp("mp3") / "a.mp3"
+    write(path, music(3 * rate_hz, 2, rate_hz), rate_hz, bitrate_mode=mode, compression_level=0.5)
+    return bytearray(path.read_bytes()), 3 * rate_hz
+
+
+def retagged(mp3: bytearray, flags: int, num_frames: int, *, lame: bool) -> bytearray:
+    """Have the tag count other things, with the delay and padding that LAME adds to it or without."""
+    at = mp3.find(b"Xing" if b"Xing" in mp3[:200] else b"Info")
+    num_bytes = mp3[at + 12 : at + 16] if flags & 2 else bytes(4)
+    behind = mp3[at + 16 : at + 156] if lame else bytes(140)
+    return mp3[: at + 4] + struct.pack(">II", flags, num_frames) + num_bytes + behind + mp3[at + 156 :]
+
+
+def test_a_damaged_frame_header_of_an_mp3_with_a_tag(tmp_path, mp3):
+    whole, _ = mp3
+    frames = frames_of(whole)
+    path = tmp_path / "a.mp3"
+    for at in (1, 2, 3, len(frames) - 1, *random.Random(1).sample(range(1, len(frames)), 12)):
+        path.write_bytes(whole[: frames[at]] + bytes(4) + whole[frames[at] + 4 :])
+        # Where mpg123 takes bytes of the first frames for a header of another rate, libsndfile refuses it on opening.
+        assert failure(path).reason in ({"truncated", "unsupported_format"} if at <= 3 else {"truncated"}), at
+
+
+def test_an_mp3_that_counts_frames_alone_and_is_cut_between_two(tmp_path, mp3):
+    whole, num_samples = mp3
+    frames = frames_of(whole)
+    plain = retagged(whole, 1, len(frames) - 1, lame=False)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(plain)
+    assert decode(path)[1].num_samples >= num_samples  # with the encoder's padding
+    for cut in (frames[-1], frames[-2], frames[len(frames) // 2]):
+        path.write_bytes(plain[:cut])
+        error = failure(path)
+        assert error.reason == "truncated"
+        assert error.message.startswith("the file claims ")
+
+
+@pytest.mark.parametrize("lame", [True, False])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_good_mp3_files_are_not_taken_for_short(tmp_path, mp3, more, lame):
+    # mp3splt counts the frame with the tag too: https://github.com/mp3splt/mp3splt/issues/338
+    whole, num_samples = mp3
+    path = tmp_path / "a.mp3"
+    retagged_one = retagged(whole, 15 if lame else 3, len(frames_of(whole)) - 1 + more, lame=lame)
+    id3v2 = b"ID3\x04" + bytes(5) + bytes([100]) + bytes(100)
+    for before, behind in ((b"", b""), (id3v2, b""), (id3v2, b"TAG" + bytes(125))):
+        path.write_bytes(before + retagged_one + behind)
+        assert decode(path)[1].num_samples >= num_samples - 1152 * (more < 0)
 
 
 def test_names_that_are_not_utf8(tmp_path):
@@ -272,6 +327,43 @@ def test_odd_chunks_behind_the_audio_are_fine(tmp_path):
     signal, file = decode(tmp_path / "a.wav")
     np.testing.assert_array_equal(signal, reference(tmp_path / "good.wav"))
     assert file.flags == ()
+
+
+STALE = {
+    "a.wav": (b"data", 4, "<I"),
+    "a.aiff": (b"SSND", 4, ">I"),
+    "a.caf": (b"data", 4, ">Q"),
+    "a.au": (b".snd", 8, ">I"),
+}
+LIST = {"a.wav": b"LIST" + struct.pack("<I", 2000), "a.aiff": b"ID3 " + struct.pack(">I", 2000)}
+LIST["a.caf"] = b"info" + struct.pack(">Q", 2000)
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_a_header_that_claims_less_than_what_follows(tmp_path, name):
+    tag, to_claim, form = STALE[name]
+    path = write(tmp_path / name, music(48_000))
+    good = path.read_bytes()
+    data = bytearray(good)
+    struct.pack_into(form, data, data.find(tag) + to_claim, 20_000)
+    path.write_bytes(data)
+    signal, file = decode(path)
+    assert file.flags == ("truncated_header",)
+    assert 9_990 <= len(signal) <= 10_000  # AIFF and CAF count a few bytes of their own
+    np.testing.assert_array_equal(signal, decode(write(tmp_path / f"b{name[1:]}", music(48_000)))[0][: len(signal)])
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_what_follows_the_audio_of_good_files(tmp_path, name):
+    path = write(tmp_path / name, music(8_001))
+    good = path.read_bytes()
+    chunk = LIST[name] + b"\x01" * 2000 if name in LIST else b""
+    for behind in (chunk, bytes(5000), b"\x07" * 1023, b"TAG" + b"\x20" * 125, b"ID3\x04" + b"\x01" * 3000):
+        path.write_bytes(good + behind)
+        signal, file = decode(path)
+        assert (len(signal), file.flags) == (8_001, ())
+    path.write_bytes(good + b"\x07" * 1024)
+    assert decode(path)[1].flags == ("truncated_header",)
 
 
 def test_measure_leaves_judging_the_end_to_the_decoding(tmp_path):

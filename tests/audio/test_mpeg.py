@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from melcli.audio.mpeg import end_of_mpeg, goes_on
-from tests.audio.sounds import music, untagged, write
+from melcli.audio.mpeg import counts_itself, end_of_mpeg, goes_on
+from tests.audio.sounds import frames_of, music, untagged, write
 
 RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # MPEG-2.5, MPEG-2, MPEG-1
 
@@ -44,6 +44,33 @@ def test_without_a_tag_a_cut_inside_a_frame_is_found(mp3):
     cuts = random.Random(1).sample(range(4_000, len(plain)), 60)
     found = [ending_of(plain[:size]).shortfall == "the file ends inside an MPEG frame" for size in cuts]
     assert sum(found) >= 57  # the rest fell between two frames
+
+
+def test_a_tag_is_read_where_damage_follows_soon(mp3):
+    whole = ending_of(mp3)
+    frames = frames_of(mp3)
+    for at in (1, 2, 3, 5):
+        damaged = bytearray(mp3)
+        damaged[frames[at] : frames[at] + 4] = bytes(4)
+        ending = ending_of(bytes(damaged))
+        assert (
+            (ending.num_frames, ending.num_bytes) == (whole.num_frames, whole.num_bytes) == (len(frames) - 1, len(mp3))
+        )
+        told = f"the first frame claims {len(frames) - 1:,} frames of audio and no frame follows it"
+        assert ending.shortfall == (told if at == 1 else "")
+        assert ending_of(bytes(damaged[:-1])).shortfall.startswith("the first frame claims ")
+
+
+def test_a_tag_that_counts_its_own_frame(mp3):
+    at = mp3.find(b"Xing" if b"Xing" in mp3[:200] else b"Info") + 8
+    counting = bytearray(mp3)
+    counting[at : at + 4] = len(frames_of(mp3)).to_bytes(4, "big")
+    without_bytes = bytearray(counting)
+    without_bytes[at - 1] = 1
+    damaged = bytearray(counting)
+    damaged[frames_of(mp3)[-1]] = 0
+    for data, expected in ((counting, True), (mp3, False), (without_bytes, False), (damaged, False)):
+        assert counts_itself(reader(bytes(data)), ending_of(bytes(data))) == expected
 
 
 @pytest.mark.parametrize("tagged", [True, False])
