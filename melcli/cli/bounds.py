@@ -60,7 +60,7 @@ _OPTIONS = (
     click.option(
         "--max-time",
         type=_Seconds(),
-        help="Stop cleanly after so long, such as 50m, with exit code 10; the same command goes on.",
+        help="Hand out no work after so long, such as 50m, and end with exit code 10; the same command goes on.",
     ),
     click.option("--max-duration", type=_Seconds(), help="Refuse inputs that last longer, as too_long."),
     click.option(

@@ -11,6 +11,7 @@ from melcli.cli.bounds import bound_options, failure_limit, limits
 from melcli.cli.inputs import input_options, listed_inputs, source_options
 from melcli.cli.output import errors_as_json, tell_json
 from melcli.cli.plan import count_signs, plain_plan, tell_plan
+from melcli.cli.progress import Progress, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,6 @@ def extract(**arguments: Any) -> int:
 
 
 def _run(request: Request, arguments: dict[str, Any]) -> int:
-    from melcli.cli.progress import Progress
     from melcli.printable import printable
     from melcli.run.extract import extract as run
 
@@ -159,7 +159,7 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
         remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
         room = "" if space is None else f"{'room' if space.fits else 'warning'}: {space.remark()}"
         for line in filter(None, (*remarks, room, f"{count_signs(plan)}; nothing was written")):
-            click.echo(line, err=True)
+            say(line)
     return 0
 
 
@@ -173,7 +173,7 @@ def _expected_space(request: Request, to_do: Sequence[Item]) -> Estimate | None:
     try:
         return expected_space_alone(request.config, to_do, out=request.out, workers=request.workers)
     except WorkersFailing as error:
-        click.echo(f"warning: how much room is needed is not known: {error}", err=True)
+        say(f"warning: how much room is needed is not known: {error}")
         return None
 
 

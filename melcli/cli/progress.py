@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,65 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from melcli.run.report import Report
     from melcli.sources.items import Found
     from melcli.store.manifest import Row
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "say"]
 
 LINE_EVERY_S = 30.0
 FAILURES_SHOWN = 20
+
+
+def say(text: str) -> None:
+    """Write a line to standard error; a log that takes no more is no reason to stop."""
+    with _passed_over():
+        click.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def _passed_over() -> Iterator[None]:
+    """Let an error of writing to standard error pass: the disk is full, or nobody reads any more."""
+    try:
+        yield
+    except OSError:
+        with contextlib.suppress(OSError):
+            _forget_unwritten()
+
+
+def _forget_unwritten() -> None:
+    """Empty the buffer of standard error.
+
+    What could not be written stays in it: Python tries once more at its end and then ends with 120, and multiprocessing
+    tries before it starts a worker. The stream itself stays, since a disk may have room again.
+    """
+    number = sys.stderr.fileno()
+    with open(os.devnull, "wb") as nowhere:
+        kept = os.dup(number)
+        try:
+            os.dup2(nowhere.fileno(), number)
+            sys.stderr.flush()
+        finally:
+            os.dup2(kept, number)
+            os.close(kept)
+
+
+class _BarStream:
+    """Standard error as the bar writes to it: never an error, after which tqdm would keep its lock for ever."""
+
+    def __init__(self) -> None:
+        self.encoding = sys.stderr.encoding  # which signs the bar can be made of
+        self.fileno = sys.stderr.fileno  # how wide the terminal is
+
+    def write(self, text: str) -> None:
+        with _passed_over():
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with _passed_over():
+            sys.stderr.flush()
 
 
 class Progress:
@@ -61,7 +113,7 @@ class Progress:
         if self._style == "bar" and report.to_do:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=report.to_do, unit="file", dynamic_ncols=True, leave=False, file=sys.stderr)
+            self._bar = tqdm(total=report.to_do, unit="file", dynamic_ncols=True, leave=False, file=_BarStream())
 
     def failed(self, row: Row) -> None:
         """Name a failure; the first ones here, all of them in failures.jsonl."""
@@ -87,13 +139,12 @@ class Progress:
             self._bar = None
 
     def write(self, text: str) -> None:
-        """Write a line, above the bar if there is one; a log that takes no more is no reason to stop."""
-        with contextlib.suppress(OSError):
-            if self._bar is not None:
-                self._bar.clear()
-            click.echo(text, err=True)
-            if self._bar is not None:
-                self._bar.refresh()
+        """Write a line, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.clear()
+        say(text)
+        if self._bar is not None:
+            self._bar.refresh()
 
 
 def _so_far(report: Report) -> str:

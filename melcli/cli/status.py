@@ -9,6 +9,7 @@ import click
 from melcli.cli.inputs import input_options, listed_inputs, source_options
 from melcli.cli.output import errors_as_json, tell_json
 from melcli.cli.plan import count_signs, plain_plan, tell_plan
+from melcli.cli.progress import say
 
 if TYPE_CHECKING:
     from melcli.run.status import Status, StatusRequest
@@ -78,7 +79,7 @@ def _status(request: StatusRequest, arguments: dict[str, Any]) -> int:
         tell_plan(found.plan, without=() if arguments["verbose"] else ("=",))
     if not arguments["quiet"]:
         for line in _remarks(found):
-            click.echo(line, err=True)
+            say(line)
     return code
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from melcli.cli.output import errors_as_json, tell_json
+from melcli.cli.progress import say
 
 if TYPE_CHECKING:
     from melcli.run.verify.audit import Verdict
@@ -81,7 +81,8 @@ def verify(out: str, **arguments: Any) -> int:
     melcli verify features --read-data --repair && echo nothing was wrong
 
     \b
-    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired,
+    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired, or
+    nothing was there to be extracted again,
     6 cannot read, or with --repair cannot write, 7 workers that keep dying, 75 another melcli holds OUT,
     129, 130, 143 stopped by a signal.
     """
@@ -104,19 +105,19 @@ def _verify(out: str, arguments: dict[str, Any]) -> int:
     verdict = run(request, _tell_damage)
     if not arguments["quiet"]:
         for line in _lines(verdict):
-            _write(line)
+            say(line)
+    if verdict.compared_nothing:
+        say(
+            f"nothing could be extracted again: of {verdict.num_changed:,} sources none is there as it was; they are "
+            "looked for as they were given to extract, if relative, from this folder"
+        )
     if arguments["as_json"]:
         tell_json(verdict.plain())
     return verdict.exit_code
 
 
 def _tell_damage(damage: Damage) -> None:
-    _write(f"damaged: {damage.sentence()}")
-
-
-def _write(line: str) -> None:
-    with suppress(OSError):  # a log that takes no more is no reason to stop
-        click.echo(line, err=True)
+    say(f"damaged: {damage.sentence()}")
 
 
 def _lines(verdict: Verdict) -> list[str]:

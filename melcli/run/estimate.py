@@ -17,6 +17,7 @@ from melcli.mel.geometry import count_output_frames
 from melcli.run.batches import EXPANSION, Batch
 from melcli.run.calls import measure_batch
 from melcli.run.engines.contract import BatchLost, Engine
+from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, Measured
 from melcli.sources.items import Item
 from melcli.sources.names import extension
@@ -129,11 +130,13 @@ def expected_space_alone(config: Config, items: Sequence[Item], *, out: str, wor
     from melcli.run.engines.local import LocalEngine  # late, as in `melcli.run.extract`
 
     job = Job(out=out, config=config, config_id=config.config_id)
-    engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(items))))
-    try:
-        return expected_space(job, items, engine)
-    finally:
-        engine.stop()
+    with Interrupts() as interrupts:
+        engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(items))))
+        try:
+            interrupts.hold_back(engine.start, engine.give_up)
+            return expected_space(job, items, engine)
+        finally:
+            engine.stop()
 
 
 def _shares(items: Sequence[Item]) -> Iterator[tuple[list[Item], int]]:

@@ -13,6 +13,7 @@ from melcli.errors import MelcliError
 __all__ = ["Interrupted", "Interrupts"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE_S = 10.0  # with workers that start, once a signal came
 
 
 class Interrupted(MelcliError):
@@ -58,20 +59,34 @@ class Interrupts:
         finally:
             self._wake = None
 
-    def hold_back(self, start: Callable[[], None]) -> None:
+    def hold_back(self, start: Callable[[], None], give_up: Callable[[], None]) -> None:
         """Call what starts processes, and raise a signal that came meanwhile only then.
 
         A worker that is on its way while its engine is taken down would complain on the terminal.
+
+        Parameters
+        ----------
+        start : callable
+            May take two minutes where libraries come from a slow network disk.
+        give_up : callable
+            Makes ``start`` come back; called `PATIENCE_S` after a signal, inside a handler, and has to be safe there.
 
         Raises
         ------
         Interrupted
             A signal came, whatever ``start`` raised: the same signal may have ended the processes.
         """
+
+        def lose_patience() -> None:
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+
+        before = signal.signal(signal.SIGALRM, lambda number, frame: give_up())
         try:
-            with self.deferred(lambda: None):
+            with self.deferred(lose_patience):
                 start()
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
             if self.number is not None:
                 raise Interrupted(self.number)
 

@@ -50,7 +50,7 @@ class Work:
             max_memory_bytes=self._request.limits.max_memory_bytes,
         )
         try:
-            interrupts.hold_back(engine.start)
+            interrupts.hold_back(engine.start, engine.give_up)
             config_text = _config_text(self._request, engine)  # they can work, or it would not be known
             history = _forget_stale(self._request, self._history, self._stale)
             write_file(os.path.join(self._request.out, CONFIG_FILE), [config_text.encode()])
@@ -138,7 +138,7 @@ def write_config(request: Request, interrupts: Interrupts) -> None:
 
     engine = LocalEngine(1, folder=own_folder(request.out))
     try:
-        interrupts.hold_back(engine.start)
+        interrupts.hold_back(engine.start, engine.give_up)
         write_file(os.path.join(request.out, CONFIG_FILE), [_config_text(request, engine).encode()])
     finally:
         engine.stop()

@@ -226,7 +226,7 @@ def _parse(line: bytes) -> tuple[Any, str]:
             return None, "it is no row"
         fault = _fault(plain)
         if not fault:
-            Row.from_plain(plain)
+            Row.from_plain(plain).to_json()  # it has to go into the next manifest
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         return None, f"it is no row ({error})"
     return plain, fault
@@ -236,7 +236,7 @@ def _fault(plain: Mapping[str, Any]) -> str:
     """Say what is wrong with the fields of a row; ``""`` where nothing is."""
     own = _OF_OK if plain.get("status") == "ok" else _OF_FAILED
     for name, types in chain(_OF_ALL.items(), own.items()):
-        value = plain.get(name)
+        value = plain.get(name, "missing" if name == "channel" else None)
         if not isinstance(value, types) or isinstance(value, bool):
             return f"its {name} is {json.dumps(value)[:80]}"
         if isinstance(value, int) and not -LARGEST <= value <= (LARGEST_CHANNEL if name == "channel" else LARGEST):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,47 @@ def test_shards_that_are_killed_again_and_again(
         check_after_fault(out, said=run.end().err, session=run.process.pid)
         done = run.rows_so_far
     check_rerun(sounds, out, undisturbed, "hdf5")
+
+
+# commands that write nothing that lasts
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_dry_run_leaves_no_folder_behind(sounds: Path, tmp_path: Path, number: signal.Signals) -> None:
+    estimate = "from melcli.run import estimate as e"
+    before = f"import time; {estimate}; e.expected_space = lambda *_: [print(flush=True), time.sleep(60)]"
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:  # a socket's path must not be long
+        run = start("extract", sounds, "-n", out=tmp_path / "out", before=before, env={"TMPDIR": short})
+        check_stopped(run, number)
+        assert os.listdir(short) == []
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_doctor_removes_its_folder_of_trials(tmp_path: Path, number: signal.Signals) -> None:
+    doctor = "from melcli.run.doctor import diagnosis as d"
+    before = f"import time; {doctor}; d.examine_promises = lambda _: [print(flush=True), time.sleep(60)]"
+    check_stopped(start("doctor", tmp_path, before=before), number)
+    assert os.listdir(tmp_path) == []
+
+
+def check_stopped(run: Run, number: signal.Signals) -> None:
+    assert run.process.stdout is not None
+    run.process.stdout.readline()
+    run.signal(number, whole_group=True)
+    ended = run.end()
+    assert (ended.code, ended.err) == (128 + number, f"melcli: stopped by {number.name}\n")
+
+
+def test_workers_that_start_for_ever_are_not_waited_for(sounds: Path, tmp_path: Path) -> None:
+    (tmp_path / "lib" / "scipy").mkdir(parents=True)
+    (tmp_path / "lib" / "scipy" / "__init__.py").write_text("import time; time.sleep(60)")
+    started = "import melcli.run.interrupts as i; i.PATIENCE_S = 0.5"
+    run = start("extract", sounds, out=tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "lib")}, before=started)
+    while not (tmp_path / "out" / ".melcli").exists():
+        time.sleep(0.05)
+    time.sleep(1.0)
+    asked_s = time.monotonic()
+    run.signal(signal.SIGTERM, whole_group=True)
+    assert run.end().code == 143
+    assert time.monotonic() - asked_s < 8

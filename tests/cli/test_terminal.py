@@ -7,9 +7,10 @@ import os
 import pty
 import re
 import struct
+import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from melcli.cli import progress
 from melcli.cli.progress import Progress
 from melcli.run.report import Report
 from melcli.sources.items import Found
-from tests.cli.shell import Ended, start
-from tests.run.corpus import LIGHT, plant
+from tests.cli.shell import Ended, run_alone, start
+from tests.run.corpus import LIGHT, plant, rows
+from tests.run.invariants import check_finished
 
 
 @pytest.fixture
@@ -128,3 +130,82 @@ def test_folders_that_cannot_be_read_are_told_in_any_case(quiet: bool, capsys: p
     told = capsys.readouterr().err.splitlines()
     assert told[-1] == "warning: could not read 1 folder: in/x (Permission denied)"
     assert told[:-1] == ([] if quiet else ["passed over 1: 1 hidden"])
+
+
+# Nobody takes what is said
+
+HEAVY = ("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_stride=16", "-s", "num_mel_bins=4")
+BUFFERED = {"PYTHONUNBUFFERED": ""}  # otherwise Python's own end cannot fail of what it could not write
+
+
+def closed_pipe() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+@pytest.fixture(params=[closed_pipe, full_disk])
+def nowhere(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Return a descriptor that every write to fails."""
+    descriptor = request.param()
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("arguments", [["--progress", "bar"], ["--progress", "lines", "-v"]])
+def test_a_run_that_nobody_listens_to_is_done_all_the_same(
+    sounds: Path, tmp_path: Path, nowhere: int, arguments: list[str]
+) -> None:
+    arguments = [str(sounds), *LIGHT, *arguments, "-j", "2"]
+    ended = run_alone("extract", *arguments, out=tmp_path / "out", stderr=nowhere, env=BUFFERED)
+    assert ended.code == 3
+    assert [row["status"] for row in rows(tmp_path / "out").values()].count("ok") == 12
+    check_finished(tmp_path / "out")
+
+
+def test_a_plan_is_told_though_nobody_takes_the_remarks(sounds: Path, tmp_path: Path, nowhere: int) -> None:
+    planned = run_alone("extract", sounds, *LIGHT, "-n", out=tmp_path / "out", stderr=nowhere, env=BUFFERED)
+    assert planned.code == 0
+    assert planned.out.count("+ ") == 13
+    assert run_alone("extract", sounds, *LIGHT, "-q", out=tmp_path / "out").code == 3
+    told = run_alone("status", tmp_path / "out", stderr=nowhere, env=BUFFERED)
+    assert told.code == 0
+    assert told.out.startswith("! bad")
+
+
+@pytest.mark.parametrize("style", ["bar", "lines"])
+def test_a_reader_that_goes_away_in_the_middle_ends_no_run(tmp_path: Path, style: str) -> None:
+    plant(tmp_path / "in", *[f"{number:03}.wav" for number in range(40)], seconds=2.0)
+    (tmp_path / "in" / "zz.wav").write_bytes(b"")  # told after the reader is gone
+    reading, writing = os.pipe()
+    arguments = [tmp_path / "in", *HEAVY, "-v", "-j", "1", "--progress", style]
+    run = start("extract", *arguments, out=tmp_path / "out", stderr=writing, env=BUFFERED)
+    os.close(writing)
+    run.wait_for_rows(1)
+    assert b"41 to do" in os.read(reading, 1 << 16)
+    os.close(reading)
+    assert run.rows_so_far < 40
+    assert run.end().code == 3
+    assert [row["status"] for row in rows(tmp_path / "out").values()].count("ok") == 40
+    check_finished(tmp_path / "out")
+
+
+def test_a_log_that_takes_lines_again_gets_them(tmp_path: Path) -> None:
+    """A disk may be full for a while."""
+    code = (
+        "import os, sys\n"
+        "from melcli.cli.progress import say\n"
+        "log = os.dup(2)\n"
+        "os.dup2(os.open('/dev/full', os.O_WRONLY), 2)\n"
+        "say('lost')\n"
+        "os.dup2(log, 2)\n"
+        "say('written')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **BUFFERED}
+    )
+    assert (done.returncode, done.stderr) == (0, "written\n")

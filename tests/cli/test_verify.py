@@ -469,3 +469,15 @@ def test_real_workers_find_the_same(melcli: Command, extract: Command, out: Path
 
 def run_verify(out: Path) -> Ended:
     return start("verify", out, "--read-data", "--recompute", "100%", "-j", "2").end()
+
+
+def test_a_recomputation_that_could_compare_nothing_is_not_passed_over(
+    melcli: Command, extract: Command, tmp_path: Path, out: Path
+) -> None:
+    """As from cron, in another folder, where sources were named from this one."""
+    extract()
+    assert melcli("verify", out, "--recompute", "100%", "-q").code == 0
+    (tmp_path / "in").rename(tmp_path / "elsewhere")
+    ended = melcli("verify", out, "--recompute", "100%", "-q")
+    assert ended.code == 4
+    assert ended.err.startswith("nothing could be extracted again: of 5 sources none is there as it was; ")

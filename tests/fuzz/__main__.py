@@ -2,12 +2,14 @@
 
 By atheris, which is led by the lines that melcli's Python takes, where it is installed; otherwise, and for HDF5, which
 is read in a process of its own, by the seeded mutator.  The run goes on after a find; each is shown once, by its class
-and place, and its input is put beside the folder ``--work``.  ``--keep`` chooses of that folder what the corpus lacks.
+and place, its input is put beside the folder ``--work``, and the run ends with 1.  ``--keep`` chooses of that folder
+what the corpus lacks.
 """
 
 from __future__ import annotations
 
 import argparse
+import mmap
 import os
 import random
 import resource
@@ -15,11 +17,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
+
+from tests.fuzz.memory import MOST_MB, over_limit, peak_mb
 
 SLOW_S = 1.0
 HANGING_S = 60
-MOST_MB = 600  # of this process, of which 100 are there before the first input
 
 
 def main() -> None:
@@ -38,14 +43,16 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if asked.keep:
         _keep(asked.target, work)
-    elif asked.target == "hdf5" or not _by_atheris(asked.target, work, asked.seconds, asked.seed):
-        _by_mutator(asked.target, work, asked.seconds, asked.seed)
+        return
+    fuzz = _by_atheris if asked.target != "hdf5" and _has_atheris() else _by_mutator
+    sys.exit(fuzz(asked.target, work, asked.seconds, asked.seed))
 
 
 class _Watched:
     """A target whose finds are written down, each once, and do not end the run."""
 
-    def __init__(self, target: Callable[[bytes], None], work: Path) -> None:
+    def __init__(self, target: Callable[[bytes], None], work: Path, found: bytearray | mmap.mmap | None = None) -> None:
+        self.found = bytearray(1) if found is None else found  # 1 after a find
         self._target = target
         self._work = work
         self._told: set[str] = set()
@@ -56,6 +63,7 @@ class _Watched:
         from tests.fuzz.finds import signature
 
         self.num_inputs += 1
+        before_mb = peak_mb()
         started_s = time.thread_time()  # of this process, not of others that keep the machine busy
         try:
             self._target(data)
@@ -63,6 +71,8 @@ class _Watched:
             self._tell(signature(error), data)
         if time.thread_time() - started_s > SLOW_S:
             self._tell("slow", data)
+        if over_limit(before_mb):
+            self._tell("memory", data)
 
     def close(self) -> None:
         """Close the standard error of our own."""
@@ -74,6 +84,7 @@ class _Watched:
         if what in self._told:
             return
         self._told.add(what)
+        self.found[0] = 1
         path = self._work.with_name(f"{self._work.name}-find-{name_of(data)}")
         path.write_bytes(data)
         print(f"FIND {what}: {path}", file=self._errors)
@@ -82,13 +93,26 @@ class _Watched:
         self._errors.flush()
 
 
-def _by_atheris(target: str, work: Path, seconds: int, seed: int) -> bool:
-    """Fuzz until the time is over; libFuzzer ends the process.  Return where atheris is not installed."""
-    try:
-        import atheris
-    except ImportError:
+def _has_atheris() -> bool:
+    if find_spec("atheris") is None:
         print("atheris is not installed; going on with the seeded mutator", file=sys.stderr)
         return False
+    return True
+
+
+def _by_atheris(target: str, work: Path, seconds: int, seed: int) -> int:
+    """Fuzz in a child, since libFuzzer ends its process, and with 0; return 1 if there was a find."""
+    found = mmap.mmap(-1, 1)  # shared with the child
+    child = os.fork()
+    if not child:
+        _fuzz_by_atheris(target, work, seconds, seed, found)
+    _, status = os.waitpid(child, 0)
+    return int(status != 0 or found[0] != 0)
+
+
+def _fuzz_by_atheris(target: str, work: Path, seconds: int, seed: int, found: mmap.mmap) -> NoReturn:
+    import atheris
+
     with atheris.instrument_imports(include=["melcli", "yaml"]):
         from tests.fuzz.targets import TARGETS
     _fill(target, work)
@@ -103,12 +127,13 @@ def _by_atheris(target: str, work: Path, seconds: int, seed: int) -> bool:
         "close_fd_mask": 2,  # what native libraries print
     }
     arguments = [sys.argv[0], str(work), *(f"-{name}={value}" for name, value in options.items())]
-    atheris.Setup(arguments, _Watched(TARGETS[target], work))
+    atheris.Setup(arguments, _Watched(TARGETS[target], work, found))
     atheris.Fuzz()
-    return True
+    raise AssertionError("libFuzzer ends the process")
 
 
-def _by_mutator(target: str, work: Path, seconds: int, seed: int) -> None:
+def _by_mutator(target: str, work: Path, seconds: int, seed: int) -> int:
+    """Fuzz until the time is over; return 1 if there was a find."""
     from tests.fuzz.edits import changed, random_edits
     from tests.fuzz.kept import corpus_of
     from tests.fuzz.seeds import seeds
@@ -122,6 +147,7 @@ def _by_mutator(target: str, work: Path, seconds: int, seed: int) -> None:
         watched(changed(chance.choice(inputs), random_edits(chance, inputs)))
     watched.close()
     print(f"{target}: {watched.num_inputs} inputs by the seeded mutator", file=sys.stderr)
+    return watched.found[0]
 
 
 def _fill(target: str, work: Path) -> None:

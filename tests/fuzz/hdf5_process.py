@@ -9,6 +9,8 @@ import subprocess
 import sys
 from functools import cache
 
+from tests.fuzz.memory import MOST_MB, over_limit, peak_mb
+
 __all__ = ["ask"]
 
 MOST_BYTES = 4 * 2**30  # of address space
@@ -84,8 +86,14 @@ def _read(path: str) -> str:
     return ""
 
 
+def _watched(path: str) -> str:
+    before_mb = peak_mb()
+    said = _read(path)
+    return said or (f"reading took the process over {MOST_MB} MB" if over_limit(before_mb) else "")
+
+
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
-        print(" ".join(_read(line.removesuffix("\n")).splitlines()), flush=True)
+        print(" ".join(_watched(line.removesuffix("\n")).splitlines()), flush=True)

@@ -1,7 +1,8 @@
 """One function for each way into melcli: it takes any bytes, and raises only where a promise is broken.
 
 What may come out is a result or one of melcli's own errors, which has to be one printable line; whatever else is raised
-is a find.  So is an input that takes more than a second or 500 MB; `tests.fuzz.__main__` watches over that.
+is a find.  So is an input that takes more than a second, or the process over 600 MB; `tests.fuzz.__main__` and, for
+HDF5, `tests.fuzz.hdf5_process` watch over that.
 """
 
 from __future__ import annotations
@@ -25,15 +26,19 @@ from melcli.config.document import read_document
 from melcli.config.resolve import Config, resolve_config
 from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
 from melcli.printable import printable
+from melcli.run.plan import Rerun, make_plan
+from melcli.sources.items import Item
 from melcli.sources.lists import read_list
 from melcli.sources.names import item_id, listed_name
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
-from melcli.store.history import read_history
+from melcli.store.books import read_books
+from melcli.store.history import History, read_history
 from melcli.store.journal import Journal, read_journal, read_rows
 from melcli.store.layout import refuse_names
 from melcli.store.manifest import Row, index_manifest, read_manifest
 from melcli.store.npy import read_npy
+from melcli.store.placement import StoredFiles
 from melcli.store.plain import open_arrays
 from tests.fuzz.hdf5_process import ask
 from tests.store.rows import ODD_IDS, make_row
@@ -191,10 +196,12 @@ def journal(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """Read any manifest, and write it anew."""
+    """Read any manifest as `verify`, `status` and `extract` do, and write it anew."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(_scratch(), ".melcli/journal.jsonl"))
     _file("manifest.jsonl", data)
+    with _allowed(StorageError):
+        _verify_reads(_scratch())
     with _allowed(StorageError):
         rows = list(read_manifest(_scratch()))
         assert len(index_manifest(_scratch())) == len(rows)
@@ -203,14 +210,41 @@ def manifest(data: bytes) -> None:
             assert sorted(read_manifest(_scratch()), key=lambda row: row.id) == sorted(rows, key=lambda row: row.id)
 
 
+def _verify_reads(out: str) -> None:
+    """Read the books with their damages, which are lines to print, and every row that is none of them."""
+    books = read_books(out)
+    for damage in books.damages:
+        assert printable(damage.sentence()) == damage.sentence()
+        json.dumps(damage.plain(), allow_nan=False)
+    for ref in books.refs():
+        assert Row.from_plain(json.loads(books.row(ref).to_json())) == books.row(ref)
+
+
 def _books_hold(out: str) -> None:
     """Do with the books what a run does."""
     history = read_history(out)
+    _plan_holds(history)
     for row in history.rows():
         assert isinstance(row.item_id, str)
         assert Row.from_plain(json.loads(row.to_json())) == row
     assert history.next_shard() >= 0
     history.write_manifest()
+
+
+def _plan_holds(history: History) -> None:
+    """Plan a run in which no input changed since: each of its items gets a sign."""
+    items = {row.item_id: Item(row.item_id, row.source, row.source_size, row.source_mtime_ns) for row in history.rows()}
+    for stored_as in ("npy", "hdf5"):
+        plan = make_plan(
+            [items[item_id] for item_id in sorted(items)],
+            history.rows(),
+            config_id=make_row().config_id,
+            stored=StoredFiles(history.out, stored_as, history.unmade_shards()),
+            rerun=Rerun(),
+            hash_content=lambda path: "",
+        )
+        assert set(plan.signs) == set(items)
+        assert set(plan.signs.values()) <= set("+*=!")
 
 
 @cache

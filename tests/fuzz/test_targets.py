@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,10 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz import hdf5_process, targets
 from tests.fuzz.__main__ import _Watched
 from tests.fuzz.edits import TELLING, Edit, changed, random_edits
 from tests.fuzz.finds import OPEN, signature
 from tests.fuzz.kept import CORPUS, corpus_of, minimal, name_of
+from tests.fuzz.memory import MOST_MB, over_limit
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS, overwritten, true_journal
 from tests.store.rows import make_row
@@ -154,6 +157,56 @@ def test_a_slow_input_is_a_find(watched, monkeypatch):
     said, kept = watched(lambda data: None, b"a")
     assert said.startswith("FIND slow: ")
     assert [path.read_bytes() for path in kept] == [b"a"]
+
+
+def test_an_input_that_takes_much_memory_is_a_find_once(watched, monkeypatch):
+    peaks_mb = iter([90, 600, 600, 601, 601, 601, 601, 700])  # before and after each input
+    monkeypatch.setattr("tests.fuzz.__main__.peak_mb", lambda: next(peaks_mb))
+    monkeypatch.setattr("tests.fuzz.memory.peak_mb", lambda: next(peaks_mb))
+    said, kept = watched(lambda data: None, b"a", b"b", b"c", b"d")
+    assert said.count("FIND") == 1
+    assert said.startswith("FIND memory: ")
+    assert [path.read_bytes() for path in kept] == [b"b"]
+
+
+def test_memory_that_is_given_back_was_taken():
+    code = (
+        "from tests.fuzz.memory import MOST_MB, over_limit, peak_mb\n"
+        "before_mb = peak_mb()\n"
+        "assert not over_limit(before_mb)\n"
+        "bytearray(b'x') * (MOST_MB * 2**20)\n"
+        "assert over_limit(before_mb)\n"
+        "assert not over_limit(peak_mb())\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=CORPUS.parents[2])
+
+
+def test_memory_of_the_process_that_reads_hdf5_is_watched(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    path.write_bytes(b"no HDF5")
+    monkeypatch.setattr(hdf5_process, "over_limit", lambda before_mb: True)
+    assert hdf5_process._watched(str(path)) == f"reading took the process over {MOST_MB} MB"
+    monkeypatch.setattr(hdf5_process, "over_limit", over_limit)
+    assert hdf5_process._watched(str(path)) == ""
+
+
+def test_all_texts_name_the_same_memory():
+    for text in ((CORPUS / "README.md").read_text(), targets.__doc__):
+        assert re.findall(r"\d+ [MG]B", text) == [f"{MOST_MB} MB"]
+
+
+def test_a_run_with_a_find_ends_with_1(tmp_path):
+    code = (
+        "import sys\n"
+        "from tests.fuzz import __main__, targets\n"
+        "targets.TARGETS['names'] = lambda data: 1 / 0\n"
+        "sys.argv = ['fuzz', 'names', '--seconds', '1', '--work', sys.argv[1]]\n"
+        "__main__.main()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "work")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CORPUS.parents[2])
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("FIND ZeroDivisionError") == 1
 
 
 def test_the_command_fuzzes(tmp_path):

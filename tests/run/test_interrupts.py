@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -69,3 +70,27 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
     with Interrupts() as interrupts:
         signal.raise_signal(signal.SIGHUP)
         assert interrupts.number is None
+
+
+def test_what_starts_is_given_up_when_it_takes_too_long_after_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("melcli.run.interrupts.PATIENCE_S", 0.05)
+    given_up: list[bool] = []
+
+    def start() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        deadline_s = time.monotonic() + 10
+        while not given_up:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+
+    before = signal.getsignal(signal.SIGALRM)
+    with Interrupts() as interrupts, pytest.raises(Interrupted):
+        interrupts.hold_back(start, lambda: given_up.append(True))
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_without_a_signal_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("melcli.run.interrupts.PATIENCE_S", 0.05)
+    with Interrupts() as interrupts:
+        interrupts.hold_back(lambda: time.sleep(0.2), lambda: pytest.fail("given up"))

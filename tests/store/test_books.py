@@ -202,6 +202,18 @@ def test_numbers_that_no_machine_has_are_no_row(out, field, value):
     assert damage.message == f"line 1: its {field} is {str(value)[:80]}"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda line: line.replace(b'"channel":null,', b""), lambda line: line.replace(b'"min":null', b'"min":-81e4000')],
+)
+def test_a_row_that_could_not_be_written_again_is_none(out, change):
+    write_manifest(out, [failed_row("a")])
+    line = lines(out)[0]
+    assert change(line) != line
+    rewrite(out, [change(line)])
+    assert [damage.kind for damage in read_books(out).damages] == ["manifest"]
+
+
 def test_an_id_with_a_nul_is_no_row(out):
     write_manifest(out, [ok_row("a")])
     plain = {**json.loads(lines(out)[0]), "id": "a\0b", "path": "a\0b.npy"}

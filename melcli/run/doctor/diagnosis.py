@@ -23,6 +23,7 @@ from melcli.run.doctor.promises import (
     examine_promises,
     reason_in_words,
 )
+from melcli.run.interrupts import Interrupts
 from melcli.store.mounts import Mount, mount_of
 from melcli.store.space import Space, nearest_folder, size_in_words, space_at
 from melcli.version import NUMERICS_VERSION, __version__
@@ -120,14 +121,17 @@ def diagnose(out: str, versions: Mapping[str, str]) -> Diagnosis:
     ------
     ConfigError
         OUT is relative, and the working folder is gone.
+    Interrupted
+        A signal came.
     """
     try:
         out = os.path.abspath(out)
     except OSError as error:
         raise ConfigError(f"the working folder is gone: {error.strerror}") from error
     given = [Library(name=name, versions={name: version}) for name, version in versions.items()]
-    libraries = [*examine_libraries(), *given]
-    machine, storage = examine_machine(), _examine_storage(out)
+    with Interrupts():  # so that a signal leaves no folder of trials
+        libraries = [*examine_libraries(), *given]
+        machine, storage = examine_machine(), _examine_storage(out)
     return Diagnosis(
         libraries=libraries,
         machine=machine,

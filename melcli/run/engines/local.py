@@ -100,6 +100,13 @@ class LocalEngine:
             self._start_threads()
         return future
 
+    def give_up(self) -> None:
+        """Wait no longer for workers that are being started; safe inside a signal handler."""
+        self._stopping = True
+        for station in self._stations:
+            station.close()
+        kill_forkserver()
+
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
         self._stopping = True

@@ -119,7 +119,13 @@ class Verdict:
     @property
     def exit_code(self) -> int:
         """Exit code of the command."""
-        return CHECK_SAID_NO if self.damages else 0
+        return CHECK_SAID_NO if self.damages or self.compared_nothing else 0
+
+    @property
+    def compared_nothing(self) -> bool:
+        """Whether items were to be extracted again and none could be."""
+        differ = any(damage.kind == "differs" for damage in self.damages)
+        return bool(self.num_changed) and not (self.num_same or self.num_close or differ)
 
     def paths(self, kind: str) -> list[str]:
         """Return the strays of one kind."""
@@ -268,7 +274,7 @@ class _Audit:
         imports = ["melcli.store.checks", *(["h5py"] if self._shards else [])]
         engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
         held.callback(engine.stop)
-        interrupts.hold_back(engine.start)
+        interrupts.hold_back(engine.start, engine.give_up)
         for checked in results(engine, check_outputs, self._check_tasks()):
             self._take(checked)
         if self._request.recompute_percent:

@@ -44,6 +44,9 @@ class InlineEngine:
     def start(self) -> None:
         pass
 
+    def give_up(self) -> None:
+        pass
+
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         future: Future[Any] = Future()
         try:
