@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,13 +99,27 @@ def start(*arguments: Any, out: Path | None = None, before: str = "", **options:
     code = ["-c", f"{before}\nfrom melcli.cli import main\nmain()"] if before else ["-m", "melcli"]
     where = () if out is None else ("-o", out)
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        [sys.executable, *code, *map(os.fspath, (*arguments, *where))],
-        start_new_session=True,
-        env=environment,
-        **{"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, **options},
-    )
+    with _signals_heeded():
+        process = subprocess.Popen(
+            [sys.executable, *code, *map(os.fspath, (*arguments, *where))],
+            start_new_session=True,
+            env=environment,
+            **{"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, **options},
+        )
     return Run(process, out or Path())
+
+
+@contextmanager
+def _signals_heeded() -> Iterator[None]:
+    """Let what is started heed its signals, though the tests run under nohup or in the background of a script."""
+    ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def run_alone(*arguments: Any, **options: Any) -> Ended:

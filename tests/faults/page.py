@@ -26,13 +26,13 @@ python -m pytest tests/faults -m soak   # the loops below; --seed N for others o
 ```
 
 Each round provokes its fault at a random moment or place, and then one oracle,
-[tests/run/invariants.py](../tests/run/invariants.py), looks at all that is there: that every file with a final name is
-complete and equals its row of the manifest, read back and with its CRC-32; that every row `ok` has its output; that no
-process is left, no lock is held, and no raw control character was printed. Where the command runs again it has to end
-with the bytes of a run that nothing disturbed, and without a temporary file. What does not hold is a violation, and
-fails the test. Limits of time, such as the 2 s in which workers end after their parent, are for a machine that does nothing
-else; where more programs want to run than there are processors, they are stretched by that much. What cannot run on a
-machine is skipped there, and the test says what is missing.
+[tests/run/invariants.py](../tests/run/invariants.py), looks at all that is there: that every file with a final name
+is complete and equals its row of the manifest, read back and with its CRC-32; that every row `ok` has its output;
+that no process is left, no lock is held, and no raw control character was printed. Where the command runs again it
+has to end with the bytes of a run that nothing disturbed, and without a temporary file. What does not hold is a
+violation, and fails the test. Limits of time, such as the 2 s in which workers end after their parent, are for a
+machine that does nothing else; where more programs want to run than there are processors, they are stretched by that
+much. What cannot run on a machine is skipped there, and the test says what is missing.
 
 """
 
