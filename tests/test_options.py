@@ -159,4 +159,4 @@ def test_a_failed_input_keeps_its_reason_on_the_way_from_a_worker():
 
 def test_reasons_are_a_closed_list():
     reasons = "unreadable unsupported_format empty truncated too_short too_long nonfinite bad_rate decoder_crash"
-    assert list(errors.REASONS) == [*reasons.split(), "out_of_memory", "timeout", "vanished", "internal"]
+    assert list(errors.REASONS) == [*reasons.split(), "out_of_memory", "timeout", "vanished", "internal", "damaged"]

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from melcli.run.interrupts import SIGNALS, Interrupted, Interrupts
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_ignored() -> Iterator[None]:
-    """The tests may run under nohup themselves."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
