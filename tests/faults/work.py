@@ -106,6 +106,7 @@ class Work:
         self._undisturbed = corpus.undisturbed[format_]
         self._arguments = ("extract", corpus.sounds, *corpus.settings, "-f", format_, *arguments)
         self._kept: dict[str, tuple[str, int, int]] = {}
+        self._lost_before: set[tuple[Path, int]] = set()
         self._run: Run | None = None
 
     @contextmanager
@@ -120,6 +121,7 @@ class Work:
     def start(self, *arguments: str, **options: object) -> Run:
         """Start a run on what the last one left."""
         self._kept = finished(self.out) if self._keeps else {}
+        self._lost_before = self._lost(self._kept)
         self._run = start(*self._arguments, *arguments, out=self.out, **options)
         return self._run
 
@@ -165,12 +167,16 @@ class Work:
         assert redone == [], "finished work was lost or done again"
         return now
 
-    def _check_lost(self, now: Mapping[str, tuple[str, int, int]]) -> None:
+    def _lost(self, now: Mapping[str, tuple[str, int, int]]) -> set[tuple[Path, int]]:
+        """Return the outputs that are there and in no row, with their inodes: one that is made again has another."""
         named = {path for path, _, _ in now.values()}
         outputs = [path for path in self.out.rglob("*") if path.suffix in {".npy", ".h5"}]
-        lost = [path for path in outputs if str(path.relative_to(self.out)) not in named]
+        return {(path, path.stat().st_ino) for path in outputs if str(path.relative_to(self.out)) not in named}
+
+    def _check_lost(self, now: Mapping[str, tuple[str, int, int]]) -> None:
+        lost = self._lost(now) - self._lost_before  # by this run, and not by the one before
         self.worst_lost = max(self.worst_lost, len(lost))
-        if lost and lost[0].suffix == ".npy":
+        if any(path.suffix == ".npy" for path, _ in lost):
             to_do = FILES - len(self._kept)
             most = BATCHES_IN_HAND * WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
         else:
