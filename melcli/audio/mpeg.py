@@ -97,7 +97,7 @@ def end_of_mpeg(read: Read, file_size: int) -> MpegEnding | None:
     if not any(tag):
         front = _run_in(head)
         if front is None:
-            begins = 0 < len(head) < 2 * _frame_bytes(int.from_bytes(head[:4], "big"))
+            begins = 0 < len(head) < 2 * _frame_bytes(_header(head))
             return MpegEnding(audio_end=end, cut_header=True) if begins else None
         first, tag = front.first, _tag_in(head[front.first :])
     shortfall = _less_than_counted(read, first, tag, file_size) or (
@@ -121,7 +121,7 @@ def counts_itself(read: Read, ending: MpegEnding) -> bool:
         return False
     offset, frames = ending.audio_start, 0
     while offset < ending.audio_end:
-        size = _frame_bytes(int.from_bytes(read(offset, 4), "big"))
+        size = _frame_bytes(_header(read(offset, 4)))
         if not size:
             return False
         offset += size
@@ -149,9 +149,8 @@ def _less_than_counted(read: Read, first: int, tag: _Tag, file_size: int) -> str
     there = file_size - first
     if there < tag.num_bytes:
         return f"the first frame claims {tag.num_bytes:,} bytes of audio and {there:,} follow"
-    header = int.from_bytes(read(first, 4), "big")
-    behind = int.from_bytes(read(first + _frame_bytes(header), 4), "big")
-    if tag.num_frames and not (_frame_bytes(behind) and (header ^ behind) & SAME_STREAM == 0):
+    header = _header(read(first, 4))
+    if tag.num_frames and not _next_frame_bytes(header, _header(read(first + _frame_bytes(header), 4))):
         # mpg123 takes no frame for the first that no other follows: it would skip the tag and the frame behind it.
         return f"the first frame claims {tag.num_frames:,} frames of audio and no frame follows it"
     return ""
@@ -180,11 +179,10 @@ def _run_in(window: bytes) -> _Run | None:
     dead: set[int] = set()  # where frames of failed runs began: a window made for it took 0.5 s without
     first = window.find(b"\xff")
     while first >= 0:
-        key = int.from_bytes(window[first : first + 4], "big") & SAME_STREAM
+        stream = _header(window[first : first + 4])
         end, frames = first, 0
         while end not in dead and end + 4 <= len(window):
-            header = int.from_bytes(window[end : end + 4], "big")
-            size = _frame_bytes(header) if header & SAME_STREAM == key else 0
+            size = _next_frame_bytes(stream, _header(window[end : end + 4]))
             if not size:
                 break
             dead.add(end)
@@ -194,6 +192,15 @@ def _run_in(window: bytes) -> _Run | None:
             return _Run(first, end)
         first = window.find(b"\xff", first + 1)
     return None
+
+
+def _header(data: bytes) -> int:
+    return int.from_bytes(data[:4], "big")
+
+
+def _next_frame_bytes(stream: int, header: int) -> int:
+    """Size of the frame under a header, or 0 when it is none of the stream that another header belongs to."""
+    return _frame_bytes(header) if (header ^ stream) & SAME_STREAM == 0 else 0
 
 
 def _frame_bytes(header: int) -> int:
@@ -215,7 +222,7 @@ def _frame_bytes(header: int) -> int:
 
 def _tag_in(frame: bytes) -> _Tag:
     """Read the tag of the frame that begins there, if one does."""
-    if not _frame_bytes(int.from_bytes(frame[:4], "big")):
+    if not _frame_bytes(_header(frame)):
         return _Tag(0, 0)
     version, mono = frame[1] >> 3 & 3, frame[3] >> 6 == 3
     side_info = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}[version == MPEG_1, mono]

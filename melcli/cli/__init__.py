@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ def _end_helpers() -> None:
 def _exit_code() -> int:
     import click
 
+    from melcli.cli.output import say, stderr_may_fail
     from melcli.cli.root import melcli
     from melcli.errors import MelcliError, StorageError
     from melcli.printable import printable
@@ -57,21 +57,19 @@ def _exit_code() -> int:
         code = melcli.main(standalone_mode=False)
     except click.ClickException as error:
         vars(error)["message"] = printable(error.message)  # it quotes what it was given
-        with suppress(OSError):  # where nobody takes the sentence the code still tells
+        with stderr_may_fail():
             error.show()
         code = error.exit_code
     except click.Abort:
         code = 130
     except MelcliError as error:
-        with suppress(OSError):
-            click.echo(f"melcli: {printable(str(error))}", err=True)
+        say(f"melcli: {printable(str(error))}")
         code = error.exit_code
-    except OSError as error:
+    except OSError as error:  # wherever it was met, as by an import
         if error.errno not in NO_BUGS:
             raise
         where = f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, (str, bytes)) else ""
-        with suppress(OSError):  # wherever it was met, as by an import
-            click.echo(f"melcli: {where}{error.strerror}; {NO_BUGS[error.errno]}", err=True)
+        say(f"melcli: {where}{error.strerror}; {NO_BUGS[error.errno]}")
         code = StorageError.exit_code
     return code if isinstance(code, int) else 0
 

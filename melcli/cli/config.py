@@ -6,7 +6,7 @@ import os
 
 import click
 
-from melcli.cli.output import tell, tell_json
+from melcli.cli.output import say, tell, tell_json
 from melcli.errors import CHECK_SAID_NO
 
 __all__ = ["config"]
@@ -116,8 +116,8 @@ def _check(name: str) -> int:
         resolved = resolve_config(name)
         tell(f"{printable(name)}: ok, config_id {resolved.config_id}")
         if remark := remark_on_filters(name, resolved):
-            click.echo(f"{printable(name)}: {remark}", err=True)
+            say(f"{printable(name)}: {remark}")
     except ConfigError as error:
-        click.echo(f"melcli: {error}", err=True)
+        say(f"melcli: {error}")
         return error.exit_code
     return 0

@@ -9,9 +9,8 @@ import click
 
 from melcli.cli.bounds import bound_options, failure_limit, limits
 from melcli.cli.inputs import input_options, listed_inputs, source_options
-from melcli.cli.output import errors_as_json, tell_json
+from melcli.cli.output import errors_as_json, say, tell_json
 from melcli.cli.plan import count_signs, plain_plan, tell_plan
-from melcli.cli.progress import Progress, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,6 +106,7 @@ def extract(**arguments: Any) -> int:
 
 
 def _run(request: Request, arguments: dict[str, Any]) -> int:
+    from melcli.cli.progress import Progress
     from melcli.printable import printable
     from melcli.run.extract import extract as run
 

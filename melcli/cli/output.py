@@ -1,18 +1,18 @@
-"""Standard output: what programs read."""
+"""Standard output, which programs read, and standard error, which people do."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from melcli.errors import MelcliError, StorageError
 
-__all__ = ["errors_as_json", "tell", "tell_json"]
+__all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json"]
 
 
 def tell(text: str) -> None:
@@ -47,3 +47,36 @@ def errors_as_json(as_json: bool) -> Iterator[None]:
         if as_json:
             tell_json({"error": str(error), "exit_code": error.exit_code})
         raise
+
+
+def say(text: str) -> None:
+    """Write a line to standard error; a log that takes no more is no reason to stop."""
+    with stderr_may_fail():
+        click.echo(text, err=True)
+
+
+@contextmanager
+def stderr_may_fail() -> Iterator[None]:
+    """Let an error of writing to standard error pass: the disk is full, or nobody reads any more."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            _forget_unwritten()
+
+
+def _forget_unwritten() -> None:
+    """Empty the buffer of standard error.
+
+    What could not be written stays in it: Python tries once more at its end and then ends with 120, and multiprocessing
+    tries before it starts a worker. The stream itself stays, since a disk may have room again.
+    """
+    number = sys.stderr.fileno()
+    with open(os.devnull, "wb") as nowhere:
+        kept = os.dup(number)
+        try:
+            os.dup2(nowhere.fileno(), number)
+            sys.stderr.flush()
+        finally:
+            os.dup2(kept, number)
+            os.close(kept)

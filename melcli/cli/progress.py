@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import click
+from melcli.cli.output import say, stderr_may_fail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from melcli.run.report import Report
     from melcli.sources.items import Found
     from melcli.store.manifest import Row
 
-__all__ = ["Progress", "say"]
+__all__ = ["Progress"]
 
 LINE_EVERY_S = 30.0
 FAILURES_SHOWN = 20
-
-
-def say(text: str) -> None:
-    """Write a line to standard error; a log that takes no more is no reason to stop."""
-    with _passed_over():
-        click.echo(text, err=True)
-
-
-@contextlib.contextmanager
-def _passed_over() -> Iterator[None]:
-    """Let an error of writing to standard error pass: the disk is full, or nobody reads any more."""
-    try:
-        yield
-    except OSError:
-        with contextlib.suppress(OSError):
-            _forget_unwritten()
-
-
-def _forget_unwritten() -> None:
-    """Empty the buffer of standard error.
-
-    What could not be written stays in it: Python tries once more at its end and then ends with 120, and multiprocessing
-    tries before it starts a worker. The stream itself stays, since a disk may have room again.
-    """
-    number = sys.stderr.fileno()
-    with open(os.devnull, "wb") as nowhere:
-        kept = os.dup(number)
-        try:
-            os.dup2(nowhere.fileno(), number)
-            sys.stderr.flush()
-        finally:
-            os.dup2(kept, number)
-            os.close(kept)
 
 
 class _BarStream:
@@ -64,11 +27,11 @@ class _BarStream:
         self.fileno = sys.stderr.fileno  # how wide the terminal is
 
     def write(self, text: str) -> None:
-        with _passed_over():
+        with stderr_may_fail():
             sys.stderr.write(text)
 
     def flush(self) -> None:
-        with _passed_over():
+        with stderr_may_fail():
             sys.stderr.flush()
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melcli.cli.inputs import input_options, listed_inputs, source_options
-from melcli.cli.output import errors_as_json, tell_json
+from melcli.cli.output import errors_as_json, say, tell_json
 from melcli.cli.plan import count_signs, plain_plan, tell_plan
-from melcli.cli.progress import say
 
 if TYPE_CHECKING:
     from melcli.run.status import Status, StatusRequest

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcli.cli.output import errors_as_json, tell_json
-from melcli.cli.progress import say
+from melcli.cli.output import errors_as_json, say, tell_json
 
 if TYPE_CHECKING:
     from melcli.run.verify.audit import Verdict
@@ -81,10 +80,9 @@ def verify(out: str, **arguments: Any) -> int:
     melcli verify features --read-data --repair && echo nothing was wrong
 
     \b
-    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired, or
-    nothing was there to be extracted again,
-    6 cannot read, or with --repair cannot write, 7 workers that keep dying, 75 another melcli holds OUT,
-    129, 130, 143 stopped by a signal.
+    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired,
+    or nothing was there to be extracted again, 6 cannot read, or with --repair cannot write,
+    7 workers that keep dying, 75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
     """
     with errors_as_json(arguments["as_json"]):
         return _verify(out, arguments)

@@ -84,9 +84,9 @@ class Books:
         self.manifest = Lines()
         self._dropped: set[int] = set()  # numbers of rows that stand twice
 
-    def refs(self) -> Iterator[int]:
-        """Yield what `row` takes, for the newest rows of every input; without those that stand twice."""
-        older, newer = self._numbers(lambda item_id: True)
+    def refs(self, keep: Callable[[str], bool] = lambda item_id: True) -> Iterator[int]:
+        """Yield what `row` takes, for the newest rows of every input to keep; without those that stand twice."""
+        older, newer = self._numbers(keep)
         yield from older
         yield from (~number for number in newer)
 
@@ -120,12 +120,8 @@ class Books:
 
     def _failed(self, damaged: Mapping[str, Damage]) -> list[Row]:
         """Return a failed row for each input that is damaged, sorted by id: for all of its channels one."""
-        rows = {}
-        for ref in self.refs() if damaged else ():
-            row = self.row(ref)
-            if row.item_id in damaged and row.item_id not in rows:
-                rows[row.item_id] = _damaged_row(row, damaged[row.item_id])
-        return [rows[item_id] for item_id in sorted(rows)]
+        rows = {row.item_id: row for row in map(self.row, self.refs(damaged.__contains__))}
+        return [_damaged_row(row, damaged[item_id]) for item_id, row in sorted(rows.items())]
 
     def drop(self, doubles: Collection[tuple[str, str]]) -> None:
         """Take rows for none, by id and item id."""
@@ -236,10 +232,13 @@ def _fault(plain: Mapping[str, Any]) -> str:
     """Say what is wrong with the fields of a row; ``""`` where nothing is."""
     own = _OF_OK if plain.get("status") == "ok" else _OF_FAILED
     for name, types in chain(_OF_ALL.items(), own.items()):
-        value = plain.get(name, "missing" if name == "channel" else None)
+        value = plain.get(name)
         if not isinstance(value, types) or isinstance(value, bool):
             return f"its {name} is {json.dumps(value)[:80]}"
-        if isinstance(value, int) and not -LARGEST <= value <= (LARGEST_CHANNEL if name == "channel" else LARGEST):
+        if name not in plain:
+            return f"its {name} is missing"
+        largest = LARGEST_CHANNEL if name == "channel" else LARGEST
+        if isinstance(value, int) and not -LARGEST <= value <= largest:
             return f"its {name} is {str(value)[:80]}"
     if "\0" in plain["id"]:
         return f"its id is {json.dumps(plain['id'])[:80]}"

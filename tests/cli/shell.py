@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from melcli.run.interrupts import SIGNALS
 from melcli.store.journal import read_journal
 
-__all__ = ["Ended", "Run", "run_alone", "start"]
+__all__ = ["Ended", "Run", "closed_pipe", "full_disk", "run_alone", "signals_heeded", "start"]
 
 PATIENCE_S = 60.0  # after which a run counts as hung
 
@@ -99,7 +100,7 @@ def start(*arguments: Any, out: Path | None = None, before: str = "", **options:
     code = ["-c", f"{before}\nfrom melcli.cli import main\nmain()"] if before else ["-m", "melcli"]
     where = () if out is None else ("-o", out)
     pipe = subprocess.PIPE
-    with _signals_heeded():
+    with signals_heeded():
         process = subprocess.Popen(
             [sys.executable, *code, *map(os.fspath, (*arguments, *where))],
             start_new_session=True,
@@ -110,9 +111,9 @@ def start(*arguments: Any, out: Path | None = None, before: str = "", **options:
 
 
 @contextmanager
-def _signals_heeded() -> Iterator[None]:
-    """Let what is started heed its signals, though the tests run under nohup or in the background of a script."""
-    ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_IGN]
+def signals_heeded() -> Iterator[None]:
+    """Heed signals, also in what is started, though the tests run under nohup or in the background of a script."""
+    ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -125,3 +126,15 @@ def _signals_heeded() -> Iterator[None]:
 def run_alone(*arguments: Any, **options: Any) -> Ended:
     """Start melcli and wait for its end."""
     return start(*arguments, **options).end()
+
+
+def closed_pipe() -> int:
+    """Open what nobody reads any more, to write to."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def full_disk() -> int:
+    """Open what has no room, to write to."""
+    return os.open("/dev/full", os.O_WRONLY)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests.cli.shell import Ended, run_alone, start
+from tests.cli.shell import Ended, closed_pipe, full_disk, run_alone, start
 from tests.run.corpus import LIGHT, plant, rows, tree
 from tests.run.invariants import check_after_fault, check_after_rerun, check_finished, check_printed
 
@@ -236,16 +236,6 @@ def test_75_from_a_second_run_while_the_first_one_works(tmp_path: Path) -> None:
     assert ended.code == 0
     assert len(rows(out)) == 20
     check_finished(out)
-
-
-def closed_pipe() -> int:
-    reading, writing = os.pipe()
-    os.close(reading)
-    return writing
-
-
-def full_disk() -> int:
-    return os.open("/dev/full", os.O_WRONLY)
 
 
 @pytest.mark.parametrize("arguments", [["-n"], ["--json"]])

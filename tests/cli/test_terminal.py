@@ -19,7 +19,7 @@ from melcli.cli import progress
 from melcli.cli.progress import Progress
 from melcli.run.report import Report
 from melcli.sources.items import Found
-from tests.cli.shell import Ended, run_alone, start
+from tests.cli.shell import Ended, closed_pipe, full_disk, run_alone, start
 from tests.run.corpus import LIGHT, plant, rows
 from tests.run.invariants import check_finished
 
@@ -138,22 +138,19 @@ HEAVY = ("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_st
 BUFFERED = {"PYTHONUNBUFFERED": ""}  # otherwise Python's own end cannot fail of what it could not write
 
 
-def closed_pipe() -> int:
-    reading, writing = os.pipe()
-    os.close(reading)
-    return writing
-
-
-def full_disk() -> int:
-    return os.open("/dev/full", os.O_WRONLY)
-
-
 @pytest.fixture(params=[closed_pipe, full_disk])
 def nowhere(request: pytest.FixtureRequest) -> Iterator[int]:
     """Return a descriptor that every write to fails."""
     descriptor = request.param()
     yield descriptor
     os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["extract", "nothing", "-o", "out"], ["extract", "-x"], ["config", "check", "no.yaml"]]
+)
+def test_an_error_that_nobody_reads_ends_with_its_own_code(tmp_path: Path, nowhere: int, arguments: list[str]) -> None:
+    assert run_alone(*arguments, stderr=nowhere, env=BUFFERED, cwd=tmp_path).code == 2
 
 
 @pytest.mark.parametrize("arguments", [["--progress", "bar"], ["--progress", "lines", "-v"]])
@@ -198,7 +195,7 @@ def test_a_log_that_takes_lines_again_gets_them(tmp_path: Path) -> None:
     """A disk may be full for a while."""
     code = (
         "import os, sys\n"
-        "from melcli.cli.progress import say\n"
+        "from melcli.cli.output import say\n"
         "log = os.dup(2)\n"
         "os.dup2(os.open('/dev/full', os.O_WRONLY), 2)\n"
         "say('lost')\n"

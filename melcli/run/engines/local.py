@@ -102,16 +102,12 @@ class LocalEngine:
 
     def give_up(self) -> None:
         """Wait no longer for workers that are being started; safe inside a signal handler."""
-        self._stopping = True
-        for station in self._stations:
-            station.close()
+        self._close()
         kill_forkserver()
 
     def stop(self) -> None:
         """End all workers now, whatever they are doing."""
-        self._stopping = True
-        for station in self._stations:
-            station.close()
+        self._close()
         for _ in self._threads:
             self._calls.put(None)
         for thread in self._threads:
@@ -122,6 +118,11 @@ class LocalEngine:
         self._threads.clear()
         for station in self._stations:
             station.leave()
+
+    def _close(self) -> None:
+        self._stopping = True
+        for station in self._stations:
+            station.close()
 
     def _start_threads(self) -> None:
         """Start a thread for each station, or for as many as the system allows."""

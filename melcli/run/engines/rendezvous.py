@@ -16,9 +16,9 @@ from multiprocessing import util
 
 __all__ = ["meet_for"]
 
-
 ADDRESS_BYTES = 107  # that the path of a socket may have: man 7 unix, less the closing zero
 LISTENER = "/listener-01234567"  # as Python calls it, in this folder
+NAME_CHARS = 16  # behind the prefix, at most
 SHORTEST = "/tmp"  # noqa: S108 - a folder of a name that others may know is taken only if it is new or ours alone
 
 
@@ -42,7 +42,7 @@ def meet_for(folder: str | None) -> None:
 
 
 def _folder_of(out: str) -> str:
-    name = hashlib.sha256(os.fsencode(os.path.abspath(out))).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(os.path.abspath(out))).hexdigest()[:NAME_CHARS]
     path = os.path.join(_parent(), f"{_prefix()}{name}")
     if _is_ours(path):
         shutil.rmtree(path, ignore_errors=True)
@@ -61,7 +61,7 @@ def _prefix() -> str:
 def _parent() -> str:
     """Return the temporary folder, or /tmp if sockets in it would have too long a path, as in some batch systems."""
     parent = tempfile.gettempdir()
-    longest = len(os.fsencode(parent)) + len(f"/{_prefix()}") + 16 + len(LISTENER)
+    longest = len(os.fsencode(parent)) + len(f"/{_prefix()}") + NAME_CHARS + len(LISTENER)
     return parent if longest <= ADDRESS_BYTES else SHORTEST
 
 

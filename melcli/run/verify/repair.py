@@ -58,10 +58,8 @@ def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
     StorageError
         OUT cannot be written.
     """
-    damaged: dict[str, Damage] = {}
-    for damage in damages:
-        if damage.item_id is not None:
-            damaged.setdefault(damage.item_id, damage)
+    # Of several damages of an input the first one is told.
+    damaged = {damage.item_id: damage for damage in reversed(damages) if damage.item_id is not None}
     shards = _damaged_shards(books, damages)
     stale = damaged.keys() | {item.id for items in shards.values() for item in items}
     rewritten = any(damage.kind in ("manifest", "failures") or damage.item_id is not None for damage in damages)
