@@ -1,4 +1,4 @@
-"""For CI: fails where the core has become 1.3 times slower, relative to the bare FFT on the same machine.
+"""For CI: fails where the core has become 1.7 times slower, relative to the bare FFT on the same machine.
 
     python -m benchmarks.guard              # ends with 1 and a sentence where a setting is over its limit
     python -m benchmarks.guard --record     # writes guard.json anew, for the SciPy that is installed
@@ -23,7 +23,9 @@ from melcli.threads import ONE_THREAD
 __all__ = ["LIMIT", "measured_ratio", "too_slow"]
 
 RECORDED = Path(__file__).with_name("guard.json")
-LIMIT = 1.3
+# Twice the work is 2.  On another processor, an EPYC with the Haswell kernels of OpenBLAS, the same core took 1.24 to
+# 1.41 times the recorded ratios, so 1.3 failed there.
+LIMIT = 1.7
 DURATION_S = 10
 ROUNDS = 40
 TRIES = 3  # what is over the limit is measured anew before it counts

@@ -19,7 +19,7 @@ __all__ = ["absent", "describe_run", "is_installed", "num_cores"]
 def describe_run() -> dict[str, Any]:
     """Return date, machine, versions and absent peers."""
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": {
             "cpu": _field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
             "cores": num_cores(),

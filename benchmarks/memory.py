@@ -70,7 +70,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
     """Make the table of a result."""
     rows = []
     for name, found in result["cases"].items():
-        largest = [_mb(found, role, "resident") for role in ("parent", "worker", "forkserver")]
+        largest = [_mb(found, role, "resident") for role in ("parent", "worker")]
         rows.append(
             [name, *largest, _mb(found, "worker", "anonymous"), f"{found['pss_mb']:.0f}", seconds(found["wall_s"])]
         )
@@ -78,7 +78,6 @@ def tables(result: dict[str, Any]) -> list[Table]:
         "",
         "parent MB",
         "worker MB",
-        "forkserver MB",
         "worker MB, no mapped files",
         "all MB, shared once",
         "wall s",

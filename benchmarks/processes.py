@@ -26,8 +26,8 @@ PR_SET_CHILD_SUBREAPER = 36
 class Run:
     """What one command took and said.
 
-    ``cpu_s`` holds all processes that the command started, also those that nobody waited for: a forkserver ends by
-    itself after its parent, and would be missing in what the parent's end reports.
+    ``cpu_s`` holds all processes that the command started, also those that nobody waited for, as some peers leave them:
+    they would be missing in what the parent's end reports.
     """
 
     wall_s: float

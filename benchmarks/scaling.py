@@ -1,4 +1,4 @@
-"""How time grows: with processes, with the number of files, with one long file among many, and from nothing.
+"""How time and memory grow: with processes, the number of files, one long file among many, and from nothing.
 
 Small corpora are hard links to a few thousand files, under other names.
 """
@@ -18,12 +18,14 @@ from benchmarks.pipeline import floor_command
 from benchmarks.processes import run_command
 from benchmarks.tables import Table, ratio, seconds
 from benchmarks.timing import median_ratio
+from benchmarks.watch import Watch
 
 __all__ = ["SMALL", "measure", "small_files", "tables"]
 
 NUM_FILES = 2_880  # eight hours in ten-second files, so that start-up counts for little
 NUM_SHORT, LONG_H = 1000, 3  # 2.8 h of ten-second files beside one file of 3 h: two halves
 COUNTS, LARGE_COUNTS = (1_000, 10_000), (1_000, 10_000, 100_000)
+KNOWN_COUNTS, LARGE_KNOWN_COUNTS = (1_000, 10_000), (10_000, 100_000, 1_000_000)
 SMALL = ("-s", "sampling_rate=8000")
 START_UPS = 9
 
@@ -34,12 +36,13 @@ def small_files(data: Path, count: int) -> Path:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Measure all four."""
+    """Measure all of them."""
     result: dict[str, Any] = {"rounds": options.rounds}
     for name, part in (
         ("processes", processes),
         ("long_among_short", long_among_short),
         ("files", files),
+        ("known", known),
         ("start_up", start_up),
     ):
         print(f"scaling: {name} ...", file=sys.stderr, flush=True)
@@ -102,6 +105,39 @@ def files(options: Options) -> dict[str, Any]:
     }
 
 
+def known(options: Options) -> dict[str, Any]:
+    """Measure the commands over an OUT in which all is done: CPU seconds, and the most memory of the driver."""
+    out = options.data / "out"
+    return {
+        str(count): _over_known(small_files(options.data, count), out)
+        for count in (LARGE_KNOWN_COUNTS if options.large else KNOWN_COUNTS)
+    }
+
+
+def _over_known(folder: Path, out: Path) -> dict[str, dict[str, float]]:
+    command = extract(folder, out, *SMALL, jobs=2)
+    read = "import sys; from melcli.store.reader import open_features; open_features(sys.argv[1])"
+    commands = {
+        "a run that finds all done": command,
+        "status": melcli("status", out, "-q"),
+        "prune": melcli("prune", out, folder, "-q"),
+        "verify": melcli("verify", out, "-q", "-j", 2),
+        "open_features": [sys.executable, "-c", read, str(out)],
+    }
+    found = {}
+    put_aside(out)
+    try:
+        run_command(command)
+        for name, each in commands.items():
+            watch = Watch()
+            run = run_command(each, watch=watch.start)
+            watch.finish()
+            found[name] = {"cpu_s": run.cpu_s, "parent_mb": watch.peaks_mb["parent"]["resident"]}
+    finally:
+        put_aside(out)
+    return found
+
+
 def start_up(options: Options) -> dict[str, Any]:
     """Compare what takes hardly any work with the imports that it cannot do without."""
     out, one = options.data / "out", min(corpus.hour(options.data).iterdir())
@@ -140,6 +176,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
         Table("processes", "Two processes against one, eight hours in ten-second files", *_processes(result)),
         Table("long", "One three-hour file among a thousand of ten seconds", *_long(result)),
         Table("files", "Time for each of many half-second files, two processes", *_files(result)),
+        Table("known", "Commands over an OUT in which all is done", *_known(result)),
         Table("start-up", "Start-up against the imports that are needed", *_start_up(result)),
     ]
 
@@ -179,6 +216,19 @@ def _files(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         "s of a run that finds all done",
     ]
     return head, rows
+
+
+def _known(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    known = result["known"]
+    names = list(next(iter(known.values())))
+    rows = [
+        [
+            name,
+            *(f"{found[name]['cpu_s']:.1f} s, {found[name]['parent_mb']:.0f} MB" for found in known.values()),
+        ]
+        for name in names
+    ]
+    return ["CPU of all processes, most memory of the driver", *(f"{int(count):,} files" for count in known)], rows
 
 
 def _start_up(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -1,7 +1,7 @@
 """The largest resident size of every process of a command, from /proc; on Linux only.
 
 ``VmHWM`` is the kernel's own high-water mark, so that looking now and then is enough, as long as the last look comes
-shortly before the end.  What a forked worker shares with the forkserver counts for each; ``Pss`` counts it once.
+shortly before the end.  What processes share, such as libraries, counts for each; ``Pss`` counts it once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Watch:
     Attributes
     ----------
     peaks_mb : dict of dict of float
-        By role (``parent``, ``forkserver``, ``worker``, ``other``), the most that any process of it had: ``resident``
+        By role (``parent``, ``worker``, ``other``), the most that any process of it had: ``resident``
         and ``anonymous``, which leaves out mapped files; in MB.
     pss_mb : float
         The most that all had together at one look, what they share counted once.
@@ -45,8 +45,8 @@ class Watch:
     def _look(self, session: int) -> None:
         while processes := _of_session(session):
             pss_mb = 0.0
-            for pid, parent in processes.items():
-                self._note(_role(pid, parent, session), _sizes_mb(pid))
+            for pid in processes:
+                self._note(_role(pid, session), _sizes_mb(pid))
                 pss_mb += _pss_mb(pid)
             self.pss_mb = max(self.pss_mb, pss_mb)
             time.sleep(EVERY_S)
@@ -57,34 +57,30 @@ class Watch:
             peaks[name] = max(peaks.get(name, 0.0), size_mb)
 
 
-def _of_session(session: int) -> dict[int, int]:
-    """Return the processes of a session that live, with their parents."""
-    found = {}
+def _of_session(session: int) -> list[int]:
+    """Return the processes of a session that live."""
+    found = []
     for path in Path("/proc").iterdir():
         if path.name.isdigit():
-            state, parent, of = _stat(path)
+            state, of = _stat(path)
             if of == session and state not in "ZX":
-                found[int(path.name)] = parent
+                found.append(int(path.name))
     return found
 
 
-def _stat(path: Path) -> tuple[str, int, int]:
-    """Return state, parent and session; nothing of a process that has gone."""
+def _stat(path: Path) -> tuple[str, int]:
+    """Return state and session; nothing of a process that has gone."""
     try:
         fields = (path / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return "X", 0, 0
-    return fields[0], int(fields[1]), int(fields[3])
+        return "X", 0
+    return fields[0], int(fields[3])
 
 
-def _role(pid: int, parent: int, session: int) -> str:
+def _role(pid: int, session: int) -> str:
     if pid == session:
         return "parent"
-    command = _read(pid, "cmdline")
-    if "forkserver" not in command:
-        return "other"
-    # A worker is forked from the forkserver and has its command line.
-    return "worker" if "forkserver" in _read(parent, "cmdline") else "forkserver"
+    return "worker" if "engines.worker" in _read(pid, "cmdline") else "other"
 
 
 def _sizes_mb(pid: int) -> dict[str, float]:

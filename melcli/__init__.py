@@ -3,13 +3,36 @@
 Names are loaded on first use, so ``import melcli`` costs nothing.
 """
 
-from __future__ import annotations
+import sys
 
-from typing import TYPE_CHECKING, Any
+# Whether this is the start of `python -m melcli`, while Python locates the module, or of the installed script.  In any
+# other program nothing is changed: `python -m other` may import melcli too.
+_GIVEN = sys.orig_argv
+_IS_MODULE = sys.argv[:1] == ["-m"] and "-m" in _GIVEN and _GIVEN[_GIVEN.index("-m") + 1 :][:1] == ["melcli"]
+if _IS_MODULE or (sys.argv[:1] and sys.argv[0].endswith("/melcli")):
+    # Ctrl-C ends the command without a word, as SIGTERM does: Python would raise KeyboardInterrupt in one of the
+    # imports that follow, show its traceback, or swallow it.  Not `signal`, which imports others.
+    import _signal  # type: ignore[import-not-found]
 
-from melcli.version import __version__
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
+    import os
+
+    if _IS_MODULE and not sys.flags.safe_path:
+        # Python looks for modules in the working directory first: a numpy.py in a folder of recordings would be
+        # executed.  melcli's own modules are found all the same, since its package is known by now.
+        del sys.path[0]
+    if "" in os.environ.get("PYTHONPATH", "-").split(os.pathsep) and not sys.flags.ignore_environment:
+        # PYTHONPATH=$PYTHONPATH:/x with an unset variable: an empty entry names the working directory, too.
+        sys.path[:] = [entry for entry in sys.path if entry != os.getcwd()]
+
+from melcli.version import __version__  # noqa: E402  see above
+
+TYPE_CHECKING = False  # without an import of `typing`
 if TYPE_CHECKING:
+    from typing import Any
+
     from melcli.mel.spectrogram import MelSpectrogram
     from melcli.store.reader import open_features
 
@@ -19,7 +42,7 @@ __all__ = ["MelSpectrogram", "open_features", "__version__"]
 _HOMES = {"MelSpectrogram": "melcli.mel.spectrogram", "open_features": "melcli.store.reader"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'melcli' has no attribute {name!r}")
     from importlib import import_module

@@ -1,8 +1,8 @@
 """What can go wrong, one class for each thing that a caller can do differently.
 
-Every class knows the exit code that the command line ends with; the table is in README.md.  None knows
-Click.  A failing input is an `AudioError`: it costs that input and is written down as data, with a
-reason of the closed list `REASONS`; every other class ends the run.
+Every class has the exit code of the command line; docs/reference/exit_codes.md has the table.  No class depends on
+Click.  A failing input is an `AudioError`: only that input fails, and its row records a reason of the closed list
+`REASONS`.  Every other class ends the run, except `TimeUp`, which the run catches.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = [
     "OutputBusy",
     "Reason",
     "StorageError",
+    "TimeUp",
     "WorkersFailing",
 ]
 
@@ -94,6 +95,10 @@ class OutputBusy(MelcliError):
     """Another melcli holds OUT: wait for it, or choose another OUT."""
 
     exit_code = 75
+
+
+class TimeUp(Exception):
+    """The time that the run may take is over; what was finished is kept."""
 
 
 class AudioError(MelcliError):

@@ -8,8 +8,12 @@ library goes through `printable` before people see it; the manifest keeps the na
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from itertools import islice
 
-__all__ = ["printable"]
+__all__ = ["few", "printable"]
+
+FEW = 5  # names in a sentence
 
 _UNSAFE = re.compile(
     "["
@@ -46,6 +50,13 @@ def printable(text: str) -> str:
     tab\x09here, byte \xff, naïve Ω
     """
     return _UNSAFE.sub(_escape, text)
+
+
+def few(names: Collection[str]) -> str:
+    """List the first names, printable, and the number of the others: ``a, b, c, d, e, and 7 more``."""
+    rest = len(names) - FEW
+    more = [f"and {rest:,} more"] if rest > 0 else []
+    return printable(", ".join([*islice(names, FEW), *more]))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -5,26 +5,62 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from melcli.cli import main
+from melcli.scratch import Scratch
+from tests import tiers
 from tests.cli.shell import Ended
 from tests.run.engines.inline import InlineEngine
 
 pytest.register_assert_rewrite("tests.run.invariants")
 
-# A first call imports scipy and may take a second; that says nothing about the code under test.
-settings.register_profile("melcli", deadline=None)
-settings.load_profile("melcli")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of tests/faults here: pytest takes them from the outermost folder alone."""
+    """Add the options of tests/faults here too: pytest takes them from the outermost folder alone."""
+    parser.addoption("--all", action="store_true", help="run all tests but the soaks, not only the default tier")
     parser.addoption("--seed", type=int, default=0, help="of the loops of faults; a violation names its own")
     parser.addoption("--rounds", type=int, help="of every loop of faults, which is not written down then")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the number of Hypothesis's examples, and refuse soaks in several processes."""
+    tiers.refuse_parallel_soaks(config)
+    tiers.load_profile(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the tier."""
+    return "tier: all" if config.getoption("--all") else "tier: default; --all runs the other tests too"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the tier."""
+    tiers.deselect_full(config, items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_of_blas() -> Iterator[None]:
+    """Compute with one thread, as workers do: several threads spin while they wait for a core that others use.
+
+    On two busy cores seven cases of ``identify`` took 65 s with two threads and 6 s with one.
+    """
+    import numpy as np  # noqa: F401  both bring their own library, which has to be loaded to be limited
+    import scipy.linalg  # noqa: F401
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@pytest.fixture
+def scratch() -> Iterator[Scratch]:
+    """An empty scratch database."""
+    with Scratch() as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +83,8 @@ def melcli(inline: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         monkeypatch.setattr(sys, "argv", ["melcli", *[os.fspath(argument) for argument in arguments]])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # main sets its own
+        for settings_of_process in ("_take_no_signals", "_use_one_thread"):
+            monkeypatch.setattr(f"melcli.cli.{settings_of_process}", lambda: None)
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()

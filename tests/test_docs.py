@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,10 @@ from melcli.store.manifest import ROW_FIELDS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))]
+MOST_WORDS_OF_THE_README = 1200
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+EXIT_CODES = (ROOT / "docs" / "reference" / "exit_codes.md").read_text(encoding="utf-8")
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
@@ -41,6 +46,20 @@ def test_the_page_of_commands_is_what_the_commands_say():
     assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run: python docs/write_commands.py"
 
 
+def test_the_page_of_decoding_is_what_was_measured():
+    script = load("docs/write_decoding.py")
+    made = script.page(json.loads(script.JSON.read_text(encoding="utf-8")))
+    assert script.PAGE.read_text(encoding="utf-8") == made, "run: python docs/write_decoding.py"
+
+
+def test_a_difference_of_decoders_without_a_reason_is_refused():
+    script = load("docs/write_decoding.py")
+    other = {"longer": [0, 0], "shift": [0, 0], "largest": [0.0, 0.5]}
+    group = {"writer": "ffmpeg", "container": "wav", "coding": "pcm_s16le", "files": [[1, 8000]], "melcli": "read"}
+    with pytest.raises(LookupError, match="REASONS does not say why"):
+        list(script.differences([{**group, "soundfile": other}]))
+
+
 def test_every_command_has_a_help_text_and_every_option_too():
     commands = dict(load("docs/write_commands.py").commands(melcli, "melcli"))
     assert {"melcli extract", "melcli config list", "melcli config show", "melcli config check"} <= commands.keys()
@@ -51,19 +70,30 @@ def test_every_command_has_a_help_text_and_every_option_too():
 
 
 @pytest.mark.parametrize("key", [f"{section}.{key}" for section, cls in SECTIONS.items() for key in key_types(cls)])
-def test_every_config_key_is_in_the_readme_with_its_default(key):
+def test_every_config_key_is_in_the_configuration_page_with_its_default(key):
     section, name = key.split(".")
     default = Config().plain()[section][name]
-    row = re.search(rf"^\| `{re.escape(key)}` \| (.*?) \|", README, re.MULTILINE)
-    assert row, f"README.md has no row for {key}"
+    row = re.search(rf"^\| `{re.escape(key)}` \| (.*?) \|", CONFIGURATION, re.MULTILINE)
+    assert row, f"docs/configuration.md has no row for {key}"
     said = row.group(1).strip("`")
     assert resolve_config(sets=[f"{key}={said}"]).plain()[section][name] == default
 
 
-def test_every_exit_code_is_in_the_readme():
+def test_every_exit_code_is_explained():
     classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.MelcliError)]
     codes = {str(cls.exit_code) for cls in classes} | {"0", str(errors.CHECK_SAID_NO), "10", "129, 130, 143"}
-    assert codes == set(re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE))
+    assert codes == set(re.findall(r"^\| ([\d, ]+) \|", EXIT_CODES, re.MULTILINE))
+
+
+def test_the_readme_is_one_page_and_names_every_command():
+    assert len(README.split()) <= MOST_WORDS_OF_THE_README
+    for name, command in melcli.commands.items():
+        assert f"`melcli {name} " in README, command
+
+
+@pytest.mark.parametrize("name", named_configs())
+def test_every_named_config_is_in_the_configuration_page(name):
+    assert f"`{name}`" in CONFIGURATION
 
 
 @pytest.mark.parametrize("word", [*ROW_FIELDS, *errors.REASONS, *DAMAGES])
@@ -89,7 +119,7 @@ def test_every_config_loads_and_is_named_in_the_changes(name):
     assert f"`{name}`" in (ROOT / "docs" / "changes.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_between_the_pages_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):

@@ -26,8 +26,17 @@ LAYERS = [
     {"melcli.compare"},
     {"melcli.config"},
     {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
-    {"melcli.options"},
-    {"melcli.errors", "melcli.opening", "melcli.printable", "melcli.stopwatch", "melcli.threads", "melcli.version"},
+    {"melcli.addresses", "melcli.options", "melcli.scratch"},
+    {
+        "melcli.byte_order",
+        "melcli.errors",
+        "melcli.null_device",
+        "melcli.opening",
+        "melcli.printable",
+        "melcli.stopwatch",
+        "melcli.threads",
+        "melcli.version",
+    },
 ]
 
 # Each foreign library enters where it stands here, and nowhere else.
@@ -40,7 +49,7 @@ FOREIGN = {
         *("melcli.run.batch", "melcli.run.warm"),
     },
     "scipy": {"melcli.mel"},
-    "soundfile": {"melcli.audio.decode"},
+    "soundfile": {"melcli.audio.decoder"},
     "soxr": {"melcli.audio.resample"},
     "h5py": {"melcli.store.hdf5", "melcli.store.plain"},
     "filelock": {"melcli.store.lock"},
@@ -277,7 +286,9 @@ def test_a_parent_extracts_without_them(tmp_path):
 def test_workers_load_the_fft_of_scipy_and_none_of_its_slow_parts():
     """scipy.signal alone takes 0.5 to 1.3 s."""
     tell = "; print(*sorted({'scipy.fft', 'scipy.signal', 'scipy.sparse', 'scipy.interpolate'} & sys.modules.keys()))"
-    assert run(f"import sys; import melcli.run.warm{tell}")[0] == "scipy.fft"
+    alone = run(f"import sys; import scipy.fft{tell}")[0]
+    assert alone in ("scipy.fft", "scipy.fft scipy.sparse")  # the latter with SciPy 1.13 to 1.15
+    assert run(f"import sys; import melcli.run.warm{tell}")[0] == alone
 
 
 def test_it_would_be_seen_if_they_were():
@@ -333,7 +344,7 @@ def test_a_module_without_a_place_is_seen():
         ("melcli.store.npy", "from h5py import File", ["melcli.store.npy imports h5py"]),
         ("melcli.audio.load", "import scipy.signal", ["melcli.audio.load imports scipy"]),
         ("melcli.audio.resample", "import scipy.signal", ["melcli.audio.resample imports scipy"]),
-        ("melcli.audio.decoder", "import soundfile", ["melcli.audio.decoder imports soundfile"]),
+        ("melcli.audio.decode", "import soundfile", ["melcli.audio.decode imports soundfile"]),
         ("melcli.config.resolve", "from yaml import safe_load", ["melcli.config.resolve imports yaml"]),
         ("melcli.errors", "import click", ["melcli.errors imports click"]),
         ("melcli.mel.filters", "import librosa", ["melcli.mel.filters imports librosa"]),

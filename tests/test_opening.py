@@ -15,20 +15,14 @@ import pytest
 
 from melcli import opening
 from melcli.opening import NotRegular, regular_only
+from tests.elapsed import fail_after
 
 
 @pytest.fixture(autouse=True)
 def _deadline() -> Iterator[None]:
     """A wait for somebody who writes to a pipe would have no end."""
-
-    def give_up(number: int, frame: object) -> None:
-        pytest.fail("it waited")  # no OSError, which melcli would take for one of the file's
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(20)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    with fail_after(20.0):
+        yield
 
 
 def test_a_regular_file_is_opened_and_read_in_the_usual_way(tmp_path: Path) -> None:

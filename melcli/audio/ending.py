@@ -28,9 +28,12 @@ class Ending:
         The header leaves the length open, as writers do that cannot seek back (``ffmpeg -f wav -``), or claims less
         than what follows it, as one does that was not brought up to date again; so a missing end cannot be told from
         the length.
+    undecoded : str
+        What it holds instead of a coding that libsndfile decodes, such as ``G.726``; empty when it may decode it.
     """
 
     format: str
     shortfall: str = ""
     cut_header: bool = False
     open_ended: bool = False
+    undecoded: str = ""

@@ -1,4 +1,4 @@
-"""What is left of a FLAC file behind the samples that its header counts.
+"""The end of a FLAC file, and what is left behind the samples that its header counts.
 
 libFLAC stops there without an error: 70,000 of 196,605 samples came out of a file whose count was damaged, and of two
 files one after the other (``cat a.flac b.flac``) the first.  Frames that are left give both away.  libFLAC reads up to
@@ -7,16 +7,63 @@ files one after the other (``cat a.flac b.flac``) the first.  Frames that are le
 
 from __future__ import annotations
 
-from melcli.audio.ending import Read
+from dataclasses import dataclass, replace
+from itertools import islice
 
-__all__ = ["goes_on"]
+from melcli.audio.ending import Ending, Read
+from melcli.audio.flac_frames import PIECE_BYTES, STRIDE_BYTES, find_change, frame_headers
+from melcli.errors import AudioError
+
+__all__ = ["FlacEnding", "check_frames", "end_of_flac", "goes_on"]
 
 READ_AHEAD_BYTES = 8192
 WINDOW_BYTES = 65_536  # holds several frames: one of 4096 samples in stereo and 24 bits has 24 kB at most
-FRAMES_THAT_PROVE = 2  # bytes at random look like the header of a frame once in 10 MB
-_POLYNOMIAL = 0x07
-_SYNC = (b"\xff\xf8", b"\xff\xf9")
-_LONGEST_HEADER = 16
+FRAMES_THAT_PROVE = 2  # bytes at random look like the header of a frame once in 20 MB
+MAX_BLOCKS = 1000  # of metadata: a hostile gigabyte could hold 100 million
+_LAST_BLOCK = 0x80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlacEnding(Ending):
+    """What a FLAC file tells about its end.
+
+    Attributes
+    ----------
+    audio_start : int
+        Where the first frame begins, bytes; 0 where the metadata have no end.
+    """
+
+    format: str = "FLAC"
+    audio_start: int = 0
+
+    def moved(self, distance: int) -> FlacEnding:
+        """Return the same of a file with that many bytes more in front."""
+        return replace(self, audio_start=self.audio_start and self.audio_start + distance)
+
+
+def end_of_flac(read: Read, file_size: int) -> FlacEnding:
+    """Walk the metadata; a sample count of zero is what a writer leaves that could not seek back.
+
+    A FLAC file that is cut later fails in the decoder, or gives fewer samples than the count.
+
+    Parameters
+    ----------
+    read : callable
+        See `melcli.audio.ending.Read`.
+    file_size : int
+        In bytes.
+    """
+    info = read(4, 26)  # a block header of 4 bytes and STREAMINFO, which comes first
+    num_samples = int.from_bytes(info[17:22], "big") & (2**36 - 1)
+    offset = 4
+    for _ in range(MAX_BLOCKS):
+        header = read(offset, 4)
+        if len(header) < 4:
+            return FlacEnding(cut_header=True)
+        offset += 4 + int.from_bytes(header[1:], "big")
+        if header[0] & _LAST_BLOCK:
+            return FlacEnding(cut_header=offset >= file_size, open_ended=num_samples == 0, audio_start=offset)
+    return FlacEnding(open_ended=num_samples == 0)
 
 
 def goes_on(read: Read, offset: int, end: int) -> bool:
@@ -34,38 +81,43 @@ def goes_on(read: Read, offset: int, end: int) -> bool:
     if end - offset <= READ_AHEAD_BYTES:
         return False
     window = read(offset, WINDOW_BYTES)
-    return b"fLaC" in window or sum(_begins_frame(window, at) for at in _syncs(window)) >= FRAMES_THAT_PROVE
+    return b"fLaC" in window or len(list(islice(frame_headers(window), FRAMES_THAT_PROVE))) == FRAMES_THAT_PROVE
 
 
-def _syncs(window: bytes) -> list[int]:
-    found = []
-    for sync in _SYNC:
-        at = window.find(sync)
-        while at >= 0:
-            found.append(at)
-            at = window.find(sync, at + 1)
-    return found
+def check_frames(
+    read: Read, file_size: int, ending: FlacEnding, *, sampling_rate: int, num_channels: int, every_byte: bool
+) -> None:
+    """Refuse a file whose sampling rate or number of channels changes.
 
+    Parameters
+    ----------
+    read : callable
+        See `melcli.audio.ending.Read`.
+    file_size : int
+        In bytes.
+    ending : FlacEnding
+    sampling_rate, num_channels : int
+        By the header of the file.
+    every_byte : bool
+        Search all of the file, which takes 5 to 9 % of what it takes to decode it.  A quarter of a file of more than
+        128 KiB takes 1 to 2 %, and does not miss what lasts that long.
 
-def _begins_frame(window: bytes, at: int) -> bool:
-    """Hold the header of a frame against its CRC-8."""
-    header = window[at : at + _LONGEST_HEADER]
-    if len(header) < _LONGEST_HEADER:
-        return False
-    block_code, rate_code = header[2] >> 4, header[2] & 15
-    if block_code == 0 or rate_code == 15 or header[3] >> 4 > 10 or header[3] & 1:
-        return False
-    ones = f"{header[4]:08b}".find("0")  # of the number's first byte, as in UTF-8
-    if ones in (1, -1):
-        return False
-    size = 4 + max(1, ones) + {6: 1, 7: 2}.get(block_code, 0) + {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    return _crc_8(header[:size]) == header[size]
-
-
-def _crc_8(data: bytes) -> int:
-    value = 0
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = (value << 1 ^ _POLYNOMIAL) & 0xFF if value & 0x80 else value << 1
-    return value
+    Raises
+    ------
+    AudioError
+        ``unsupported_format``.
+    """
+    if not ending.audio_start:
+        return
+    found = find_change(
+        read,
+        ending.audio_start,
+        file_size,
+        sampling_rate=sampling_rate,
+        num_channels=num_channels,
+        stride_bytes=PIECE_BYTES if every_byte or file_size <= STRIDE_BYTES else STRIDE_BYTES,
+    )
+    if found is not None:
+        unit = " Hz" if found.what == "sampling rate" else ""
+        change = f"the {found.what} changes from {found.before}{unit} to {found.after}{unit}"
+        raise AudioError("unsupported_format", f"{change} at byte {found.offset:,} of {file_size:,}")

@@ -51,6 +51,8 @@ class AudioStream:
     source_sampling_rate : int
         Of the file, Hz.
     source_channels : int
+    format : str
+        See `melcli.audio.decode.AudioFile`.
 
     Raises
     ------
@@ -74,7 +76,9 @@ class AudioStream:
         self._dtype = dtype
         self._max_duration_s = max_duration_s
         with ExitStack() as opened:
-            self._file = opened.enter_context(AudioFile(path, dtype=dtype))
+            self._file = opened.enter_context(
+                AudioFile(path, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
+            )
             self._refuse_too_long(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
             self.num_outputs = count_outputs(self._file.num_channels, options.channels)
             self._resample = Resampler(
@@ -84,15 +88,17 @@ class AudioStream:
                 method=options.resampler,
                 dtype=dtype,
             )
+            self.num_samples = 0
+            self.sampling_rate = sampling_rate
+            # Less at a time where it becomes more: 32,768 samples at 750 Hz are 33 million at 768 kHz.
+            self._most_at_a_time = max(1, BLOCK_SAMPLES * self._file.sampling_rate // max(sampling_rate, 1))
+            self.source_sampling_rate = self._file.sampling_rate
+            self.source_channels = self._file.num_channels
+            self.format = self._file.format
+            claimed = self._file.claimed_samples or BLOCK_SAMPLES
+            self.expected_samples = round(claimed * sampling_rate / self.source_sampling_rate)
+            self._is_mix_silent = options.channels == "mix" and self.source_channels > 1
             self._opened = opened.pop_all()
-        self.num_samples = 0
-        self.sampling_rate = sampling_rate
-        # Less at a time where it becomes more: 32,768 samples at 750 Hz are 33 million at 768 kHz.
-        self._most_at_a_time = max(1, BLOCK_SAMPLES * self._file.sampling_rate // max(sampling_rate, 1))
-        self.source_sampling_rate = self._file.sampling_rate
-        self.source_channels = self._file.num_channels
-        claimed = self._file.claimed_samples or BLOCK_SAMPLES
-        self.expected_samples = round(claimed * sampling_rate / self.source_sampling_rate)
 
     def __enter__(self) -> AudioStream:
         return self
@@ -108,8 +114,15 @@ class AudioStream:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """See `melcli.audio.decode.AudioFile`; complete at the end."""
-        return self._file.flags
+        """Sorted; complete at the end.
+
+        See `melcli.audio.decode.AudioFile`; also ``silent_mix``: the channels cancel each other, so that their mean is
+        exactly 0 everywhere, though they hold sound.
+        """
+        flags = self._file.flags
+        if not self._is_mix_silent or "silent" in flags:
+            return flags
+        return tuple(sorted((*flags, "silent_mix")))
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Read to the end.
@@ -129,6 +142,8 @@ class AudioStream:
             self._stopwatch.lap("decode")
             self._refuse_too_long(self._file.num_samples, "goes on after {:,.3f} s")
             selected = select_channels(block, self._options.channels)
+            if self._is_mix_silent:  # so far
+                self._is_mix_silent = not selected.any()
             for start in range(0, len(selected), self._most_at_a_time):
                 yield from self._ready(self._resample(selected[start : start + self._most_at_a_time]))
         self._stopwatch.lap("decode")
@@ -166,7 +181,7 @@ class Audio:
         Of the file, Hz.
     source_channels : int
     flags : tuple of str
-        See `melcli.audio.decode.AudioFile`.
+        See `AudioStream`.
     """
 
     signals: np.ndarray

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from melcli.errors import ConfigError
-from melcli.options import check_types
+from melcli.options import check_types, neutral
 
 __all__ = ["AudioOptions"]
 
@@ -22,10 +22,17 @@ class AudioOptions:
     resampler : str
         soxr's very high, high or medium quality, or ``polyphase``: our own with a long Kaiser filter.  Nothing is
         resampled when the rates agree.
+    truncated : "fail" or "keep"
+        Whether a file that ends early fails, or gives what can be decoded and has the flag ``truncated``.
+    opus_rate : "header" or 48000
+        The rate in Hz at which Opus is decoded: that of the original recording by the file's header, or always the
+        codec's own, as ffmpeg and torchcodec do.
     """
 
     channels: Literal["mix", "each"] | int = "mix"
     resampler: Literal["soxr_vhq", "soxr_hq", "soxr_mq", "polyphase"] = "soxr_hq"
+    truncated: Literal["fail", "keep"] = field(default="fail", metadata=neutral("fail"))
+    opus_rate: Literal["header", 48000] = field(default="header", metadata=neutral("header"))
 
     def __post_init__(self) -> None:
         check_types(self)

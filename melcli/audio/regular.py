@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import ExitStack
 from io import FileIO
 
 from melcli.errors import AudioError
@@ -26,9 +27,12 @@ class RegularFile(FileIO):
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, opener=regular_only)
-        self.size = os.fstat(self.fileno()).st_size
-        self._head = b""
+        with ExitStack() as opened:
+            super().__init__(path, opener=regular_only)
+            opened.callback(self.close)
+            self.size = os.fstat(self.fileno()).st_size
+            self._head = b""
+            opened.pop_all()
 
     def read_at(self, offset: int, num_bytes: int) -> bytes:
         """Read without moving the position, which belongs to the decoder; less or nothing past the end.

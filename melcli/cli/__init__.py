@@ -1,15 +1,14 @@
 """The command line: arguments in, exit code out."""
 
-from __future__ import annotations
-
+# Nothing is imported here that Python has not loaded by itself: until `main` has begun Ctrl-C ends in a traceback.
 import errno
-import io
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
+    from typing import NoReturn
 
 __all__ = ["main"]
 
@@ -24,24 +23,44 @@ NO_BUGS = {
 }
 
 
-def main() -> NoReturn:
-    """Run the command that the arguments name, and end with the exit code of README.md's table."""
+def main() -> "NoReturn":
+    """Run the command that the arguments name, and end with one of the exit codes in docs/reference/exit_codes.md."""
     try:
-        code = _exit_code()
-    except KeyboardInterrupt:  # while it is imported what the command needs
-        code = 130
-    _end_helpers()
-    sys.exit(code)
+        _take_no_signals()
+    except KeyboardInterrupt:  # in an import, whose locks nobody will need
+        os._exit(130)
+    _use_one_thread()
+    sys.exit(_exit_code())
 
 
-def _end_helpers() -> None:
-    """End the process that workers were forked from: by itself it takes 0.4 s, and a disk that it is on is busy."""
-    station = sys.modules.get("melcli.run.engines.station")
-    if station is not None:
-        station.kill_forkserver()
+def _use_one_thread() -> None:
+    """Let NumPy's libraries use one thread here too, unless the user has set a number.
+
+    `identify` and `compare` make many small products.  With two threads on busy cores seven cases of `identify` took
+    65 s, most of them spent waiting for the other thread, and with one 6.3 s.
+    """
+    from melcli.threads import ONE_THREAD
+
+    for name, number in ONE_THREAD.items():
+        os.environ.setdefault(name, number)
+
+
+def _take_no_signals() -> None:
+    """Let Ctrl-C end the process without a word, as SIGTERM does, but where a command has something to finish.
+
+    Python would raise KeyboardInterrupt anywhere: in an import, where it may be swallowed, or at the interpreter's end.
+    And it could not learn how workers end where SIGCHLD is ignored, as some programs that start others do.
+    """
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _exit_code() -> int:
+    import io
+
     import click
 
     from melcli.cli.output import say, stderr_may_fail
@@ -76,17 +95,17 @@ def _exit_code() -> int:
 
 def _open_closed_streams() -> None:
     """Put the null device where a standard stream was closed, or the next file that is opened would take its place."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+    from melcli.null_device import open_null
+
+    while (descriptor := open_null()) <= 2:  # the lowest that is free
         pass
     os.close(descriptor)
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  for as long as the process lives
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    sys.stdout = sys.stdout or open(open_null(), "w")  # noqa: SIM115  for as long as the process lives
+    sys.stderr = sys.stderr or open(open_null(), "w")  # noqa: SIM115
 
 
-def _report_bug(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+def _report_bug(kind: type[BaseException], error: BaseException, trace: "types.TracebackType | None") -> None:
     """Show what nobody foresaw; Python itself then ends with 1."""
-    if issubclass(kind, KeyboardInterrupt):
-        return
     import traceback
 
     from melcli.printable import printable

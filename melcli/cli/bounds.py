@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from melcli.run.limits import Limits
     from melcli.run.report import FailureLimit
 
-__all__ = ["bound_options", "failure_limit", "limits"]
+__all__ = ["Seconds", "NumberOrPercent", "bound_options", "failure_limit", "limits", "planned_limit_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,10 +22,19 @@ MOST_MEMORY_MB = 10**9
 LEAST_MEMORY_MB = 256  # a worker that has imported everything and done nothing has 115 MB
 
 
-class _Failures(click.ParamType):  # type: ignore[type-arg]
-    """``N`` or ``P%``."""
+class NumberOrPercent(click.ParamType):  # type: ignore[type-arg]
+    """``N`` or ``P%``.
+
+    Parameters
+    ----------
+    of : str
+        What is counted, in the plural.
+    """
 
     name = "N|P%"
+
+    def __init__(self, of: str) -> None:
+        self._of = of
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailureLimit:
         from melcli.run.report import FailureLimit
@@ -33,13 +42,13 @@ class _Failures(click.ParamType):  # type: ignore[type-arg]
         try:
             limit = FailureLimit(percent=float(value[:-1])) if value.endswith("%") else FailureLimit(number=int(value))
         except ValueError:
-            self.fail(f"{value!r} must be a number of inputs such as 10, or a percentage such as 1%", param, ctx)
+            self.fail(f"{value!r} must be a number of {self._of} such as 10, or a percentage such as 1%", param, ctx)
         if not ((limit.number or 0) >= 0 and 0 <= (limit.percent or 0) <= 100):
             self.fail(f"{value!r} must be 0 or more, and a percentage 100 or less", param, ctx)
         return limit
 
 
-class _Seconds(click.ParamType):  # type: ignore[type-arg]
+class Seconds(click.ParamType):  # type: ignore[type-arg]
     """``90``, ``90s``, ``50m``, ``1.5h``, ``2d``."""
 
     name = "TIME"
@@ -56,16 +65,18 @@ class _Seconds(click.ParamType):  # type: ignore[type-arg]
 
 _OPTIONS = (
     click.option("--fail-fast", is_flag=True, help="Stop at the first failure: --max-failures 0."),
-    click.option("--max-failures", type=_Failures(), help="Stop after more failures than a number or a percentage."),
+    click.option(
+        "--max-failures", type=NumberOrPercent("inputs"), help="Stop after more failures than a number or a percentage."
+    ),
     click.option(
         "--max-time",
-        type=_Seconds(),
+        type=Seconds(),
         help="Hand out no work after so long, such as 50m, and end with exit code 10; the same command goes on.",
     ),
-    click.option("--max-duration", type=_Seconds(), help="Refuse inputs that last longer, as too_long."),
+    click.option("--max-duration", type=Seconds(), help="Refuse inputs that last longer, as too_long."),
     click.option(
         "--timeout-per-item",
-        type=_Seconds(),
+        type=Seconds(),
         help="End a worker that takes longer for one input.  [default: 65 s and 1 s for each MB]",
     ),
     click.option(
@@ -84,9 +95,31 @@ _OPTIONS = (
 )
 
 
+_PLANNED_LIMITS = (
+    click.option(
+        "--timeout-per-item",
+        type=Seconds(),
+        help="Plan for extract with this limit.  [default: the limit that each failed input was tried with]",
+    ),
+    click.option(
+        "--max-memory-per-worker",
+        type=click.IntRange(LEAST_MEMORY_MB, MOST_MEMORY_MB),
+        metavar="MB",
+        help="Plan for extract with this limit.  [default: the limit that each failed input was tried with]",
+    ),
+)
+
+
 def bound_options(command: Command) -> Command:
     """Give a command the options, in their order."""
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def planned_limit_options(command: Command) -> Command:
+    """Give a command that only plans the limits that decide whether a failed input is retried."""
+    for option in reversed(_PLANNED_LIMITS):
         command = option(command)
     return command
 
@@ -99,13 +132,13 @@ def failure_limit(arguments: dict[str, Any]) -> FailureLimit:
 
 
 def limits(arguments: dict[str, Any]) -> Limits:
-    """Return what the run, a worker and an input may take."""
+    """Return what the run, a worker and an input may take; a command that only plans does not have all options."""
     from melcli.run.limits import Limits
 
     memory_mb = arguments["max_memory_per_worker"]
     return Limits(
-        max_duration_s=arguments["max_duration"],
+        max_duration_s=arguments.get("max_duration"),
         timeout_per_item_s=arguments["timeout_per_item"],
         max_memory_bytes=None if memory_mb is None else memory_mb * 1_000_000,
-        max_time_s=arguments["max_time"],
+        max_time_s=arguments.get("max_time"),
     )

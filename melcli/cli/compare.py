@@ -49,11 +49,14 @@ def compare(a: str, b: str, *, atol: float, rtol: float, top: int, as_json: bool
 def _compare(path_a: str, path_b: str, atol: float, rtol: float, top: int, as_json: bool) -> int:
     from contextlib import closing
 
+    from melcli.addresses import refuse_url
     from melcli.compare.comparison import compare as run
     from melcli.compare.differences import Tolerance
     from melcli.compare.feature_sets import open_feature_set
     from melcli.compare.report import lines, plain
 
+    refuse_url("A", path_a)
+    refuse_url("B", path_b)
     with closing(open_feature_set(path_a)) as a, closing(open_feature_set(path_b)) as b:
         comparison = run(a, b, Tolerance(atol=atol, rtol=rtol))
     if as_json:

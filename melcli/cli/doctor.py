@@ -34,11 +34,13 @@ def doctor(out: str, *, as_json: bool) -> int:
     Exit codes: 0 no problem, also with warnings; 2 usage;
     4 a library cannot be used, or OUT cannot be written or lacks what the promises need.
     """
+    from melcli.addresses import refuse_url
     from melcli.run.doctor.diagnosis import diagnose
     from melcli.run.doctor.report import lines
 
     # Click tells its version by its metadata alone, and both work, or this would not be reached.
     with errors_as_json(as_json):
+        refuse_url("OUT", out)
         diagnosis = diagnose(out, {name: metadata.version(name) for name in ("click", "tqdm")})
     if as_json:
         tell_json(diagnosis.plain())

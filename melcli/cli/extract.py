@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from melcli.cli.bounds import bound_options, failure_limit, limits
-from melcli.cli.inputs import input_options, listed_inputs, source_options
+from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
+from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json
 from melcli.cli.plan import count_signs, plain_plan, tell_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from melcli.cli.listeners import Listeners
+    from melcli.cli.progress import Progress
     from melcli.run.estimate import Estimate
+    from melcli.run.extract import Survey
     from melcli.run.report import Report
     from melcli.run.request import Request
-    from melcli.sources.items import Item
+    from melcli.run.to_do import ToDo
 
 __all__ = ["extract"]
+
+CONFIG_VARIABLE = "MELCLI_CONFIG"
+WARNING = "warning: "
 
 
 @click.command()
@@ -32,7 +39,7 @@ __all__ = ["extract"]
     "-c",
     "--config",
     default="keras",
-    envvar="MELCLI_CONFIG",
+    envvar=CONFIG_VARIABLE,
     metavar="NAME|FILE",
     help="A named config or a YAML file.  [default: keras]",
 )
@@ -66,8 +73,14 @@ __all__ = ["extract"]
     help="Make everything anew, also what is done or was made with another config; starts over each time.",
 )
 @click.option("--checksum", is_flag=True, help="Tell changed inputs by their content rather than by size and time.")
-@click.option("--retry-failed", is_flag=True, help="Try inputs that failed again, though they did not change.")
+@click.option("--retry-failed", is_flag=True, help="Retry all inputs that failed, even if they did not change.")
+@retry_reason_option("Retry inputs that failed for this reason, such as timeout; may be repeated.")
 @bound_options
+@click.option(
+    "--known-failures-ok",
+    is_flag=True,
+    help="End with 0 rather than 3 when the only failed inputs failed in earlier runs and are not retried.",
+)
 @click.option("--allow-empty", is_flag=True, help="End with 0 rather than 5 when no input matched.")
 @click.option(
     "--progress",
@@ -79,14 +92,16 @@ __all__ = ["extract"]
     "--profile", is_flag=True, help="Print where the workers' time went, stage by stage, and what the limit was."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
-@click.option("-q", "--quiet", is_flag=True, help="Print failures and errors only.")
-@click.option("-v", "--verbose", is_flag=True, help="Print the config and the plan's counts as well.")
+@click.option("-q", "--quiet", is_flag=True, help="Print failures, errors and warnings of lost audio only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the run id, the config and the plan's counts as well.")
+@log_file_option
 def extract(**arguments: Any) -> int:
     """Turn audio files and folders into mel spectrograms.
 
-    Folders are searched for audio files, at any depth; what libsndfile reads is read: WAV, FLAC, OGG, Opus, MP3, AIFF,
-    AU, CAF, W64, RF64. Under OUT stands the same tree with .npy files, or HDF5 shards, and manifest.jsonl with a line
-    on each input. The same command again does only what is new or changed. A bad file costs that file alone.
+    Folders are searched for audio files, at any depth; what libsndfile reads is read: WAV, FLAC, OGG, Opus, MP3,
+    MP2, AIFF, AU, CAF, W64, RF64, SPHERE. Other audio and video, such as M4A, fails with a command that converts it.
+    Under OUT stands the same tree with .npy files, or HDF5 shards, and manifest.jsonl with a line on each input. The
+    same command again does only what is new or changed. A bad file costs that file alone.
 
     \b
     melcli extract recordings -o features
@@ -100,32 +115,57 @@ def extract(**arguments: Any) -> int:
     129, 130, 143 stopped by a signal.
     Finished work is always kept.
     """
-    with errors_as_json(arguments["as_json"]):
-        request = _request(arguments)
-        return _dry_run(request, arguments) if arguments["dry_run"] else _run(request, arguments)
+    from melcli.cli.run_log import new_run_id
+
+    if arguments["dry_run"]:
+        with errors_as_json(arguments["as_json"]):
+            return _dry_run(_request(arguments), arguments)
+    run_id = new_run_id()
+    with errors_as_json(arguments["as_json"], run_id=run_id):
+        return _logged_run(arguments, run_id)
 
 
-def _run(request: Request, arguments: dict[str, Any]) -> int:
+def _logged_run(arguments: dict[str, Any], run_id: str) -> int:
+    from melcli.cli.listeners import Listeners
     from melcli.cli.progress import Progress
+    from melcli.cli.run_log import RunLog
+
+    progress = Progress(arguments["progress"], quiet=arguments["quiet"], verbose=arguments["verbose"])
+    told = Listeners(progress)
+    with RunLog(arguments["log_file"], out=arguments["out"], run_id=run_id, tell=told.warned) as log:
+        told.add(log)
+        request = replace(_request(arguments), own_files=log.identities)
+        log.configured(request, arguments["config"])
+        if arguments["verbose"]:
+            progress.write(f"run {run_id}")
+        report = _run(request, arguments, progress, told)
+        if arguments["as_json"]:
+            more = {"run_id": run_id, "warnings": told.warnings}
+            tell_json(_as_json(report, arguments) | more)
+        log.ended(report)
+        return report.exit_code
+
+
+def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: Listeners) -> Report:
+    from melcli.config.remarks import remark_on_filters
     from melcli.printable import printable
     from melcli.run.extract import extract as run
 
-    progress = Progress(arguments["progress"], quiet=arguments["quiet"], verbose=arguments["verbose"])
-    remark = _remark(request, arguments)
     if arguments["verbose"]:
         progress.write(
             f"config {printable(arguments['config'])}, config_id {request.config.config_id}, {request.workers} workers"
         )
-    if remark:
+    silent = progress if arguments["quiet"] else None
+    remark = remark_on_filters(arguments["config"], request.config)
+    if remark.startswith(WARNING):
+        told.warned(remark.removeprefix(WARNING), skip=silent)
+    elif remark and not arguments["quiet"]:
         progress.write(remark)
     try:
-        report = run(request, progress)
+        report = run(request, told)
     finally:
         progress.close()
-    if not arguments["quiet"]:
-        if report.below_max_freq:
-            progress.write(f"warning: {report.sources_below_max_freq()}")
-        progress.write(report.sentence())
+    _summarize(report, progress, told, quiet=arguments["quiet"])
     if arguments["profile"] and report.workers:
         from melcli.run.profile import profile_lines
 
@@ -133,9 +173,27 @@ def _run(request: Request, arguments: dict[str, Any]) -> int:
             progress.write(line)
     if report.stopped_by is not None:
         progress.write(f"melcli: stopped ({report.stopped_by}); finished work is kept, the same command goes on")
-    if arguments["as_json"]:
-        tell_json(_as_json(report, arguments))
-    return report.exit_code
+    elif report.left:
+        progress.write(f"melcli: internal error: {report.left:,} inputs were not processed; please report it")
+    return report
+
+
+def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bool) -> None:
+    """Write what people should know of a run; if it is quiet, only that audio was cut off."""
+    if report.cut:
+        told.warned(report.inputs_cut())
+    if report.below_max_freq:
+        told.warned(report.sources_below_max_freq(), skip=progress if quiet else None)
+    if quiet:
+        return
+    remarks = (
+        report.inputs_truncated(),
+        report.losses_in_words(),
+        report.inputs_failed_before() if report.failed_before else "",
+        report.without_input(),
+    )
+    for line in (*filter(None, remarks), report.sentence()):
+        progress.write(line)
 
 
 def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -147,10 +205,15 @@ def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     from melcli.run.extract import survey
+    from melcli.scratch import Scratch
 
-    surveyed = survey(request)
+    with Scratch() as scratch:
+        return _tell_survey(survey(request, scratch), request, arguments)
+
+
+def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) -> int:
     plan = surveyed.plan
-    space = None if arguments["quiet"] and not arguments["as_json"] else _expected_space(request, plan.to_do)
+    space = None if arguments["quiet"] and not arguments["as_json"] else _expected_space(request, plan.to_do())
     if arguments["as_json"]:
         tell_json({"plan": plain_plan(plan), "space": space and space.plain()})
     else:
@@ -163,15 +226,17 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     return 0
 
 
-def _expected_space(request: Request, to_do: Sequence[Item]) -> Estimate | None:
+def _expected_space(request: Request, to_do: ToDo) -> Estimate | None:
     """Estimate the room that a run will take; None where it has nothing to do, or no worker can look."""
     from melcli.errors import WorkersFailing
     from melcli.run.estimate import expected_space_alone
 
-    if not to_do:
+    if not len(to_do):
         return None
     try:
-        return expected_space_alone(request.config, to_do, out=request.out, workers=request.workers)
+        return expected_space_alone(
+            request.config, to_do, out=request.out, workers=request.workers, limits=request.limits
+        )
     except WorkersFailing as error:
         say(f"warning: how much room is needed is not known: {error}")
         return None
@@ -185,6 +250,7 @@ def _remark(request: Request, arguments: dict[str, Any]) -> str:
 
 
 def _request(arguments: dict[str, Any]) -> Request:
+    from melcli.addresses import refuse_url
     from melcli.config.resolve import resolve_config
     from melcli.run.engines.cpus import usable_cpus
     from melcli.run.plan import Rerun
@@ -192,6 +258,7 @@ def _request(arguments: dict[str, Any]) -> Request:
 
     if not arguments["out"]:
         raise click.UsageError("-o is empty: name a folder")
+    refuse_url("OUT", arguments["out"])
     listed = listed_inputs(arguments)
     if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
         raise click.UsageError("no INPUT: name files or folders, or give --files-from FILE")
@@ -200,11 +267,14 @@ def _request(arguments: dict[str, Any]) -> Request:
         inputs=arguments["inputs"],
         listed=listed,
         out=arguments["out"],
-        config=resolve_config(arguments["config"], sets=arguments["sets"], flags=flags, environ=os.environ),
+        config=resolve_config(
+            arguments["config"], sets=arguments["sets"], flags=flags, environ=os.environ, named_by=_named_by()
+        ),
         sources=source_options(arguments),
         rerun=Rerun(
             overwrite=arguments["overwrite"],
             retry_failed=arguments["retry_failed"],
+            retry_reasons=arguments["retry_reasons"],
             checksum=arguments["checksum"],
         ),
         workers=arguments["jobs"] or usable_cpus(),
@@ -212,4 +282,11 @@ def _request(arguments: dict[str, Any]) -> Request:
         limits=limits(arguments),
         durability=arguments["durability"],
         allow_empty=arguments["allow_empty"],
+        known_failures_ok=arguments["known_failures_ok"],
     )
+
+
+def _named_by() -> str:
+    """Return the environment variable that names the config, or nothing."""
+    source = click.get_current_context().get_parameter_source("config")
+    return CONFIG_VARIABLE if source is ParameterSource.ENVIRONMENT else ""

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from melcli.errors import REASONS
+
 if TYPE_CHECKING:
     from melcli.sources.options import SourceOptions
 
-__all__ = ["input_options", "listed_inputs", "source_options"]
+__all__ = ["input_options", "listed_inputs", "retry_reason_option", "source_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,6 +52,13 @@ def input_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def retry_reason_option(help: str) -> Callable[[Command], Command]:
+    """Return the option that names reasons of failures, which means something else to each command."""
+    return click.option(
+        "--retry-reason", "retry_reasons", multiple=True, type=click.Choice(REASONS), metavar="REASON", help=help
+    )
 
 
 def listed_inputs(arguments: dict[str, Any]) -> list[str]:

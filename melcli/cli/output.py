@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from melcli.errors import MelcliError, StorageError
+from melcli.null_device import open_null
 
 __all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json"]
 
@@ -27,7 +28,7 @@ def tell(text: str) -> None:
         click.echo(text)
     except OSError as error:
         # Python would try to write the rest once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _put_null_device(sys.stdout.fileno())
         raise StorageError(f"cannot write to standard output: {error.strerror}") from error
 
 
@@ -39,13 +40,13 @@ def tell_json(plain: Any) -> None:
 
 
 @contextmanager
-def errors_as_json(as_json: bool) -> Iterator[None]:
-    """Write an error as the one object that ``--json`` promises, where that was asked for, and let it go on."""
+def errors_as_json(as_json: bool, **more: str) -> Iterator[None]:
+    """Write an error, and what else is given, as the one object that ``--json`` promises, and let it go on."""
     try:
         yield
     except MelcliError as error:
         if as_json:
-            tell_json({"error": str(error), "exit_code": error.exit_code})
+            tell_json({"error": str(error), "exit_code": error.exit_code} | more)
         raise
 
 
@@ -72,11 +73,16 @@ def _forget_unwritten() -> None:
     tries before it starts a worker. The stream itself stays, since a disk may have room again.
     """
     number = sys.stderr.fileno()
-    with open(os.devnull, "wb") as nowhere:
-        kept = os.dup(number)
-        try:
-            os.dup2(nowhere.fileno(), number)
-            sys.stderr.flush()
-        finally:
-            os.dup2(kept, number)
-            os.close(kept)
+    kept = os.dup(number)
+    try:
+        _put_null_device(number)
+        sys.stderr.flush()
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)
+
+
+def _put_null_device(number: int) -> None:
+    null = open_null()
+    os.dup2(null, number)
+    os.close(null)

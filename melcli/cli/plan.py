@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from melcli.cli.output import tell
@@ -10,7 +12,7 @@ from melcli.cli.output import tell
 if TYPE_CHECKING:
     from melcli.run.plan import Plan
 
-__all__ = ["count_signs", "plain_plan", "tell_plan"]
+__all__ = ["count_signs", "other_config", "plain_plan", "tell_plan"]
 
 LINES_AT_A_TIME = 1000
 
@@ -26,15 +28,25 @@ def tell_plan(plan: Plan, *, without: Collection[str] = ()) -> None:
     """
     from melcli.printable import printable
 
-    signs = plan.signs
-    lines = [f"{signs[item_id]} {printable(item_id)}" for item_id in sorted(signs) if signs[item_id] not in without]
-    for start in range(0, len(lines), LINES_AT_A_TIME):  # one flush each
-        tell("\n".join(lines[start : start + LINES_AT_A_TIME]))
+    lines = (f"{sign} {printable(item_id)}" for item_id, sign in plan.signs() if sign not in without)
+    while some := list(islice(lines, LINES_AT_A_TIME)):  # one flush each
+        tell("\n".join(some))
 
 
 def plain_plan(plan: Plan) -> list[dict[str, str]]:
     """Return the same for ``--json``."""
-    return [{"sign": plan.signs[item_id], "id": item_id} for item_id in sorted(plan.signs)]
+    return [{"sign": sign, "id": item_id} for item_id, sign in plan.signs()]
+
+
+def other_config(ids: Collection[str], out: str) -> str:
+    """Name items that were made with another config than that of OUT and are not served for that reason."""
+    from melcli.printable import few, printable
+
+    items = "1 item" if len(ids) == 1 else f"{len(ids):,} items"
+    return (
+        f"OUT contains {items} of another config, which readers skip: {few(ids)}; "
+        f"melcli prune {printable(shlex.quote(out))} INPUT... lists those without an input"
+    )
 
 
 def count_signs(plan: Plan) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from melcli.cli.output import say, stderr_may_fail
 
 if TYPE_CHECKING:
+    from melcli.run.losses import WorkerLoss
     from melcli.run.report import Report
-    from melcli.sources.items import Found
+    from melcli.sources.found import Found
     from melcli.store.manifest import Row
 
 __all__ = ["Progress"]
@@ -61,8 +62,6 @@ class Progress:
         """Say what was passed over."""
         if found.account and not self._quiet:
             self.write(found.account)
-        if found.warning:
-            self.warned(found.warning)
 
     def warned(self, warning: str) -> None:
         """Say it, whatever else is not said."""
@@ -86,6 +85,12 @@ class Progress:
         elif self._failures == FAILURES_SHOWN + 1:
             self.write("more failures are in failures.jsonl at the end")
 
+    def worker_lost(self, loss: WorkerLoss) -> None:
+        """Say nothing; the summary counts them."""
+
+    def retrying(self, num_inputs: int, *, batches: int) -> None:
+        """Say nothing; the summary counts them."""
+
     def advanced(self, report: Report) -> None:
         """Move the bar, or write a line when it is time for one."""
         if self._bar is not None:
@@ -93,7 +98,7 @@ class Progress:
             self._bar.update(report.done + report.failed - self._bar.n)
         elif self._style == "lines" and time.monotonic() - self._last_line_s >= LINE_EVERY_S:
             self._last_line_s = time.monotonic()
-            self.write(f"{report.done + report.failed:,} of {report.to_do:,}  {_so_far(report)}")
+            self.write(f"{_local_time()}  {report.done + report.failed:,} of {report.to_do:,}  {_so_far(report)}")
 
     def close(self) -> None:
         """Take the bar away."""
@@ -108,6 +113,10 @@ class Progress:
         say(text)
         if self._bar is not None:
             self._bar.refresh()
+
+
+def _local_time() -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _so_far(report: Report) -> str:

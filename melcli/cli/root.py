@@ -9,6 +9,7 @@ from melcli.cli.config import config
 from melcli.cli.doctor import doctor
 from melcli.cli.extract import extract
 from melcli.cli.identify import identify
+from melcli.cli.prune import prune
 from melcli.cli.status import status
 from melcli.cli.verify import verify
 from melcli.version import __version__
@@ -28,6 +29,7 @@ def melcli() -> None:
     melcli extract recordings -o features -f hdf5 -j 8    shards, eight processes
     melcli status features recordings                     what is done, new, stale, failed
     melcli verify features --read-data                    whether anything is damaged
+    melcli prune features recordings                      what has no input any more
     melcli config list                                    the configs that come with it
     melcli compare features other_features                how far apart, and why
     melcli identify speech.wav speech.npy                 which config made these features
@@ -38,6 +40,7 @@ def melcli() -> None:
 melcli.add_command(extract)
 melcli.add_command(status)
 melcli.add_command(verify)
+melcli.add_command(prune)
 melcli.add_command(config)
 melcli.add_command(compare)
 melcli.add_command(identify)

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json
+from melcli.cli.plan import other_config
 
 if TYPE_CHECKING:
+    from melcli.cli.run_log import RunLog
     from melcli.run.verify.audit import Verdict
     from melcli.store.damage import Damage
 
 __all__ = ["verify"]
-
-FEW = 5  # names in a sentence; the rest is a number, and --json has all
 
 
 class _Percent(click.ParamType):  # type: ignore[type-arg]
@@ -65,6 +66,7 @@ class _Percent(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print damages and errors only.")
+@log_file_option
 def verify(out: str, **arguments: Any) -> int:
     """Check what stands under OUT: that nothing is missing, cut, damaged or exchanged.
 
@@ -80,19 +82,32 @@ def verify(out: str, **arguments: Any) -> int:
     melcli verify features --read-data --repair && echo nothing was wrong
 
     \b
-    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired,
-    or nothing was there to be extracted again, 6 cannot read, or with --repair cannot write,
-    7 workers that keep dying, 75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
+    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired, items of
+    another config were found, nothing was there to be extracted again, or outputs were written unflushed before a
+    reboot and --read-data 100% was not given, 6 cannot read, or with --repair cannot write, 7 workers that keep dying,
+    75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
     """
-    with errors_as_json(arguments["as_json"]):
-        return _verify(out, arguments)
+    from melcli.cli.run_log import RunLog, new_run_id
+
+    run_id = new_run_id()
+    with (
+        errors_as_json(arguments["as_json"], run_id=run_id),
+        RunLog(arguments["log_file"], out=out, run_id=run_id, tell=_tell_warning) as log,
+    ):
+        return _verify(out, arguments, log)
 
 
-def _verify(out: str, arguments: dict[str, Any]) -> int:
+def _tell_warning(warning: str) -> None:
+    say(f"warning: {warning}")
+
+
+def _verify(out: str, arguments: dict[str, Any], log: RunLog) -> int:
+    from melcli.addresses import refuse_url
     from melcli.run.engines.cpus import usable_cpus
     from melcli.run.verify.audit import VerifyRequest
     from melcli.run.verify.audit import verify as run
 
+    refuse_url("OUT", out)
     request = VerifyRequest(
         out=out,
         read_percent=arguments["read_percent"] or 0.0,
@@ -100,7 +115,12 @@ def _verify(out: str, arguments: dict[str, Any]) -> int:
         repair=arguments["repair"],
         workers=arguments["jobs"] or usable_cpus(),
     )
-    verdict = run(request, _tell_damage)
+
+    def tell_damage(damage: Damage) -> None:
+        say(f"damaged: {damage.sentence()}")
+        log.damaged(damage)
+
+    verdict = run(request, tell_damage)
     if not arguments["quiet"]:
         for line in _lines(verdict):
             say(line)
@@ -110,17 +130,14 @@ def _verify(out: str, arguments: dict[str, Any]) -> int:
             "looked for as they were given to extract, if relative, from this folder"
         )
     if arguments["as_json"]:
-        tell_json(verdict.plain())
+        tell_json(verdict.plain() | {"run_id": log.run_id})
+    log.verified(verdict)
     return verdict.exit_code
-
-
-def _tell_damage(damage: Damage) -> None:
-    say(f"damaged: {damage.sentence()}")
 
 
 def _lines(verdict: Verdict) -> list[str]:
     """Say what there is beside the damages, and last the counts."""
-    from melcli.printable import printable
+    from melcli.printable import few
 
     remarks = []
     for kind, what in (
@@ -130,15 +147,24 @@ def _lines(verdict: Verdict) -> list[str]:
     ):
         paths = verdict.paths(kind)
         if paths:
-            more = [f"and {len(paths) - FEW:,} more"] if len(paths) > FEW else []
-            remarks.append(f"{len(paths):,} {what}: {printable(', '.join([*paths[:FEW], *more]))}")
-    if verdict.num_other_config:
-        remarks.append(f"{verdict.num_other_config:,} outputs were made with another config than the last run's")
+            remarks.append(f"{len(paths):,} {what}: {few(paths)}")
+    if verdict.other_config:
+        remarks.append(other_config(verdict.other_config, verdict.out))
     if verdict.interrupted:
         remarks.append("the last run was interrupted; the same extract goes on")
+    if verdict.unflushed_after_reboot:
+        remarks.append(_unflushed(verdict))
     if not verdict.held:
         remarks.append("OUT cannot be written, so it was read without holding it")
     return [*remarks, *_recomputed(verdict), *_repaired(verdict), _counts(verdict)]
+
+
+def _unflushed(verdict: Verdict) -> str:
+    said = "outputs were written unflushed before a reboot"
+    if not verdict.read_all:
+        return f"{said}: only --read-data tells which of them are complete"
+    then = "the mark was removed" if verdict.repairs is not None else "the next extract, or --repair, removes the mark"
+    return f"{said}: all of them were read; {then}"
 
 
 def _recomputed(verdict: Verdict) -> list[str]:
@@ -146,7 +172,8 @@ def _recomputed(verdict: Verdict) -> list[str]:
         return []
     parts = [f"{verdict.num_same:,} the same to the bit"]
     if verdict.num_close:
-        why = "other versions" if verdict.other_versions else "another processor"
+        kernel = "another BLAS kernel or SIMD level" if verdict.other_kernel else "another processor"
+        why = "other versions" if verdict.other_versions else kernel
         parts.append(f"{verdict.num_close:,} but for rounding, as {why} may give")
     if verdict.num_changed:
         parts.append(f"{verdict.num_changed:,} not comparable, since the source changed or is gone")

@@ -14,6 +14,7 @@ a folder: ``a/x.npz``, ``a/x.h5``  ``a/x`` where it holds one array, else ``a/x/
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import Protocol
 
 import numpy as np
@@ -83,6 +84,7 @@ def open_feature_set(path: str) -> FeatureSet:
     else:
         opened = _Arrays(path)
     if not opened.ids and not opened.unreadable:
+        opened.close()
         raise NoInput(f"{printable(path)} holds no features: no {', '.join(PLAIN_EXTENSIONS)} with arrays in it")
     return opened
 
@@ -114,10 +116,13 @@ class _Arrays:
         self._open: tuple[str, ArrayFile] | None = None
         self._places: dict[str, tuple[str, str]] = {}
         self.unreadable: dict[str, str] = {}
-        if os.path.isdir(path):
-            self._search(path)
-        else:
-            self._take(os.path.splitext(os.path.basename(path))[0], path, in_a_folder=False)
+        with ExitStack() as opened:
+            opened.callback(self.close)
+            if os.path.isdir(path):
+                self._search(path)
+            else:
+                self._take(os.path.splitext(os.path.basename(path))[0], path, in_a_folder=False)
+            opened.pop_all()
         self.is_one_array = not os.path.isdir(path) and len(self._places) == 1
         self.ids = sorted(self._places)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from melcli.compare.meanings import KNOWN_FACTORS, KNOWN_OFFSETS
+from melcli.compare.offsets import fit_offset
 from melcli.compare.relations import Floor, Function, Range, Relation
 from melcli.compare.rounding import FLOAT32_STEP, half_steps, narrow_type
 
@@ -26,6 +27,12 @@ FEWEST_ALONG = 8  # places along the other axis that a factor and an offset of e
 LEAST_ABOVE_FLOORS = 0.05  # of all values
 LEAST_IN_LINES = 0.5  # of all values, where each bin has its own numbers
 ROUNDING_SLACK = 1.02  # of half a step: the expected value was computed, and may have been rounded once before
+
+SCALED_TO = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))  # ranges that people scale to
+AT_END = 1e-6  # of the range: how near its ends values are to count as scaled to it
+SHARP = 1e-5  # of the deviation: what a line leaves at most where nothing but rounding is left
+FEWEST_AT_CEILING = 3  # equal highest values, which chance does not leave
+INTEGERS_LEAVE = 0.35  # RMS of rounding to integers is 0.29
 
 _FORMS: tuple[tuple[Function, bool], ...] = (
     *(("", False), ("square", False), ("square", True)),
@@ -59,12 +66,54 @@ def relate(a: np.ndarray, b: np.ndarray) -> Relation | None:
         right, left = pairs[::-1] if swapped else pairs
         shaped = _shape(right, function)
         found = None if shaped is None else _fit(shaped, left, alike=function == "")
+        if found is not None and function == "" and found.rms > SHARP * float(left.std()) and not found.is_rounding:
+            beside = fit_offset(*pairs)  # which a line above the floors may nearly fit too
+            if beside is not None and beside.rms < 0.2 * found.rms:
+                return beside
         if found is not None:
+            found = _scaled(found, right, left) if _is_line(found, function) else found
             return replace(found, function=function, swapped=swapped)
         if function == "" and x.ndim == 2:
             each = min(_fit_each(x, y, finite), key=lambda fitted: fitted.rms, default=None)
             if each is not None:
                 return each
+            beside = fit_offset(*pairs) or _fit_below_ceilings(*pairs)
+            if beside is not None:
+                return beside
+    return None
+
+
+def _is_line(found: Relation, function: Function) -> bool:
+    """Tell whether a relation is a factor and an offset and nothing more, and changes something."""
+    changed = found.factors != (1.0, 1.0) or found.offsets != (0.0, 0.0)
+    return function == "" and changed and found.floor_left is None and found.floor_right is None
+
+
+def _scaled(found: Relation, x: np.ndarray, y: np.ndarray) -> Relation:
+    """Say that it is what min-max scaling does, where y reaches both ends of a usual range."""
+    low, high = float(y.min()), float(y.max())
+    for start, end in SCALED_TO:
+        slack = AT_END * (end - start)
+        if abs(low - start) <= slack and abs(high - end) <= slack:
+            return replace(found, scaled_to=(start, end), scaled_from=(float(x.min()), float(x.max())))
+    return found
+
+
+def _fit_below_ceilings(x: np.ndarray, y: np.ndarray) -> Relation | None:
+    """Fit the values below a ceiling that one of the two has, as clipping leaves it; floors may be there too."""
+    for side in (y, x):
+        top = side >= side.max()
+        if not FEWEST_AT_CEILING <= top.sum() < side.size / 2:
+            continue
+        found = _fit(x[~top], y[~top], alike=True) if np.ptp(x[~top]) > 0 < np.ptp(y[~top]) else None
+        if found is None or found.factors[0] <= 0:
+            continue
+        expected = found.factors[0] * x[top] + found.offsets[0]
+        highest, slack = float(side.max()), 6 * found.rms + _allowed(0.0, x, y, found.factors[0])
+        if side is y and (expected >= highest - slack).all():
+            return replace(found, ceiling_left=(highest, highest))
+        if side is x and (y[top] >= expected - slack).all():
+            return replace(found, ceiling_right=(highest, highest))
     return None
 
 
@@ -88,7 +137,7 @@ def _fit(x: np.ndarray, y: np.ndarray, *, alike: bool) -> Relation | None:
     nothing, and they are alike or they are not.
     """
     found = _fit_line(x, y)
-    enough = ENOUGH * float(y.std())
+    enough = _enough(y)
     if found is None or (found.rms > 1e-5 * enough and not found.is_rounding):
         above = _fit_above_floors(x, y)
         if above is not None and above.rms <= enough and (found is None or above.rms < 0.2 * found.rms):
@@ -101,6 +150,11 @@ def _fit(x: np.ndarray, y: np.ndarray, *, alike: bool) -> Relation | None:
     return found
 
 
+def _enough(y: np.ndarray) -> float:
+    """Return the RMS that may be left of y; rounding to integers leaves more of a narrow range."""
+    return max(ENOUGH * float(y.std()), INTEGERS_LEAVE if narrow_type(y) == "uint8" else 0.0)
+
+
 def _fit_line(x: np.ndarray, y: np.ndarray) -> Relation | None:
     """Fit ``y = factor * x + offset`` by least squares, and take known and round numbers where they do as well."""
     mean_x, mean_y = x.mean(), y.mean()
@@ -110,7 +164,7 @@ def _fit_line(x: np.ndarray, y: np.ndarray) -> Relation | None:
         return None
     slope = float(centred @ (y - mean_y)) / variation
     free_rms = float((y - mean_y - slope * centred).std())
-    if free_rms > ENOUGH * float(y.std()):
+    if free_rms > _enough(y):
         return None
     allowed = _allowed(free_rms, x, y, slope)
     types = narrow_type(x), narrow_type(y)

@@ -15,7 +15,8 @@ import numpy as np
 __all__ = ["Layout", "candidate_layouts"]
 
 MAX_MORE = 8  # frames that one may have more: centring an FFT of 2048 at a stride of 256 makes 8
-MAX_SHIFT = 1  # frames by which one may be late where both are equally long
+MAX_SHIFT = 8  # frames by which one may be late where both are equally long
+STEPS = (2, 3, 4)  # frames of which one is kept, or that are stacked into one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,10 @@ class Layout:
         The axis along which some of a or b have no partner.
     alone_a, alone_b : tuple of int
         How many of a and of b have none, at the start and at the end of that axis.
+    kept : int
+        b has one of so many frames of a, along ``axis``.
+    stacked : int
+        b has so many frames of a in each of its own, along ``axis``.
     """
 
     squeezed: bool = False
@@ -42,11 +47,17 @@ class Layout:
     axis: int | None = None
     alone_a: tuple[int, int] = (0, 0)
     alone_b: tuple[int, int] = (0, 0)
+    kept: int = 1
+    stacked: int = 1
 
     def align(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return views of a and b in which partners stand at the same place."""
         x, y = a.squeeze(), b.squeeze()
         x = np.flip(x.T if self.transposed else x, self.flipped)
+        if self.axis is not None and self.kept > 1:
+            return x[(slice(None),) * self.axis + (slice(None, None, self.kept),)], y
+        if self.axis is not None and self.stacked > 1:
+            return _stack(x, self.axis, self.stacked), y
         return self._cut(x, self.alone_a), self._cut(y, self.alone_b)
 
     def in_words(self, *, time_axis: int | None) -> str:
@@ -60,8 +71,12 @@ class Layout:
         said = []
         if self.transposed:
             said.append("B is A transposed")
+        if self.kept > 1:
+            said.append(f"B has every {_ordinal(self.kept)} frame of A")
+        if self.stacked > 1:
+            said.append(f"each frame of B is {self.stacked} frames of A, stacked")
         said += [f"B runs backwards along {_axis(axis, time_axis)}" for axis in self.flipped]
-        if self.axis is not None:
+        if self.axis is not None and self.kept == self.stacked == 1:
             said.append(self._words_of_the_cut(self.axis, time_axis))
         if self.squeezed and not said:
             said.append("the shapes differ by axes of length 1")
@@ -116,11 +131,29 @@ def _placements(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Iterator[
                 yield {"axis": axis, "alone_a": (count, 0), "alone_b": (0, count)}
     elif len(unequal) == 1:
         axis = unequal[0]
+        yield from ({"axis": axis, "kept": step} for step in STEPS if -(-shape_a[axis] // step) == shape_b[axis])
         more = shape_b[axis] - shape_a[axis]
         longer = "alone_b" if more > 0 else "alone_a"
-        if abs(more) <= MAX_MORE and min(shape_a[axis], shape_b[axis]) > 0:
-            for start in sorted(range(abs(more) + 1), key=lambda start: start not in (0, abs(more))):
+        if min(shape_a[axis], shape_b[axis]) > 0:
+            # Many more are padding to a multiple or a fixed length, which is at the end, or around the middle.
+            both = range(abs(more) + 1) if abs(more) <= MAX_MORE else (abs(more) // 2,)
+            for start in dict.fromkeys((0, abs(more), *both)):
                 yield {"axis": axis, longer: (start, abs(more) - start)}
+    elif len(unequal) == len(shape_b) == 2:
+        for axis, step in ((axis, step) for axis in (1, 0) for step in STEPS):
+            if shape_b[1 - axis] == step * shape_a[1 - axis] and shape_b[axis] == shape_a[axis] // step > 0:
+                yield {"axis": axis, "stacked": step}
+
+
+def _stack(array: np.ndarray, axis: int, step: int) -> np.ndarray:
+    """Put so many neighbours along an axis into one, one after another along the other axis."""
+    frames = array if axis == 0 else array.T
+    whole = frames[: len(frames) // step * step].reshape(len(frames) // step, -1)
+    return whole if axis == 0 else whole.T
+
+
+def _ordinal(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
 
 
 def _axis(axis: int, time_axis: int | None) -> str:

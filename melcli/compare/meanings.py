@@ -30,6 +30,13 @@ _OFFSETS = {
     2 * math.log10(_INT16): "{B}'s samples are 32768 times as large, in log10 of powers",
     math.log10(_INT16): "{B}'s samples are 32768 times as large, in log10 of magnitudes",
 }
+_DOUBLE = {
+    20 * math.log10(2): "{B}'s samples are twice as large, in dB",
+    2 * math.log(2): "{B}'s samples are twice as large, in ln of powers",
+    2 * math.log10(2): "{B}'s samples are twice as large, in log10 of powers",
+    math.log(2): "{B}'s samples are twice as large, in ln of magnitudes",
+}
+_OFFSETS |= _DOUBLE
 _PAIRS = {
     (0.25, 1.0): "{B} is (log10 + 4) / 4 as Whisper has it, where {A} is log10",
     (0.25 / _LN10, 1.0): "{B} is (log10 + 4) / 4 as Whisper has it, where {A} is ln",

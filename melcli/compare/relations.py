@@ -50,6 +50,14 @@ class Relation:
         The axis along which every place has a factor and an offset of its own.
     floor_right, floor_left : Floor or None
         Above it the relation holds.
+    ceiling_right, ceiling_left : float range or None
+        The highest value, where the other one goes on above it.
+    eps_right, eps_left : float range or None
+        This side is the logarithm of a power and so much more, and the other of the power alone.
+    scaled_to : float range or None
+        The left side reaches both ends of this range exactly, as after min-max scaling.
+    scaled_from : float range or None
+        The lowest and the highest value of the right side, for the same.
     rounded_right, rounded_left : str or None
         The type that this side was rounded to, if that explains all that is left.
     rms, left : float
@@ -63,6 +71,12 @@ class Relation:
     each: int | None = None
     floor_right: Floor | None = None
     floor_left: Floor | None = None
+    ceiling_right: Range | None = None
+    ceiling_left: Range | None = None
+    eps_right: Range | None = None
+    eps_left: Range | None = None
+    scaled_to: Range | None = None
+    scaled_from: Range | None = None
     rounded_right: str | None = None
     rounded_left: str | None = None
     rms: float = 0.0

@@ -51,6 +51,8 @@ def pattern(explanation: Explanation) -> tuple[object, ...]:
         *(explanation.layout, explanation.undetermined),
         *(relation.function, relation.swapped, relation.each, relation.rounded_left, relation.rounded_right),
         *(relation.floor_left is None, relation.floor_right is None),
+        *(relation.ceiling_left is None, relation.ceiling_right is None),
+        *(relation.eps_left is None, relation.eps_right is None, relation.scaled_to),
         *(relation.factors == (1.0, 1.0), relation.offsets == (0.0, 0.0)),
         relation.each is None and meaning(relation.function, factor, offset, names=("A", "B")),
     )
@@ -68,6 +70,11 @@ def merged(one: Explanation, other: Explanation) -> Explanation:
         offsets=_join(mine.offsets, theirs.offsets),
         floor_right=_join_floors(mine.floor_right, theirs.floor_right),
         floor_left=_join_floors(mine.floor_left, theirs.floor_left),
+        ceiling_right=_join_known(mine.ceiling_right, theirs.ceiling_right),
+        ceiling_left=_join_known(mine.ceiling_left, theirs.ceiling_left),
+        eps_right=_join_known(mine.eps_right, theirs.eps_right),
+        eps_left=_join_known(mine.eps_left, theirs.eps_left),
+        scaled_from=_join_known(mine.scaled_from, theirs.scaled_from),
         rms=max(mine.rms, theirs.rms),
         left=max(mine.left, theirs.left),
     )
@@ -81,6 +88,12 @@ def _in_words(relation: Relation, time_axis: int | None) -> str:
     for who, floor in ((right, relation.floor_right), (left, relation.floor_left)):
         if floor is not None:
             said.append(f"{who} goes no lower than {_floor(floor)}")
+    for who, eps in ((right, relation.eps_right), (left, relation.eps_left)):
+        if eps is not None:
+            said.append(f"{who} adds {_number(eps)} under the logarithm")
+    for who, ceiling in ((right, relation.ceiling_right), (left, relation.ceiling_left)):
+        if ceiling is not None:
+            said.append(f"{who} goes no higher than {_number(ceiling)}")
     for who, other, dtype in ((right, left, relation.rounded_right), (left, right, relation.rounded_left)):
         if dtype is not None:
             said.append(f"{who} is {'' if changed else f'{other} '}rounded to {dtype}")
@@ -93,6 +106,10 @@ def _equation(relation: Relation, left: str, right: str, time_axis: int | None) 
         place = "frame" if relation.each == time_axis else "bin"
     said = f"{left} = {_term(relation.factors, _called(right, relation.function), place)}"
     said += _plus(relation.offsets, place)
+    if relation.scaled_to is not None and relation.scaled_from is not None:
+        low, high = relation.scaled_from
+        start, end = relation.scaled_to
+        return f"{said}: min-max scaling of {right} from [{low:.6g}, {high:.6g}] to [{start:g}, {end:g}]"
     factor, offset = relation.factors[0], relation.offsets[0]
     if not (_one_number(relation.factors) and _one_number(relation.offsets)):
         return said
@@ -145,6 +162,10 @@ def _join_floors(one: Floor | None, other: Floor | None) -> Floor | None:
     if one is None or other is None:
         return None
     return Floor(level=_join(one.level, other.level), depth=_join(one.depth, other.depth))
+
+
+def _join_known(one: Range | None, other: Range | None) -> Range | None:
+    return None if one is None or other is None else _join(one, other)
 
 
 def _join(one: Range, other: Range) -> Range:

@@ -25,7 +25,12 @@ MAX_BYTES = 400_000
 MAX_VALUES = 20_000  # keys included
 MAX_DEPTH = 4
 MAX_LETTERS = 4096  # of a key or a word; the longest path that Linux takes.  Refusals show the word
+# What a key of the top level can be.  Of a file that holds others a refusal shows nothing: it is no config, and
+# MELCLI_CONFIG may name any file, whose lines do not belong in a log.
+KEY = re.compile(r"[\w.-]{1,64}")
 MAX_DIGITS = 100  # of a number; Python itself refuses to read or write integers of more than 4,300
+
+QUOTED_HANDLE = re.compile(r"tag handle '.*'")  # all of a file's content that PyYAML quotes, but for single characters
 
 # The scalars of YAML 1.2's core schema, section 10.3.2.
 CORE_SCHEMA: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
@@ -72,6 +77,7 @@ def read_document(text: str, where: str) -> dict[str, Setting]:
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError(f"{_at(where, root)}: a config is a mapping, such as 'features: {{num_mel_bins: 80}}'")
+    _refuse_other_content(root, where)
     settings: dict[str, Setting] = {}
     for key, node in _items(root, where):
         if "." in key:  # otherwise a key could stand twice, once so and once below its section
@@ -90,6 +96,12 @@ def read_value(text: str, where: str) -> Any:
     """Read one value as a config would: a scalar, or a list in brackets."""
     node = _compose(text, where)
     return None if node is None else _plain(node, where)
+
+
+def _refuse_other_content(root: yaml.MappingNode, where: str) -> None:
+    for key_node, _ in root.value:
+        if isinstance(key_node, yaml.ScalarNode) and not KEY.fullmatch(key_node.value):
+            raise ConfigError(f"{_at(where, key_node)}: not a config: a key is a word, such as 'features'")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -121,7 +133,8 @@ def _compose(text: str, where: str) -> yaml.Node | None:
         return yaml.compose(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{where}{line}: {printable(str(error.problem))}") from None
+        problem = QUOTED_HANDLE.sub("tag handle", str(error.problem))
+        raise ConfigError(f"{where}{line}: {printable(problem)}") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two for escapes beyond Unicode
         first_line = str(error).partition("\n")[0]  # the second one says where in "<unicode string>"
         raise ConfigError(f"{where}: not YAML: {printable(first_line)}") from None

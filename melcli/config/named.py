@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from melcli.addresses import refuse_url
 from melcli.config.labels import Labels, read_labels
 from melcli.errors import ConfigError
 
@@ -77,6 +78,7 @@ def config_path(name_or_file: str, *, beside: Path | None = None) -> Path:
     ConfigError
         Neither; with the nearest name.
     """
+    refuse_url("config", name_or_file)
     if name_or_file.endswith((".yaml", ".yml")) or "/" in name_or_file:
         return (beside or Path()) / name_or_file
     configs = named_configs()

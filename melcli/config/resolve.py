@@ -13,8 +13,8 @@ from melcli.config.document import MAX_BYTES, Setting, read_document, read_value
 from melcli.config.named import config_path, display_path
 from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
-from melcli.opening import regular_only
-from melcli.options import fingerprint, key_types, nearest, read_options, refuse_unknown, to_plain
+from melcli.opening import regular_only, regular_or_inherited
+from melcli.options import fingerprint, identity, key_types, nearest, read_options, refuse_unknown, to_plain
 from melcli.printable import printable
 from melcli.store.options import OutputOptions
 from melcli.version import NUMERICS_VERSION
@@ -48,11 +48,15 @@ class Config:
 
     @property
     def config_id(self) -> str:
-        """16 hex digits that change if and only if the stored numbers may change."""
+        """16 hex digits that change if and only if the stored numbers may change.
+
+        A key that a later release adds enters only when it differs from its neutral value; see
+        `melcli.options.identity`.
+        """
         return fingerprint(
             {
-                "audio": to_plain(self.audio),
-                "features": to_plain(self.features),
+                "audio": identity(self.audio),
+                "features": identity(self.features),
                 "dtype": self.output.dtype,
                 "numerics": NUMERICS_VERSION,
             }
@@ -108,6 +112,7 @@ def resolve_config(
     sets: Sequence[str] = (),
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    named_by: str = "",
 ) -> Config:
     """Resolve a config; the later wins: defaults, bases, the file, the environment, ``--set``, flags.
 
@@ -121,25 +126,33 @@ def resolve_config(
         Values of command-line flags by dotted key, such as ``{"output.format": "hdf5"}``.
     environ : Mapping, optional
         Where ``MELCLI_FEATURES_NUM_MEL_BINS`` and the like are looked up.
+    named_by : str
+        The environment variable that ``name_or_file`` comes from, if any; refusals and origins show it.
 
     Raises
     ------
     ConfigError
         With the origin of the value, the value and the rule.
     """
-    settings = _read_file(config_path(name_or_file), children=())
+    origin = f"{named_by}=" if named_by else ""
+    try:
+        settings = _read_file(config_path(name_or_file), children=(), origin=origin)
+    except ConfigError as error:
+        if str(error).startswith(origin):
+            raise
+        raise ConfigError(f"{origin}{printable(name_or_file)}: {error}", key=error.key) from None
     settings.update(_from_environment(environ or {}))
     settings.update(_from_sets(sets))
     settings.update({key: Setting(value, f"--{key.partition('.')[2]}") for key, value in (flags or {}).items()})
     return _build(settings)
 
 
-def _read_file(path: Path, children: tuple[Path, ...]) -> dict[str, Setting]:
+def _read_file(path: Path, children: tuple[Path, ...], origin: str = "") -> dict[str, Setting]:
     """Read a file's settings on top of those of its bases."""
-    where = printable(display_path(path))
+    where = f"{origin}{printable(display_path(path))}"
     try:
-        # The user may well say `-c /dev/stdin`; what a file names could be a pipe that nobody writes to.
-        with open(path, "rb", opener=regular_only if children else None) as file:
+        # The user may well say `-c /dev/stdin`; a file has no reason to name that as its base.
+        with open(path, "rb", opener=regular_only if children else regular_or_inherited) as file:
             text = file.read(MAX_BYTES + 1).decode("utf-8-sig")  # no more, or /dev/zero would fill the memory
     except UnicodeDecodeError:
         raise ConfigError(f"{where}: cannot be read: not UTF-8") from None

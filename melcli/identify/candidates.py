@@ -9,23 +9,31 @@ from operator import attrgetter
 
 import numpy as np
 
+from melcli.identify.cepstral import cepstral_keys
 from melcli.identify.descent import FOUND, Descent
+from melcli.identify.effort import Effort
 from melcli.identify.levels import level_keys
 from melcli.identify.settling import Settling
 from melcli.identify.starts import starts
 from melcli.identify.variations import varied
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["Candidate", "named", "rivals", "searched"]
+__all__ = ["Candidate", "named", "rivals", "searched", "settled_from"]
 
-NUM_FRAMES = 48  # that are looked at while spectrum and filters are searched
-# Of the guesses at a rate so many have their edges moved before they are ranked, and so many of these go on.  At a rate
-# that is not the right one most come near, which costs seconds, and none fits.
-EDGED, EDGED_AT_OTHER_RATES = 12, 4
-DESCENTS, DESCENTS_AT_OTHER_RATES = 3, 1
+NUM_FRAMES, NUM_FRAMES_BY_BIN = 32, 48  # that are looked at while spectrum and filters are searched
+# Of the guesses at a rate so many have their edges moved before they are ranked, and so many of these go on: at the
+# file's own rate, and at all others together.  At a rate that is not the right one many come near, and none fits.
+EDGED, EDGED_AT_OTHER_RATES = 12, 3
+DESCENTS, DESCENTS_AT_OTHER_RATES = 3, 3
+PLACEMENT_IS_RIGHT = 0.02  # a misfit that no other rate or stride has been seen to leave
 SAME_FRAMES = 1e-9  # misfits so near each other are those of the same frames, by another padding
+SLOPELESS = 0.3  # a misfit from which no moving of edges has been seen to lead to the right ones
+NO_EXPLANATION = 0.95  # a misfit that no edges mend
+MAX_LEVELLINGS = 3
 MAX_SETTLED = 2  # of those that nearly fit, if none fits
 PROMISING = 0.2  # a misfit above it is no explanation
+# What comes after the filters where no other value is tried.
+NEUTRAL = {"ref_power": 1.0, "log_offset": 0.0, "mean": 0.0, "std": 1.0, "std_ddof": 1, "std_eps": 0.0}
 # Keys that make the shape.
 SHAPE = (
     *("sampling_rate", "sequence_stride", "num_mel_bins", "num_samples", "pad_end", "padding", "drop_last"),
@@ -88,8 +96,10 @@ def rivals(best: Candidate, known: Mapping[str, FeatureOptions]) -> Iterator[Can
             yield Candidate(brought, best.settling, difference.relative, base)
 
 
-def searched(views: Sequence[Settling], known: Mapping[str, FeatureOptions], exact: float) -> Iterator[Candidate]:
-    """Search rate by rate, the file's own first, until something fits; what nearly fits is worked out if nothing does.
+def searched(
+    views: Sequence[Settling], known: Mapping[str, FeatureOptions], exact: float, effort: Effort
+) -> Iterator[Candidate]:
+    """Search until something fits, at the file's own rate first; what nearly fits is worked out if nothing does.
 
     Parameters
     ----------
@@ -99,26 +109,50 @@ def searched(views: Sequence[Settling], known: Mapping[str, FeatureOptions], exa
         Named configs.
     exact : float
         What rounding leaves, in parts of the range of the features.
+    effort : Effort
+        How much may be tried.
     """
     reached: list[_Guess] = []
-    for sampling_rate in views[0].clip.rates() if views else ():
-        own = sampling_rate == views[0].clip.sampling_rate
-        for channels in _by_channels(views):
-            guesses = _guesses(channels, sampling_rate, known, EDGED if own else EDGED_AT_OTHER_RATES)
-            for guess in guesses[: DESCENTS if own else DESCENTS_AT_OTHER_RATES]:
-                options, misfit = guess.descent.run(guess.options)
-                found = replace(guess, options=options, misfit=misfit)
-                candidate = _settled(found, known) if misfit <= max(FOUND, exact) else None
-                if candidate is None:
-                    reached.append(found)
-                    continue
-                yield candidate
-                if candidate.relative < exact:
-                    return
+    for guesses in _ranked(views, known, effort, reached):
+        for guess in guesses:
+            if effort.spent:
+                break
+            options, misfit = guess.descent.run(guess.options)
+            found = replace(guess, options=options, misfit=misfit)
+            reached.append(found)
+            effort.nearest = min(effort.nearest, misfit)
+            candidate = settled_from(found.options, found.settling, known) if misfit <= max(FOUND, exact) else None
+            if candidate is None:
+                continue
+            yield candidate
+            if candidate.relative < exact:
+                return
     for found in sorted(reached, key=attrgetter("misfit"))[:MAX_SETTLED]:
-        candidate = _settled(found, known) if found.misfit < PROMISING else None
+        candidate = settled_from(found.options, found.settling, known) if found.misfit < PROMISING else None
         if candidate is not None:
             yield candidate
+            if candidate.relative < exact:
+                return
+
+
+def _ranked(
+    views: Sequence[Settling], known: Mapping[str, FeatureOptions], effort: Effort, reached: Sequence[_Guess]
+) -> Iterator[list[_Guess]]:
+    """Yield where to search from: at the file's own rate, and elsewhere for as long as nothing came near."""
+    if not views:
+        return
+    own, *others = views[0].clip.rates()
+    for rates, cut in (([own], False), ([own], True), (others, False), (others, True)):
+        if min((found.misfit for found in reached), default=1.0) < PLACEMENT_IS_RIGHT:
+            return
+        edged, most = (EDGED, DESCENTS) if rates == [own] else (EDGED_AT_OTHER_RATES, DESCENTS_AT_OTHER_RATES)
+        guesses = [
+            guess
+            for channels in _by_channels(views)
+            for rate in rates
+            for guess in _guesses(channels, rate, known, effort, edged, cut=cut)
+        ]
+        yield sorted(guesses, key=attrgetter("misfit"))[:most]
 
 
 def _by_channels(views: Sequence[Settling]) -> list[list[Settling]]:
@@ -127,7 +161,13 @@ def _by_channels(views: Sequence[Settling]) -> list[list[Settling]]:
 
 
 def _guesses(
-    views: Sequence[Settling], sampling_rate: int, known: Mapping[str, FeatureOptions], edged: int
+    views: Sequence[Settling],
+    sampling_rate: int,
+    known: Mapping[str, FeatureOptions],
+    effort: Effort,
+    edged: int,
+    *,
+    cut: bool,
 ) -> list[_Guess]:
     """Return where a rate may be searched from, the likeliest first.
 
@@ -135,34 +175,70 @@ def _guesses(
     """
     guesses = []
     for view in views:
-        descent = Descent(view.clip, view.seen, view.seen.telling_frames(NUM_FRAMES))
-        ranked = starts(len(view.clip.at(sampling_rate)), sampling_rate, view.seen, descent, known)
+        number = NUM_FRAMES if view.seen.normalised == "no" else NUM_FRAMES_BY_BIN
+        descent = Descent(view.clip, view.seen, view.seen.telling_frames(number), effort)
+        ranked = starts(len(view.clip.at(sampling_rate)), sampling_rate, view.seen, descent, known, cut=cut)
         guesses += [_Guess(misfit, options, descent, view) for misfit, options in ranked]
-    likely = _distinct(sorted(guesses, key=attrgetter("misfit")))[:edged]
+    possible = [guess for guess in guesses if guess.misfit < NO_EXPLANATION]
+    likely = _distinct(sorted(possible, key=attrgetter("misfit")))[:edged]
     moved = [(guess, *guess.descent.edged(guess.options)) for guess in likely]
-    ranked_again = [replace(guess, options=options, misfit=misfit) for guess, options, misfit in moved]
-    return sorted(ranked_again, key=attrgetter("misfit"))
+    again = [replace(guess, options=options, misfit=misfit) for guess, options, misfit in moved]
+    again.sort(key=attrgetter("misfit"))
+    if edged == EDGED and again and again[0].misfit > SLOPELESS:  # of the likeliest ones, each of which takes a second
+        with_any = [(guess, *guess.descent.with_any_edges(guess.options)) for guess in again[:DESCENTS]]
+        again[:DESCENTS] = [replace(guess, options=options, misfit=misfit) for guess, options, misfit in with_any]
+    return sorted(again, key=attrgetter("misfit"))
 
 
 def _distinct(guesses: Sequence[_Guess]) -> list[_Guess]:
-    """Return one of the guesses that differ in padding alone, by the same frames; they are in order."""
+    """Return one of the guesses that differ in padding alone, by the same frames; they are in order.
+
+    Frames that were appended are other ones than those of samples that were.
+    """
     distinct: list[_Guess] = []
     for guess in guesses:
-        if not distinct or guess.misfit - distinct[-1].misfit > SAME_FRAMES:
+        alike = (
+            other
+            for other in distinct
+            if guess.misfit - other.misfit <= SAME_FRAMES
+            and (guess.options.num_frames is None) == (other.options.num_frames is None)
+        )
+        if next(alike, None) is None:
             distinct.append(guess)
     return distinct
 
 
-def _settled(found: _Guess, known: Mapping[str, FeatureOptions]) -> Candidate | None:
-    """Work out what came after the filters, and let the real core decide on the rest."""
-    settling = found.settling
-    either = (varied(found.options, drop_last=drop_last) for drop_last in (False, True))
-    options = next((changed for changed in either if changed is not None and settling.fits(changed)), found.options)
-    mels = settling.mels(options)
-    if mels is None:
-        return None
-    levels = level_keys(settling.seen, mels.astype(np.float64), options, known.values())
-    best = settling.best(varied(options, **keys) for keys in levels)
-    settled = None if best is None else settling.settle(best)
+def settled_from(options: FeatureOptions, settling: Settling, known: Mapping[str, FeatureOptions]) -> Candidate | None:
+    """Work out what came after the filters, and let the real core decide on the rest.
+
+    Again and again, since frames at the ends that were padded otherwise change every statistic of the whole.
+    """
+    if settling.seen.cepstral:
+        cepstral = {"num_ceps": settling.seen.num_features, "log": "ln"}
+        options = varied(options, **cepstral) or options
+    either = [varied(options, drop_last=drop_last) for drop_last in (False, True)]
+    options = next((changed for changed in either if changed is not None and settling.fits(changed)), options)
+    norms = (None, "slaney") if settling.seen.normalised != "no" else (options.mel_norm,)  # told by floors alone
+    settled = settling.best(_levelled(varied(options, mel_norm=norm), settling, known) for norm in norms)
+    for _ in range(MAX_LEVELLINGS):
+        if settled is None:
+            return None
+        settled = settling.settle(settled)
+        again = _levelled(settled, settling, known)
+        if again is None or again == settled or settling.mean(again) > settling.enough(settling.mean(settled)):
+            break
+        settled = again
     difference = None if settled is None else settling.difference(settled)
     return None if settled is None or difference is None else Candidate(settled, settling, difference.relative)
+
+
+def _levelled(
+    options: FeatureOptions | None, settling: Settling, known: Mapping[str, FeatureOptions]
+) -> FeatureOptions | None:
+    """Return the options with the likeliest logarithm, floor and normalisation."""
+    mels = None if options is None else settling.mels(options)
+    if options is None or mels is None:
+        return None
+    work_out = cepstral_keys if settling.seen.cepstral else level_keys
+    levels = work_out(settling.seen, mels.astype(np.float64), options, known.values())
+    return settling.best(varied(options, **(NEUTRAL | keys)) for keys in levels)

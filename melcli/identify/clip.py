@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 
 from melcli.audio.decode import measure
@@ -60,6 +63,16 @@ class Clip:
         if sampling_rate not in self._signals:
             self._signals[sampling_rate] = load_audio(self.path, self.audio, sampling_rate=sampling_rate).signals[0]
         return self._signals[sampling_rate]
+
+    def through(self, resampler: Literal["soxr_vhq", "soxr_hq", "soxr_mq", "polyphase"]) -> Clip:
+        """Return the same clip, resampled otherwise."""
+        return Clip(self.path, replace(self.audio, resampler=resampler), self.sampling_rate)
+
+    def with_signal(self, sampling_rate: int, signal: np.ndarray) -> Clip:
+        """Return the same clip with another signal at one rate."""
+        other = Clip(self.path, self.audio, self.sampling_rate)
+        other._signals[sampling_rate] = signal
+        return other
 
     def powers(self, options: FeatureOptions, frames: np.ndarray) -> np.ndarray | None:
         """Return the spectrum of some frames of the clip.

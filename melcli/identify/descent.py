@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -11,13 +11,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from melcli.identify.clip import Clip
+from melcli.identify.effort import Effort
 from melcli.identify.likeness import misfit
 from melcli.identify.observation import Observation
 from melcli.identify.variations import (
+    CEPSTRAL,
     COARSE,
     FINE,
     Variations,
+    every_usual_edge,
     neighbouring_edges,
+    neighbouring_lengths,
     scales_and_edges,
     triangles,
     varied,
@@ -43,6 +47,9 @@ EDGE_STEPS_HZ = (
     (10.0, 1.0),
 )
 SMALL_STEPS_HZ = ((5.0, 5.0), (1.0, 1.0))
+FRACTION = 5e-3  # a misfit that edges between whole hertz may leave
+FRACTIONAL_STEPS_HZ = ((1.0, 1.0), (0.5, 0.5), (0.1, 0.1), (0.0, 0.1), (0.1, 0.0))
+LENGTH_STEPS = (64, 16, 4, 1)  # samples of the window
 MAX_STEPS = 6
 MAX_ROUNDS = 6
 CACHED_SPECTRA = 64  # 0.2 MB each at 1,025 bins
@@ -68,9 +75,14 @@ class Descent:
     seen : Observation
     frames : np.ndarray of int
         The frames that are looked at.
+    effort : Effort, optional
+        How much may be tried; once it is spent, nothing changes any more.
     """
 
-    def __init__(self, clip: Clip, seen: Observation, frames: np.ndarray) -> None:
+    def __init__(self, clip: Clip, seen: Observation, frames: np.ndarray, effort: Effort | None = None) -> None:
+        self._effort = effort or Effort()
+        self._num_frames = len(frames)
+        self._coarse = (*CEPSTRAL, *COARSE) if seen.cepstral else COARSE
         self._seen = seen.of(frames)
         self._powers = _kept(CACHED_SPECTRA, SPECTRAL, lambda options: clip.powers(options, frames))
         self._filters = _kept(CACHED_FILTERS, FILTRAL, mel_filters)
@@ -81,27 +93,41 @@ class Descent:
         if options is None:
             return 1.0
         if options not in self._misfits:
+            if self._effort.spent:
+                return 1.0
             self._misfits[options] = self._measure(options)
         return self._misfits[options]
 
     def run(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the best options in reach, and their misfit; what does not come near at once is given up."""
-        best, least = self._round(COARSE, options, self.misfit(options))
+        best, least = self._round(self._coarse, options, self.misfit(options))
         if least > HOPELESS:
             return best, least
-        best, least = self._rounds(COARSE, best, least)
+        best, least = self._rounds(self._coarse, best, least)
         if least > NEAR:
             return best, least
-        best, least = self._rounds(FINE, best, least)
-        best, least = self._rounds((*COARSE, *FINE), best, least)
+        every = (*self._coarse, *FINE)
+        for groups in (FINE, every):
+            best, least = self._rounds(groups, best, least)
+            if FOUND < least < CLOSE and best.window_length < best.fft_length:
+                best, least = self._resize(best, least)
+            if FOUND < least < FRACTION:
+                best, least = self._to_whole_hertz(*self._slide(best, least, FRACTIONAL_STEPS_HZ))
         if not FOUND < least < CLOSE:
             return best, least
-        return self._rounds((*COARSE, *FINE), *self._other_slopes(best, least))
+        return self._to_whole_hertz(*self._rounds(every, *self._other_slopes(best, least)))
 
     def edged(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the options with the best edges in reach, and their misfit."""
         best, least = self._best_of(scales_and_edges, options, self.misfit(options))
         return self._slide(best, least, EDGE_STEPS_HZ)
+
+    def with_any_edges(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
+        """Return the options with the best of all usual edges, and their misfit.
+
+        Sounds of few sharp lines, as music has, leave no slope that leads from other edges to the right ones.
+        """
+        return self._best_of(every_usual_edge, options, self.misfit(options))
 
     def _other_slopes(self, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
         """Try other filters with edges that are moved to suit them, since the slopes shift the best edges."""
@@ -116,14 +142,28 @@ class Descent:
     def _slide(
         self, best: FeatureOptions, least: float, all_steps_hz: tuple[tuple[float, float], ...]
     ) -> tuple[FeatureOptions, float]:
-        """Move the edges by ever smaller steps, each for as long as it helps: the misfit is smooth in them."""
-        for steps_hz in all_steps_hz:
+        """Move the edges by ever smaller steps: the misfit is smooth in them."""
+        return self._repeat((partial(neighbouring_edges, steps_hz=steps_hz) for steps_hz in all_steps_hz), best, least)
+
+    def _resize(self, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
+        """Move the length of the window by ever smaller steps."""
+        return self._repeat((partial(neighbouring_lengths, step=step) for step in LENGTH_STEPS), best, least)
+
+    def _repeat(self, groups: Iterable[Variations], best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
+        """Try each group of variations for as long as it helps."""
+        for group in groups:
             for _ in range(MAX_STEPS):
                 before = least
-                best, least = self._best_of(partial(neighbouring_edges, steps_hz=steps_hz), best, least)
+                best, least = self._best_of(group, best, least)
                 if least == before:
                     break
         return best, least
+
+    def _to_whole_hertz(self, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
+        """Try the whole hertz next to both edges: steps of 0.1 Hz end beside them."""
+        edges = {key: getattr(best, key) for key in ("min_freq", "max_freq")}
+        whole = {key: float(round(edge)) for key, edge in edges.items() if edge is not None}
+        return self._best_of(lambda _: [whole, *({key: edge} for key, edge in whole.items())], best, least)
 
     def _rounds(
         self, groups: tuple[Variations, ...], best: FeatureOptions, least: float
@@ -148,6 +188,8 @@ class Descent:
 
     def _best_of(self, group: Variations, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
         for keys in group(best):
+            if self._effort.spent:
+                break
             changed = varied(best, **keys)
             found = self.misfit(changed)
             if changed is not None and found < BETTER * least:
@@ -155,10 +197,15 @@ class Descent:
         return best, least
 
     def _measure(self, options: FeatureOptions) -> float:
+        self._effort.spend(self._num_frames * options.num_bins * options.num_mel_bins)
         powers = self._powers(options)
         if powers is None:
             return 1.0
-        return misfit(powers @ self._filters(options).T + options.log_offset, self._seen)
+        mels = powers @ self._filters(options).T + options.log_offset
+        if self._seen.cepstral:  # floors change all coefficients of a frame, and in every frame
+            depth = 0.0 if options.top_db is None else 10 ** (-options.top_db / 10)
+            mels = np.maximum(mels, max(options.min_power, depth * float(mels.max())))
+        return misfit(mels, self._seen)
 
 
 def _kept(

@@ -9,15 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from melcli.identify.knowable import is_knowable, significant_digits
 from melcli.identify.likeness import affine_fit
 from melcli.identify.observation import Observation
 from melcli.mel.levels import UNITS_PER_NEPER
 from melcli.mel.options import FeatureOptions
+from melcli.mel.windows import analysis_window
 
-__all__ = ["level_keys", "plain_number"]
+__all__ = ["gains", "level_keys", "plain_number"]
 
 NEAR = 2e-3  # how near a fitted number has to be to a usual one to be taken for it
 FIT = 2e-4  # how near a fit of float32 features comes, relative
+SHARP = 1e-6  # how near a fit comes at best
+AT_FLOOR = 1e-6  # of the range: values this near the lowest one stand at a floor
+FEWEST_AT_FLOOR = 2  # values in one bin, or in all of them together
+FEWEST_QUIET, OFFSET_SPREAD = 8, 0.05  # values that tell an offset, and how far they may lie apart, relative
+OFFSET_FIT = 5e-3  # of an offset: it is told by few values, and usual ones lie far apart
+OFFSET_ROUNDS = 3
 LEAST = 1e-37  # a floor that nothing reaches, and float32 still holds
 FITTED = ("std", "mean", "input_scale", "log_offset", "min_power", "top_db")
 SCALES = (1.0, 32_768.0, 100.0)  # full scale 1, 16-bit integers, Essentia's MusiCNN
@@ -34,9 +42,10 @@ class Line:
 def level_keys(
     seen: Observation, mel: np.ndarray, options: FeatureOptions, known: Iterable[FeatureOptions]
 ) -> list[dict[str, Any]]:
-    """Return what may have come after the filters, as keys of a config, the plainest first.
+    """Return what may have come after the filters, as keys of a config, the likeliest first.
 
-    The real core decides between them; of several that give the same numbers the first is meant.
+    The real core decides between them; of several that give the same numbers the first is meant: the one with the
+    fewest numbers that nobody could have known without this clip, and then with the fewest digits.
 
     Parameters
     ----------
@@ -51,33 +60,77 @@ def level_keys(
     known = list(known)
     frames = seen.telling_frames(seen.num_frames)  # none at the ends, where the padding may be another
     frames = frames[frames < len(mel)]
-    factor, term, _ = affine_fit(mel[frames] + options.log_offset, seen.of(frames))
+    offset = _offset(seen.of(frames), mel[frames], options.log_offset)
+    factor, term, _ = affine_fit(mel[frames] + offset, seen.of(frames))
     line = Line(float(np.median(factor)), float(np.median(term)))
     if seen.linear:
-        return list(_linear(line, options.mag_exp))
+        return list(_linear(line, options))
+    floor = _floor(seen, factor, term)
     candidates = [
-        {**keys, **floor}
-        for keys in _normalisations(seen, line, options.mag_exp, known)
-        for floor in _floors(seen, line, keys, options, known)
+        {**keys, **low}
+        for keys in _normalisations(seen, line, options, known)
+        for low in _floors(seen, line, keys, options, known, offset, floor)
     ]
     usual = {key: {getattr(option, key) for option in known} for key in FITTED}
-    return sorted(candidates, key=lambda keys: sum(_digits(keys[key], usual[key]) for key in FITTED if key in keys))
+
+    def cost(keys: dict[str, Any]) -> tuple[int, int]:
+        fitted = [(key, keys[key]) for key in FITTED if key in keys]
+        unknowable = sum(not is_knowable(value, usual[key] | gains(options)) for key, value in fitted)
+        return unknowable, sum(_digits(value, usual[key]) for key, value in fitted)
+
+    return sorted(candidates, key=cost)
 
 
-def _linear(line: Line, mag_exp: float) -> Iterator[dict[str, Any]]:
+def _offset(seen: Observation, mel: np.ndarray, offset: float) -> float:
+    """Return what was added under the logarithm, told by the quiet values; ``offset`` where they do not tell."""
+    if seen.linear or seen.normalised == "std":
+        return offset
+    for _ in range(OFFSET_ROUNDS):
+        factor, term, _ = affine_fit(mel + offset, seen)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rest = np.exp((seen.logs - term) / factor) - mel
+        lowest = seen.logs.min()
+        quiet = (rest > mel) & (seen.logs > lowest + AT_FLOOR * np.ptp(seen.logs)) & np.isfinite(rest)
+        if quiet.sum() < FEWEST_QUIET:
+            return offset
+        low, middle, high = np.quantile(rest[quiet], (0.25, 0.5, 0.75))
+        if not 0 < high - low < OFFSET_SPREAD * middle:
+            return offset
+        offset = float(middle)
+    return plain_number(offset, OFFSET_FIT)
+
+
+def _floor(seen: Observation, factor: np.ndarray, term: np.ndarray) -> float | None:
+    """Return the mel power at which the features have a floor, or None where they have none that is seen."""
+    lowest = seen.logs.min(axis=0) if seen.normalised != "no" else np.full(seen.num_features, seen.logs.min())
+    at_floor = (seen.logs <= lowest + AT_FLOOR * np.ptp(seen.logs)).sum(axis=0)
+    reached = at_floor >= FEWEST_AT_FLOOR
+    if not reached.any():
+        return None
+    with np.errstate(over="ignore"):
+        powers = np.exp((lowest - term) / factor)[reached]
+    return float(np.median(powers))
+
+
+def _linear(line: Line, options: FeatureOptions) -> Iterator[dict[str, Any]]:
     keys = {"power_to_db": False, "log": None, "top_db": None}
     gain = math.exp(line.term)
     yield {**keys, "input_scale": 1.0, "std": 1.0}
-    for scale in SCALES[1:]:
-        if abs(gain / scale**mag_exp - 1) < NEAR:
+    for scale in _scales(options):
+        if abs(gain / scale**options.mag_exp - 1) < NEAR:
             yield {**keys, "input_scale": scale, "std": 1.0}
-    yield {**keys, "input_scale": 1.0, "std": plain_number(1 / gain)}
+    for logarithm in ("ln", "log10"):  # of 1 and a little more, which is nearly linear
+        for scale in SCALES:
+            one_plus = {"log_offset": 1.0, "min_power": LEAST, "std": 1.0, "input_scale": scale}
+            yield {**_logarithm(logarithm), "top_db": None, **one_plus}
+    for std in plain_numbers(1 / gain):
+        yield {**keys, "input_scale": 1.0, "std": std}
 
 
 def _normalisations(
-    seen: Observation, line: Line, mag_exp: float, known: list[FeatureOptions]
+    seen: Observation, line: Line, options: FeatureOptions, known: list[FeatureOptions]
 ) -> Iterator[dict[str, Any]]:
-    """Yield logarithms with the mean and deviation that explain the line, the plainest first."""
+    """Yield logarithms with the mean and deviation that explain the line."""
     if seen.normalised != "no":
         for logarithm in ("ln", "log10", "db"):
             yield from _by_bin(seen, logarithm, line)
@@ -91,18 +144,26 @@ def _normalisations(
     for logarithm, unit in UNITS_PER_NEPER.items():
         exact = unit / line.factor
         stds = sorted({std for std, _ in pairs if abs(exact / std - 1) < NEAR}, key=lambda std: std != 1.0)
-        for std in stds or [plain_number(exact)]:
-            for scale in SCALES:
-                gained = line.term - line.factor * mag_exp * math.log(scale)
+        for std in [*stds, *plain_numbers(exact)] if not stds or abs(exact / stds[0] - 1) > FIT else stds:
+            for scale in (1.0, *_scales(options)):
+                gained = line.term - line.factor * options.mag_exp * math.log(scale)
                 mean = -gained * std
                 usual = [m for s, m in pairs if s == std and abs(m - mean) < NEAR * max(std, 1e-3 * unit)]
                 keys = {**_logarithm(logarithm), "std": std, "input_scale": scale}
                 if usual:
                     yield {**keys, "mean": usual[0]}
                 elif scale == 1.0:
-                    if abs(values.max()) < NEAR * values.std():
-                        yield {**keys, "mean": 0.0, "ref_power": "max"}
-                    yield {**keys, "mean": plain_number(mean)}
+                    yield from ({**keys, "mean": number} for number in plain_numbers(mean, unit))
+                elif abs(mean) > NEAR * unit:
+                    plain = plain_number(mean)
+                    if is_knowable(plain, set()) and abs(plain - mean) < FIT * unit:
+                        yield {**keys, "mean": plain}
+            # The loudest value is level 0, which ``mean`` and ``std`` then move: -80 and 80 make it 1.
+            of_max = -float(values.max()) * std
+            yield from (
+                {**keys, "input_scale": 1.0, "mean": number, "ref_power": "max"}
+                for number in plain_numbers(of_max, unit)
+            )
 
 
 def _by_bin(seen: Observation, logarithm: str, line: Line) -> Iterator[dict[str, Any]]:
@@ -121,37 +182,69 @@ def _logarithm(logarithm: str) -> dict[str, Any]:
     return {"power_to_db": True, "log": None} if logarithm == "db" else {"power_to_db": False, "log": logarithm}
 
 
+def _scales(options: FeatureOptions) -> list[float]:
+    """Return what samples may have been multiplied by: usual numbers, and those that undo the window."""
+    return [*SCALES[1:], *sorted(gains(options))]
+
+
+def gains(options: FeatureOptions) -> set[float]:
+    """Return the scales that normalised spectra have: they depend on the window and on nothing in the audio."""
+    window = analysis_window(options)
+    power, total = float(np.square(window).sum()), float(window.sum())
+    return {power**-0.5, 1 / total, options.fft_length**-0.5, 1 / options.fft_length}
+
+
 def _floors(
-    seen: Observation, line: Line, keys: dict[str, Any], options: FeatureOptions, known: list[FeatureOptions]
+    seen: Observation,
+    line: Line,
+    keys: dict[str, Any],
+    options: FeatureOptions,
+    known: list[FeatureOptions],
+    offset: float,
+    floor: float | None,
 ) -> Iterator[dict[str, Any]]:
     """Yield floors: none, what the lowest value says, and those of the named configs."""
     gain = keys["input_scale"] ** options.mag_exp
-    found = options.log_offset * gain
-    floors: list[tuple[float, float, float | None]] = [(found, LEAST, None), (0.0, LEAST, None)]
-    if seen.normalised == "no" and isinstance(keys["std"], float):
-        depth = (seen.values.max() - seen.values.min()) / line.factor
-        value = plain_number(math.exp((seen.values.min() - line.term) / line.factor) * gain)
-        depth_db = plain_number(depth * UNITS_PER_NEPER["db"])
-        floors += [(found, LEAST, depth_db), (0.0, LEAST, depth_db)]
-        floors += [(0.0, max(LEAST, value), None), (value, LEAST, None)]
+    offsets = list(dict.fromkeys((options.log_offset * gain, plain_number(offset * gain, OFFSET_FIT), 0.0)))
+    floors: list[tuple[float, float, float | None]] = [(found, LEAST, None) for found in offsets]
+    if floor is not None:
+        values = plain_numbers(max(LEAST, floor * gain))
+        floors += [(0.0, value, None) for value in values if value >= LEAST] + [
+            (value, LEAST, None) for value in values
+        ]
+        if seen.normalised == "no":
+            depth_db = (seen.values.max() - seen.values.min()) / line.factor * UNITS_PER_NEPER["db"]
+            floors += [(found, LEAST, top_db) for found in offsets for top_db in plain_numbers(depth_db)]
     named = {(o.log_offset, o.min_power, o.top_db) for o in known if o.logarithm is not None}
-    for offset, floor, top_db in [*floors, *sorted(named, key=repr)]:
-        yield {"log_offset": offset, "min_power": floor, "top_db": top_db}
+    for offset_, floor_, top_db in dict.fromkeys([*floors, *sorted(named, key=repr)]):
+        yield {"log_offset": offset_, "min_power": floor_, "top_db": top_db}
 
 
 def _digits(value: Any, usual: set[Any]) -> int:
     """Count the digits of a fitted number; what a named config has, or nothing reaches, counts as none."""
     if value in usual or value == LEAST or not isinstance(value, float):
         return 0
-    return len(f"{value:.6e}".partition("e")[0].replace(".", "").rstrip("0")) + 1
+    return significant_digits(value) + 1
 
 
-def plain_number(value: float) -> float:
+def plain_numbers(value: float, unit: float = 0.0) -> list[float]:
+    """Return the plainest number near a fitted one, and the number itself where the two are not the same.
+
+    What is 0 but for ``FIT`` of a ``unit`` is 0.
+    """
+    if abs(value) < FIT * unit:
+        value = 0.0 if abs(value) < SHARP * unit else value
+    plain = plain_number(value)
+    exact = float(f"{value:.7g}") if value and math.isfinite(value) else 0.0
+    return [plain] if abs(plain - exact) <= SHARP * abs(exact) else [plain, exact]
+
+
+def plain_number(value: float, fit: float = FIT) -> float:
     """Return the plainest number that is as near as a fit can tell: two digits, a power of two, or three digits."""
     if value == 0 or not math.isfinite(value):
         return 0.0
     power = math.copysign(2.0 ** round(math.log2(abs(value))), value)
     for plain in (float(f"{value:.0e}"), float(f"{value:.1e}"), power, float(f"{value:.2e}")):
-        if abs(plain / value - 1) < FIT:
+        if abs(plain / value - 1) < fit:
             return plain
     return float(f"{value:.6g}")

@@ -6,6 +6,8 @@ Levels are an affine function of the logarithm of the mel powers: the unit of th
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from melcli.identify.observation import Observation
@@ -33,6 +35,8 @@ def affine_fit(mel: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarr
         Root of the mean square of what is left, in deviations of the features; 1 says nothing fits.
     """
     x = np.log(np.maximum(mel, FLOOR * mel.max() + np.finfo(mel.dtype).tiny))
+    if seen.cepstral:
+        x = x @ _cosines(mel.shape[1], seen.num_features)
     y, weight = seen.logs, seen.trusted
     count = weight.sum(axis=0)
     x_mean, y_mean = (np.where(weight, values, 0.0).sum(axis=0) / np.maximum(count, 1) for values in (x, y))
@@ -46,6 +50,14 @@ def affine_fit(mel: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarr
     factor = xy / np.maximum(xx, 1e-300)
     left = np.square(dy - factor * dx).sum() / max(yy.sum(), 1e-300)
     return factor, y_mean - factor * x_mean, float(np.sqrt(left))
+
+
+@lru_cache(64)
+def _cosines(num_mel_bins: int, num_ceps: int) -> np.ndarray:
+    """Return the orthonormal cosine transform of logarithms, without a factor for the first coefficient."""
+    angles = np.pi * np.outer(np.arange(num_mel_bins) + 0.5, np.arange(num_ceps)) / num_mel_bins
+    cosines: np.ndarray = np.sqrt(2 / num_mel_bins) * np.cos(angles)
+    return cosines
 
 
 def misfit(mel: np.ndarray, seen: Observation) -> float:

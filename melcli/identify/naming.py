@@ -77,18 +77,24 @@ def name(
 
 def untold(answer: Answer, settling: Settling, known: Mapping[str, FeatureOptions]) -> dict[str, list[Any]]:
     """Return the keys that other usual values would do as well for, with these values."""
-    made = settling.features(answer.options)
     told: dict[str, list[Any]] = {}
-    if made is None:
-        return told
     for key in UNTOLD:
         usual = {getattr(options, key) for options in known.values()} - {getattr(answer.options, key)}
         for value in sorted(usual, key=repr):
             changed = varied(answer.options, **{key: value})
-            other = None if changed is None or _idle(key, changed) else settling.features(changed)
-            if other is not None and np.abs(other - made).max() <= SAME * np.ptp(made):
+            if changed is None or _idle(key, changed):
+                continue
+            if all(_same(answer.options, changed, part) for part in settling.parts):
                 told.setdefault(key, []).append(value)
     return told
+
+
+def _same(one: FeatureOptions, other: FeatureOptions, settling: Settling) -> bool:
+    """Tell whether two options give the same features of a clip."""
+    made, changed = settling.features(one), settling.features(other)
+    if made is None or changed is None:
+        return False
+    return bool(np.abs(changed - made).max() <= SAME * np.ptp(made))
 
 
 def _idle(key: str, options: FeatureOptions) -> bool:

@@ -7,17 +7,28 @@ from typing import Literal
 
 import numpy as np
 
+Normalised = Literal["no", "mean", "std"]
+
 __all__ = ["Observation", "observations", "observe"]
 
 # Mean over median of what is above the lowest value: levels had 0.5 to 1.4, magnitudes of speech 3 and more.
 SURELY_LEVELS, SURELY_LINEAR = 1.2, 20.0
+LARGEST_LEVEL = 30.0  # of ln(1 + x): x is 1e13
 CENTRED = 2e-3  # of the deviation: how near 0 the mean of a bin is where each bin has its own mean taken off
 EQUAL = 0.02  # of the largest deviation: how near each other they are where each bin is divided by its own
 STILL = 1e-6  # of the range: changes below it are rounding
+EXACT = 1e-6  # of the loudest power: above it single precision leaves 4 digits
+MANY_STEPS = 100  # of rounding: values above have 2 digits
 LEAST = 1e-30  # in place of a range of 0
+MOST_CEPSTRA = 40
+INDEPENDENT = 0.6  # correlation of neighbours: cepstra had -0.1 to 0.5, mels of all but a few chords 0.6 to 1
 FEWEST = 4  # frames that have a mean and a deviation of their own
 MAX_FRAMES = 3000  # from the beginning, that are chosen from: what is looked at of a long file
 QUIET = 0.3  # of the frames: the share that is passed over
+MOVING, COMMON = (
+    1e-3,
+    0.8,
+)  # of the range above which values are counted, and the share of these that may be passed over
 LOUD = 0.45  # of the range, from the lowest value: what lies above it is taken to be free of floors and offsets
 
 
@@ -41,15 +52,18 @@ class Observation:
         Whether time was the first axis.
     num_live_frames : int
         Frames before a tail that is all the same, as padding leaves it.
+    cepstral : bool
+        Whether the values are taken for cepstral coefficients; the first of them may be an energy, and is not trusted.
     """
 
     values: np.ndarray
     logs: np.ndarray
     linear: bool
     trusted: np.ndarray
-    normalised: Literal["no", "mean", "std"]
+    normalised: Normalised
     time_major: bool
     num_live_frames: int
+    cepstral: bool = False
 
     @property
     def num_frames(self) -> int:
@@ -64,6 +78,10 @@ class Observation:
     def of(self, frames: np.ndarray) -> Observation:
         """Return some frames of it."""
         return replace(self, values=self.values[frames], logs=self.logs[frames], trusted=self.trusted[frames])
+
+    def alike(self, features: np.ndarray) -> Observation:
+        """Look at other features, ``(mels, frames)`` or turned, in the same way."""
+        return observe(features, time_major=self.time_major, linear=self.linear, cepstral=self.cepstral)
 
     def telling_frames(self, number: int) -> np.ndarray:
         """Choose frames that say most: loud ones from all over the clip, away from its ends, where padding shows."""
@@ -88,11 +106,37 @@ def observations(features: np.ndarray) -> list[Observation]:
     values = np.asarray(features, dtype=np.float64)
     above = values[values > values.min()]
     skew = float(above.mean() / np.median(above)) if values.min() >= 0 and len(above) else 0.0
-    kinds = [linear for linear, possible in ((False, skew < SURELY_LINEAR), (True, skew > SURELY_LEVELS)) if possible]
-    return [observe(values, time_major=time_major, linear=linear) for time_major in (False, True) for linear in kinds]
+    # Beside an offset of 1, levels are nearly linear: no skew rules them out.
+    levels = skew < SURELY_LINEAR or float(values.max()) < LARGEST_LEVEL
+    kinds = [linear for linear, possible in ((True, skew > SURELY_LEVELS), (False, levels)) if possible]
+    found = [observe(values, time_major=time_major, linear=linear) for time_major in (False, True) for linear in kinds]
+    return found + [
+        observe(values, time_major=time_major, cepstral=True)
+        for time_major in (False, True)
+        if may_be_cepstra(values if time_major else values.T)
+    ]
 
 
-def observe(features: np.ndarray, *, time_major: bool, linear: bool = False) -> Observation:
+def may_be_cepstra(values: np.ndarray) -> bool:
+    """Tell whether neighbouring features move so independently of each other as cepstral coefficients do.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(frames, features)]
+    """
+    if not values.min() < 0 or len(values[0]) > MOST_CEPSTRA:
+        return False
+    centred = values - values.mean(axis=0)
+    deviation = centred.std(axis=0)
+    moving = deviation > STILL * max(LEAST, deviation.max())
+    both = moving[1:] & moving[:-1]
+    if not both.any():
+        return False
+    common = (centred[:, 1:] * centred[:, :-1]).mean(axis=0)[both]
+    return float(np.median(common / (deviation[1:] * deviation[:-1])[both])) < INDEPENDENT
+
+
+def observe(features: np.ndarray, *, time_major: bool, linear: bool = False, cepstral: bool = False) -> Observation:
     """Look at features in one way.
 
     Parameters
@@ -102,32 +146,56 @@ def observe(features: np.ndarray, *, time_major: bool, linear: bool = False) -> 
         Whether the first axis is taken for time.
     linear : bool
         Whether the values are taken for powers or magnitudes; then none may be negative.
+    cepstral : bool
+        Whether the values are taken for cepstral coefficients.
     """
     values = np.asarray(features, dtype=np.float64)
     values = values if time_major else values.T
     logs = np.log(np.maximum(values, values[values > 0].min())) if linear else values
     live = _num_live_frames(values)
-    normalised = "no" if linear else _normalised(values[:live])
+    normalised: Normalised = "no" if linear else "std" if cepstral else _normalised(values[:live])
     return Observation(
         values=values,
         logs=logs,
         linear=linear,
-        trusted=_above_floor(logs, normalised),
+        trusted=_in_loud_frames(values) if cepstral else _exact(values) if linear else _above_floor(logs, normalised),
         normalised=normalised,
         time_major=time_major,
         num_live_frames=live,
+        cepstral=cepstral,
     )
+
+
+def _exact(values: np.ndarray) -> np.ndarray:
+    """Mark linear values that rounding in the spectrum, or in ``log10(1 + x)``, has left their digits."""
+    least = values[values > 0].min()
+    steps = values / least
+    quantum = least if np.abs(steps - steps.round())[steps < MANY_STEPS].max(initial=0.0) < 0.01 else 0.0
+    marked: np.ndarray = values > max(EXACT * values.max(), MANY_STEPS * quantum)
+    return marked
+
+
+def _in_loud_frames(values: np.ndarray) -> np.ndarray:
+    """Mark all coefficients but the first, where the first is not low: it follows the level, or is the energy."""
+    marked: np.ndarray = np.repeat((values[:, :1] > np.quantile(values[:, 0], QUIET)), len(values[0]), axis=1)
+    marked[:, 0] = False
+    return marked
 
 
 def _above_floor(logs: np.ndarray, normalised: str) -> np.ndarray:
     """Mark the upper part of the range, of all values or of each bin: neither floors nor offsets reach there."""
     axis = None if normalised == "no" else 0
     lowest, highest = logs.min(axis=axis), logs.max(axis=axis)
-    marked: np.ndarray = logs > lowest + LOUD * (highest - lowest)
+    limit = lowest + LOUD * (highest - lowest)
+    if normalised == "no":
+        # Beside an offset of 1 levels are nearly linear: hardly any lie in the upper part of the range.
+        above = logs[logs > lowest + MOVING * (highest - lowest)]
+        limit = min(limit, np.quantile(above, COMMON)) if len(above) else limit
+    marked: np.ndarray = logs > limit
     return marked
 
 
-def _normalised(values: np.ndarray) -> Literal["no", "mean", "std"]:
+def _normalised(values: np.ndarray) -> Normalised:
     deviation = values.std(axis=0)
     moving = deviation > STILL * max(LEAST, deviation.max())
     if len(values) < FEWEST or np.abs(values.mean(axis=0)).max() > CENTRED * deviation.max():

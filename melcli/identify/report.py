@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from melcli.audio.options import AudioOptions
 from melcli.config.resolve import yaml_value
 from melcli.identify.naming import Answer
 from melcli.identify.search import Identification
@@ -15,48 +16,62 @@ from melcli.printable import printable
 __all__ = ["lines", "plain"]
 
 WIDTH = 100
-CEPSTRA = "Of cepstra (MFCC) only those of kaldi_mfcc and librosa_mfcc are known, with any num_ceps."
+NOT_TRIED = "Filters with edges at whole bins of the FFT, deltas and stacked frames are in no config."
 CLOSING = {
     "same": "It gives these very numbers.",
     "exact": "It agrees to rounding: what is left is {p999:.1e} at the 99.9th percentile, on a range of {range:.3g}.",
+    "undecided": (
+        "It agrees with this file to rounding ({p999:.1e} at the 99.9th percentile, on a range of {range:.3g}), but it "
+        "may be wrong about other files. A second pair of audio and features decides."
+    ),
     "close": (
-        "Not quite: {p999:.1e} is left at the 99.9th percentile, on a range of {range:.3g}. Another resampler, "
-        "decoder or dither leaves as much, and so does a value that was not tried."
+        "Not quite: {p999:.1e} is left at the 99.9th percentile, on a range of {range:.3g}. Another decoder or dither "
+        "leaves as much, and so does a value that was not tried."
     ),
     "none": (
-        "Not found: the nearest leaves {p999:.1e} at the 99.9th percentile, on a range of {range:.3g}. Is it the same "
-        f"audio, and are the features mels? {CEPSTRA} What follows is the nearest, not the answer."
+        "Not found: the nearest leaves {p999:.1e} at the 99.9th percentile, on a range of {range:.3g}. "
+        f"{NOT_TRIED} What follows is the nearest, not the answer."
     ),
 }
 
 
-def lines(identification: Identification, audio_path: str, features_path: str) -> Iterator[str]:
+def lines(identification: Identification, audio_paths: Sequence[str], features_paths: Sequence[str]) -> Iterator[str]:
     """Write the answers, and the nearest one as a config.
 
     All but the config are comments, so that the whole can be saved and used.
     """
-    yield f"# {printable(features_path)} from {printable(audio_path)}"
+    for audio, features in zip(audio_paths, features_paths, strict=True):
+        yield f"# {printable(features)} from {printable(audio)}"
     if not identification.answers:
-        yield from _comment(f"Not found: no config gives features of this shape from this audio. {CEPSTRA}")
+        yield from _comment(f"Not found: no config gives features of this shape from this audio. {NOT_TRIED}")
         return
     best = identification.answers[0]
     yield from _comment(f"{_told(best)}.")
     figures = {"p999": best.difference.p999, "range": best.difference.range}
-    outcome = "same" if best.difference.maximum == 0 else identification.certainty
+    certainty = identification.certainty
+    outcome = "same" if best.difference.maximum == 0 and certainty == "exact" else certainty
     yield from _comment(CLOSING[outcome].format(**figures))
+    if identification.other_resampler is not None:
+        yield from _comment(
+            f"The audio was resampled to {best.options.sampling_rate} Hz by {identification.other_resampler}, which no "
+            f"config has; the nearest is {identification.resampler}. With the former the keys below agree."
+        )
+    for doubt in identification.doubts if outcome == "undecided" else ():
+        yield from _comment(f"Undecided: {doubt}.")
     yield from _comment(_lead(identification))
     yield "#"
     yield from _table(identification)
     if identification.untold and identification.certainty != "none":
         yield "#"
         yield from _comment(f"This clip cannot tell: {'; '.join(_untold(best, identification.untold))}.")
-    yield from _config(best, identification.channels)
+    yield from _config(best, identification)
 
 
 def plain(identification: Identification) -> dict[str, Any]:
     """Return what ``--json`` prints."""
     return {
         "certainty": identification.certainty,
+        "doubts": list(identification.doubts),
         "answers": [
             {
                 "base": answer.base,
@@ -69,7 +84,8 @@ def plain(identification: Identification) -> dict[str, Any]:
             for answer in identification.answers
         ],
         "undetermined": {key: list(values) for key, values in identification.untold.items()},
-        "audio": {"channels": identification.channels},
+        "audio": {"channels": identification.channels, "resampler": identification.resampler},
+        "other_resampler": identification.other_resampler,
     }
 
 
@@ -108,11 +124,14 @@ def _untold(answer: Answer, untold: Mapping[str, list[Any]]) -> Iterator[str]:
         yield f"{key} ({_short(values[key])}; also {would})"
 
 
-def _config(answer: Answer, channels: str | int) -> Iterator[str]:
+def _config(answer: Answer, identification: Identification) -> Iterator[str]:
     """Write an answer as a config."""
     yield f"base: {answer.base}"
-    if channels != "mix":
-        yield from ("audio:", f"  channels: {yaml_value(channels)}")
+    audio = {"channels": identification.channels, "resampler": identification.resampler}
+    changed = [key for key, value in audio.items() if value != getattr(AudioOptions(), key)]
+    if changed:
+        yield "audio:"
+        yield from (f"  {key}: {yaml_value(audio[key])}" for key in changed)
     if answer.changed:
         values = to_plain(answer.options)
         yield "features:"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,12 @@ from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.identify.candidates import Candidate, named, rivals, searched
 from melcli.identify.clip import open_clips
+from melcli.identify.doubts import doubts
+from melcli.identify.effort import Effort
+from melcli.identify.joint import JointSettling
 from melcli.identify.naming import Answer, name, untold
 from melcli.identify.observation import observations
+from melcli.identify.resampled import resampled_otherwise
 from melcli.identify.settling import Settling
 from melcli.mel.options import FeatureOptions
 
@@ -41,12 +45,21 @@ class Identification:
         What rounding leaves, in parts of the range of the features.
     channels : "mix" or int
         How the channels of the file were taken.
+    doubts : tuple of str
+        Why the first answer, though it agrees, may be wrong about another file.
+    resampler : str
+        Key ``resampler`` of section ``audio``.
+    other_resampler : str or None
+        What brought the audio to another rate, where no config can: a package's own name for it.
     """
 
     answers: tuple[Answer, ...]
     untold: Mapping[str, list[Any]]
     exact: float
     channels: str | int
+    doubts: tuple[str, ...] = ()
+    resampler: str = "soxr_hq"
+    other_resampler: str | None = None
 
     @property
     def options(self) -> FeatureOptions | None:
@@ -55,9 +68,15 @@ class Identification:
 
     @property
     def certainty(self) -> str:
-        """``exact``, where only rounding is left; ``close``, such as another resampler leaves it; or ``none``."""
+        """How sure the first answer is.
+
+        ``exact`` where only rounding is left; ``undecided`` where that is so, but numbers of the answer may be those of
+        this clip; ``close`` where as much is left as another resampler leaves; or ``none``.
+        """
         relative = self.answers[0].difference.relative if self.answers else 1.0
-        return "exact" if relative < self.exact else "close" if relative < CLOSE else "none"
+        if relative < self.exact:
+            return "undecided" if self.doubts else "exact"
+        return "close" if relative < CLOSE else "none"
 
 
 def named_options() -> dict[str, FeatureOptions]:
@@ -66,19 +85,29 @@ def named_options() -> dict[str, FeatureOptions]:
 
 
 def identify(
-    audio_path: str, features: np.ndarray, *, known: Mapping[str, FeatureOptions] | None = None, top: int = 5
+    audio_path: str,
+    features: np.ndarray,
+    *,
+    known: Mapping[str, FeatureOptions] | None = None,
+    more: Sequence[tuple[str, np.ndarray]] = (),
+    top: int = 5,
+    effort: Effort | None = None,
 ) -> Identification:
-    """Find what made features from an audio file.
+    """Find what made features from an audio file, or from several.
 
     Parameters
     ----------
     audio_path : str
     features : np.ndarray [shape=(mels, frames) or (frames, mels)]
         Axes of length 1 in front are passed over.
+    more : sequence of (str, np.ndarray), optional
+        Further audio files and their features, which the same config has to explain.
     known : Mapping of str to FeatureOptions, optional
         Configs that are tried and named; all that come with melcli by default.
     top : int
         Answers that are returned at most.
+    effort : Effort, optional
+        How much may be tried before the nearest is the answer.
 
     Raises
     ------
@@ -88,17 +117,18 @@ def identify(
         The audio cannot be read.
     """
     known = named_options() if known is None else known
-    matrix = _matrix(features)
-    exact = max(EXACT, _rounding(matrix))
-    views = [
-        Settling(clip, seen, list(known.values()))
-        for clip in open_clips(audio_path)
-        for seen in observations(matrix)
-        if seen.num_features <= MOST_MELS
-    ]
+    matrices = [_matrix(features), *(_matrix(other) for _, other in more)]
+    exact = max(EXACT, *map(_rounding, matrices))
+    views = _views([audio_path, *(path for path, _ in more)], matrices, list(known.values()))
     found = [candidate for view in views for candidate in named(view, known)]
     if not any(candidate.relative < exact for candidate in found):
-        found += searched(views, known, exact)
+        effort = effort or Effort()
+        effort.multiply(len({view.clip.audio.channels for view in views}))
+        found += searched(views, known, exact, effort)
+    resampler = None
+    if found and not any(candidate.relative < exact for candidate in found):
+        other, resampler = resampled_otherwise(min(found, key=lambda candidate: candidate.relative), known, exact)
+        found += [] if other is None else [other]
     if found:
         found += rivals(min(found, key=lambda candidate: candidate.relative), known)
     answers, view = _answers(found, known, top)
@@ -107,7 +137,31 @@ def identify(
         untold={} if view is None else untold(answers[0], view, known),
         exact=exact,
         channels="mix" if view is None else view.clip.audio.channels,
+        resampler="soxr_hq" if view is None else view.clip.audio.resampler,
+        other_resampler=resampler,
+        doubts=() if view is None or more else doubts(answers[0].options, view, known.values()),
     )
+
+
+def _views(
+    audio_paths: Sequence[str], matrices: Sequence[np.ndarray], known: Sequence[FeatureOptions]
+) -> list[Settling]:
+    """Return the ways in which features and channels may be meant, the same for all pairs."""
+    opened = [open_clips(path) for path in audio_paths]
+    seen_first = [seen for seen in observations(matrices[0]) if seen.num_features <= MOST_MELS]
+    views: list[Settling] = []
+    for number in range(len(opened[0])):
+        clips = [clips[number] for clips in opened if number < len(clips)]
+        if len(clips) < len(opened):
+            continue  # not all files have so many channels
+        for seen in seen_first:
+            alike = [seen, *(seen.alike(matrix) for matrix in matrices[1:])]
+            parts = [
+                Settling(each, view, known, rounding=_unit(matrix))
+                for each, view, matrix in zip(clips, alike, matrices, strict=True)
+            ]
+            views.append(JointSettling(parts[0], parts[1:]) if len(parts) > 1 else parts[0])
+    return views
 
 
 def _matrix(features: np.ndarray) -> np.ndarray:
@@ -130,8 +184,12 @@ def _matrix(features: np.ndarray) -> np.ndarray:
 def _rounding(features: np.ndarray) -> float:
     """Return what the features' own type leaves of them, in parts of their range."""
     exact = features.astype(np.float64)
-    unit = float(np.finfo(features.dtype).eps) * np.abs(exact).max() if features.dtype.kind == "f" else 1.0
+    unit = _unit(features) * np.abs(exact).max() if features.dtype.kind == "f" else 1.0
     return float(unit / np.ptp(exact))
+
+
+def _unit(features: np.ndarray) -> float:
+    return float(np.finfo(features.dtype).eps) if features.dtype.kind == "f" else 0.0
 
 
 def _answers(

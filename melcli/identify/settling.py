@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = ["Difference", "Settling", "linear"]
 
 CACHED_MELS = 8  # of one clip, up to 3,000 frames each
 ALIKE = 2e-7  # of the range: a mean difference that only rounding leaves
+ROUNDING_SHARE = 0.05  # of what rounding to a narrow type may change, by which equally good options differ
 BETTER = 0.98  # what a difference has to fall to for a key to be changed
 MAX_ROUNDS = 3
 
@@ -99,15 +100,30 @@ class Settling:
     seen : Observation
     known : sequence of FeatureOptions
         The named configs, whose values are the usual ones.
+    rounding : float
+        What the features' own type rounds away, relative.
     """
 
-    def __init__(self, clip: Clip, seen: Observation, known: Sequence[FeatureOptions]) -> None:
+    def __init__(
+        self, clip: Clip, seen: Observation, known: Sequence[FeatureOptions], *, rounding: float = 0.0
+    ) -> None:
         self.clip = clip
         self.seen = seen
-        self._known = known
+        self.known = known
         self._means: dict[FeatureOptions, float] = {}
         self.range = float(np.ptp(seen.values))
+        self.rounding = rounding
+        self._rounded = rounding * float(np.abs(seen.values).mean())
         self._mels = lru_cache(CACHED_MELS)(self._compute_mels)
+
+    @property
+    def parts(self) -> Sequence[Settling]:
+        """The view of each clip by itself."""
+        return [self]
+
+    def with_clips(self, change: Callable[[Clip], Clip]) -> Settling:
+        """Return the same view of other clips."""
+        return Settling(change(self.clip), self.seen, self.known, rounding=self.rounding)
 
     def fits(self, options: FeatureOptions) -> bool:
         """Tell whether options give features of this shape and orientation."""
@@ -168,12 +184,16 @@ class Settling:
         return self._means[options]
 
     def best(self, candidates: Iterable[FeatureOptions | None]) -> FeatureOptions | None:
-        """Return the nearest of several, or None if none has the shape."""
-        nearest, least = None, np.inf
-        for candidate in candidates:
-            if self.mean(candidate) < BETTER * least:
-                nearest, least = candidate, self.mean(candidate)
-        return nearest
+        """Return the nearest of several, or None if none has the shape; of those as near as rounding, the first."""
+        fitting = [candidate for candidate in candidates if self.mean(candidate) < np.inf]
+        if not fitting:
+            return None
+        enough = self.enough(min(map(self.mean, fitting)))
+        return next(candidate for candidate in fitting if self.mean(candidate) <= enough)
+
+    def enough(self, least: float) -> float:
+        """Return the mean difference up to which options are as near as others: what rounding changes."""
+        return max(least / BETTER, least + ALIKE * self.range + ROUNDING_SHARE * self._rounded)
 
     def settle(self, options: FeatureOptions) -> FeatureOptions:
         """Change groups of keys to usual values for as long as that brings the options nearer."""
@@ -191,7 +211,7 @@ class Settling:
 
     def _usual(self, options: FeatureOptions) -> Iterator[dict[str, Any]]:
         for group in TOGETHER:
-            seen = {tuple(getattr(known, key) for key in group) for known in self._known}
+            seen = {tuple(getattr(known, key) for key in group) for known in self.known}
             for values in sorted(seen, key=repr):
                 yield dict(zip(group, values, strict=True))
 

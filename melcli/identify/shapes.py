@@ -20,6 +20,11 @@ PLAIN_STRIDES = (80, 100, 160, 200, 220, 240, 242, 275, 300, 320, 400, 441, 480,
 WINDOWS_S = (0.025, 0.02, 0.032, 0.05, 0.064, 0.04, 0.03, 0.016, 0.046, 0.128)
 FFT_LENGTHS = (400, 512, 1024, 2048, 4096)
 PADDED_S = (30.0, 10.0, 6.0, 5.0, 1.0, 3.0, 15.0, 20.0, 60.0)  # Whisper, CLAP, CLVP, OpenL3 and other round lengths
+CUT_S = (2.0, 1.0, 3.0, 5.0, 4.0, 10.0, 1.5, 2.5, 0.5, 30.0)  # lengths that clips are cut to
+ROUND_FRAMES = {*range(50, 1001, 50), *range(1000, 3001, 250), *range(64, 2049, 64), 96, 98}
+CUT_STRIDES_S = (0.005, 0.01, 0.0125, 0.016, 0.02, 0.025)
+CUT_STRIDES = (128, 160, 200, 220, 240, 256, 275, 300, 320, 400, 441, 512, 1024)
+CUT_WINDOW_S = 0.025  # where frames are not padded: the number of frames says nothing of the window
 BLURRED_FRAMES = 6  # how far into padding a window of eight strides still hears the clip
 
 
@@ -55,11 +60,15 @@ class _Length:
 
 def is_plain(stride: int, sampling_rate: int) -> bool:
     """Tell whether a stride is one that people choose: multiples of 1 or 2.5 ms, of 32 samples, or a known one."""
-    milliseconds = 1000 * stride / sampling_rate
-    return milliseconds % 1 == 0 or milliseconds % 2.5 == 0 or stride % 32 == 0 or stride in PLAIN_STRIDES
+    if stride % 32 == 0 or stride in PLAIN_STRIDES:
+        return True
+    units = (sampling_rate / 1000, sampling_rate / 400)
+    return any(abs(stride - round(stride / unit) * unit) < 1 for unit in units)  # rounded up or down to whole samples
 
 
-def placements(num_samples: int, sampling_rate: int, num_frames: int, num_live_frames: int) -> Iterator[Placement]:
+def placements(
+    num_samples: int, sampling_rate: int, num_frames: int, num_live_frames: int, *, cut: bool = False
+) -> Iterator[Placement]:
     """Yield the placements that give so many frames, or one more, since the last is often dropped.
 
     Parameters
@@ -72,9 +81,16 @@ def placements(num_samples: int, sampling_rate: int, num_frames: int, num_live_f
         Of the features.
     num_live_frames : int
         Those before a constant tail.
+    cut : bool
+        Whether samples or frames at the end of the clip were left out, rather than all used or more appended.
     """
-    for length in _lengths(num_samples, sampling_rate, num_frames, num_live_frames):
+    if cut:
+        yield from _cut_frames(num_samples, sampling_rate, num_frames)
+    lengths = _cut_lengths if cut else _lengths
+    for length in lengths(num_samples, sampling_rate, num_frames, num_live_frames):
         for stride, padding, window_length in _strides(length.samples(num_samples), sampling_rate, length.frames):
+            if cut and not is_plain(stride, sampling_rate):
+                continue
             yield Placement(
                 sampling_rate=sampling_rate,
                 sequence_stride=stride,
@@ -94,6 +110,29 @@ def _lengths(num_samples: int, sampling_rate: int, num_frames: int, num_live_fra
         yield from (_Length(frames=num_frames, pad_end=samples) for samples in padded)
         for frames in range(max(1, num_live_frames - BLURRED_FRAMES), num_live_frames + 2):
             yield _Length(frames=frames, num_frames=num_frames)
+
+
+def _cut_lengths(num_samples: int, sampling_rate: int, num_frames: int, num_live_frames: int) -> Iterator[_Length]:
+    cuts = [round(seconds * sampling_rate) for seconds in CUT_S]
+    yield from (_Length(frames=num_frames, num_samples=samples) for samples in cuts if samples < num_samples)
+
+
+def _cut_frames(num_samples: int, sampling_rate: int, num_frames: int) -> Iterator[Placement]:
+    """Yield placements of more frames, of which a round number was kept."""
+    if num_frames not in ROUND_FRAMES:
+        return
+    strides = {round(seconds * sampling_rate) for seconds in CUT_STRIDES_S} | set(CUT_STRIDES)
+    for stride in sorted(strides):
+        for padding in PADDINGS:
+            window_length = round(CUT_WINDOW_S * sampling_rate) if padding == "valid" else None
+            if _count(num_samples, stride, padding, window_length or 2 * stride) > num_frames + 1:
+                yield Placement(
+                    sampling_rate=sampling_rate,
+                    sequence_stride=stride,
+                    padding=padding,
+                    num_frames=num_frames,
+                    window_length=window_length,
+                )
 
 
 def _strides(num_samples: int, sampling_rate: int, frames: int) -> Iterator[tuple[int, Padding, int | None]]:

@@ -4,26 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from melcli.errors import ConfigError
 from melcli.identify.usual import (
     BELOW_NYQUIST_HZ,
+    CEPSTRAL_FLOORS,
     COMMON_MAX_FREQS_HZ,
     COMMON_MIN_FREQS_HZ,
     FFT_LENGTHS,
     LOG_OFFSETS,
     MAX_FREQS_HZ,
+    MEL_COUNTS,
     MIN_FREQS_HZ,
     PREEMPHASES,
     TRIANGLES,
+    USUAL_FFT_LENGTHS,
+    USUAL_MIN_FREQS_HZ,
     WINDOW_LENGTHS,
     WINDOW_LENGTHS_S,
     WINDOWS,
 )
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["COARSE", "FINE", "Variations", "neighbouring_edges", "scales_and_edges", "triangles", "varied"]
+__all__ = [
+    "CEPSTRAL",
+    "COARSE",
+    "FINE",
+    "Variations",
+    "every_usual_edge",
+    "neighbouring_edges",
+    "neighbouring_lengths",
+    "scales_and_edges",
+    "triangles",
+    "varied",
+]
 
 NEAR_UPPER = 0.02  # of it
 NEAR_LOWER_HZ = 20.0
@@ -50,6 +66,17 @@ def scales_and_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
                 yield {"min_freq": lower, "max_freq": upper, "mel_scale": scale, "mel_norm": norm}
 
 
+def every_usual_edge(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield all usual pairs of edges on both scales, under the usual FFTs: 1,500 or so."""
+    uppers = sorted(_usual_uppers(options))
+    for fft in USUAL_FFT_LENGTHS:
+        spectrum = {"fft_length": fft, "sequence_length": min(options.window_length, fft)}
+        if options.padding != "valid":
+            spectrum["sequence_length"] = fft
+        for upper, lower, (scale, norm) in product(uppers, USUAL_MIN_FREQS_HZ, (("htk", None), ("slaney", "slaney"))):
+            yield {**spectrum, "min_freq": lower, "max_freq": upper, "mel_scale": scale, "mel_norm": norm}
+
+
 def frequency_ranges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield pairs of edges: all upper ones with the present lower one, and the other way round."""
     for upper in sorted(_usual_uppers(options)):
@@ -72,7 +99,14 @@ def fft_lengths(options: FeatureOptions) -> Iterator[dict[str, Any]]:
 
 
 def _window_lengths(options: FeatureOptions) -> list[int]:
-    return sorted({*WINDOW_LENGTHS, *(int(s * options.sampling_rate) for s in WINDOW_LENGTHS_S)})
+    shares = {options.fft_length * 3 // 4, options.fft_length * 5 // 8}
+    return sorted({*WINDOW_LENGTHS, *shares, *(int(s * options.sampling_rate) for s in WINDOW_LENGTHS_S)})
+
+
+def neighbouring_lengths(options: FeatureOptions, step: int) -> Iterator[dict[str, Any]]:
+    """Yield windows a step longer and shorter than the present one, under the same FFT."""
+    for length in (options.window_length - step, options.window_length + step):
+        yield {"sequence_length": length}
 
 
 def windows(options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -148,6 +182,22 @@ def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
                 yield {"max_freq": near, "min_freq": lower, **others}
 
 
+def mel_counts(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield numbers of mels, which the shape of cepstra does not tell, on both scales."""
+    for count in MEL_COUNTS:
+        for scale, norm in (("htk", None), ("slaney", "slaney")):
+            for lower in (0.0, 20.0):
+                edges = {"min_freq": lower, "max_freq": options.sampling_rate / 2}
+                yield {"num_mel_bins": count, "mel_scale": scale, "mel_norm": norm, **edges}
+        yield {"num_mel_bins": count}
+
+
+def cepstral_floors(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield floors, which change all coefficients of a frame."""
+    yield from CEPSTRAL_FLOORS
+
+
+CEPSTRAL: tuple[Variations, ...] = (mel_counts, cepstral_floors)
 COARSE: tuple[Variations, ...] = (
     preemphases,
     scales_and_edges,

@@ -18,7 +18,15 @@ from __future__ import annotations
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["count_frames", "count_output_frames", "count_prepared_samples", "first_sample", "most_samples_behind"]
+__all__ = [
+    "count_cut_samples",
+    "count_frames",
+    "count_output_frames",
+    "count_prepared_samples",
+    "count_valid_frames",
+    "first_sample",
+    "most_samples_behind",
+]
 
 
 def count_prepared_samples(num_samples: int, options: FeatureOptions) -> int:
@@ -65,6 +73,40 @@ def count_output_frames(num_samples: int, options: FeatureOptions) -> int:
     """Count the frames of the result for a signal of ``num_samples``; 0 where it is too short for any."""
     frames = count_frames(count_prepared_samples(num_samples, options), options) if num_samples > 0 else 0
     return options.num_frames if frames and options.num_frames is not None else frames
+
+
+def count_valid_frames(num_samples: int, options: FeatureOptions) -> int:
+    """Count the frames of the result, from the first, that contain signal; the frames after them are padding.
+
+    A frame counts if it begins before the signal ends, so the frames of a ``padding`` in front count too.
+    """
+    return min(_count_frames_with_signal(num_samples, options), count_output_frames(num_samples, options))
+
+
+def count_cut_samples(num_samples: int, options: FeatureOptions) -> int:
+    """Count the samples of a signal that ``num_samples`` and ``num_frames`` cut off.
+
+    Each frame that contains signal and that ``num_frames`` removes counts as ``sequence_stride`` samples.
+    """
+    taken = _count_taken_samples(num_samples, options)
+    if options.num_frames is None:
+        return num_samples - taken
+    lost_frames = max(0, _count_frames_with_signal(num_samples, options) - options.num_frames)
+    return num_samples - taken + min(taken, lost_frames * options.sequence_stride)
+
+
+def _count_taken_samples(num_samples: int, options: FeatureOptions) -> int:
+    return num_samples if options.num_samples is None else min(num_samples, options.num_samples)
+
+
+def _count_frames_with_signal(num_samples: int, options: FeatureOptions) -> int:
+    """Count the frames that begin before the signal ends, before ``num_frames`` removes or appends any."""
+    prepared = count_prepared_samples(num_samples, options)
+    # Pre-emphasis subtracts the sample before, so the first of the zeros behind the signal depends on its last sample.
+    spread = 1 if options.preemphasis and options.preemphasis_mode == "signal" else 0
+    end = min(prepared, _count_taken_samples(num_samples, options) + spread)
+    begun = -((first_sample(options) - end) // options.sequence_stride)  # rounded up
+    return max(0, min(begun, count_frames(prepared, options)))
 
 
 def _pad_length(options: FeatureOptions) -> int:

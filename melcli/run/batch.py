@@ -15,19 +15,24 @@ from typing import Any, Protocol
 import numpy as np
 
 from melcli.audio.channels import count_outputs
-from melcli.audio.decode import libsndfile_version, measure
+from melcli.audio.decode import measure
+from melcli.audio.decoder import libsndfile_version
 from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
+from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import AudioError, Reason, StorageError
 from melcli.mel.finish import finish
+from melcli.mel.geometry import count_cut_samples, count_valid_frames
+from melcli.mel.kernels import kernels
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.mel.spectrum import scipy_version
 from melcli.options import to_plain
 from melcli.printable import printable
-from melcli.run.batches import Batch, item_timeout_s
-from melcli.run.guard import guard
-from melcli.run.job import Job, Measured, Outcome
+from melcli.run.batches import Batch, header_timeout_s, item_timeout_s
+from melcli.run.job import Job, Measured, Outcome, Tried
+from melcli.run.tally import count_rows
+from melcli.run.watchdog import watchdog
 from melcli.sources.content import hash_content
 from melcli.sources.items import Item
 from melcli.stopwatch import Stopwatch
@@ -73,20 +78,24 @@ def run_batch(task: tuple[Job, Batch]) -> Outcome:
         # What overflows is infinite in the end and refused as such; NumPy's warning would only reach the terminal.
         with np.errstate(over="ignore", invalid="ignore"):
             rows = [row for item in batch.items for row in _extract(item, job, sink, stopwatch)]
+        watchdog.step(batch.storing_within_s(job.limits.timeout_per_item_s))
         placed = sink.commit()
     finally:
         sink.discard()
     stopwatch.lap("write")
     rows = [_placed(row, placed) for row in rows]
+    told = [row if row.status == "failed" else row.to_line() for row in rows]
+    tally = count_rows(rows, job.config.features)
     stopwatch.lap("other")
-    return Outcome(rows=rows, seconds=dict(stopwatch.seconds), cpu_s=time.process_time() - began_s)
+    return Outcome(rows=told, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=time.process_time() - began_s)
 
 
-def try_batch(task: tuple[Job, Batch]) -> None:
+def try_batch(task: tuple[Job, Batch]) -> Tried:
     """Extract a batch and store nothing, to see whether it kills its worker."""
     job, batch = task
     for item in batch.items:
         _extract(item, job, _Nowhere(), Stopwatch())
+    return Tried()
 
 
 def extract_item(item: Item, job: Job, sink: Sink) -> list[Row]:
@@ -102,21 +111,25 @@ def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
 
 
 def library_versions(_: None) -> dict[str, str]:
-    """Return the versions of what makes the numbers, as a worker has them; packages' metadata take 70 ms."""
+    """Return the versions and kernels of what makes the numbers, as a worker has them.
+
+    Packages' metadata would take 70 ms.
+    """
     return {
         "numpy": np.__version__,
         "scipy": scipy_version(),
         "soxr": soxr_version(),
         "libsndfile": libsndfile_version(),
+        **kernels(),
     }
 
 
 def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> list[Row]:
-    """Do one item under guard; its rows tell what native libraries printed meanwhile."""
-    with guard.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
+    """Process one item within its deadline; its rows hold what native libraries printed meanwhile."""
+    with watchdog.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
         rows = list(_rows(item, job, sink, stopwatch))
-    said = guard.said()
-    return [replace(row, stderr=said) for row in rows] if said else rows
+    stderr = watchdog.stderr()
+    return [replace(row, stderr=stderr) for row in rows] if stderr else rows
 
 
 def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:
@@ -127,7 +140,7 @@ def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Ro
             with suppress(OSError):  # what cannot be read is told better by whoever decodes it
                 origin["source_hash"] = hash_content(item.source)
         stopwatch.lap("other")
-        audio, outputs = _compute(item, job, stopwatch)
+        audio, outputs = _compute(item, origin, job, stopwatch)
         rows = [_row(item, origin, audio, channel, stored, job) for channel, stored in enumerate(outputs)]
         stopwatch.lap("other")
         for row, stored in zip(rows, outputs, strict=True):
@@ -152,21 +165,27 @@ def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Ro
         yield from rows
 
 
-def _compute(item: Item, job: Job, stopwatch: Stopwatch) -> tuple[AudioStream, list[StoredFeatures]]:
+def _compute(
+    item: Item, origin: dict[str, Any], job: Job, stopwatch: Stopwatch
+) -> tuple[AudioStream, list[StoredFeatures]]:
     """Go with an item from decoding to the numbers that are stored, one array for each output.
+
+    ``origin`` gets the input's format once that is known, so that also the row of a failure names it.
 
     The outputs of a file of many channels are made a few at a time, and it is decoded as many times: all 255 channels
     of a small FLAC file at once took 1.3 GB.
     """
     outputs: list[StoredFeatures] = []
     while True:
-        audio, more = _compute_some(item, job, stopwatch, first=len(outputs))
+        audio, more = _compute_some(item, origin, job, stopwatch, first=len(outputs))
         outputs += more
         if len(outputs) == audio.num_outputs:
             return audio, outputs
 
 
-def _compute_some(item: Item, job: Job, stopwatch: Stopwatch, first: int) -> tuple[AudioStream, list[StoredFeatures]]:
+def _compute_some(
+    item: Item, origin: dict[str, Any], job: Job, stopwatch: Stopwatch, *, first: int
+) -> tuple[AudioStream, list[StoredFeatures]]:
     """Make the outputs from ``first`` on, block by block."""
     features, output = job.config.features, job.config.output
     mel = _mel(features)
@@ -178,9 +197,10 @@ def _compute_some(item: Item, job: Job, stopwatch: Stopwatch, first: int) -> tup
         max_duration_s=job.limits.max_duration_s,
         stopwatch=stopwatch,
     ) as audio:
+        origin["format"] = audio.format
         channels = range(first, min(first + OUTPUTS_AT_A_TIME, audio.num_outputs))
         most_bytes = MOST_BYTES_IN_MEMORY // audio.num_outputs
-        spools = [Spool(own_folder(job.out), most_bytes=most_bytes) for _ in channels]
+        spools = [Spool(job.scratch or own_folder(job.out), most_bytes=most_bytes) for _ in channels]
         streams = [mel.stream(spool, expected_samples=audio.expected_samples, stopwatch=stopwatch) for spool in spools]
         for block in audio.blocks():
             for channel, stream in zip(channels, streams, strict=True):
@@ -203,6 +223,7 @@ def _look_at(item: Item, job: Job) -> dict[str, Any]:
         "source": item.source,
         "source_size": seen.size,
         "source_mtime_ns": seen.mtime_ns,
+        "decoding": DECODING_REVISION,
         "config_id": job.config_id,
     }
 
@@ -219,13 +240,20 @@ def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, s
         num_samples=audio.num_samples,
         sampling_rate=features.sampling_rate,
         num_frames=stored.num_frames,
+        valid_frames=count_valid_frames(audio.num_samples, features),
         num_features=stored.shape[1 - features.time_axis],
         frame_shift=features.sequence_stride / features.sampling_rate,
         duration=audio.num_samples / features.sampling_rate,
-        flags=audio.flags,
+        flags=_flags(audio, features),
         **stored.describe(),
         **origin,
     )
+
+
+def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
+    """Return what is odd about an input, sorted."""
+    cut = ("cut",) if count_cut_samples(audio.num_samples, features) else ()
+    return tuple(sorted((*audio.flags, *cut)))
 
 
 def _failed(item: Item, origin: dict[str, Any], reason: Reason, message: str) -> Row:
@@ -277,7 +305,8 @@ class _Nowhere:
 
 def _measure(item: Item, job: Job) -> Measured:
     try:
-        sampling_rate, num_samples, num_channels = measure(item.source)
+        with watchdog.item(header_timeout_s(job.limits.timeout_per_item_s)):
+            sampling_rate, num_samples, num_channels = measure(item.source, opus_rate=job.config.audio.opus_rate)
         return Measured(item.id, num_samples / sampling_rate, count_outputs(num_channels, job.config.audio.channels))
     except (AudioError, OSError, MemoryError):
         return Measured(item.id, 0.0, 1)

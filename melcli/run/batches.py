@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
+from melcli.byte_order import byte_order
 from melcli.options import fingerprint
+from melcli.run.to_do import ToDo, decoded_bytes
 from melcli.sources.items import Item
 from melcli.store.journal import PlannedShard
 
-__all__ = ["Batch", "longest_first", "plan_shards", "planned_before", "planned_shard", "small_batches"]
+__all__ = [
+    "Batch",
+    "header_timeout_s",
+    "item_timeout_s",
+    "plan_shards",
+    "planned_before",
+    "planned_shard",
+    "shard_batches",
+    "small_batches",
+]
 
-# How much larger the decoded audio is than the file, about: only the order and the size of batches hang from it.
-EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
 MOST_ITEMS = 256
 MOST_BYTES = 32_000_000  # decoded: 16 minutes of 16 kHz mono; a kill costs one or two for each worker
 MOST_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journal
@@ -24,6 +30,7 @@ MOST_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journ
 FEWEST_SHARDS = 8
 SMALLEST_SHARD_BYTES = 4_000_000
 STORING_S = 60  # that a batch may take for more than its items
+HEADER_S = 60.0  # that reading one may take, from a slow network disk
 FEWEST_PER_WORKER = 8  # batches, so that the workers end at about the same time
 
 
@@ -56,88 +63,119 @@ class Batch:
         """Return the seconds for the batch where the user gives each item so many; None: `timeout_s`."""
         return self.timeout_s if per_item_s is None else STORING_S + per_item_s * len(self.items)
 
+    def storing_within_s(self, per_item_s: float | None) -> float:
+        """Return the seconds of them that storing what was made may take."""
+        return STORING_S if per_item_s is not None else STORING_S + self.cost / 1e6
+
+
+def header_timeout_s(per_item_s: float | None) -> float:
+    """Return the seconds that reading a header may take, where the user gives each item ``per_item_s``, or None."""
+    return HEADER_S if per_item_s is None else min(HEADER_S, per_item_s)
+
 
 def item_timeout_s(item: Item) -> float:
     """Return the seconds that one item may take, unless the user says so; they grow with its size."""
     return Batch(items=(item,)).timeout_s
 
 
-def decoded_bytes(item: Item) -> int:
-    """Guess how many bytes of audio an item decodes to, by the size and the kind of its file."""
-    return max(0, item.size) * EXPANSION.get(os.path.splitext(item.source)[1].lower(), 1)
-
-
-def longest_first(batches: Iterable[Batch]) -> list[Batch]:
-    """Order batches by cost, so that no long one is left alone at the end."""
-    return sorted(batches, key=lambda batch: (-batch.cost, batch.items[0].id))
-
-
-def small_batches(items: Iterable[Item], workers: int, *, most_items: int = MOST_ITEMS) -> Iterator[Batch]:
+def small_batches(
+    to_do: ToDo, workers: int, *, most_items: int = MOST_ITEMS, unplanned: bool = False
+) -> Iterator[Batch]:
     """Cut items into batches, the longest items first; long ones stand alone.
 
     Nothing of what is stored depends on how the cuts fall.
 
     Parameters
     ----------
-    items : iterable of Item
+    to_do : ToDo
+        Read while the batches are asked for.
     workers : int
         Each gets several batches, if there are so many items.
     most_items : int
         Of a batch.
+    unplanned : bool
+        Only of the items that are in no shard.
     """
-    # One sort after the other: a key of both is 100 bytes for each item, at the peak of the driver's memory.
-    ordered = sorted(items, key=attrgetter("id"))
-    ordered.sort(key=decoded_bytes, reverse=True)  # which leaves equal ones by id
-    most_items = max(1, min(most_items, len(ordered) // (FEWEST_PER_WORKER * workers)))
+    most_items = max(1, min(most_items, len(to_do) // (FEWEST_PER_WORKER * workers)))
+    ordered = to_do.longest_first(unplanned=unplanned)
     for batch in _cut(((item, decoded_bytes(item)) for item in ordered), most_items, MOST_BYTES):
         yield Batch(items=batch)
 
 
-def plan_shards(items: Sequence[Item], stored_bytes: Mapping[str, int], most_bytes: int, first: int) -> list[Batch]:
-    """Cut items into shards of neighbours; the cuts depend on the items alone and never on the workers.
+def shard_batches(to_do: ToDo, shards: Iterable[PlannedShard]) -> Iterator[Batch]:
+    """Make batches of planned shards, those of most audio first, so that no long one is left alone at the end."""
+    costs = to_do.costs()
+    for shard in sorted(shards, key=lambda shard: (-costs[shard.number], byte_order(shard.first))):
+        yield Batch(items=to_do.of_shard(shard.number, shard.first, shard.last), shard=shard)
+
+
+def plan_shards(
+    to_do: ToDo, most_bytes: int, first: int, *, config_id: str | None = None, shard_mb: int | None = None
+) -> list[PlannedShard]:
+    """Cut the items that are in no shard into shards of neighbours, by about what their features take.
+
+    The cuts depend on the items alone and never on the workers.
 
     Parameters
     ----------
-    items : sequence of Item
-        Sorted by id.
-    stored_bytes : Mapping of str to int
-        About the bytes of each item's features, by id.
+    to_do : ToDo
+        Notes the shard of each item.
     most_bytes : int
         Of one shard; an item that is larger gets a shard of its own.  `MOST_SHARD_ITEMS` bounds it too, and of few
         items smaller shards are made.
     first : int
         Number of the first shard.
+    config_id, shard_mb : str or int or None
+        What the plan holds for; see `PlannedShard`.
     """
-    total_bytes = sum(stored_bytes[item.id] for item in items)
+    total_bytes = sum(stored for _, stored in to_do.unplanned())
     most_bytes = min(most_bytes, max(SMALLEST_SHARD_BYTES, total_bytes // FEWEST_SHARDS))
-    parts = _cut(((item, stored_bytes[item.id]) for item in items), MOST_SHARD_ITEMS, most_bytes)
-    return [Batch(items=part, shard=planned_shard(number, part)) for number, part in enumerate(parts, first)]
+    parts = _cut(to_do.unplanned(), MOST_SHARD_ITEMS, most_bytes)
+    shards = [
+        planned_shard(number, part, config_id=config_id, shard_mb=shard_mb) for number, part in enumerate(parts, first)
+    ]
+    for shard in shards:
+        to_do.plan(shard.number, shard.first, shard.last)
+    return shards
 
 
-def planned_shard(number: int, items: Sequence[Item]) -> PlannedShard:
-    """Say what a shard is to hold: ``items``, sorted by id."""
-    return PlannedShard(number=number, first=items[0].id, last=items[-1].id, digest=_digest(items))
+def planned_shard(
+    number: int, items: Sequence[Item], *, config_id: str | None = None, shard_mb: int | None = None
+) -> PlannedShard:
+    """Plan a shard of ``items``, which are sorted by id."""
+    return PlannedShard(
+        number=number,
+        first=items[0].id,
+        last=items[-1].id,
+        digest=_digest(items),
+        config_id=config_id,
+        shard_mb=shard_mb,
+    )
 
 
-def planned_before(items: Sequence[Item], shards: Iterable[PlannedShard]) -> list[Batch]:
+def planned_before(to_do: ToDo, shards: Iterable[PlannedShard], in_use: Collection[int] = ()) -> list[PlannedShard]:
     """Find the shards that an interrupted run planned and that can still be written just as it planned them.
 
     Parameters
     ----------
-    items : sequence of Item
-        What is to be done, sorted by id.
+    to_do : ToDo
+        Notes the shard of each item.
     shards : iterable of PlannedShard
         From the journal.
+    in_use : collection of int
+        Numbers of shards that rows describe.  They are never written again, whatever a plan says.
     """
-    ids = [item.id for item in items]
-    batches: list[Batch] = []
-    placed: set[str] = set()
+    found: list[PlannedShard] = []
+    numbers = set(in_use)
     for shard in reversed(list(shards)):  # where two plans of an item would fit, the later one holds
-        part = tuple(items[bisect_left(ids, shard.first) : bisect_right(ids, shard.last)])
-        if part and _digest(part) == shard.digest and placed.isdisjoint(item.id for item in part):
-            batches.append(Batch(items=part, shard=shard))
-            placed.update(item.id for item in part)
-    return batches[::-1]
+        if shard.number in numbers or to_do.is_planned(shard.first, shard.last):
+            continue
+        part = tuple(to_do.between(shard.first, shard.last))
+        if part and _digest(part) == shard.digest:
+            to_do.plan(shard.number, shard.first, shard.last)
+            found.append(shard)
+            numbers.add(shard.number)
+    return found[::-1]
 
 
 def _cut(sized: Iterable[tuple[Item, int]], most_items: int, most_bytes: int) -> Iterator[tuple[Item, ...]]:

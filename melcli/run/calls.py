@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from melcli.run.batches import Batch
-from melcli.run.job import Job, Measured, Outcome
+from melcli.run.job import Job, Measured, Outcome, Tried
 from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
 from melcli.store.damage import OF_NUMBERS
 
@@ -17,11 +17,11 @@ def run_batch(task: tuple[Job, Batch]) -> Outcome:
     return batch.run_batch(task)
 
 
-def try_batch(task: tuple[Job, Batch]) -> None:
+def try_batch(task: tuple[Job, Batch]) -> Tried:
     """See `melcli.run.batch.try_batch`."""
     from melcli.run import batch
 
-    batch.try_batch(task)
+    return batch.try_batch(task)
 
 
 def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:

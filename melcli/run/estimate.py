@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+import math
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from operator import attrgetter
 from statistics import fmean
 from typing import Any
 
 from melcli.config.resolve import Config
 from melcli.mel.geometry import count_output_frames
-from melcli.run.batches import EXPANSION, Batch
-from melcli.run.calls import measure_batch
-from melcli.run.engines.contract import BatchLost, Engine
+from melcli.run.batches import Batch
+from melcli.run.engines.contract import Engine
+from melcli.run.headers import measure
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, Measured
-from melcli.sources.items import Item
-from melcli.sources.names import extension
+from melcli.run.limits import Limits
+from melcli.run.to_do import EXPANSION, ToDo
 from melcli.store.files import storage_errors
 from melcli.store.space import Space, size_in_words, space_at
 
@@ -29,7 +29,6 @@ __all__ = ["Estimate", "expected_space", "expected_space_alone"]
 MOST_SAMPLES = 64
 FEWEST_SAMPLES = 8  # of each extension, however little of the whole it is
 FEW_BETWEEN = 16  # items between two drawn ones that stand for all of them
-HEADER_S = 60.0  # that reading one may take, from a slow network disk
 NPY_HEADER_BYTES = 128
 MOST_WORKERS = 4  # of a dry run: to start more takes longer than what they would do
 
@@ -86,8 +85,8 @@ class Estimate:
         }
 
 
-def expected_space(job: Job, items: Sequence[Item], engine: Engine) -> Estimate:
-    """Estimate the room that the features of ``items`` will take.
+def expected_space(job: Job, to_do: ToDo, engine: Engine, *, until_s: float = math.inf) -> Estimate:
+    """Estimate the room that the features of the items will take.
 
     Of each extension a few items are drawn, the same ones each time, and the others are taken to be as long as those
     next to them in size.  A header that cannot be read, or that its worker dies of, stands for inputs that will have
@@ -99,13 +98,17 @@ def expected_space(job: Job, items: Sequence[Item], engine: Engine) -> Estimate:
     Parameters
     ----------
     job : Job
-    items : sequence of Item
-        What there is to do, sorted by id.
+    to_do : ToDo
+        What there is to do.
     engine : Engine
         Its workers read the headers.
+    until_s : float
+        When to stop, by `time.monotonic`.
 
     Raises
     ------
+    TimeUp
+        It is not done by then.
     StorageError
         OUT's file system does not say how much room it has.
     WorkersFailing
@@ -113,11 +116,18 @@ def expected_space(job: Job, items: Sequence[Item], engine: Engine) -> Estimate:
     """
     with storage_errors(job.out):
         space = space_at(job.out)
-    drawn = [(group, _draw(group, count)) for group, count in _shares(items)]
-    measured = _measure(job, [group[place] for group, places in drawn for place in places], engine)
-    expected_bytes = sum(_group_bytes(group, places, measured, job.config, space) for group, places in drawn)
+    drawn = [(kind, sizes, _draw(sizes, count)) for kind, sizes, count in _shares(to_do)]
+    items = {(kind, place): to_do.by_size(kind, place) for kind, _, places in drawn for place in places}
+    # Each in a call of its own, so that all workers take part.
+    batches = (Batch(items=(item,)) for item in items.values())
+    by_id = {one.id: one for one in measure(job, batches, engine, until_s)}
+    measured = {place: by_id[item.id] for place, item in items.items()}
+    expected_bytes = sum(
+        _group_bytes(sizes, {place: measured[kind, place] for place in places}, job.config, space)
+        for kind, sizes, places in drawn
+    )
     return Estimate(
-        num_items=len(items),
+        num_items=len(to_do),
         num_sampled=len(measured),
         expected_bytes=expected_bytes,
         free_bytes=space.free_bytes,
@@ -125,66 +135,74 @@ def expected_space(job: Job, items: Sequence[Item], engine: Engine) -> Estimate:
     )
 
 
-def expected_space_alone(config: Config, items: Sequence[Item], *, out: str, workers: int) -> Estimate:
+def expected_space_alone(
+    config: Config, to_do: ToDo, *, out: str, workers: int, limits: Limits | None = None
+) -> Estimate:
     """Estimate as `expected_space` does, by workers that are started for it alone; nothing is written."""
     from melcli.run.engines.local import LocalEngine  # late, as in `melcli.run.extract`
 
-    job = Job(out=out, config=config, config_id=config.config_id)
-    with Interrupts() as interrupts:
-        engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(items))))
+    job = Job(out=out, config=config, config_id=config.config_id, limits=limits or Limits())
+    with Interrupts():
+        engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(to_do))))
         try:
-            interrupts.hold_back(engine.start, engine.give_up)
-            return expected_space(job, items, engine)
+            return expected_space(job, to_do, engine)
         finally:
             engine.stop()
 
 
-def _shares(items: Sequence[Item]) -> Iterator[tuple[list[Item], int]]:
-    """Group items by extension, the smallest first, and say how many of each to draw: as much as it is of the audio."""
-    kinds: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        if item.size > 0:  # the others will have no features
-            kinds[extension(item.source)].append(item)
-    for group in kinds.values():
-        group.sort(key=attrgetter("size"))  # which leaves equal ones by id
-    weights = {kind: EXPANSION.get(kind, 1) * sum(item.size for item in group) for kind, group in kinds.items()}
-    for kind, group in sorted(kinds.items()):
-        yield group, max(FEWEST_SAMPLES, MOST_SAMPLES * weights[kind] // sum(weights.values()))
+def _shares(to_do: ToDo) -> Iterator[tuple[str, array[int], int]]:
+    """Yield each extension, the sizes of its items, and how many of them to draw: as much as it is of the audio."""
+    kinds = to_do.kinds()
+    weights = {kind: EXPANSION.get(kind, 1) * sum(sizes) for kind, sizes in kinds}
+    for kind, sizes in kinds:
+        yield kind, sizes, max(FEWEST_SAMPLES, MOST_SAMPLES * weights[kind] // sum(weights.values()))
 
 
-def _draw(group: Sequence[Item], count: int) -> list[int]:
+def _draw(sizes: Sequence[int], count: int) -> list[int]:
     """Choose places in a group: half of them at equal steps through its items, half through its bytes.
 
     The former meet what is short of bytes and long in time, as silence in FLAC is, the latter the few items that are
     larger than all others together.
     """
-    if len(group) <= count:
-        return list(range(len(group)))
-    ends = list(accumulate(item.size for item in group))
+    if len(sizes) <= count:
+        return list(range(len(sizes)))
     half = count // 2
     middles = [(2 * step + 1) / (2 * half) for step in range(half)]
-    by_items = {int(middle * len(group)) for middle in middles}
-    by_bytes = {bisect_right(ends, int(middle * ends[-1])) for middle in middles}
-    return sorted(by_items | by_bytes)
+    places = {int(middle * len(sizes)) for middle in middles}
+    total = sum(sizes)
+    wanted = iter(int(middle * total) for middle in middles)
+    byte: int | None = next(wanted)
+    for place, end in enumerate(accumulate(sizes)):
+        while byte is not None and byte < end:
+            places.add(place)
+            byte = next(wanted, None)
+    return sorted(places)
 
 
-def _group_bytes(
-    group: Sequence[Item], drawn: Sequence[int], measured: Mapping[str, Measured], config: Config, space: Space
-) -> int:
-    """Estimate what the items of one extension will take: those not drawn are as long as those next to them in size."""
+def _group_bytes(sizes: Sequence[int], measured: Mapping[int, Measured], config: Config, space: Space) -> int:
+    """Estimate what the items of one extension will take: those not drawn are as long as those next to them in size.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Of the items, in order.
+    measured : Mapping
+        By place in ``sizes``, in order.
+    config : Config
+    space : Space
+    """
     of_size: dict[int, list[float]] = defaultdict(list)
-    for place in drawn:
-        of_size[group[place].size].append(measured[group[place].id].duration_s)
-    sizes, durations_s = list(of_size), [fmean(alike) for alike in of_size.values()]
-    num_outputs = fmean(measured[group[place].id].num_outputs for place in drawn)
+    for place, one in measured.items():
+        of_size[sizes[place]].append(one.duration_s)
+    known_sizes, durations_s = list(of_size), [fmean(alike) for alike in of_size.values()]
+    num_outputs = fmean(one.num_outputs for one in measured.values())
     expected_bytes = 0.0
-    for place in drawn:
-        known = measured[group[place].id]
-        expected_bytes += known.num_outputs * _output_bytes(known.duration_s, config, space)
-    for start, end in pairwise([-1, *drawn, len(group)]):
+    for one in measured.values():
+        expected_bytes += one.num_outputs * _output_bytes(one.duration_s, config, space)
+    for start, end in pairwise([-1, *measured, len(sizes)]):
         between = range(start + 1, end)
         stride = len(between) // FEW_BETWEEN + 1
-        some = [_interpolate(group[place].size, sizes, durations_s) for place in between[stride // 2 :: stride]]
+        some = [_interpolate(sizes[place], known_sizes, durations_s) for place in between[stride // 2 :: stride]]
         if some:
             mean_bytes = fmean(_output_bytes(duration_s, config, space) for duration_s in some)
             expected_bytes += len(between) * num_outputs * mean_bytes
@@ -209,18 +227,3 @@ def _output_bytes(duration_s: float, config: Config, space: Space) -> int:
     if config.output.format == "hdf5" or not frames:
         return content
     return -(-(NPY_HEADER_BYTES + content) // space.block_bytes) * space.block_bytes
-
-
-def _measure(job: Job, items: Iterable[Item], engine: Engine) -> dict[str, Measured]:
-    """Read headers, each in a call of its own, so that a decoder that crashes takes no other with it; by id."""
-    futures = [
-        (item.id, engine.submit(measure_batch, (job, Batch(items=(item,))), timeout_s=HEADER_S)) for item in items
-    ]
-    return {item_id: _outcome(item_id, future) for item_id, future in futures}
-
-
-def _outcome(item_id: str, future: Future[list[Measured]]) -> Measured:
-    try:
-        return future.result()[0]
-    except BatchLost:
-        return Measured(item_id, 0.0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
@@ -9,18 +10,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from melcli.config.resolve import resolve_config
-from melcli.errors import ConfigError, NoInput
-from melcli.opening import regular_only
+from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
+from melcli.opening import regular_here
 from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
-from melcli.run.plan import Plan, make_plan
+from melcli.run.plan import TO_DO, Plan, make_plan
 from melcli.run.reboot import settle_unflushed
-from melcli.run.report import Listener, Report
+from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
+from melcli.run.tried_with import Conditions
 from melcli.run.work import Work, conclude, write_config
+from melcli.scratch import Scratch
 from melcli.sources.content import hash_content
+from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
-from melcli.sources.items import Found
 from melcli.store.files import remove_leftovers, storage_errors
 from melcli.store.history import History, read_history
 from melcli.store.layout import CONFIG_FILE, FAILURES_FILE, MANIFEST_FILE, own_folder, refuse_names
@@ -41,8 +44,20 @@ class Survey:
     history: History
 
 
-def survey(request: Request, found: Found | None = None) -> Survey:
+def survey(
+    request: Request, scratch: Scratch, found: Found | None = None, *, unset_limits_match: bool = False
+) -> Survey:
     """Find the inputs, unless they are given, and plan, without writing anything.
+
+    Parameters
+    ----------
+    request : Request
+    scratch : Scratch
+        Holds what is surveyed.
+    found : Found, optional
+        The inputs.
+    unset_limits_match : bool
+        Whether a limit that the request does not set is the one that each failed item was tried with.
 
     Raises
     ------
@@ -51,7 +66,8 @@ def survey(request: Request, found: Found | None = None) -> Survey:
     NoInput
         There is nothing to work on.
     """
-    return _plan(request, _find(request) if found is None else found)
+    conditions = Conditions(request.limits, unset_matches_any=unset_limits_match)
+    return _plan(request, scratch, _find(request, scratch) if found is None else found, conditions)
 
 
 def extract(request: Request, listener: Listener) -> Report:
@@ -64,30 +80,43 @@ def extract(request: Request, listener: Listener) -> Report:
     """
     started_s = time.monotonic()
     with Interrupts() as interrupts, ExitStack() as held:
-        found = _find(request)
-        listener.found(found)
-        held.enter_context(hold_output(request.out))
-        for folder in (request.out, own_folder(request.out)):
-            remove_leftovers(folder, deep=False)
-        settle_unflushed(request, listener, interrupts)
-        surveyed = _plan(request, found)
-        try_names(surveyed.plan.signs, request.out, request.config.output.format)
-        if surveyed.history.interrupted:
-            remove_leftovers(request.out)
+        scratch = held.enter_context(Scratch())
+        scratch.until_s = request.limits.until_s(started_s)
+        try:
+            surveyed = _prepare(request, listener, scratch, held)
+        except TimeUp:
+            return Report(out=request.out, features=request.config.features, started_s=started_s, stopped_by=MAX_TIME)
+        scratch.until_s = math.inf  # `Work` heeds it from here on, and what it finished is still to be sorted
         report = _report(request, surveyed, started_s)
         listener.planned(report)
-        if surveyed.plan.to_do:
-            work = Work(request, surveyed.plan, surveyed.history, report)
-            del found, surveyed  # of what was found only the work that is left is kept in memory
-            work.do(listener, interrupts)
+        if report.to_do:
+            Work(request, surveyed.plan, surveyed.history, report).do(listener, interrupts)
         else:
             whole = _is_there(request, MANIFEST_FILE) and _is_there(request, FAILURES_FILE)
             if surveyed.history.interrupted or not whole:
-                conclude(request, complete=True)
+                conclude(surveyed.history, complete=True)
             if report.unchanged and not _is_there(request, CONFIG_FILE):
-                write_config(request, interrupts)
+                write_config(request)
         report.tick()
     return report
+
+
+def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitStack) -> Survey:
+    """Find the inputs, hold OUT, clear away what a killed run left, and plan."""
+    found = _find(request, scratch)
+    listener.found(found)
+    if found.warning:
+        listener.warned(found.warning)
+    held.enter_context(hold_output(request.out))
+    for folder in (request.out, own_folder(request.out)):
+        remove_leftovers(folder, deep=False)
+    settle_unflushed(request, listener)
+    surveyed = _plan(request, scratch, found, Conditions(request.limits))
+    if surveyed.plan.counts().keys() & TO_DO:
+        try_names(surveyed.plan.ids, request.out, request.config.output.format)
+    if surveyed.history.interrupted:
+        remove_leftovers(request.out)
+    return surveyed
 
 
 def _is_there(request: Request, name: str) -> bool:
@@ -98,17 +127,24 @@ def _is_there(request: Request, name: str) -> bool:
         return False
 
 
-def _find(request: Request) -> Found:
+def _find(request: Request, scratch: Scratch) -> Found:
     try:
         os.getcwd()
     except OSError as error:
         raise ConfigError(f"the working folder is gone: {error.strerror}") from error
-    found = find_items(request.inputs, options=request.sources, listed=request.listed, out=request.out)
+    found = find_items(
+        request.inputs,
+        scratch=scratch,
+        options=request.sources,
+        listed=request.listed,
+        out=request.out,
+        own_files=request.own_files,
+    )
     if not found.items and not request.allow_empty:
         account = f"; {found.account}" if found.account else ""
         raise NoInput(f"no audio file matched{account}")
     refuse_names(
-        (item.id for item in found.items),
+        found.items.ids,
         request.config.output.format,
         out=request.out,
         each_channel=request.config.audio.channels == "each",
@@ -116,26 +152,32 @@ def _find(request: Request) -> Found:
     return found
 
 
-def _plan(request: Request, found: Found) -> Survey:
-    history = read_history(request.out)
+def _plan(request: Request, scratch: Scratch, found: Found, conditions: Conditions) -> Survey:
+    history = read_history(request.out, scratch)
     if not request.rerun.overwrite:
         _refuse_other_config(request, history)
     plan = make_plan(
         found.items,
-        history.rows(),
+        history.entries(),
         config_id=request.config.config_id,
-        stored=StoredFiles(request.out, request.config.output.format, history.unmade_shards()),
+        stored=StoredFiles(request.out, request.config.output.format, {shard.number for shard in history.unmade()}),
         rerun=request.rerun,
         hash_content=hash_content,
+        conditions_differ=conditions.differ,
     )
     return Survey(found=found, plan=plan, history=history)
 
 
 def _refuse_other_config(request: Request, history: History) -> None:
     path = os.path.join(request.out, CONFIG_FILE)
-    if not os.path.isfile(path) or not (has_manifest(request.out) or history.journal_rows):
+    if not os.path.isfile(path) or not (has_manifest(request.out) or len(history.journal)):
         return
-    with storage_errors(path, "read"), open(path, "rb", opener=regular_only) as file:
+    if os.path.islink(path):
+        told = printable(request.out)
+        raise StorageError(
+            f"cannot read {printable(path)}: it is a link, not a regular file; `melcli verify {told} --repair` moves it"
+        )
+    with storage_errors(path, "read"), open(path, "rb", opener=regular_here) as file:
         file.read(1)  # a disk that fails is no config that is wrong
     differences = request.config.differences(resolve_config(os.path.join(".", path)))
     if differences:
@@ -153,7 +195,9 @@ def _report(request: Request, surveyed: Survey, started_s: float) -> Report:
         unchanged=counts["="],
         failed_before=counts["!"],
         orphans=counts["-"],
+        orphans_of_other_config=len(surveyed.plan.other_config),
         unreadable_folders=len(surveyed.found.unreadable),
+        known_failures_ok=request.known_failures_ok,
         features=request.config.features,
         started_s=started_s,
     )

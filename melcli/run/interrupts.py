@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
+import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from melcli.errors import MelcliError
 
 __all__ = ["Interrupted", "Interrupts"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE_S = 10.0  # with workers that start, once a signal came
+AGAIN_S = 0.1  # after which a signal is raised again, if whatever runs has swallowed the exception
+SECOND_S = 1.0  # after a second signal, if Python does not come to handle it
+ONE_SIGNAL_S = 0.02  # what comes sooner is the same one: timeout(1) sends it to the process and to its group
 
 
 class Interrupted(MelcliError):
@@ -27,25 +33,45 @@ class Interrupted(MelcliError):
 class Interrupts:
     """Takes SIGINT, SIGTERM and SIGHUP while it is entered as a context manager.
 
+    A signal raises `Interrupted` wherever the main thread is, and again until the context is left: some code swallows
+    exceptions, such as the import system's callbacks.  A second signal ends the process, also while the main thread is
+    inside a call of the system or of C code that lets other threads run.
+
     Attributes
     ----------
     number : int or None
-        The signal that came while `deferred` was in force.
+        The signal that came.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
         self._wake: Callable[[], None] | None = None
+        self._taken_s = 0.0
+        self._handlers: dict[int, Any] = {}
+        self._listener: _SecondSignal | None = None
+        self._unraisable: Any = None
 
     def __enter__(self) -> Interrupts:
+        if threading.current_thread() is not threading.main_thread():
+            return self  # as a library: Python leaves signals to the main thread
         # What is ignored stays so: nohup, and jobs that a script has put into the background.
-        heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        self._before = {number: signal.signal(number, self._take) for number in heeded}
+        # So does what is not Python's, in a program that has an interpreter inside.
+        heeded = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+        self._unraisable, sys.unraisablehook = sys.unraisablehook, self._hide_interrupted
+        self._listener = _SecondSignal(heeded)
+        for number in heeded:
+            self._handlers[number] = signal.signal(number, self._take)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        if self._listener is None:
+            return
+        if signal.SIGALRM in self._handlers:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        self._listener.close()
+        sys.unraisablehook = self._unraisable
 
     @contextmanager
     def deferred(self, wake: Callable[[], None]) -> Iterator[None]:
@@ -59,41 +85,64 @@ class Interrupts:
         finally:
             self._wake = None
 
-    def hold_back(self, start: Callable[[], None], give_up: Callable[[], None]) -> None:
-        """Call what starts processes, and raise a signal that came meanwhile only then.
-
-        A worker that is on its way while its engine is taken down would complain on the terminal.
-
-        Parameters
-        ----------
-        start : callable
-            May take two minutes where libraries come from a slow network disk.
-        give_up : callable
-            Makes ``start`` come back; called `PATIENCE_S` after a signal, inside a handler, and has to be safe there.
-
-        Raises
-        ------
-        Interrupted
-            A signal came, whatever ``start`` raised: the same signal may have ended the processes.
-        """
-
-        def lose_patience() -> None:
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
-
-        before = signal.signal(signal.SIGALRM, lambda number, frame: give_up())
-        try:
-            with self.deferred(lose_patience):
-                start()
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-            if self.number is not None:
-                raise Interrupted(self.number)
-
     def _take(self, number: int, frame: types.FrameType | None) -> None:
-        if self._wake is None:
-            raise Interrupted(number)
         if self.number is not None:
-            os._exit(128 + number)  # the second one; the workers see their parent die and end too
-        self.number = number
-        self._wake()
+            if time.monotonic() - self._taken_s > ONE_SIGNAL_S:
+                os._exit(128 + number)  # the workers end with their driver
+            return
+        self.number, self._taken_s = number, time.monotonic()
+        if self._wake is not None:
+            self._wake()
+        else:
+            self._raise()
+
+    def _raise_again(self, number: int, frame: types.FrameType | None) -> None:
+        if self.number is not None and self._wake is None:
+            self._raise()
+
+    def _raise(self) -> None:
+        if signal.SIGALRM not in self._handlers:  # not before: it may be somebody else's
+            self._handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._raise_again) or signal.SIG_DFL
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+        raise Interrupted(self.number or 0)
+
+    def _hide_interrupted(self, unraisable: Any) -> None:
+        if unraisable.exc_type is not Interrupted:
+            self._unraisable(unraisable)
+
+
+class _SecondSignal:
+    """A thread that ends the process some time after a second signal, if the main thread does not come to do so."""
+
+    def __init__(self, numbers: list[signal.Signals]) -> None:
+        self._numbers = set(numbers)
+        self._closed = threading.Event()
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._before: int | None = None
+        try:
+            threading.Thread(target=self._listen, name="signals", daemon=True).start()
+        except RuntimeError:  # the system starts no more threads
+            os.close(self._read)
+        else:
+            self._before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._closed.set()
+        if self._before is not None:
+            signal.set_wakeup_fd(self._before)
+        os.close(self._write)  # the thread finds the end, and closes the other side
+
+    def _listen(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # they are the main thread's, whose calls they interrupt
+        first_s = None
+        while received := os.read(self._read, 64):
+            number = next(filter(self._numbers.__contains__, received), None)
+            if number is None:  # SIGALRM, or another one that somebody else takes
+                continue
+            if first_s is None:
+                first_s = time.monotonic()
+            elif time.monotonic() - first_s > ONE_SIGNAL_S and not self._closed.wait(SECOND_S):
+                os._exit(128 + number)
+        os.close(self._read)

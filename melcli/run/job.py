@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from melcli.config.resolve import Config
 from melcli.run.limits import Limits
+from melcli.run.tally import Tally
 from melcli.store.durability import Durability
+from melcli.store.lines import Line
 from melcli.store.manifest import Row
 
-__all__ = ["Job", "Measured", "Outcome"]
+__all__ = ["Job", "Measured", "Outcome", "Tried"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Job:
         See `melcli.store.durability`.
     limits : Limits
         What an item may take.
+    scratch : str or None
+        Folder for what does not fit into memory, in files without names; None: OUT's own.
     """
 
     out: str
@@ -39,6 +43,7 @@ class Job:
     checksum: bool = False
     durability: Durability = "batch"
     limits: Limits = field(default_factory=Limits)
+    scratch: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +52,25 @@ class Outcome:
 
     Attributes
     ----------
-    rows : sequence of Row
-        One for each output, and one for each item that failed.
+    rows : sequence of Row or Line
+        One for each output, as finished JSON, and one for each item that failed.
+    tally : Tally
+        What was made, in numbers.
     seconds : Mapping of str to float
         Where the worker's time went, by `melcli.stopwatch.STAGES`.
     cpu_s : float
         What of it the processor worked; for the rest the worker was held up, as by a disk.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[Row | Line]
+    tally: Tally = field(default_factory=Tally)
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A batch was extracted and nothing stored, and its worker is still alive."""
 
 
 @dataclass(frozen=True, slots=True)

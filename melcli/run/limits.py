@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["Limits"]
@@ -27,3 +28,7 @@ class Limits:
     timeout_per_item_s: float | None = None
     max_memory_bytes: int | None = None
     max_time_s: float | None = None
+
+    def until_s(self, started_s: float) -> float:
+        """Return when a run that began then hands out nothing more, by `time.monotonic`."""
+        return math.inf if self.max_time_s is None else started_s + self.max_time_s

@@ -7,20 +7,23 @@ OUT but not among the inputs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
-from melcli.sources.items import Item
-from melcli.store.manifest import Row
+from melcli.audio.revisions import is_outdated
+from melcli.byte_order import byte_order, text_of
+from melcli.run.to_do import ToDo
+from melcli.sources.item_table import Ids, ItemTable
+from melcli.store.entries import Entry
 from melcli.store.placement import StoredFiles
 
-__all__ = ["SIGNS", "Plan", "Rerun", "Sign", "make_plan"]
+__all__ = ["SIGNS", "TO_DO", "Plan", "Rerun", "Sign", "make_plan"]
 
 Sign = Literal["+", "*", "=", "!", "-"]
 SIGNS: Mapping[Sign, str] = {"+": "new", "*": "stale", "=": "done", "!": "failed", "-": "without an input"}
-TO_DO: tuple[Sign, ...] = ("+", "*")
+TO_DO: frozenset[Sign] = frozenset({"+", "*"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,61 +36,111 @@ class Rerun:
         Everything.
     retry_failed : bool
         What failed, though neither source nor config changed.
+    retry_reasons : collection of str
+        What failed for one of these reasons, though neither source nor config changed.
     checksum : bool
         What changed by its content; otherwise by its size and time.
     """
 
     overwrite: bool = False
     retry_failed: bool = False
+    retry_reasons: Collection[str] = ()
     checksum: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A sign for every item, and the ids of the orphans.
 
-    Attributes
+    Parameters
     ----------
-    items : sequence of Item
-        All that were found, sorted by id.
-    signs : Mapping of str to str
-        Sign by item id; orphans are here too.
+    items : ItemTable
+        All that were found.
     """
 
-    items: Sequence[Item]
-    signs: Mapping[str, Sign]
+    def __init__(self, items: ItemTable) -> None:
+        self._items = items
+        self._scratch = items.scratch
+        self._signs = bytearray(b"+") * len(items)  # by number
+        self._orphans = self._scratch.table("orphans", "(id BLOB PRIMARY KEY, other_config INTEGER) WITHOUT ROWID")
+
+    def __getitem__(self, number: int) -> Sign:
+        return cast(Sign, chr(self._signs[number - 1]))
+
+    def __setitem__(self, number: int, sign: Sign) -> None:
+        self._signs[number - 1] = ord(sign)
+
+    def add_orphans(self, orphans: Iterable[tuple[bytes, bool]]) -> None:
+        """Note ids that are no item's, and whether their rows are of another config."""
+        self._scratch.insert(
+            f"INSERT INTO {self._orphans} VALUES (?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET other_config = max(other_config, excluded.other_config)",
+            orphans,
+        )
 
     @property
-    def to_do(self) -> list[Item]:
-        """The items that are new or stale, sorted by id."""
-        return [item for item in self.items if self.signs[item.id] in TO_DO]
+    def ids(self) -> Ids:
+        """The ids of items and orphans, in the order of their bytes."""
+        return Ids(self._scratch, f"SELECT id FROM {self._items.table} UNION ALL SELECT id FROM {self._orphans}")
+
+    @property
+    def other_config(self) -> Ids:
+        """The ids of orphans that were made with another config."""
+        return Ids(self._scratch, f"SELECT id FROM {self._orphans} WHERE other_config")
+
+    def signs(self) -> Iterator[tuple[str, Sign]]:
+        """Yield each id with its sign, in the order of the ids' bytes."""
+        rows = self._scratch.rows(
+            f"SELECT id, number FROM {self._items.table} UNION ALL SELECT id, 0 FROM {self._orphans} ORDER BY id"
+        )
+        for item_id, number in rows:
+            yield text_of(item_id), self[number] if number else "-"
 
     def counts(self) -> Counter[Sign]:
         """Count the signs."""
-        return Counter(self.signs.values())
+        counts: Counter[Sign] = Counter({sign: self._signs.count(ord(sign)) for sign in SIGNS})
+        orphans = self._scratch.one(f"SELECT count(*) FROM {self._orphans}")[0]
+        return counts + Counter({"-": orphans})
+
+    def to_do(self) -> ToDo:
+        """Return the items that are new or stale."""
+        wanted = set(map(ord, TO_DO))
+        return ToDo(
+            (item for sign, item in zip(self._signs, self._items, strict=True) if sign in wanted), self._scratch
+        )
+
+    def stale(self) -> Callable[[str], bool]:
+        """Return what tells of an id whether it is that of a stale item; ids that come in order are told soonest."""
+        find = self._items.lookup().find
+
+        def is_stale(item_id: str) -> bool:
+            found = find(byte_order(item_id))
+            return found is not None and self[found[-1]] == "*"
+
+        return is_stale
 
 
 def make_plan(
-    items: Sequence[Item],
-    rows: Iterable[Row],
+    items: ItemTable,
+    entries: Iterable[Entry],
     *,
     config_id: str,
     stored: StoredFiles,
     rerun: Rerun,
     hash_content: Callable[[str], str],
+    conditions_differ: Callable[[Entry], bool],
 ) -> Plan:
     """Hold what was found against what OUT has.
 
-    An item is done when all its rows are ``ok``, were made with the same config from a source that looks the same,
-    and their output is there.  A failed item is left when config and source are the same, unless `melcli verify
-    --repair` found its output damaged.
+    An item is done when all its rows are ``ok``, were made with the same config and decoding from a source that looks
+    the same, and their output is there.  A failed item is not retried while config, decoding and source are the same,
+    unless it was tried with other limits or versions, or `melcli verify --repair` found its output damaged.
 
     Parameters
     ----------
-    items : sequence of Item
-        Sorted by id.
-    rows : iterable of Row
-        Of the manifest and the journal; read once, none is kept.
+    items : ItemTable
+    entries : iterable of Entry
+        Of the manifest and the journal; read once, none is kept.  Those in the order of the items are merged with them,
+        any other is looked up.
     config_id : str
         Of this run.
     stored : StoredFiles
@@ -96,33 +149,60 @@ def make_plan(
         What is done again all the same.
     hash_content : callable
         From a path to the hash of its content; may raise OSError.
+    conditions_differ : callable
+        Tells of a failed row whether limits or versions that its reason depends on differ from those of this run.
     """
-    by_id = {item.id: item for item in items}
+    plan = Plan(items)
     hash_content = lru_cache(maxsize=1)(hash_content)  # the channels of an item have a row each
-    signs: dict[str, Sign] = dict.fromkeys(by_id, "+")
-    channels_done: Counter[str] = Counter()
-    for row in rows:
-        item_id = row.item_id
-        item = by_id.get(item_id)
-        if item is None:
-            signs[item_id] = "-"
-        elif rerun.overwrite or row.config_id != config_id or not _same_source(item, row, rerun, hash_content):
-            signs[item.id] = "*"
-        elif row.status == "failed":
-            signs[item.id] = "*" if rerun.retry_failed or row.reason == "damaged" else "!"
-        elif signs[item.id] != "*":
-            if row.channel is not None:
-                channels_done[item.id] += 1
-            whole = row.channel is None or channels_done[item.id] == row.source_channels
-            signs[item.id] = "*" if not stored.hold(row) else "=" if whole else "+"
-    return Plan(items=items, signs=signs)
+    channels_done: Counter[int] = Counter()  # of the items that lack some as yet
+    find = items.lookup().find
+
+    def judge(number: int, size: int, mtime_ns: int, source: bytes, row: Entry) -> Sign:
+        if (
+            rerun.overwrite
+            or row.config_id != config_id
+            or _is_outdated(row)
+            or not _same_source(size, mtime_ns, source, row, rerun, hash_content)
+        ):
+            return "*"
+        if row.status == "failed":
+            asked = rerun.retry_failed or row.reason in rerun.retry_reasons
+            return "*" if asked or row.reason == "damaged" or conditions_differ(row) else "!"
+        if plan[number] == "*" or not stored.hold(row):
+            return "*"
+        if row.channel is None:
+            return "="
+        channels_done[number] += 1
+        if channels_done[number] != row.source_channels:
+            return "+"
+        del channels_done[number]
+        return "="
+
+    def orphans() -> Iterator[tuple[bytes, bool]]:
+        for row in entries:
+            found = find(row.key)
+            if found is None:
+                yield row.key, row.status == "ok" and row.config_id != config_id
+            else:
+                _, source, size, mtime_ns, number = found
+                plan[number] = judge(number, size, int(mtime_ns), source, row)
+
+    plan.add_orphans(orphans())
+    return plan
 
 
-def _same_source(item: Item, row: Row, rerun: Rerun, hash_content: Callable[[str], str]) -> bool:
+def _is_outdated(row: Entry) -> bool:
+    """Tell whether decoding changed for the row's input; an input that failed before it was opened may be anything."""
+    return is_outdated(row.format, row.decoding, row.source if row.status == "ok" else "")
+
+
+def _same_source(
+    size: int, mtime_ns: int, source: bytes, row: Entry, rerun: Rerun, hash_content: Callable[[str], str]
+) -> bool:
     hashless_failure = row.status == "failed" and row.source_hash is None  # it could not be read or killed its worker
-    if not rerun.checksum or item.size < 0 or hashless_failure:
-        return (item.size, item.mtime_ns) == (row.source_size, row.source_mtime_ns)
+    if not rerun.checksum or size < 0 or hashless_failure:
+        return size == row.source_size and mtime_ns == row.source_mtime_ns
     try:
-        return row.source_hash is not None and hash_content(item.source) == row.source_hash
+        return row.source_hash is not None and hash_content(text_of(source)) == row.source_hash
     except OSError:
         return False

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from melcli.run.interrupts import Interrupts
 from melcli.run.report import Listener
 from melcli.run.request import Request
-from melcli.store.durability import forget_unflushed, lost_its_memory
+from melcli.store.durability import lost_its_memory
 
 __all__ = ["settle_unflushed"]
 
 
-def settle_unflushed(request: Request, listener: Listener, interrupts: Interrupts) -> None:
+def settle_unflushed(request: Request, listener: Listener) -> None:
     """Read all outputs, if any of them may be torn, and mark those that are, so that this run does them again.
 
     A run at ``--durability none`` leaves a mark; under the same boot the system still holds what it was given.  The
@@ -30,7 +29,6 @@ def settle_unflushed(request: Request, listener: Listener, interrupts: Interrupt
     listener.warned("the system was started anew since outputs were written unflushed; all of them are read back")
     verdict = Verdict(out=request.out)
     everything = VerifyRequest(out=request.out, read_percent=100.0, repair=True, workers=request.workers)
-    examine(verdict, everything, lambda damage: None, interrupts)
+    examine(verdict, everything, lambda damage: None)  # which takes the mark away
     if verdict.num_damaged:
         listener.warned(f"{verdict.num_damaged:,} of {verdict.num_ok:,} were torn, and are made anew")
-    forget_unflushed(request.out)

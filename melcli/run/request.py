@@ -39,8 +39,12 @@ class Request:
         What the run, a worker and an input may take.
     durability : "none", "batch" or "file"
         See `melcli.store.durability`.
+    own_files : frozenset of tuple of int
+        Device and inode of files outside of OUT that the run writes, such as its log: they are never inputs.
     allow_empty : bool
         Whether nothing to do at all is no error.
+    known_failures_ok : bool
+        Whether inputs that failed before, and are not retried, leave the exit code at 0.
     """
 
     inputs: Sequence[str]
@@ -53,4 +57,6 @@ class Request:
     limit: FailureLimit = field(default_factory=FailureLimit)
     limits: Limits = field(default_factory=Limits)
     durability: Durability = "batch"
+    own_files: frozenset[tuple[int, int]] = frozenset()
     allow_empty: bool = False
+    known_failures_ok: bool = False

@@ -11,10 +11,15 @@ from melcli.config.stored import read_stored_config
 from melcli.errors import ConfigError
 from melcli.printable import printable
 from melcli.run.extract import survey
+from melcli.run.limits import Limits
 from melcli.run.plan import Plan, Rerun
 from melcli.run.request import Request
-from melcli.sources.items import Found, Item
+from melcli.scratch import Scratch
+from melcli.sources.found import Found
+from melcli.sources.item_table import ItemTable
+from melcli.sources.items import Item
 from melcli.sources.options import SourceOptions
+from melcli.store.durability import lost_its_memory
 from melcli.store.history import read_history
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE
 from melcli.store.lock import is_held
@@ -41,6 +46,8 @@ class StatusRequest:
         Which files are taken and how they are named.
     rerun : Rerun
         What would be done again.
+    limits : Limits
+        Of the next run; what is None is the limit that each failed item was tried with.
     """
 
     out: str
@@ -50,11 +57,12 @@ class StatusRequest:
     sets: Sequence[str] = ()
     sources: SourceOptions = field(default_factory=SourceOptions)
     rerun: Rerun = field(default_factory=Rerun)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What was found.
+    """What was found, as long as the scratch database is open that `status` was given.
 
     Attributes
     ----------
@@ -66,23 +74,38 @@ class Status:
         Another melcli holds OUT.
     interrupted : bool
         A journal is there: a run goes on, or was killed or stopped.
+    unflushed_after_reboot : bool
+        The system was restarted since outputs were written with ``--durability none``: any of them may be truncated.
     """
 
     plan: Plan
     found: Found | None
     running: bool
     interrupted: bool
+    unflushed_after_reboot: bool = False
 
     @property
     def is_done(self) -> bool:
-        """Whether everything is done; what is in OUT without an input does not count."""
+        """Whether everything is done; an item without an input only counts if another config made it."""
+        return self.is_done_but_for_failures and not self.plan.counts()["!"]
+
+    @property
+    def is_done_but_for_failures(self) -> bool:
+        """Whether the next extract would do nothing; inputs that failed and are not retried do not count."""
         counts = self.plan.counts()
         unknown = self.found is not None and bool(self.found.unreadable)
-        return not (counts["+"] or counts["*"] or counts["!"] or self.interrupted or unknown)
+        to_do = counts["+"] or counts["*"] or len(self.plan.other_config) or self.interrupted
+        return not (to_do or unknown or self.unflushed_after_reboot)
 
 
-def status(request: StatusRequest) -> Status:
+def status(request: StatusRequest, scratch: Scratch) -> Status:
     """Look at OUT and at the sources.
+
+    Parameters
+    ----------
+    request : StatusRequest
+    scratch : Scratch
+        Holds what is found.
 
     Raises
     ------
@@ -103,14 +126,17 @@ def status(request: StatusRequest) -> Status:
         config=_config(request),
         sources=request.sources,
         rerun=request.rerun,
+        limits=request.limits,
     )
     given = request.inputs is not None
-    surveyed = survey(asked) if given else survey(replace(asked, allow_empty=True), _named_by_rows(request.out))
+    found = None if given else _named_by_rows(request.out, scratch)
+    surveyed = survey(asked if given else replace(asked, allow_empty=True), scratch, found, unset_limits_match=True)
     return Status(
         plan=surveyed.plan,
         found=surveyed.found if given else None,
         running=running,
         interrupted=surveyed.history.interrupted,
+        unflushed_after_reboot=lost_its_memory(request.out),
     )
 
 
@@ -126,13 +152,12 @@ def _config(request: StatusRequest) -> Config:
     return resolve_config(os.path.join(".", request.out, CONFIG_FILE), sets=request.sets) if request.sets else stored
 
 
-def _named_by_rows(out: str) -> Found:
+def _named_by_rows(out: str, scratch: Scratch) -> Found:
     """Look at the sources that OUT's rows name."""
-    history = read_history(out)
+    history = read_history(out, scratch)
     if not has_manifest(out) and not history.interrupted:
         raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}; name the INPUTs to see what is to be done")
-    sources = {row.item_id: row.source for row in history.rows()}
-    items = tuple(_look_at(item_id, sources[item_id]) for item_id in sorted(sources))
+    items = ItemTable((_look_at(entry.item_id, entry.source) for entry in history.entries()), scratch)
     return Found(items=items, hidden=0, excluded=0, links=0, out_folders=0, other={}, unreadable={})
 
 

@@ -1,6 +1,8 @@
-"""Goes once through what every worker needs, at import, so that a forkserver pays for it: half a second of imports.
+"""Goes once through what every worker needs, at import, so that it is ready when its first call comes.
 
-The stages import scipy and soxr late, where they use them; a tiny signal makes them do so.
+The stages import scipy and soxr late, where they use them; a tiny signal makes them do so.  A larger product makes
+OpenBLAS allocate its buffer now: where the limits of the process do not allow it, it ends the process, and no input
+may be blamed for that (observed with ``ulimit -v 300000`` and ``ulimit -d 130000``).
 """
 
 from __future__ import annotations
@@ -13,5 +15,10 @@ from melcli.run import batch as batch  # what the workers do, and all that it im
 
 __all__: list[str] = []
 
+BLAS_SIZE = 128  # rows and columns; small products need no buffer
+
 MelSpectrogram(fft_length=16, num_mel_bins=2)(np.zeros(16, dtype=np.float32))
 Resampler(16_000, 8_000, num_channels=1, method="soxr_hq", dtype="float32")(np.zeros((16, 1), np.float32), last=True)
+
+_square = np.ones((BLAS_SIZE, BLAS_SIZE), dtype=np.float32)
+_square @ _square

@@ -1,26 +1,32 @@
-"""The work of one run: the workers are started, the batches driven, and the books brought up to date."""
+"""The work of one run: the workers are started, the batches dispatched, and the books brought up to date."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Set
+from collections.abc import Iterator, Mapping
 
-from melcli.run.batches import MOST_ITEMS, Batch, longest_first, plan_shards, planned_before, small_batches
-from melcli.run.drive import Drive
+from melcli.config.stored import read_stored_config
+from melcli.errors import ConfigError, TimeUp
+from melcli.printable import printable
+from melcli.run.batches import MOST_ITEMS, Batch, plan_shards, planned_before, shard_batches, small_batches
+from melcli.run.capacity import capacity_warnings, examine_capacity
+from melcli.run.dispatcher import Dispatcher
 from melcli.run.engines.contract import Engine
 from melcli.run.estimate import expected_space
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
 from melcli.run.plan import Plan
-from melcli.run.report import Listener, Report
+from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.sizes import stored_bytes
-from melcli.run.versions import ask_versions
+from melcli.run.tried_with import Conditions
+from melcli.run.versions import ask_versions, other_kernels
 from melcli.store.durability import mark_unflushed
 from melcli.store.files import remove_leftovers, write_file
 from melcli.store.history import History, read_history
 from melcli.store.journal import Journal, remove_journal, start_journal_anew
-from melcli.store.layout import CONFIG_FILE, own_folder
+from melcli.store.layout import CONFIG_FILE, own_folder, shard_name
+from melcli.store.manifest import has_manifest
 from melcli.store.probe import probe_output
 from melcli.version import __version__
 
@@ -33,9 +39,11 @@ class Work:
     def __init__(self, request: Request, plan: Plan, history: History, report: Report) -> None:
         self._request = request
         self._report = report
-        self._to_do = plan.to_do
+        self._plan = plan
+        self._to_do = plan.to_do()
         self._history = history
-        self._stale = {item_id for item_id, sign in plan.signs.items() if sign == "*"}
+        self._abandoned: set[int] = set()  # numbers of shards of a plan that was dropped, and that no other shard took
+        self._until_s = request.limits.until_s(report.started_s)
 
     def do(self, listener: Listener, interrupts: Interrupts) -> None:
         """Do it all; see `melcli.run.extract.extract`."""
@@ -43,22 +51,32 @@ class Work:
 
         imports = ["h5py"] if self._request.config.output.format == "hdf5" else []
         probe_output(self._request.out)
+        workers = min(self._request.workers, self._report.to_do)
+        for warning in capacity_warnings(
+            examine_capacity(), workers=workers, format_=self._request.config.output.format
+        ):
+            listener.warned(warning)
         engine = LocalEngine(
-            min(self._request.workers, self._report.to_do),
+            workers,
             folder=own_folder(self._request.out),
             imports=imports,
             max_memory_bytes=self._request.limits.max_memory_bytes,
         )
         try:
-            interrupts.hold_back(engine.start, engine.give_up)
-            config_text = _config_text(self._request, engine)  # they can work, or it would not be known
-            history = _forget_stale(self._request, self._history, self._stale)
-            write_file(os.path.join(self._request.out, CONFIG_FILE), [config_text.encode()])
-            self._drive(engine, history, listener, interrupts)
+            engine.start(self._until_s)
+            versions = ask_versions(engine, until_s=self._until_s)  # and so they can work
+            self._warn_of_kernels(versions, listener)
+            self._forget()
+            write_file(os.path.join(self._request.out, CONFIG_FILE), [_config_text(self._request, versions)])
+            self._dispatch(engine, listener, interrupts)
+        except TimeUp:  # before the first batch; `Dispatcher` handles it from then on
+            self._report.stopped_by = MAX_TIME
+            engine.stop()
+            conclude(self._history, complete=False)
         finally:
             engine.stop()
 
-    def _drive(self, engine: Engine, history: History, listener: Listener, interrupts: Interrupts) -> None:
+    def _dispatch(self, engine: Engine, listener: Listener, interrupts: Interrupts) -> None:
         request, report = self._request, self._report
         job = Job(
             out=os.path.abspath(request.out),
@@ -68,84 +86,120 @@ class Work:
             durability=request.durability,
             limits=request.limits,
         )
-        space = expected_space(job, self._to_do, engine)
+        space = expected_space(job, self._to_do, engine, until_s=self._until_s)
         if not space.fits:
             listener.warned(space.remark())
         flush = request.durability != "none"
         if not flush:
             mark_unflushed(request.out)
-        max_time_s = request.limits.max_time_s
-        with Journal(request.out, flush=flush) as journal:
-            drive = Drive(
+        conditions = Conditions(request.limits)
+        with Journal(request.out, flush=flush, index=self._history.journal) as journal:
+            dispatcher = Dispatcher(
                 engine,
                 job,
-                record=lambda rows: journal.add(rows=rows),
+                record=lambda rows: journal.add(rows=conditions.record(rows)),
                 report=report,
                 limit=request.limit,
                 listener=listener,
-                until_s=None if max_time_s is None else report.started_s + max_time_s,
+                until_s=self._until_s,
             )
             try:
-                drive.run(self._batches(history, job, journal, engine), interrupts)
+                batches = self._batches(job, journal, engine)
+                self._warn_of_abandoned(listener)
+                dispatcher.run(batches, interrupts)
             finally:
                 engine.stop()  # before the truth is written no worker may be left that could change it
                 if report.lost_batches:
                     remove_leftovers(request.out)
                 journal.check_there()
                 remove_leftovers(own_folder(request.out), deep=False)  # of a killed run whose workers ended later
-                conclude(request, complete=report.left == 0)
+                conclude(self._history, complete=report.left == 0)
 
-    def _batches(self, history: History, job: Job, journal: Journal, engine: Engine) -> list[Batch]:
+    def _batches(self, job: Job, journal: Journal, engine: Engine) -> Iterator[Batch]:
         """Cut the work into batches; shards are planned up front and written to the journal before the first one."""
-        to_do, self._to_do = self._to_do, []
-        if self._request.config.output.format == "npy":
+        to_do, history, config = self._to_do, self._history, self._request.config
+        if config.output.format == "npy":
             most_items = 1 if self._request.durability == "file" else MOST_ITEMS
-            return list(small_batches(to_do, self._request.workers, most_items=most_items))
-        known = planned_before(to_do, history.shards)
-        placed = {item.id for batch in known for item in batch.items}
-        rest = [item for item in to_do if item.id not in placed]
+            return small_batches(to_do, self._request.workers, most_items=most_items)
+        in_use = history.numbers_in_use()
+        known = planned_before(to_do, history.shards, in_use)
+        to_do.measure(stored_bytes(job, to_do, engine, until_s=self._until_s))
         fresh = plan_shards(
-            rest,
-            stored_bytes(job, rest, engine),
-            self._request.config.output.shard_mb * 1_000_000,
-            history.next_shard(),
+            to_do,
+            config.output.shard_mb * 1_000_000,
+            history.next_shard(in_use),
+            config_id=config.config_id,
+            shard_mb=config.output.shard_mb,
         )
-        journal.add(shards=[batch.shard for batch in fresh if batch.shard is not None])
-        return longest_first([*known, *fresh])
+        journal.add(shards=fresh)
+        self._abandoned -= {shard.number for shard in fresh}
+        return shard_batches(to_do, [*known, *fresh])
+
+    def _forget(self) -> None:
+        """Take out of OUT's books the rows of what is recomputed, since from now on their files may change.
+
+        A plan of shards is dropped with them if this run cannot follow it: it is for another config or another size,
+        or everything is recomputed.  It is dropped on the disk before another one is written: a later run that could
+        follow it again would write over shards of the new plan.
+        """
+        config, history, unmade = self._request.config, self._history, self._history.unmade()
+        stale = self._plan.counts()["*"]
+        fitting = [s for s in unmade if s.fits(config_id=config.config_id, shard_mb=config.output.shard_mb)]
+        if not stale and fitting == unmade:
+            return
+        self._abandoned = {shard.number for shard in unmade if shard not in fitting}
+        if len(history.journal) or has_manifest(self._request.out):  # else nothing was made, and OUT stays as new
+            is_stale = self._plan.stale()
+            history.write_manifest(lambda item_id: not is_stale(item_id))
+        start_journal_anew(self._request.out, () if stale and self._request.rerun.overwrite else fitting)
+        self._history = read_history(self._request.out, history.journal.scratch)
+        self._history.in_order = history.in_order
+
+    def _warn_of_kernels(self, versions: Mapping[str, str], listener: Listener) -> None:
+        """Warn if OUT keeps outputs that another kernel made: with these an equal input gives other last bits."""
+        if not self._report.unchanged:
+            return
+        try:
+            made_by = read_stored_config(self._request.out).versions
+        except ConfigError:  # it is missing, or is replaced
+            return
+        others = other_kernels(made_by, versions)
+        if others:
+            told = printable("; ".join(others))
+            listener.warned(f"outputs in OUT were made with {told}: the last bits of new ones may differ")
+
+    def _warn_of_abandoned(self, listener: Listener) -> None:
+        """Name the files of a plan that was dropped: nothing is deleted, and no row describes them."""
+        left = sorted(name for name in map(shard_name, self._abandoned) if self._is_in_out(name))
+        if left:
+            more = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
+            listener.warned(
+                f"no row describes {left[0]}{more}: an interrupted run planned it with another config or shard_mb"
+            )
+
+    def _is_in_out(self, name: str) -> bool:
+        return os.path.lexists(os.path.join(self._request.out, name))
 
 
-def _forget_stale(request: Request, history: History, stale: Set[str]) -> History:
-    """Take the rows of what will be made anew out of OUT's books, since from now on their files may change.
-
-    The plan of an interrupted run stays, but not where everything is made anew: its shards may be spoken of.
-    """
-    if not stale:
-        return history
-    history.write_manifest(lambda item_id: item_id not in stale)
-    start_journal_anew(request.out, () if request.rerun.overwrite else history.shards)
-    return read_history(request.out)
-
-
-def _config_text(request: Request, engine: Engine) -> str:
+def _config_text(request: Request, versions: Mapping[str, str]) -> bytes:
     """Return the config with the versions of what makes the numbers, as the workers have them."""
-    versions = ask_versions(engine)
-    return request.config.to_yaml({"config_id": request.config.config_id, "melcli": __version__, **versions})
+    made_by = {"config_id": request.config.config_id, "melcli": __version__, **versions}
+    return request.config.to_yaml(made_by).encode()
 
 
-def write_config(request: Request, interrupts: Interrupts) -> None:
+def write_config(request: Request) -> None:
     """Write the config of an OUT that has lost it, though there is nothing else to do."""
     from melcli.run.engines.local import LocalEngine
 
     engine = LocalEngine(1, folder=own_folder(request.out))
     try:
-        interrupts.hold_back(engine.start, engine.give_up)
-        write_file(os.path.join(request.out, CONFIG_FILE), [_config_text(request, engine).encode()])
+        write_file(os.path.join(request.out, CONFIG_FILE), [_config_text(request, ask_versions(engine))])
     finally:
         engine.stop()
 
 
-def conclude(request: Request, *, complete: bool) -> None:
+def conclude(history: History, *, complete: bool) -> None:
     """Bring the journal's rows into the manifest; a journal that a later run has to go on from stays."""
-    read_history(request.out).write_manifest()
+    history.write_manifest()
     if complete:
-        remove_journal(request.out)
+        remove_journal(history.out)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain
 from operator import attrgetter
 
+from melcli.addresses import refuse_url
 from melcli.errors import ConfigError
 from melcli.printable import printable
+from melcli.scratch import Scratch
 from melcli.sources.clashes import one_for_each_id
 from melcli.sources.folders import Met, status_of, walk
-from melcli.sources.items import Found, Item, PassedOver
+from melcli.sources.found import Found
+from melcli.sources.item_table import ItemTable
+from melcli.sources.items import Item, PassedOver
 from melcli.sources.names import extension, item_id, listed_name
 from melcli.sources.options import SourceOptions
 from melcli.sources.outputs import Outputs
@@ -23,7 +27,13 @@ __all__ = ["find_items"]
 
 
 def find_items(
-    inputs: Sequence[str], *, options: SourceOptions, listed: Sequence[str] = (), out: str | None = None
+    inputs: Sequence[str],
+    *,
+    scratch: Scratch,
+    options: SourceOptions,
+    listed: Sequence[str] = (),
+    out: str | None = None,
+    own_files: Set[tuple[int, int]] = frozenset(),
 ) -> Found:
     """Find the input files.
 
@@ -35,6 +45,8 @@ def find_items(
     ----------
     inputs : sequence of str
         Folders and files from the command line, which must exist.
+    scratch : Scratch
+        Where the items are kept.
     options : SourceOptions
         Globs and naming.
     listed : sequence of str
@@ -43,6 +55,8 @@ def find_items(
         OUT, which need not exist.  Where it is met below a folder, also by way of a link, it is not entered.  It may
         itself be an INPUT or hold one, so that features stand beside their audio; and a file or folder in it may be
         named.  Then its audio is read; ``.npy``, ``.h5``, ``.jsonl`` and ``.yaml`` files and OUT/.melcli are not.
+    own_files : set of tuple of int
+        Device and inode of other files that the run writes, which are never inputs.
 
     Returns
     -------
@@ -58,14 +72,18 @@ def find_items(
     """
     starts = chain(map(_given, inputs), map(_listed, listed))
     outputs = Outputs(out) if out is not None else None
-    items: list[Item] = []
     passed_over: Counter[PassedOver] = Counter()
-    for met in _meet(starts, options, outputs):
-        if isinstance(met, PassedOver):
-            passed_over[met] += 1
-        else:
-            items.append(Item.seen(item_id(met.name, keep_extension=options.keep_extension), met.path, met.status))
-    found = _account(one_for_each_id(items), passed_over)
+
+    def items() -> Iterator[Item]:
+        for met in _meet(starts, options, outputs):
+            if isinstance(met, PassedOver):
+                passed_over[met] += 1
+            elif met.status is not None and (met.status.st_dev, met.status.st_ino) in own_files:
+                passed_over[PassedOver("other", extension(met.name))] += 1
+            else:
+                yield Item.seen(item_id(met.name, keep_extension=options.keep_extension), met.path, met.status)
+
+    found = _account(one_for_each_id(items(), scratch), passed_over)
     for path in inputs:
         if path in found.unreadable:
             raise ConfigError(printable(f"INPUT {path} cannot be read: {found.unreadable[path]}"))
@@ -74,7 +92,7 @@ def find_items(
 
 def _given(path: str) -> Met:
     """Look at an INPUT; a folder's files are named from it downwards, a file is named by itself."""
-    _refuse_nul("INPUT", path)
+    _refuse_no_path("INPUT", path)
     try:
         status = os.stat(path)
     except OSError as error:
@@ -83,14 +101,15 @@ def _given(path: str) -> Met:
 
 
 def _listed(path: str) -> Met:
-    _refuse_nul("listed path", path)
+    _refuse_no_path("listed path", path)
     name, status = listed_name(path), status_of(path)
     if not name and status is None:
         raise ConfigError(printable(f"listed path {path!r} is not there and leaves no name for an output"))
     return Met(name, path, status)
 
 
-def _refuse_nul(what: str, path: str) -> None:
+def _refuse_no_path(what: str, path: str) -> None:
+    refuse_url(what, path)
     if "\0" in path:
         raise ConfigError(f"{what} {path!r} holds a NUL, which no path can")
 
@@ -123,7 +142,7 @@ def _meet(starts: Iterable[Met], options: SourceOptions, out: Outputs | None) ->
         yield from walk(path, name, selection, out, follow_symlinks=options.follow_symlinks)
 
 
-def _account(items: tuple[Item, ...], passed_over: Mapping[PassedOver, int]) -> Found:
+def _account(items: ItemTable, passed_over: Mapping[PassedOver, int]) -> Found:
     counts: Counter[str] = Counter()
     for what, count in passed_over.items():
         counts[what.why] += count

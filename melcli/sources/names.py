@@ -10,35 +10,91 @@ a listed path          as written, without what leads out: ``data/b.wav`` for
 =====================  ================================================================
 
 The id is the name without its extension, or the name itself with ``keep_extension``.  Parts are separated by ``/``.
+A file that needs another decoder always keeps its extension: ``a.m4a`` beside ``a.wav`` is no clash, and when somebody
+converts it to ``a.flac`` the new file is the item ``a``, whatever becomes of ``a.m4a``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 
-__all__ = ["AUDIO_EXTENSIONS", "extension", "item_id", "listed_name"]
+__all__ = ["AUDIO_EXTENSIONS", "UNDECODED_EXTENSIONS", "extension", "item_id", "listed_name", "needs_another_decoder"]
 
-# What libsndfile 1.2.2 opens and people keep corpora in.  It looks at the content and not at the extension, so this
-# list only says which files of a folder are worth opening.  Left out is what needs to be told its rate (.raw, .pcm),
-# what it refuses (.m4a, .aac, .wma, .webm), what mostly is no audio (.mat), and what is rare, or often in a coding that
-# it refuses (.sph, .voc, .sd2); --include brings those in.
+# What libsndfile 1.2.2 opens and `melcli.audio.decode` accepts.  It checks the content and not the extension, so this
+# list only says which files of a folder are worth opening.
 AUDIO_EXTENSIONS = frozenset(
     {
         *(".wav", ".wave", ".bwf", ".rf64", ".w64"),
-        *(".flac", ".ogg", ".oga", ".opus", ".mp3"),
-        *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+        *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mp1", ".mpga"),
+        *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist"),
     }
 )
+
+# Audio and video that needs another decoder.  Such files are items too, and fail as ``unsupported_format``: a folder of
+# them must not end with 0.  An extension that means something else as often is in neither list: .ts and .mts are
+# TypeScript, .mod is a module, .raw a photograph, .la a library, .mpp and .sln are projects, .mat is a matrix.  Of
+# those files `Found.account` gives the number.
+UNDECODED_EXTENSIONS = frozenset(
+    {
+        *(".m4a", ".m4b", ".m4p", ".m4r", ".aac", ".adts", ".mp4", ".m4v", ".f4a", ".f4v"),  # AAC, ISO base media
+        *(".mov", ".qt", ".3gp", ".3gpp", ".3ga", ".3g2", ".aa", ".aax"),
+        *(".mkv", ".mka", ".mk3d", ".webm", ".weba"),  # Matroska
+        *(".ogv", ".ogm", ".ogx", ".spx"),  # Ogg with video or Speex
+        *(".wma", ".wmv", ".asf", ".avi", ".divx", ".flv", ".mxf", ".dv"),  # other containers
+        *(".ra", ".rm", ".rmvb"),
+        *(".mpg", ".mpeg", ".vob", ".m2ts", ".m2t"),
+        *(".ac3", ".eac3", ".ec3", ".ac4", ".dts", ".dtshd"),  # cinema
+        *(".ape", ".wv", ".mpc", ".mp+", ".tta", ".tak", ".ofr", ".shn", ".qoa", ".dsf", ".dff"),  # music
+        *(".amr", ".awb", ".gsm", ".vox", ".qcp", ".g722", ".g729", ".pcm", ".dss", ".ds2"),  # telephony, dictation
+        *(".oma", ".aa3", ".at3", ".at9"),  # ATRAC
+        *(".voc", ".8svx", ".sd2", ".ircam"),  # libsndfile reads them; `melcli.audio.decode` cannot judge their end
+    }
+)
+
+# The last part of an undecoded item's id leaves room for a number, a channel and ``.npy`` in the 255 bytes of a name.
+MAX_UNDECODED_NAME_BYTES = 235
+DIGEST_DIGITS = 8
 
 
 def extension(name: str) -> str:
     """Return the extension in lower case with its dot; ``""`` where there is none, as in ``.wav``."""
-    return os.path.splitext(name)[1].lower()
+    return _ending(name).lower()
+
+
+def _ending(name: str) -> str:
+    """Return the extension as it is written: what `os.path.splitext` returns, in a third of the time."""
+    stem, dot, ending = name[name.rfind("/") + 1 :].rpartition(".")
+    return dot + ending if stem.strip(".") else ""
+
+
+def needs_another_decoder(name: str) -> bool:
+    """Tell by its extension whether a file is audio or video that only another decoder than libsndfile could read."""
+    return extension(name) in UNDECODED_EXTENSIONS
 
 
 def item_id(name: str, *, keep_extension: bool) -> str:
-    """Turn a name below an INPUT into the id of its output: ``a/b.c.wav`` to ``a/b.c``."""
-    return name if keep_extension else os.path.splitext(name)[0]
+    """Turn a name below an INPUT into the id of its output: ``a/b.c.wav`` to ``a/b.c``, and ``a/b.m4a`` to itself."""
+    ending = _ending(name)
+    if ending.lower() in UNDECODED_EXTENSIONS:
+        return _shortened(name)
+    return name if keep_extension else name.removesuffix(ending)
+
+
+def _shortened(name: str) -> str:
+    """Shorten a last part that is so long that OUT could not take it: such a file must not stop the run.
+
+    A part of the name's hash keeps two such names apart.
+    """
+    folder, slash, last = name.rpartition("/")
+    encoded = os.fsencode(last)
+    if len(encoded) <= MAX_UNDECODED_NAME_BYTES:
+        return name
+    stem, ending = os.path.splitext(last)
+    ending = f"~{hashlib.sha256(encoded).hexdigest()[:DIGEST_DIGITS]}{ending}"
+    while len(os.fsencode(stem)) > MAX_UNDECODED_NAME_BYTES - len(ending):
+        stem = stem[:-1]
+    return f"{folder}{slash}{stem}{ending}"
 
 
 def listed_name(path: str) -> str:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from fnmatch import translate
 
-from melcli.sources.names import AUDIO_EXTENSIONS, extension
+from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS, extension
 from melcli.sources.options import SourceOptions
 
 __all__ = ["Selection"]
 
 Fits = Callable[[str], bool]
+
+TAKEN_EXTENSIONS = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
 
 
 class Selection:
@@ -41,8 +43,8 @@ class Selection:
         return any(self.excludes("/".join(parts[: n + 1])) for n in range(len(parts)))
 
     def takes(self, name: str) -> bool:
-        """Say whether a file met in a folder is taken: by ``include``, or else by its extension."""
-        return self._included(name) if self._include else extension(name) in AUDIO_EXTENSIONS
+        """Say whether a file found in a folder is taken: by ``include``, or else by its extension."""
+        return self._included(name) if self._include else extension(name) in TAKEN_EXTENSIONS
 
     def takes_named(self, name: str) -> bool:
         """Say whether a file that was asked for by its own name is taken: unless ``include`` says otherwise."""

@@ -1,64 +1,37 @@
 """OUT's books as `melcli verify` reads them: a line that is no row is named and passed over, and the rest is read.
 
-Of a row only its place is kept (see `melcli.store.lines`), so that memory stays small.
+Of a row only its place is kept, in a scratch database (see `melcli.store.lines`), so that memory stays small.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from heapq import merge
-from itertools import chain
 from typing import Any, BinaryIO
 
+from melcli.byte_order import byte_order, ids_in_order, text_of
 from melcli.errors import StorageError
-from melcli.opening import NotRegular, regular_only
+from melcli.opening import NotRegular, regular_here
 from melcli.printable import printable
+from melcli.scratch import Scratch
 from melcli.store.damage import Damage
-from melcli.store.history import History, read_history
+from melcli.store.history import PLACE, History, read_history
 from melcli.store.journal import PlannedShard, start_journal_anew
-from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE, npy_name, shard_number
-from melcli.store.lines import UTF8, Line, Lines
+from melcli.store.layout import FAILURES_FILE, JOURNAL_NAME, MANIFEST_FILE
+from melcli.store.lines import UTF8, Line, Lines, item_of
 from melcli.store.manifest import Row, write_manifest
+from melcli.store.validity import fault_of_row
 
 __all__ = ["Books", "read_books"]
 
 LONGEST_LINE_BYTES = 1 << 24  # a row is a few hundred bytes, with the longest of names some 50,000
 PIECE_BYTES = 1 << 20
-LARGEST = (1 << 63) - 1  # of a number of bytes, frames or nanoseconds
-LARGEST_CHANNEL = (1 << 31) - 1
-STORED_TYPES = ("float16", "float32", "float64")
-HEX_OF_CRC32 = re.compile(r"[0-9a-f]{8}")
 
 _DECODER = json.JSONDecoder()
-_TEXT, _NUMBER = (str,), (int, float)
-# What a row must hold, of which type; bool counts as no number.
-_OF_ALL: Mapping[str, tuple[type, ...]] = {
-    "id": _TEXT,
-    "source": _TEXT,
-    "config_id": _TEXT,
-    "source_size": (int,),
-    "source_mtime_ns": (int,),
-    "flags": (list,),
-    "channel": (int, type(None)),
-}
-_OF_OK: Mapping[str, tuple[type, ...]] = {
-    "path": _TEXT,
-    "dtype": _TEXT,
-    "crc32": _TEXT,
-    "num_frames": (int,),
-    "num_features": (int,),
-    "output_size": (int,),
-    "min": _NUMBER,
-    "max": _NUMBER,
-    "mean": _NUMBER,
-    "start": (int, type(None)),
-}
-_OF_FAILED: Mapping[str, tuple[type, ...]] = {"reason": _TEXT, "message": _TEXT}
 
 
 class Books:
@@ -71,7 +44,7 @@ class Books:
     history : History
         Of the journal's rows, which stand over the manifest's.
     damages : list of Damage
-        Of manifest and list of failures.
+        Of journal, manifest and list of failures.
     has_manifest : bool
         Whether there is a manifest, be it damaged.
     """
@@ -81,19 +54,27 @@ class Books:
         self.history = history
         self.damages: list[Damage] = []
         self.has_manifest = True
-        self.manifest = Lines()
-        self._dropped: set[int] = set()  # numbers of rows that stand twice
+        self.scratch = history.journal.scratch
+        self.manifest = Lines(self.scratch)
+        self._dropped: set[int] = set()  # numbers of rows that are there twice
 
     def refs(self, keep: Callable[[str], bool] = lambda item_id: True) -> Iterator[int]:
-        """Yield what `row` takes, for the newest rows of every input to keep; without those that stand twice."""
-        older, newer = self._numbers(keep)
-        yield from older
-        yield from (~number for number in newer)
+        """Yield what `row` takes, for the newest rows of every input to keep; without those that are there twice."""
+        newer = self.history.journal.lookup()
+        for number, item_id in self.manifest.numbers():
+            if newer.find(item_id) is None and number not in self._dropped and keep(text_of(item_id)):
+                yield number
+        yield from (~number for number, item_id in self.history.journal.numbers(newest=True) if keep(text_of(item_id)))
 
     def row(self, ref: int) -> Row:
         """Read one row."""
-        text = self.manifest.text(ref) if ref >= 0 else self.history.journal_rows.text(~ref)
-        return Row.from_plain(_DECODER.decode(text))
+        text = self.manifest.text(ref) if ref >= 0 else self.history.journal.text(~ref)
+        return Row.from_plain(_DECODER.decode(text.decode(*UTF8)))
+
+    def close(self) -> None:
+        """Close the files that rows are read from."""
+        self.manifest.close()
+        self.history.journal.close()
 
     def mend(self, damaged: Mapping[str, Damage], shards: Sequence[PlannedShard] = ()) -> None:
         """Write manifest and list of failures anew, without what is no row, and with items that are damaged as failed.
@@ -112,34 +93,24 @@ class Books:
         StorageError
             OUT cannot be written; the books that were there stay.
         """
-        older, newer = self._numbers(lambda item_id: item_id not in damaged)
-        parts = self.manifest.in_order(older), self.history.journal_rows.in_order(newer), self._failed(damaged)
-        rows: Iterator[Row | Line] = merge(*parts, key=lambda row: (row.id, row.item_id))
-        write_manifest(self.out, rows, in_order=True)
-        start_journal_anew(self.out, [*self.history.shards, *shards])
+        newer = self.history.journal.lookup()
+        manifest, journal = self.manifest.in_order(skip=self._dropped), self.history.journal.in_order(newest=True)
+        older = (line for line in manifest if newer.find(line.item_id) is None)
+        lines = (line for line in merge(older, journal, key=PLACE) if text_of(line.item_id) not in damaged)
+        failed = (row.to_line() for row in self._failed(damaged))
+        merged: Iterator[Line] = merge(lines, failed, key=PLACE)
+        write_manifest(self.out, merged, in_order=True)
+        start_journal_anew(self.out, [*self.history.unmade(), *shards])
 
     def _failed(self, damaged: Mapping[str, Damage]) -> list[Row]:
         """Return a failed row for each input that is damaged, sorted by id: for all of its channels one."""
         rows = {row.item_id: row for row in map(self.row, self.refs(damaged.__contains__))}
-        return [_damaged_row(row, damaged[item_id]) for item_id, row in sorted(rows.items())]
+        item_ids = ids_in_order(rows)
+        return [_damaged_row(rows[item_id], damaged[item_id]) for item_id in item_ids]
 
-    def drop(self, doubles: Collection[tuple[str, str]]) -> None:
-        """Take rows for none, by id and item id."""
-        keys = zip(self.manifest.ids, self.manifest.item_ids, strict=True)
-        self._dropped = {number for number, key in enumerate(keys) if key in doubles}
-
-    def _numbers(self, keep: Callable[[str], bool]) -> tuple[Iterator[int], Iterator[int]]:
-        """Return the numbers of the rows that count, in the manifest and in the journal."""
-        newest, journal = self.history.newest, self.history.journal_rows
-        older = (
-            number
-            for number, item_id in enumerate(self.manifest.item_ids)
-            if item_id not in newest and number not in self._dropped and keep(item_id)
-        )
-        newer = (
-            number for number, item_id in enumerate(journal.item_ids) if number >= newest[item_id] and keep(item_id)
-        )
-        return older, newer
+    def drop(self, numbers: Collection[int]) -> None:
+        """Take rows of the manifest for none."""
+        self._dropped = set(numbers)
 
 
 def _damaged_row(row: Row, damage: Damage) -> Row:
@@ -152,66 +123,108 @@ def _damaged_row(row: Row, damage: Damage) -> Row:
         source_size=row.source_size,
         source_mtime_ns=row.source_mtime_ns,
         source_hash=row.source_hash,
+        format=row.format,
+        decoding=row.decoding,
         config_id=row.config_id,
     )
 
 
-def read_books(out: str) -> Books:
+def read_books(out: str, scratch: Scratch) -> Books:
     """Read what OUT says of itself, as far as it can be read.
+
+    Parameters
+    ----------
+    out : str
+        OUT.
+    scratch : Scratch
+        Holds where the rows are.
 
     Raises
     ------
     StorageError
-        The journal is no journal of this version, or a book cannot be opened though it is there.
+        A book cannot be opened though it is there.
     """
-    books = Books(out, read_history(out))
+    faults: list[str] = []
+    books = Books(out, read_history(out, scratch, faults.append))
+    books.damages += (Damage(kind="journal", path=JOURNAL_NAME, message=fault) for fault in faults)
+    with ExitStack() as opened:
+        opened.callback(books.close)
+        _read_books(books)
+        opened.pop_all()
+    return books
+
+
+def _read_books(books: Books) -> None:
+    out = books.out
     try:
-        with open(os.path.join(out, MANIFEST_FILE), "rb", opener=regular_only) as file:
+        with open(os.path.join(out, MANIFEST_FILE), "rb", opener=regular_here) as file:
             failed = _read_manifest(books, file)
     except FileNotFoundError:
         books.has_manifest = False
-        return books
+        return
     except NotRegular as error:
         books.damages.append(Damage(kind="manifest", path=MANIFEST_FILE, message=error.strerror or ""))
-        return books
+        return
     except OSError as error:  # to write it anew would lose what it says
         raise StorageError(f"cannot read {printable(os.path.join(out, MANIFEST_FILE))}: {error.strerror}") from error
-    if not books.damages:
+    if not any(damage.kind == "manifest" for damage in books.damages):
         books.damages.extend(_compare_failures(out, failed))
-    return books
 
 
 def _read_manifest(books: Books, file: BinaryIO) -> bytes:
     """Take the rows of a manifest; return the digest of its failed ones."""
     books.manifest.open(file)
     failed = hashlib.sha256()
-    before = ("", "")
-    seen: set[tuple[str, str]] | None = None  # of a manifest that is not sorted: twins need not be neighbours
-    doubles: set[tuple[str, str]] = set()
+    before = (b"", b"")
+    faulty: list[int] = []  # numbers of lines that are no rows
+    misplaced: set[int] = set()  # numbers of rows
     start = 0
     for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE_BYTES), b""), 1):
         plain, fault = _parse(line)
         if fault:
+            faulty.append(number)
             books.damages.append(_line_damage(number, fault))
         else:
             size = len(line) - line.endswith(b"\n")
-            books.manifest.add(plain, start, size)
-            if plain["status"] == "failed":
+            row_id, channel, is_failed = plain["id"], plain["channel"], plain["status"] == "failed"
+            place = byte_order(row_id), byte_order(item_of(row_id, channel))
+            if place <= before:
+                misplaced.add(len(books.manifest))
+            before = place
+            books.manifest.add(row_id, channel, is_failed, start, size)
+            if is_failed:
                 failed.update(line[:size] + b"\n")
-            key = plain["id"], books.manifest.item_ids[-1]
-            if key <= before and seen is None:
-                seen = set(zip(books.manifest.ids[:-1], books.manifest.item_ids[:-1], strict=True))
-            if seen is not None and key in seen:
-                doubles.add(key)
-                books.damages.append(_line_damage(number, "its item stands twice", *key))
-            elif key <= before:
-                books.damages.append(_line_damage(number, "it is not in its place: lines are sorted by id"))
-            if seen is not None:
-                seen.add(key)
-            before = key
         start += len(line)
-    books.drop(doubles)
+    if misplaced:
+        _tell_misplaced(books, misplaced, faulty)
     return failed.digest()
+
+
+def _tell_misplaced(books: Books, misplaced: set[int], faulty: Sequence[int]) -> None:
+    """Name the rows that are there twice and those that are not in their place; of the former none counts."""
+    doubles: dict[int, Damage] = {}
+    seen: set[tuple[bytes, bytes]] = set()
+    dropped = []
+    for number, row_id, item_id in books.manifest.doubles():
+        dropped.append(number)
+        if (row_id, item_id) in seen:
+            line = _line_number(number, faulty)
+            doubles[number] = _line_damage(line, "its item stands twice", text_of(row_id), text_of(item_id))
+        seen.add((row_id, item_id))
+    books.drop(dropped)
+    said = "it is not in its place: lines are sorted by the ids' bytes"
+    for number in sorted(misplaced | doubles.keys()):
+        books.damages.append(doubles.get(number) or _line_damage(_line_number(number, faulty), said))
+
+
+def _line_number(row: int, faulty: Sequence[int]) -> int:
+    """Return the line of a row; lines count from 1, rows from 0, and lines that are no rows are not among them."""
+    line = row + 1
+    for number in faulty:
+        if number > line:
+            break
+        line += 1
+    return line
 
 
 def _parse(line: bytes) -> tuple[Any, str]:
@@ -220,7 +233,7 @@ def _parse(line: bytes) -> tuple[Any, str]:
         plain = _DECODER.decode(line.decode(*UTF8))
         if not isinstance(plain, dict):
             return None, "it is no row"
-        fault = _fault(plain)
+        fault = fault_of_row(plain)
         if not fault:
             Row.from_plain(plain).to_json()  # it has to go into the next manifest
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
@@ -228,49 +241,11 @@ def _parse(line: bytes) -> tuple[Any, str]:
     return plain, fault
 
 
-def _fault(plain: Mapping[str, Any]) -> str:
-    """Say what is wrong with the fields of a row; ``""`` where nothing is."""
-    own = _OF_OK if plain.get("status") == "ok" else _OF_FAILED
-    for name, types in chain(_OF_ALL.items(), own.items()):
-        value = plain.get(name)
-        if not isinstance(value, types) or isinstance(value, bool):
-            return f"its {name} is {json.dumps(value)[:80]}"
-        if name not in plain:
-            return f"its {name} is missing"
-        largest = LARGEST_CHANNEL if name == "channel" else LARGEST
-        if isinstance(value, int) and not -LARGEST <= value <= largest:
-            return f"its {name} is {str(value)[:80]}"
-    if "\0" in plain["id"]:
-        return f"its id is {json.dumps(plain['id'])[:80]}"
-    if plain["status"] not in ("ok", "failed"):
-        return f"its status is {json.dumps(plain['status'])[:80]}"
-    return _fault_of_output(plain) if plain["status"] == "ok" else ""
-
-
-def _fault_of_output(plain: Mapping[str, Any]) -> str:
-    path, start = plain["path"], plain["start"]
-    apart = path == npy_name(plain["id"]) and start is None and _is_inside(path)
-    in_shard = shard_number(path) is not None and start is not None and start >= 0
-    if not (apart or in_shard):
-        return f"its path is {json.dumps(path)[:80]}, which is not where its output stands"
-    if plain["dtype"] not in STORED_TYPES or not HEX_OF_CRC32.fullmatch(plain["crc32"]):
-        return "its dtype or crc32 is none"
-    if min(plain["num_frames"], plain["num_features"], plain["output_size"]) < 0:
-        return "a number of it is below 0"
-    if not all(math.isfinite(plain[name]) for name in ("min", "max", "mean")):
-        return "its min, max or mean is no number"
-    return ""
-
-
-def _is_inside(path: str) -> bool:
-    return "\0" not in path and os.path.normpath(os.path.join("/out", path)).startswith("/out/")
-
-
 def _compare_failures(out: str, failed: bytes) -> Iterator[Damage]:
     """Hold the list of failures against the failed rows of the manifest: both are written of the same lines."""
     digest = hashlib.sha256()
     try:
-        with open(os.path.join(out, FAILURES_FILE), "rb", opener=regular_only) as file:
+        with open(os.path.join(out, FAILURES_FILE), "rb", opener=regular_here) as file:
             while piece := file.read(PIECE_BYTES):
                 digest.update(piece)
     except OSError as error:

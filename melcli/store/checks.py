@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from melcli.errors import StorageError
-from melcli.opening import regular_only
+from melcli.opening import regular_here
 from melcli.printable import printable
 from melcli.store.crc32 import joined_crc32
 from melcli.store.damage import Damage, DamageKind
@@ -110,7 +110,7 @@ def check_shard(out: str, path: str, rows: Sequence[Row], read: Sequence[bool]) 
                     _check_place(shard, index, config_id, row)
                     if wanted:
                         _check_numbers(_ShardFrames(shard, row), row)
-                except _Wrong as wrong:  # noqa: PERF203
+                except _Wrong as wrong:
                     yield _damage(row, wrong.kind, str(wrong))
     except _Wrong as wrong:
         for row in rows:
@@ -217,24 +217,32 @@ def _opened_npy(out: str, row: Row, time_axis: int | None) -> Iterator[_NpyFrame
         raise _Wrong("not_regular", f"its folder {linked} is a link")
     _check_there(path, row.output_size or 0)
     try:
-        descriptor = regular_only(path)
+        descriptor = regular_here(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
-        for axis in (1, 0) if time_axis is None else (time_axis,):
-            frames, mels = row.num_frames or 0, row.num_features or 0
-            shape = (frames, mels) if axis == 0 else (mels, frames)
-            dtype = stored_dtype(row.dtype or "")
-            header = npy_header(dtype, shape)
-            size = len(header) + frames * mels * dtype.itemsize
-            if row.output_size == size and os.pread(descriptor, len(header), 0) == header:
-                yield _NpyFrames(descriptor, row, len(header), axis)
-                return
-        raise _Wrong("header", "it does not begin with the header of the array that its row speaks of")
-    except OSError as error:
-        raise _unreadable(path, error) from error
+        yield _with_its_header(path, descriptor, row, time_axis)
     finally:
         os.close(descriptor)
+
+
+def _with_its_header(path: str, descriptor: int, row: Row, time_axis: int | None) -> _NpyFrames:
+    """Check the header of an open ``.npy`` file."""
+    for axis in (1, 0) if time_axis is None else (time_axis,):
+        frames, mels = row.num_frames or 0, row.num_features or 0
+        shape = (frames, mels) if axis == 0 else (mels, frames)
+        dtype = stored_dtype(row.dtype or "")
+        header = npy_header(dtype, shape)
+        size = len(header) + frames * mels * dtype.itemsize
+        if row.output_size != size:
+            continue
+        try:
+            found = os.pread(descriptor, len(header), 0)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if found == header:
+            return _NpyFrames(descriptor, row, len(header), axis)
+    raise _Wrong("header", "it does not begin with the header of the array that its row speaks of")
 
 
 # a shard

@@ -12,6 +12,7 @@ __all__ = ["DAMAGES", "OF_NUMBERS", "Damage", "DamageKind"]
 DamageKind = Literal[
     "manifest",
     "failures",
+    "journal",
     "config",
     "missing",
     "not_regular",

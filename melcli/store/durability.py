@@ -17,6 +17,7 @@ whatever happened to melcli; only a run under another boot has to read all outpu
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import Literal
 
@@ -37,12 +38,19 @@ def mark_unflushed(out: str) -> None:
 
 
 def lost_its_memory(out: str) -> bool:
-    """Tell whether OUT holds outputs that were not flushed under an earlier boot, so that any of them may be torn."""
+    """Tell whether OUT holds outputs that were not flushed under an earlier boot, so that any of them may be torn.
+
+    A mark that is a link is not followed.  Whoever put it there, it says nothing of this boot.
+    """
     with storage_errors(_mark(out), "read"):
         try:
             descriptor = os.open(_mark(out), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return True
+            raise
         try:
             boot_id = _boot_id()
             return not boot_id or os.read(descriptor, MOST_BYTES) != boot_id

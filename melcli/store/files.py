@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from melcli.errors import StorageError
 from melcli.printable import printable
+from melcli.store.translation import ErrorTranslation
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 __all__ = [
     "TEMPORARY_NAME",
@@ -28,7 +35,9 @@ __all__ = [
     "make_folders",
     "remove_leftovers",
     "storage_errors",
+    "temporary_folder",
     "temporary_name",
+    "write_all",
     "write_file",
     "write_whole",
 ]
@@ -56,6 +65,7 @@ ADVICE = {
 # Folders whose own names this process brought to the disk; a worker is renewed before it knows many.
 _on_disk: set[str] = set()
 # Hidden and short, since a name of 255 bytes must stay possible; random, since process numbers come again.
+MARKER = "melcli-temporary"  # in a temporary folder; an output ends in .npy
 TEMPORARY_NAME = re.compile(r"\.melcli-[0-9a-f]{16}\.tmp")
 
 
@@ -121,6 +131,11 @@ class StagedFiles:
         temporary = os.path.join(folder, temporary_name())
         self._staged.append((temporary, final))
         return temporary
+
+    def temporary(self, name: str) -> str:
+        """Return the path of a file that was staged, to read it before it has its name."""
+        final = os.path.join(self._root, name)
+        return next(temporary for temporary, path in self._staged if path == final)
 
     def commit(self) -> None:
         """Flush every file, give it its final name, and flush each folder once.
@@ -226,6 +241,8 @@ def remove_leftovers(root: str, *, deep: bool = True) -> None:
         Whether to look into the folders below it, too.
     """
     for folder, folders, names in os.walk(root):
+        for name in filter(TEMPORARY_NAME.fullmatch, folders):
+            _remove_abandoned(os.path.join(folder, name))
         if not deep:
             folders.clear()
         for name in names:
@@ -236,16 +253,55 @@ def remove_leftovers(root: str, *, deep: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def storage_errors(path: str, doing: str = "write") -> Iterator[None]:
-    """Turn the operating system's refusals into `StorageError`, with the path and what to do."""
+def temporary_folder(parent: str) -> Iterator[str]:
+    """Make a folder that is removed at the end; if this process is killed, the next one that makes one removes it.
+
+    It is locked meanwhile, so that others see that it is in use.
+
+    Raises
+    ------
+    OSError
+        The system refuses it.
+    """
+    for name in filter(TEMPORARY_NAME.fullmatch, os.listdir(parent)):
+        _remove_abandoned(os.path.join(parent, name))
+    folder = os.path.join(parent, temporary_name())
+    os.mkdir(folder, 0o700)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield
-    except OSError as error:
-        advice = ADVICE.get(error.errno or 0, "look after the disk")
-        raise StorageError(
-            f"cannot {doing} {printable(path)}: {error.strerror or error}; {advice}, and run the same command again: "
-            "what was finished is kept"
-        ) from error
+        with contextlib.suppress(OSError):  # a file system without locks: nobody will take it for abandoned
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(_create(os.path.join(folder, MARKER)))
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_abandoned(folder: str) -> None:
+    """Remove what is a temporary folder, and no folder of outputs by such a name, unless its process is alive."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            content = os.listdir(folder)
+            if MARKER in content or not content:
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def storage_errors(path: str, doing: str = "write") -> ErrorTranslation:
+    """Turn the operating system's refusals into `StorageError`, with the path and what to do."""
+
+    def translate(error: Exception) -> StorageError:
+        number, said = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+        return StorageError(
+            f"cannot {doing} {printable(path)}: {said or error}; {ADVICE.get(number or 0, 'look after the disk')}, and "
+            "run the same command again: what was finished is kept"
+        )
+
+    return ErrorTranslation((OSError,), translate)
 
 
 def _create(path: str) -> int:
@@ -294,13 +350,36 @@ def write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
     size = 0
     with open(_create(path), "wb", buffering=0) as file:
         for piece in pieces:
-            rest = memoryview(piece).cast("B")
-            size += len(rest)
-            while rest:  # one write may take less than it was given
-                rest = rest[file.write(rest) :]
+            size += write_all(file.write, piece)
         if os.fstat(file.fileno()).st_size != size:
             raise OSError(f"{size} bytes were written, but the file holds another number")
     return size
+
+
+def write_all(write: Callable[[memoryview], int | None], data: ReadableBuffer) -> int:
+    """Write all bytes of a buffer, in several calls where one call takes less than it is given.
+
+    Every view of the buffer is released, also when a call fails.  A view that stays in a traceback keeps the buffer
+    exported, and an `io.BytesIO` with exports that the garbage collector finds crashes Python 3.12.
+
+    Parameters
+    ----------
+    write : callable
+        Takes bytes and returns how many of them it wrote.
+    data : bytes-like
+        The content.
+
+    Returns
+    -------
+    int
+        The number of bytes.
+    """
+    with memoryview(data) as given, given.cast("B") as whole:
+        written = 0
+        while written < len(whole):
+            with whole[written:] as rest:
+                written += write(rest) or 0
+        return written
 
 
 def bring_to_disk(path: str) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from copy import copy
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
-from melcli.store.files import StagedFiles
+from melcli.store.files import StagedFiles, write_all
 from melcli.store.placement import Placement
 from melcli.store.values import StoredFeatures
 
@@ -87,7 +88,8 @@ class Hdf5Sink:
         else:
             image = io.BytesIO()
             self._build(image, starts, lengths)
-            size = self._files.add(self._name, [image.getbuffer()])
+            with image.getbuffer() as content:
+                size = self._files.add(self._name, [content])
         self._files.commit()
         return {
             item_id: Placement(path=self._name, output_size=size, start=int(start))
@@ -168,56 +170,54 @@ class Hdf5Sink:
 
     def _read_back(self, path: str) -> None:
         """Hold what is on the disk against what was to be there."""
-        reader = ShardReader(path)
         try:
-            for frames, block in self._blocks():
-                if not np.array_equal(reader.read(frames.start, frames.stop - frames.start), block):
-                    raise ValueError(f"frames {frames.start} to {frames.stop} are others than were written")
-        except (ValueError, KeyError, RuntimeError) as error:
+            with closing(ShardReader(path)) as reader:
+                for frames, block in self._blocks():
+                    if not np.array_equal(reader.read(frames.start, frames.stop - frames.start), block):
+                        raise ValueError(f"frames {frames.start} to {frames.stop} are others than were written")
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
             raise StorageError(f"cannot write {printable(self._name)}: read back, {error}") from error
-        finally:
-            reader.close()
 
 
 class _DeferringFile(io.FileIO):
     """A file that takes what it cannot do for done, and says so when it is asked.
 
-    What is raised inside of HDF5 comes out as something else, such as an `AttributeError`, if it comes out.
+    What is raised inside of HDF5 comes out as something else, such as an `AttributeError`, if it comes out.  The memory
+    that it passes is HDF5's own, so no view of it may outlive the call, not even in the traceback of an error.
     """
 
     _error: OSError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
-        view = memoryview(data).cast("B")
-        rest = view
-        while rest and self._error is None:
+        if self._error is None:
             try:
-                rest = rest[super().write(rest) or 0 :]
-            except OSError as error:  # noqa: PERF203  once
-                self._error = error
-        return len(view)
+                write_all(super().write, data)
+            except OSError as error:
+                self._error = error.with_traceback(None)
+        with memoryview(data) as view:
+            return view.nbytes
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        num_read = 0
-        try:
-            num_read = super().readinto(view) or 0
-        except OSError as error:
-            self._error = self._error or error
-        view[num_read:] = bytes(len(view) - num_read)  # whatever is in this memory, HDF5 would follow it
-        return len(view)
+        with memoryview(buffer) as given, given.cast("B") as view:
+            num_read = 0
+            try:
+                num_read = super().readinto(view) or 0
+            except OSError as error:
+                self._error = self._error or error.with_traceback(None)
+            view[num_read:] = bytes(len(view) - num_read)  # whatever is in this memory, HDF5 would follow it
+            return len(view)
 
     def truncate(self, size: int | None = None, /) -> int:
         try:
             return super().truncate(size)
         except OSError as error:
-            self._error = self._error or error
+            self._error = self._error or error.with_traceback(None)
             return size or 0
 
     def raise_error(self) -> None:
         """Raise the first error, if there was one."""
         if self._error is not None:
-            raise self._error
+            raise copy(self._error)  # the file holds its own without a traceback, which would hold the file
 
 
 class ShardReader:
@@ -246,6 +246,7 @@ class ShardReader:
     def __init__(self, path: str) -> None:
         import h5py
 
+        self._places: dict[str, tuple[int, int]] | None = None
         descriptor = regular_only(path)  # HDF5 would wait for a named pipe
         try:
             self._file_bytes = os.fstat(descriptor).st_size
@@ -257,10 +258,10 @@ class ShardReader:
             self.dtype = self._dataset.dtype
             self.time_axis = self._read_time_axis()
             self._refuse_odd_features()
+            self.num_frames = int(self._dataset.shape[self.time_axis])
+            self.num_features = int(self._dataset.shape[1 - self.time_axis])
+            self.chunk_frames = int(self._dataset.chunks[self.time_axis])
             opened.pop_all()
-        self.num_frames = int(self._dataset.shape[self.time_axis])
-        self.num_features = int(self._dataset.shape[1 - self.time_axis])
-        self.chunk_frames = int(self._dataset.chunks[self.time_axis])
 
     def read(self, start: int, num_frames: int) -> np.ndarray:
         """Return the features of one item."""
@@ -277,6 +278,12 @@ class ShardReader:
         if not len(ids) == len(start) == len(num_frames):
             raise ValueError(f"it holds {len(ids)} ids, {len(start)} starts and {len(num_frames)} lengths")
         return dict(zip(ids, zip(start, num_frames, strict=True), strict=True))
+
+    def places(self) -> Mapping[str, tuple[int, int]]:
+        """Return `index`, which is read once."""
+        if self._places is None:
+            self._places = self.index()
+        return self._places
 
     def attribute(self, name: str) -> str:
         """Return an attribute of the file that is text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from melcli.errors import ConfigError, NameClash
@@ -13,6 +13,7 @@ from melcli.printable import printable
 __all__ = [
     "CONFIG_FILE",
     "FAILURES_FILE",
+    "JOURNAL_NAME",
     "MANIFEST_FILE",
     "OWN_FOLDER",
     "OWN_NAMES",
@@ -30,6 +31,7 @@ FAILURES_FILE = "failures.jsonl"
 CONFIG_FILE = "melcli.yaml"
 OWN_FOLDER = ".melcli"
 OWN_NAMES = (MANIFEST_FILE, FAILURES_FILE, CONFIG_FILE, OWN_FOLDER)
+JOURNAL_NAME = f"{OWN_FOLDER}/journal.jsonl"
 OWN_FOLDERS = tuple(f"{name}/" for name in OWN_NAMES)
 
 MOST_SHARD_DIGITS = 12
@@ -40,13 +42,13 @@ TEMPORARY_NAME_BYTES = 28  # which stands in the same folder, and is longer than
 _OF_A_CHANNEL = re.compile(r"\.ch\d+$")
 
 
-def refuse_names(item_ids: Iterable[str], format: str, *, out: str | None = None, each_channel: bool = False) -> None:
+def refuse_names(item_ids: Collection[str], format: str, *, out: str | None = None, each_channel: bool = False) -> None:
     """Refuse ids that cannot stand under OUT, before any work.
 
     Parameters
     ----------
-    item_ids : iterable of str
-        Of all items.
+    item_ids : collection of str
+        Of all items; read once or twice, and asked for single ids.
     format : str
         Only ``npy`` names files by ids.
     out : str, optional
@@ -62,26 +64,22 @@ def refuse_names(item_ids: Iterable[str], format: str, *, out: str | None = None
         An id leads into one of OUT's own files, or into a folder that is another item's file; or an item that fails
         would be called like another one's channel.
     """
-    ids = list(item_ids)
     if each_channel:
-        _refuse_ids_of_channels(ids)
+        _refuse_ids_of_channels(item_ids)
     if format != "npy":
         return
     room = _Room.under(out, ".ch00.npy" if each_channel else ".npy")
-    odd = sorted(item_id for item_id in ids if _leads_through_a_file(item_id) or room.may_lack(item_id))
-    known = set(ids) if odd else set()
-    for item_id in odd:
-        room.refuse(item_id)
-        _refuse_folder(item_id, known, each_channel)
+    for item_id in item_ids:
+        if _leads_through_a_file(item_id) or room.may_lack(item_id):
+            room.refuse(item_id)
+            _refuse_folder(item_id, item_ids, each_channel)
 
 
-def _refuse_ids_of_channels(ids: list[str]) -> None:
-    known: set[str] = set()
-    for item_id in ids:
+def _refuse_ids_of_channels(item_ids: Collection[str]) -> None:
+    for item_id in item_ids:
         if ".ch" in item_id and _OF_A_CHANNEL.search(item_id):
-            known = known or set(ids)
             owner = _OF_A_CHANNEL.sub("", item_id)
-            if owner in known:
+            if owner in item_ids:
                 raise NameClash(
                     f"with channels=each an output of {printable(owner)} may be called {printable(item_id)}, "
                     "as another input is; rename one of them, or use --keep-extension"
@@ -92,7 +90,7 @@ def _leads_through_a_file(item_id: str) -> bool:
     return ".npy/" in item_id or item_id.startswith(OWN_FOLDERS)
 
 
-def _refuse_folder(item_id: str, known: Set[str], each_channel: bool) -> None:
+def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> None:
     """Refuse an id that needs a folder where a file stands."""
     parts = item_id.split("/")
     if len(parts) > 1 and parts[0] in OWN_NAMES:
@@ -174,7 +172,7 @@ def lock_path(out: str) -> str:
 
 def journal_path(out: str) -> str:
     """Return the journal of the run that goes on, or that was killed."""
-    return os.path.join(own_folder(out), "journal.jsonl")
+    return os.path.join(out, JOURNAL_NAME)
 
 
 def npy_name(item_id: str) -> str:

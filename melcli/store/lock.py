@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 
 from melcli.errors import OutputBusy
@@ -33,7 +34,8 @@ def hold_output(out: str) -> Iterator[None]:
 
     with storage_errors(out):
         make_folders(own_folder(out))
-    _refuse_links(own_folder(out), lock_path(out))  # the lock's library empties the file that it opens
+    _refuse_links(own_folder(out), lock_path(out))
+    _refuse_content_of_others(lock_path(out))
     with storage_errors(lock_path(out)):
         lock = FileLock(lock_path(out))
         try:
@@ -72,6 +74,17 @@ def _refuse_links(*paths: str) -> None:
         with storage_errors(path):
             if os.path.islink(path):
                 raise OSError(errno.ELOOP, "it is a link")
+
+
+def _refuse_content_of_others(path: str) -> None:
+    """Refuse a lock that is another name of a file with content: filelock before 4.3 empties the file that it opens."""
+    with storage_errors(path):
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and status.st_size > 0:
+            raise OSError(errno.ELOOP, "it has other names and is not empty, so it is no lock of melcli")
 
 
 def filelock_version() -> str:

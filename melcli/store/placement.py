@@ -6,8 +6,8 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from melcli.store.entries import Entry
 from melcli.store.layout import npy_name, shard_number
-from melcli.store.manifest import Row
 
 __all__ = ["Placement", "StoredFiles"]
 
@@ -40,7 +40,7 @@ class StoredFiles:
         self._unmade = unmade
         self._shard_sizes: dict[str, int] = {}
 
-    def hold(self, row: Row) -> bool:
+    def hold(self, row: Entry) -> bool:
         """Tell whether the row's file is of the format and has the size that it was written with."""
         if row.path is None:
             return False

@@ -8,7 +8,6 @@ its items by their ids.
 
 from __future__ import annotations
 
-import contextlib
 import lzma
 import math
 import os
@@ -17,7 +16,8 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import IO, Any, Protocol
 
 import numpy as np
@@ -26,6 +26,7 @@ from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.store.hdf5 import refuse_outside
+from melcli.store.translation import ErrorTranslation
 
 __all__ = ["PLAIN_EXTENSIONS", "ArrayFile", "open_arrays"]
 
@@ -106,10 +107,12 @@ class _NpzFile:
     def __init__(self, path: str) -> None:
         self._path = path
         os.close(regular_only(path))  # by its name, so that it closes itself
-        self._zip = zipfile.ZipFile(path)
-        members = (member for member in self._zip.infolist() if member.filename.endswith(".npy"))
-        self._members = {member.filename.removesuffix(".npy"): member for member in members}
-        self.names = sorted(self._members)
+        with ExitStack() as opened:
+            self._zip = opened.enter_context(zipfile.ZipFile(path))
+            members = (member for member in self._zip.infolist() if member.filename.endswith(".npy"))
+            self._members = {member.filename.removesuffix(".npy"): member for member in members}
+            self.names = sorted(self._members)
+            opened.pop_all()
 
     def read(self, name: str) -> np.ndarray:
         with _damages(self._path, name), self._zip.open(self._members[name]) as file:
@@ -127,14 +130,16 @@ class _Hdf5File:
 
         self._path = path
         os.close(regular_only(path))  # HDF5 would wait for a named pipe
-        self._file = h5py.File(path, "r", locking=False)
         self._slices: dict[str, tuple[slice, ...]] = {}
         datasets: list[str] = []
-        # A callback rather than a walk by hand: it meets every object once, whatever links make a circle.
-        self._file.visititems(lambda name, node: datasets.append(name) if isinstance(node, h5py.Dataset) else None)
-        if set(datasets) == _SHARD_DATASETS:
-            self._slices = self._shard_slices()
-        self.names = sorted(self._slices or datasets)
+        with ExitStack() as opened:  # while it is open, HDF5 answers for the next file of that name from it
+            self._file = opened.enter_context(h5py.File(path, "r", locking=False))
+            # A callback rather than a walk by hand: it meets every object once, whatever links make a circle.
+            self._file.visititems(lambda name, node: datasets.append(name) if isinstance(node, h5py.Dataset) else None)
+            if set(datasets) == _SHARD_DATASETS:
+                self._slices = self._shard_slices()
+            self.names = sorted(self._slices or datasets)
+            opened.pop_all()
 
     def read(self, name: str) -> np.ndarray:
         with _damages(self._path, name):
@@ -190,12 +195,12 @@ def _refuse_type(dtype: np.dtype) -> None:
         raise ValueError(f"it holds {'objects' if dtype.kind == 'O' else dtype}, not real numbers")
 
 
-@contextlib.contextmanager
-def _damages(path: str, name: str = "") -> Iterator[None]:
+def _damages(path: str, name: str = "") -> ErrorTranslation:
     """Turn all that a damaged file raises into `StorageError`, with the file and the array."""
-    try:
-        yield
-    except _DAMAGES as error:
+
+    def translate(error: Exception) -> StorageError:
         where = f"{path}[{name}]" if name else path
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StorageError(printable(f"{where} cannot be read: {said or type(error).__name__}")) from error
+        return StorageError(printable(f"{where} cannot be read: {said or type(error).__name__}"))
+
+    return ErrorTranslation(_DAMAGES, translate)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from melcli.errors import StorageError
 from melcli.printable import printable
+from melcli.store.current import current_config_id
 from melcli.store.hdf5 import ShardReader
-from melcli.store.layout import MANIFEST_FILE
-from melcli.store.manifest import Row, has_manifest, read_manifest
+from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, npy_name, shard_number
+from melcli.store.manifest import Row, has_manifest
 from melcli.store.npy import read_npy
+from melcli.store.row_index import RowIndex, read_index
 from melcli.store.values import stored_dtype
 
 __all__ = ["Features", "open_features"]
@@ -30,32 +32,67 @@ def open_features(out: str | os.PathLike[str]) -> Features:
     Returns
     -------
     features : Features
-        A mapping from id to array over all items that are ``ok``, sorted by id.
+        A mapping from id to array over all items that are ``ok`` and were made with the config of OUT's melcli.yaml,
+        sorted by the bytes of their ids.  An OUT can still contain features of an earlier config: those whose input was
+        gone when everything was recomputed.
 
     Raises
     ------
     StorageError
-        There is no manifest, or it cannot be read.
+        There is no manifest, it cannot be read, or no item was made with the config of melcli.yaml.
     """
     out = os.fspath(out)
     if not has_manifest(out):
         raise StorageError(f"{printable(out)} holds no {MANIFEST_FILE}; only a run that came to its end writes one")
-    return Features(out, {row.id: row for row in read_manifest(out) if row.status == "ok"})
+    rows = read_index(out)
+    num_rows = len(rows)
+    rows.only(_config_id(out, rows))
+    return Features(out, rows, rows.doubled, num_other_config=num_rows - len(rows))
+
+
+def _config_id(out: str, rows: RowIndex) -> str | None:
+    """Return the config whose features are served."""
+    found = rows.config_ids
+    current = current_config_id(out)
+    if current is None and len(found) == 1:  # melcli.yaml was lost; the next run writes it
+        return found[0]
+    if not found or current in found:
+        return current
+    if current is None:
+        raise StorageError(
+            f"{printable(out)} has features of {len(found)} configs and no {CONFIG_FILE} that names one of them; "
+            "run melcli extract again"
+        )
+    raise StorageError(
+        f"{printable(out)} has no features of its config_id {current}, only {len(rows):,} of other configs; run melcli "
+        "extract again"
+    )
 
 
 class Features(Mapping[str, np.ndarray]):
     """A mapping from id to array that reads an array when it is asked for.
 
-    It can be pickled, sent to workers and used after a fork: open files stay with the process that opened them.
+    An array is given only if the row names the place where melcli stores this item, and if what is there has the shape
+    and type of the row; a shard also has to name the item at these frames.  Whether the numbers themselves changed is
+    what ``melcli verify --read-data`` finds.
+
+    It can be pickled, sent to workers and used after a fork: open files stay with the process that opened them.  Of
+    each row only its place in the manifest is in memory, so whoever unpickles it needs the manifest that was opened.
 
     Attributes
     ----------
     rows : Mapping of str to Row
         What the manifest says of each item.
+    num_other_config : int
+        Items of OUT that are not served, since they were made with another config.
     """
 
-    def __init__(self, out: str, rows: Mapping[str, Row]) -> None:
+    def __init__(
+        self, out: str, rows: Mapping[str, Row], doubled: Collection[str] = (), *, num_other_config: int = 0
+    ) -> None:
         self.rows = rows
+        self.num_other_config = num_other_config
+        self._doubled = frozenset(doubled)
         self._out = os.path.abspath(out)
         self._shards: dict[tuple[int, str], ShardReader] = {}
 
@@ -66,9 +103,9 @@ class Features(Mapping[str, np.ndarray]):
             mels, frames = row.num_features or 0, row.num_frames or 0
             if row.start is None:  # time may be either axis; the file's numbers are given as they lie, square or not
                 return read_npy(path, stored_dtype(row.dtype or ""), [(mels, frames), (frames, mels)])
-            shard = self._shard(path)
-            if (shard.num_features, shard.dtype) != (mels, stored_dtype(row.dtype or "")):
-                raise ValueError("the shard is not the one that the manifest speaks of")
+            shard = self._shard(path, mels, stored_dtype(row.dtype or ""))
+            if shard.places().get(row.id) != (row.start, frames):
+                raise ValueError("the shard has it at other frames than the manifest says")
             return shard.read(row.start, frames)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError, MemoryError) as error:
             raise StorageError(f"{printable(path)}: {item_id!r} cannot be read: {error}") from error
@@ -89,7 +126,9 @@ class Features(Mapping[str, np.ndarray]):
         return {**self.__dict__, "_shards": {}}
 
     def close(self) -> None:
-        """Close the shards that this process has open."""
+        """Close the manifest and the shards that this process has open; they are opened again when they are needed."""
+        if isinstance(self.rows, RowIndex):
+            self.rows.close()
         for (process, _), shard in list(self._shards.items()):
             if process == os.getpid():
                 shard.close()
@@ -99,11 +138,23 @@ class Features(Mapping[str, np.ndarray]):
         path = os.path.normpath(os.path.join(self._out, row.path or ""))
         if not path.startswith(self._out + os.sep):
             raise StorageError(f"{printable(repr(row.path))} of {row.id!r} leads out of {printable(self._out)}")
+        own = row.path == npy_name(row.id) if row.start is None else shard_number(row.path or "") is not None
+        if not own:
+            raise StorageError(f"{printable(repr(row.path))} of {row.id!r} is not where its output is stored")
+        if row.id in self._doubled:
+            raise StorageError(f"{printable(self._out)}: {row.id!r} is in {MANIFEST_FILE} more than once")
         return path
 
-    def _shard(self, path: str) -> ShardReader:
-        """Return a shard that this very process opened: h5py's state of one opened before a fork is its parent's."""
+    def _shard(self, path: str, num_features: int, dtype: np.dtype) -> ShardReader:
+        """Return a shard that this very process opened: h5py's state of one opened before a fork is its parent's.
+
+        A shard of another shape or type is closed, so that the right one can be opened once it has this name.
+        """
         key = (os.getpid(), path)
         if key not in self._shards:
             self._shards[key] = ShardReader(path)
-        return self._shards[key]
+        shard = self._shards[key]
+        if (shard.num_features, shard.dtype) != (num_features, dtype):
+            self._shards.pop(key).close()
+            raise ValueError("the shard is not the one that the manifest speaks of")
+        return shard

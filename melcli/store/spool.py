@@ -120,31 +120,32 @@ class Spool(MutableSequence[np.ndarray]):
             os.mkdir(self._folder)  # alone: an OUT that was removed meanwhile stays gone
         path = os.path.join(self._folder, temporary_name())
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        weakref.finalize(self, close_quietly, descriptor)
-        os.unlink(path)  # so that a kill leaves nothing behind
+        with contextlib.ExitStack() as opened:
+            opened.callback(weakref.finalize(self, close_quietly, descriptor))
+            os.unlink(path)  # so that a kill leaves nothing behind
+            opened.pop_all()
         self._descriptor = descriptor
 
     def _write(self, chunk: np.ndarray, before: _Place | None) -> _Place:
         """Write a chunk over the one that it replaces, or behind all others where it is larger."""
         fits = before is not None and chunk.nbytes <= before.num_bytes
         place = _Place(before.offset if before is not None and fits else self._end, chunk.shape, chunk.dtype)
-        rest = np.ascontiguousarray(chunk).data.cast("B")
-        at = place.offset
-        with storage_errors(self._folder):
-            while rest:
-                written = os.pwrite(self._descriptor or 0, rest, at)
-                at, rest = at + written, rest[written:]
-        self._end = max(self._end, at)
+        written = 0
+        with storage_errors(self._folder), np.ascontiguousarray(chunk).data as given, given.cast("B") as data:
+            while written < len(data):
+                with data[written:] as rest:
+                    written += os.pwrite(self._descriptor or 0, rest, place.offset + written)
+        self._end = max(self._end, place.offset + written)
         return place
 
     def _read(self, place: _Place, skip: int, shape: tuple[int, ...]) -> np.ndarray:
         array = np.empty(shape, place.dtype)
-        rest = array.data.cast("B")
-        at = place.offset + skip
-        with storage_errors(self._folder):
-            while rest:
-                num_read = os.preadv(self._descriptor or 0, [rest], at)
+        taken = 0
+        with storage_errors(self._folder), array.data as given, given.cast("B") as data:
+            while taken < len(data):
+                with data[taken:] as rest:
+                    num_read = os.preadv(self._descriptor or 0, [rest], place.offset + skip + taken)
                 if not num_read:
                     raise OSError("a temporary file is shorter than what was written to it")
-                at, rest = at + num_read, rest[num_read:]
+                taken += num_read
         return array

@@ -12,14 +12,16 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 
 from melcli.errors import ConfigError, NameClash
 from melcli.printable import printable
+from melcli.scratch import Scratch
 from melcli.store.files import storage_errors
 from melcli.store.layout import OWN_NAMES, npy_name, own_folder
-from melcli.store.twins import find_twins, folded
+from melcli.store.twins import Folds, folded
 
 __all__ = ["Trials", "try_names"]
 
@@ -28,7 +30,7 @@ _NOT_TAKEN = {errno.EINVAL, errno.EILSEQ, errno.ENOENT}  # of a name, in a folde
 _RARELY_TAKEN = re.compile('[\\x00-\\x1f"*:<>?\\\\|\\x7f\\udc80-\\udcff]')  # FAT and Windows; not UTF-8
 
 
-def try_names(item_ids: Iterable[str], out: str, format: str) -> None:
+def try_names(item_ids: Collection[str], out: str, format: str) -> None:
     """Refuse ids whose files OUT's file system would take for one, or would not take; the caller holds the lock.
 
     Files are created under OUT/.melcli and removed, but only where ids are twins or hold characters that some file
@@ -36,8 +38,9 @@ def try_names(item_ids: Iterable[str], out: str, format: str) -> None:
 
     Parameters
     ----------
-    item_ids : iterable of str
-        Of all items, and of those too that OUT holds from earlier runs, so that ``A`` cannot overwrite an old ``a``.
+    item_ids : collection of str
+        Of all items, and of those too that OUT holds from earlier runs, so that ``A`` cannot overwrite an old ``a``;
+        read several times.
     out : str
         OUT, which has its own folder already.
     format : str
@@ -54,9 +57,8 @@ def try_names(item_ids: Iterable[str], out: str, format: str) -> None:
     """
     with _trials(out) as trials:
         if format == "npy":
-            ids = list(item_ids)
-            _refuse_characters(ids, trials)
-            _refuse_twins(ids, trials)
+            _refuse_characters(item_ids, trials)
+            _refuse_twins(item_ids, trials)
 
 
 class Trials:
@@ -137,25 +139,24 @@ def _refuse_characters(ids: Iterable[str], trials: Trials) -> None:
 
 
 def _refuse_twins(ids: Iterable[str], trials: Trials) -> None:
-    for first, second in _twin_paths(ids):
-        if trials.tells_all_apart:
-            return
-        parts = zip(first.split("/"), second.split("/"), strict=False)
-        if not any(one != other and trials.tells_apart(one, other) for one, other in parts):
-            raise NameClash(_refusal(first, second))
+    with Scratch() as scratch:
+        for first, second in _twin_paths(ids, scratch):
+            if trials.tells_all_apart:
+                return
+            parts = zip(first.split("/"), second.split("/"), strict=False)
+            if not any(one != other and trials.tells_apart(one, other) for one, other in parts):
+                raise NameClash(_refusal(first, second))
 
 
-def _twin_paths(ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _twin_paths(ids: Iterable[str], scratch: Scratch) -> Iterator[tuple[str, str]]:
     """Yield pairs of files that could be one file, or of which the second could be in the way of the first."""
-    names = [*map(npy_name, ids), *OWN_NAMES]
-    yield from find_twins(names)
-    within = [name for name in names if _leads_through_a_file(folded(name))]
-    if within:
-        by_fold = {folded(name): name for name in names}
-        for name in sorted(within):
+    folds = Folds(lambda: chain(map(npy_name, ids), OWN_NAMES), scratch)
+    yield from folds.twins()
+    for name in map(npy_name, ids):
+        if _leads_through_a_file(folded(name)):
             parts = name.split("/")
             for depth in range(1, len(parts)):
-                other = by_fold.get(folded("/".join(parts[:depth])))
+                other = folds.name_of(folded("/".join(parts[:depth])))
                 if other is not None:
                     yield name, other
 

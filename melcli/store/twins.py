@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, groupby, islice
+from operator import itemgetter
 
-__all__ = ["find_twins", "folded"]
+from melcli.byte_order import byte_order, text_of
+from melcli.scratch import Scratch
+
+__all__ = ["Folds", "folded"]
 
 # Dots and spaces at the end of a part, which FAT, exFAT and Windows drop.
 _TAIL = re.compile(r"[. ]+(?=[/\0]|$)")
@@ -37,22 +40,53 @@ def folded(name: str) -> str:
     return _TAIL.sub("", plain) if any(tail in f"{plain}/" for tail in ("./", " /", ".\0", " \0")) else plain
 
 
-def find_twins(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of different names that fold to one, the least name first.
+class Folds:
+    """Names by what they are folded to, in a scratch database.
 
-    Where there are none, 100,000 names take 0.08 s, or 0.25 s if they are not ASCII.
+    Where there are no twins, only a hash of each fold is stored: 100,000 names take 0.2 s, or 0.4 s if they are not
+    ASCII, and their sorted folds took 1 s.
+
+    Parameters
+    ----------
+    names : callable
+        Returns the names, each once; called once or twice.
+    scratch : Scratch
     """
-    names = list(names)
-    if len(set(_all_folded(names))) == len(names):
-        return
-    alike: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(set(names)):
-        alike[folded(name)].append(name)
-    for group in alike.values():
-        yield from combinations(group, 2)
+
+    def __init__(self, names: Callable[[], Iterable[str]], scratch: Scratch) -> None:
+        self._names = names
+        self._scratch = scratch
+        self._filled = ""
+
+    def twins(self) -> Iterator[tuple[str, str]]:
+        """Yield the pairs of names that fold to one, the least name first."""
+        hashes = self._scratch.table("hashes", "(hash INTEGER)")
+        folds = ((hash(fold),) for fold, _ in _all_folded(self._names()))
+        self._scratch.insert(f"INSERT INTO {hashes} VALUES (?)", folds)
+        if self._scratch.one(f"SELECT 1 FROM {hashes} GROUP BY hash HAVING count(*) > 1 LIMIT 1") is None:
+            return
+        alike = f"SELECT fold FROM {self._table()} GROUP BY fold HAVING count(*) > 1"
+        rows = self._scratch.rows(f"SELECT fold, name FROM {self._table()} WHERE fold IN ({alike}) ORDER BY fold, name")
+        for _, group in groupby(rows, key=itemgetter(0)):
+            yield from combinations((text_of(name) for _, name in group), 2)
+
+    def name_of(self, fold: str) -> str | None:
+        """Return a name that folds to ``fold``, if there is one."""
+        select = f"SELECT name FROM {self._table()} WHERE fold = ? ORDER BY name DESC LIMIT 1"
+        found = self._scratch.one(select, (byte_order(fold),))
+        return text_of(found[0]) if found else None
+
+    def _table(self) -> str:
+        if not self._filled:
+            self._filled = self._scratch.table("folds", "(fold BLOB, name BLOB)")
+            rows = ((byte_order(fold), byte_order(name)) for fold, name in _all_folded(self._names()))
+            self._scratch.insert(f"INSERT INTO {self._filled} VALUES (?, ?)", rows)
+            self._scratch.execute(f"CREATE INDEX {self._filled}_index ON {self._filled} (fold, name)")
+        return self._filled
 
 
-def _all_folded(names: Sequence[str]) -> Iterator[str]:
+def _all_folded(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Fold many names at once, with the NUL between them that no name holds: a tenth of the time."""
-    for start in range(0, len(names), _NAMES_AT_A_TIME):
-        yield from folded("\0".join(names[start : start + _NAMES_AT_A_TIME])).split("\0")
+    rest = iter(names)
+    while some := list(islice(rest, _NAMES_AT_A_TIME)):
+        yield from zip(folded("\0".join(some)).split("\0"), some, strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from melcli.errors import AudioError
 from melcli.store.spool import Spool
+from melcli.store.validity import STORED_TYPES
 
 __all__ = ["StoredFeatures", "as_stored", "stored_dtype"]
 
@@ -123,7 +124,15 @@ def as_stored(chunks: Spool, dtype: str, *, time_axis: int) -> StoredFeatures:
 # What NumPy works out anew each time took a tenth of the time of a short item.
 @lru_cache
 def stored_dtype(name: str) -> np.dtype:
-    """Return the type that numbers are stored in, by its name; little-endian on every machine."""
+    """Return the type that numbers are stored in, by its name; little-endian on every machine.
+
+    Raises
+    ------
+    ValueError
+        melcli stores no such numbers: the name may be of a manifest that was tampered with.
+    """
+    if name not in STORED_TYPES:
+        raise ValueError(f"dtype={name!r} is none of {', '.join(STORED_TYPES)}")
     dtype: np.dtype = np.dtype(name).newbyteorder("<")
     return dtype
 

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from melcli.audio.decode import AudioFile
-from melcli.audio.mpeg import _frame_bytes
+from melcli.audio.mpeg_header import Header
 
 __all__ = ["LOSSLESS", "LOSSY", "decode", "flac_claiming", "frames_of", "music", "reference", "untagged", "write"]
 
@@ -66,9 +66,9 @@ def flac_claiming(data: bytes, num_samples: int) -> bytes:
 def frames_of(mp3: bytes) -> list[int]:
     """Offsets of the frames of a file of LAME, which begins with its first frame, found by the decoder's own rules."""
     offsets, at = [], 0
-    while size := _frame_bytes(int.from_bytes(mp3[at : at + 4], "big")):
+    while (header := Header.read(mp3, at)) is not None:
         offsets.append(at)
-        at += size
+        at += header.frame_bytes
     return offsets
 
 

@@ -6,7 +6,18 @@ import struct
 
 import pytest
 
-from melcli.audio.counted import AIFF, CAF, RF64, RIFF, RIFX, W64, end_of_au, end_of_chunks, end_of_nist
+from melcli.audio.counted import (
+    AIFF,
+    CAF,
+    RF64,
+    RIFF,
+    RIFX,
+    W64,
+    end_of_au,
+    end_of_chunks,
+    end_of_nist,
+    is_ordinary_wav,
+)
 from melcli.audio.regular import open_regular
 
 
@@ -115,10 +126,38 @@ def test_a_length_beyond_what_a_file_can_be(tmp_path):
         assert end_of_chunks(CAF, file.read_at, file.size).cut_header
 
 
-def test_riff_beyond_four_gibibytes():
-    data = wav(FMT, chunk(b"data", b"", 12_345))
-    assert ending_of(RIFF, data, 2**32 + 12_345).shortfall == (
-        "a WAV header counts no more than 4 GiB and the file has 4,294,979,641 bytes"
+def canonical(channels: int = 1, block: int = 2, bits: int = 16, tag: int = 1) -> bytes:
+    form = chunk(b"fmt ", struct.pack("<HHIIHH", tag, channels, 16_000, 16_000 * block, block, bits))
+    return wav(form, chunk(b"data", bytes(1_200)))
+
+
+@pytest.mark.parametrize("channels, bits", [(1, 16), (2, 16), (1, 8), (3, 24), (6, 32)])
+def test_an_ordinary_wav(channels, bits):
+    data = canonical(channels, channels * bits // 8, bits)
+    assert is_ordinary_wav(data[:44], len(data))
+
+
+@pytest.mark.parametrize(
+    "data, more",
+    [
+        *(
+            (canonical(), 1),
+            (canonical(), -1),
+            (canonical(tag=3), 0),
+            (canonical(block=4), 0),
+            (canonical(2, 3, 12), 0),
+        ),
+        *((canonical(0, 0, 16), 0), (canonical(1, 4, 24), 0), (canonical()[:40], 0), (b"RIFX" + canonical()[4:], 0)),
+    ],
+)
+def test_no_ordinary_wav(data, more):
+    assert not is_ordinary_wav(data[:44], len(data) + more)
+
+
+def test_aiff_beyond_four_gibibytes():
+    data = b"FORM" + bytes(4) + b"AIFFSSND" + struct.pack(">I", 12_345)
+    assert ending_of(AIFF, data, 2**32 + 12_345).shortfall == (
+        "a header of AIFF counts no more than 4 GiB and the file has 4,294,979,641 bytes"
     )
 
 
@@ -185,3 +224,8 @@ def test_nist():
     )
     assert end_of_nist(reader(header[:500]), 500).cut_header
     assert not end_of_nist(reader(b"NIST_1A\n   1024\n".ljust(1024)), 1024).shortfall
+
+
+def test_g722_in_au_is_named():
+    header = b".snd" + (24).to_bytes(4, "big") + (90).to_bytes(4, "big") + (24).to_bytes(4, "big") + bytes(98)
+    assert end_of_au(lambda offset, size: header[offset : offset + size], len(header)).undecoded == "G.722 ADPCM"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from melcli.audio.resample import Resampler
 from melcli.errors import AudioError
+from tests.tiers import examples
 
 METHODS = ["soxr_vhq", "soxr_hq", "soxr_mq", "polyphase"]
 # At 0.05, 0.5 and 0.85 of the lower Nyquist frequency; measured worst over the ratios: purity 185, 132, 109 and 122 dB,
@@ -39,7 +40,7 @@ def level_db(signal: np.ndarray) -> float:
     return 10 * math.log10(2 * np.mean(middle**2) + 1e-30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 3000), max_size=12),
     rates=st.sampled_from([(44_100, 16_000), (8_000, 16_000), (16_000, 16_000), (11_025, 48_000), (44_101, 16_000)]),

@@ -76,6 +76,7 @@ def _scaling() -> dict[str, Any]:
         "processes": {"wall_s": {}, "ratio": 1.9, "machine": 1.95},
         "long_among_short": {"wall_s": {"the long file, -j 1": [8.0], "together, -j 2": [8.4]}, "ratio": 1.05},
         "files": {"1000": {"wall_s": [2.0], "us_per_file": [1000.0], "over_fewest": 1.0, "no_op_s": [0.2]}},
+        "known": {"1000": {"status": {"cpu_s": 0.6, "parent_mb": 31.0}}},
         "start_up": {
             "wall_s": {"import click": [0.1], "help": [0.12], "imports": [0.4], "one": [0.9]},
             "help": 1.2,

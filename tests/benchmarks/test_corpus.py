@@ -69,6 +69,7 @@ def test_links_have_names_of_their_own_and_take_no_room(tmp_path):
     assert len({path.stat().st_ino for path in paths}) <= 2
 
 
+@pytest.mark.full
 def test_a_long_file_is_as_long_as_it_says(tmp_path):
     path = corpus.long_file(tmp_path, duration_h=1 / 60, sampling_rate=8_000, num_channels=2)
     assert (soundfile.info(path).frames, soundfile.info(path).channels) == (60 * 8_000, 2)

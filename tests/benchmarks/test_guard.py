@@ -55,14 +55,14 @@ def test_the_limit_itself_is_allowed():
 
 
 def test_a_slow_core_ends_with_1_and_a_sentence_for_each_setting(run, capsys):
-    assert run(2.7) == 1
+    assert run(3.5) == 1
     said = capsys.readouterr().err.splitlines()
     assert len(said) == len(SETTINGS)
-    assert "takes 2.70 times the bare FFT at 2048/512/128 at 16 kHz; the limit is 2.60" in said[0]
+    assert "takes 3.50 times the bare FFT at 2048/512/128 at 16 kHz; the limit is 3.40" in said[0]
 
 
 def test_a_core_as_fast_as_recorded_ends_with_0(run, capsys):
-    assert run(2.5) == 0
+    assert run(3.3) == 0
     assert capsys.readouterr().err == ""
 
 

@@ -48,6 +48,7 @@ def test_a_command_that_fails_is_not_timed():
     assert "ended with 1:\nno such folder" in ended.stderr
 
 
+@pytest.mark.full
 @linux
 def test_the_peak_of_memory_that_was_given_back_is_seen():
     program = "import time; block = bytearray(80_000_000); del block; time.sleep(0.5)"

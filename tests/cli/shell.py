@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from melcli.run.interrupts import SIGNALS
-from melcli.store.journal import read_journal
+from tests.elapsed import communicate, wait_until
+from tests.store.rows import journal_of
 
 __all__ = ["Ended", "Run", "closed_pipe", "full_disk", "run_alone", "signals_heeded", "start"]
-
-PATIENCE_S = 60.0  # after which a run counts as hung
 
 
 @dataclass(frozen=True)
@@ -52,17 +50,20 @@ class Run:
     @property
     def rows_so_far(self) -> int:
         """Rows in the journal."""
-        rows, _ = read_journal(str(self.out)) or ([], [])
+        rows, _ = journal_of(str(self.out)) or ([], [])
         return len(rows)
 
     def wait_for_rows(self, count: int) -> None:
         """Return once the journal holds so many rows; the run must still be going on then."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline_s and self.process.poll() is None:
-            if self.rows_so_far >= count:
-                return
-            time.sleep(0.002)
-        raise AssertionError(f"ended with {self.process.poll()} before {count} rows: {self.process.communicate()}")
+        ended = False
+
+        def enough_or_ended() -> bool:
+            nonlocal ended
+            ended = self.process.poll() is not None
+            return ended or self.rows_so_far >= count
+
+        if not wait_until(enough_or_ended, poll_s=0.002) or ended:
+            raise AssertionError(f"ended with {self.process.poll()} before {count} rows: {self.process.communicate()}")
 
     def signal(self, number: int, *, whole_group: bool) -> None:
         """Send a signal to the run alone, or to all its processes, as a terminal does."""
@@ -74,7 +75,7 @@ class Run:
     def end(self) -> Ended:
         """Wait for the end."""
         try:
-            out, err = self.process.communicate(timeout=PATIENCE_S)
+            out, err = communicate(self.process)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, 9)
             raise

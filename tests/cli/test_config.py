@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from melcli.config.named import config_labels, named_configs
 from melcli.config.resolve import resolve_config
-from tests.cli.shell import Ended
+from tests.cli.shell import Ended, run_alone
+from tests.elapsed import fail_after
 from tests.run.invariants import check_printed
 
 Command = Callable[..., Ended]
@@ -131,6 +133,7 @@ def test_show_prints_every_value_and_where_it_was_set(
     assert set(shown) == {key for section in expected.values() for key in section}
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("name", list(named_configs()))
 def test_what_show_prints_is_that_config(melcli: Command, tmp_path: Path, name: str) -> None:
     ended = melcli("config", "show", name)
@@ -172,3 +175,53 @@ def test_check_looks_at_all_and_ends_with_2_if_one_is_refused(melcli: Command, t
     assert "bad\\x07.yaml:2: features: unknown key 'num_mel_bin'; did you mean 'num_mel_bins'?" in mixed.err
     assert "gone.yaml: cannot be read: No such file or directory" in mixed.err
     check_printed(mixed.out + mixed.err)
+
+
+# a file that is named, and no config
+
+
+def test_a_variable_that_names_a_file_of_others_shows_nothing_of_it(melcli, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "shadow").write_text("root:$6$pr1vate:19000:0:99999:7:::\n")
+    monkeypatch.setenv("MELCLI_CONFIG", str(tmp_path / "shadow"))
+    ended = melcli("extract", tmp_path / "in", "-o", tmp_path / "out")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"melcli: MELCLI_CONFIG={tmp_path}/shadow:1: not a config: a key is a word, such as 'features'\n"
+    )
+
+
+def test_the_variable_is_named_only_if_the_config_comes_from_it(melcli, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    monkeypatch.setenv("MELCLI_CONFIG", "kers")
+    arguments = ("extract", tmp_path / "in", "-o", tmp_path / "out")
+    assert melcli(*arguments).err.startswith("melcli: MELCLI_CONFIG=kers: no config is called 'kers'; ")
+    assert melcli(*arguments, "-c", "keres").err.startswith("melcli: no config is called 'keres'; ")
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(melcli, tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    pipe = tmp_path / "pipe.yaml"
+    with fail_after(20.0):
+        for arguments in (["extract", tmp_path, "-c", pipe, "-o", tmp_path / "out"], ["config", "show", pipe]):
+            ended = melcli(*arguments)
+            assert ended.code == 2
+            assert ended.err == f"melcli: {pipe}: cannot be read: it is a named pipe, not a regular file\n"
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_a_config_from_standard_input(name):
+    """From a pipe, and from a pipe whose writer is gone."""
+    reader, writer = os.pipe()
+    os.write(writer, b"features: {num_mel_bins: 33}\n")
+    os.close(writer)
+    ended = run_alone("config", "show", name, stdin=reader)
+    os.close(reader)
+    assert ended.code == 0, ended.err
+    assert "  num_mel_bins: 33" in ended.out
+
+
+def test_a_config_from_standard_input_that_is_closed():
+    ended = run_alone("config", "show", "/dev/stdin", before="import os, sys; os.close(0); sys.stdin = None")
+    assert ended.code == 2
+    assert ended.err == "melcli: /dev/stdin: cannot be read: standard input is closed\n"

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cli.shell import Ended, run_alone
 from tests.run.invariants import check_printed
 
@@ -21,6 +23,7 @@ def test_a_sound_installation(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.full
 def test_json_is_one_object(tmp_path: Path) -> None:
     ended = run_alone("doctor", "--json", cwd=tmp_path)
     assert (ended.code, ended.err, ended.out.count("\n")) == (0, "", 1)
@@ -30,6 +33,7 @@ def test_json_is_one_object(tmp_path: Path) -> None:
     assert told["exit_code"] == 0
 
 
+@pytest.mark.full
 def test_a_library_that_crashes_is_told_and_ends_with_4(tmp_path: Path) -> None:
     (tmp_path / "lib" / "soundfile").mkdir(parents=True)
     (tmp_path / "lib" / "soundfile" / "__init__.py").write_text("import os; os.abort()")
@@ -39,6 +43,7 @@ def test_a_library_that_crashes_is_told_and_ends_with_4(tmp_path: Path) -> None:
     assert ended.out.splitlines()[-1] == "2 problems: melcli cannot keep its promises here"  # the worker's is the other
 
 
+@pytest.mark.full
 def test_an_out_in_a_file_ends_with_4(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = run_alone("doctor", tmp_path / "file" / "out")

@@ -37,6 +37,7 @@ def frames_of(num_samples: int, options: FeatureOptions) -> int:
     return options.num_frames or frames - options.drop_last
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("name", named_configs())
 def test_it_runs_and_gives_what_it_says(melcli: Command, tmp_path: Path, name: str) -> None:
     ended = melcli("extract", SENTENCE, "-o", tmp_path, "-c", name, "-q")

@@ -371,7 +371,7 @@ def test_empty_filters_are_named_once(extract: Extract, sounds: Path, out: Path,
     ended = extract("in", *TOO_MANY_MELS, *arguments)
     assert ended.err.count("are empty") == 1
     assert ended.err.startswith(SAID_OF_THEM)
-    assert "are empty" not in ended.out
+    assert ("are empty" in ended.out) == (arguments == ["-j", "2", "--json"])  # in `warnings`; a plan has none
     assert "are empty" not in extract("in", *TOO_MANY_MELS, *arguments, "-q").err
 
 
@@ -392,6 +392,100 @@ def test_files_below_max_freq_are_counted_at_the_end(extract: Extract, sounds: P
     assert "of 1 of the 1 files done now" in extract("in", "-s", "sampling_rate=16000").err
     assert "too low" not in extract("in", "-s", "sampling_rate=16000").err  # nothing was done now
     assert "too low" not in extract("in", "-s", "sampling_rate=16000", "--overwrite", "-q").err
+
+
+def test_inputs_that_end_early_are_kept_where_that_is_wanted(extract: Extract, sounds: Path, out: Path) -> None:
+    whole = (sounds / "a.wav").read_bytes()
+    (sounds / "a.wav").write_bytes(whole[:-100])
+    (sounds / "bad.wav").unlink()
+    assert extract("in").code == 3
+    assert rows(out)["a"]["reason"] == "truncated"
+    ended = extract("in", "-s", "truncated=keep", "--overwrite", "--json")
+    assert (ended.code, json.loads(ended.out)["truncated"]) == (0, 1)
+    assert "1 file of 3 ends early; what could be decoded was kept" in ended.err
+    assert (rows(out)["a"]["status"], rows(out)["a"]["flags"]) == ("ok", ["truncated"])
+    assert rows(out)["a"]["num_samples"] == 2_000 - 50
+    assert rows(out)["b"]["flags"] == []
+
+
+CUT = ("-s", "num_samples=1000")  # 0.125 s; the sounds last 0.25 s
+
+
+def test_audio_that_is_cut_off_is_flagged_and_said_once(extract: Extract, sounds: Path, out: Path) -> None:
+    plant(sounds, "exact.wav", seconds=0.125)
+    plant(sounds, "two.wav", channels=2)
+    ended = extract("in", *CUT, "-s", "channels=each", "-q", "--json")
+    said = "warning: 4 of 5 files are longer than num_samples=1000 (0.125 s): 0.5 s of audio was cut off"
+    assert [line for line in ended.err.splitlines() if not line.startswith("failed: ")] == [said]
+    found = json.loads(ended.out)
+    assert (found["cut"], found["cut_s"]) == (4, 0.5)
+    flags = {row_id: row["flags"] for row_id, row in rows(out).items() if row["status"] == "ok"}
+    assert flags.pop("exact.ch0") == []
+    assert set(map(tuple, flags.values())) == {("cut",)}
+    assert {"two.ch0", "two.ch1"} < flags.keys()
+
+
+def test_a_run_with_nothing_to_do_does_not_repeat_what_was_cut_off(extract: Extract, sounds: Path, out: Path) -> None:
+    assert "3 of 3 files are longer than num_samples=1000" in extract("in", *CUT).err
+    again = extract("in", *CUT, "--json")
+    assert (json.loads(again.out)["cut"], "cut off" in again.err) == (0, False)
+    plant(sounds, "new.wav")
+    assert "warning: 1 of 1 file is longer than num_samples=1000" in extract("in", *CUT).err
+
+
+def test_a_resampled_file_is_cut_where_it_is_longer_at_the_new_rate(extract: Extract, tmp_path: Path) -> None:
+    for name, samples in {"exact": 5512, "longer": 5516}.items():  # at 44.1 kHz; 1000 samples at 8 kHz are 5512.5
+        (tmp_path / f"{name}.wav").write_bytes(encode(noise(1, rate_hz=samples, seconds=1), ".wav", rate_hz=44_100))
+    extract("exact.wav", "longer.wav", *CUT)
+    found = rows(tmp_path / "out")
+    assert [(found[name]["num_samples"], found[name]["flags"]) for name in found] == [(1000, []), (1001, ["cut"])]
+
+
+def test_other_flags_stand_beside_it_sorted(extract: Extract, tmp_path: Path) -> None:
+    (tmp_path / "a.flac").write_bytes(encode(np.zeros((2000, 1)), ".wav"))
+    extract("a.flac", "-s", "num_frames=3")
+    assert rows(tmp_path / "out")["a"]["flags"] == ["cut", "misnamed", "silent"]
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+def test_frames_that_contain_signal_are_counted_in_the_row(
+    extract: Extract, sounds: Path, out: Path, format_: str
+) -> None:
+    extract("in", "-f", format_, out="plain")
+    extract("in", "-f", format_, "-s", "num_samples=4000", out="padded")
+    plain, padded = open_features("plain"), open_features("padded")
+    assert {(row.num_frames, row.valid_frames) for row in plain.rows.values() if row.status == "ok"} == {(8, 8)}
+    # Frame 8 begins at sample 1792 of 2000, and frame 9 at sample 2048.
+    assert {(row.num_frames, row.valid_frames) for row in padded.rows.values() if row.status == "ok"} == {(16, 9)}
+    levels = padded["a"]
+    assert np.ptp(levels[:, 9:]) == 0.0
+    assert np.ptp(levels[:, 8]) > 0.0
+
+
+@pytest.mark.parametrize("reason", ["the failure is known", "a new file fails", "it is retried"])
+def test_known_failures_end_with_0_when_they_are_accepted(extract: Extract, sounds: Path, reason: str) -> None:
+    assert extract("in", "--known-failures-ok").code == 3  # it failed in this run
+    options = ["--known-failures-ok", "--json"]
+    if reason == "a new file fails":
+        (sounds / "worse.wav").write_text("no audio")
+    elif reason == "it is retried":
+        options.append("--retry-failed")
+    ended = extract("in", *options)
+    known = reason == "the failure is known"
+    assert ended.code == json.loads(ended.out)["exit_code"] == (0 if known else 3)
+    if known:
+        assert extract("in").code == 3
+
+
+def test_old_failures_are_named_with_what_retries_them(extract: Extract, sounds: Path, out: Path) -> None:
+    assert "earlier run" not in extract("in").err
+    ended = extract("in", "--json")
+    assert ended.err.splitlines()[-2] == (
+        "1 input failed in an earlier run and was not retried: see out/failures.jsonl; --retry-failed retries it"
+    )
+    assert json.loads(ended.out)["failed_before"] == 1
+    assert extract("in", "-q").err == ""
+    assert "earlier run" not in extract("in", "--retry-failed").err
 
 
 def test_verbose_names_the_config_and_counts_the_plan(extract: Extract, sounds: Path, out: Path) -> None:

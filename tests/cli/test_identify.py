@@ -46,6 +46,7 @@ def test_it_prints_a_config_with_comments(melcli: Command, stored: Path) -> None
     check_printed(ended.out)
 
 
+@pytest.mark.full
 def test_features_are_read_from_wherever_they_stand(melcli: Command, tmp_path: Path, features: np.ndarray) -> None:
     np.savez(tmp_path / "one.npz", any_name=features)
     np.savez(tmp_path / "two.npz", german=features, french=features[:50])
@@ -59,6 +60,7 @@ def test_features_are_read_from_wherever_they_stand(melcli: Command, tmp_path: P
         assert (ended.code, ended.out.splitlines()[-1]) == (0, "base: kaldi_80"), place
 
 
+@pytest.mark.full
 def test_what_it_prints_makes_the_same_features_again(melcli: Command, tmp_path: Path) -> None:
     sets = ("-s", "sequence_stride=100", "-s", "num_mel_bins=30", "-s", "min_power=1e-4")
     assert melcli("extract", GERMAN, "-c", "hifigan", "-s", "sampling_rate=8000", "-s", "max_freq=null",
@@ -88,11 +90,29 @@ def test_json_is_one_object(melcli: Command, stored: Path) -> None:
     ended = melcli("identify", GERMAN, stored, "--json", "--top", "2")
     assert (ended.code, ended.err, ended.out.count("\n")) == (0, "", 1)
     told = json.loads(ended.out)
-    assert set(told) == {"certainty", "answers", "undetermined", "audio"}
+    assert set(told) == {"certainty", "doubts", "answers", "undetermined", "audio", "other_resampler"}
     assert told["certainty"] == "exact"
     assert told["answers"][0]["base"] == "kaldi_80"
     assert len(told["answers"]) == 2
     assert told["answers"][0]["features"] == {}
+
+
+def test_several_pairs_are_audio_files_and_then_features(melcli: Command, stored: Path) -> None:
+    ended = melcli("identify", GERMAN, GERMAN, stored, stored)
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "base: kaldi_80")
+
+
+def test_paths_that_are_no_pairs_are_refused(melcli: Command, stored: Path) -> None:
+    ended = melcli("identify", GERMAN, GERMAN, stored)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "melcli: 3 paths are not pairs: name audio files, then features for each; or two folders\n"
+
+
+def test_10_where_max_time_ends_the_search(melcli: Command, tmp_path: Path, features: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).standard_normal(features.shape))
+    ended = melcli("identify", GERMAN, tmp_path / "a.npy", "--max-time", "0.001s")
+    assert ended.code == 10
+    assert "stopped after 0.001 s by --max-time" in ended.err
 
 
 def test_top_is_how_many_are_shown(melcli: Command, stored: Path) -> None:
@@ -146,6 +166,7 @@ def test_2_where_nothing_can_be_meant(melcli: Command, tmp_path: Path, features:
         assert (ended.code, ended.out, ended.err) == (2, "", f"melcli: {tmp_path / words}\n")
 
 
+@pytest.mark.full
 def test_3_for_audio_that_cannot_be_read(melcli: Command, tmp_path: Path, stored: Path) -> None:
     (tmp_path / "a.wav").write_text("not audio at all")
     (tmp_path / "cut.wav").write_bytes(GERMAN.read_bytes()[:5000])
@@ -170,6 +191,7 @@ def test_6_for_features_that_are_damaged(melcli: Command, tmp_path: Path, stored
     assert (json.loads(ended.out)["exit_code"] == 6) if arguments else (ended.out == "")
 
 
+@pytest.mark.full
 def test_names_are_escaped_where_they_are_shown(melcli: Command, tmp_path: Path, features: np.ndarray) -> None:
     audio, stored = tmp_path / "a\x1b[31m\nb.wav", tmp_path / "c\x07\nbase: d.npy"
     audio.write_bytes(GERMAN.read_bytes())

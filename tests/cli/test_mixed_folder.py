@@ -81,6 +81,7 @@ def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, 
     return run_alone("extract", folder, *SETTINGS, out=out), out
 
 
+@pytest.mark.full
 def test_it_ends_with_3_and_says_what_it_passed_over(run: tuple[Ended, Path]) -> None:
     ended, out = run
     assert (ended.code, ended.out) == (3, "")

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import Run, run_alone, start
+from tests.elapsed import Stopwatch, wait_until
+from tests.faults.processes import workers_of
 from tests.run.corpus import plant, rows, tree
 from tests.run.invariants import alive, check_after_fault, check_after_rerun
+from tests.tiers import full_but
 
 FILES = 32
 # A long FFT every few samples, so that there is work to interrupt: 20 to 30 ms for each file.  150 kB of features from
@@ -63,9 +66,9 @@ def check_rerun(sounds: Path, out: Path, undisturbed: dict[str, dict[str, bytes]
     "number, whole_group, format_",
     [
         (signal.SIGINT, True, "hdf5"),  # Ctrl-C
-        (signal.SIGTERM, False, "npy"),  # kill, docker stop
-        (signal.SIGTERM, True, "hdf5"),  # a batch system
-        (signal.SIGHUP, True, "npy"),  # a terminal that is closed
+        pytest.param(signal.SIGTERM, False, "npy", marks=pytest.mark.full),  # kill, docker stop
+        pytest.param(signal.SIGTERM, True, "hdf5", marks=pytest.mark.full),  # a batch system
+        pytest.param(signal.SIGHUP, True, "npy", marks=pytest.mark.full),  # a terminal that is closed
     ],
 )
 def test_a_signal_keeps_what_is_finished(
@@ -78,10 +81,10 @@ def test_a_signal_keeps_what_is_finished(
 ) -> None:
     out = tmp_path / "out"
     run = start_work(sounds, out, format_)
-    started_s = time.monotonic()
+    watch = Stopwatch()
     run.signal(number, whole_group=whole_group)
     ended = run.end()
-    assert time.monotonic() - started_s < PROMPT_S
+    assert watch.quiet_s < PROMPT_S
     assert ended.code == 128 + number
     assert "Traceback" not in ended.err
     assert f"melcli: stopped ({number.name}); finished work is kept, the same command goes on" in ended.err
@@ -92,6 +95,7 @@ def test_a_signal_keeps_what_is_finished(
     check_rerun(sounds, out, undisturbed, format_)
 
 
+@pytest.mark.full
 def test_a_second_signal_ends_the_run_at_once(
     sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]]
 ) -> None:
@@ -99,22 +103,20 @@ def test_a_second_signal_ends_the_run_at_once(
     run.signal(signal.SIGINT, whole_group=True)
     time.sleep(0.05)
     run.signal(signal.SIGINT, whole_group=True)
-    started_s = time.monotonic()
+    watch = Stopwatch()
     ended = run.end()
-    assert time.monotonic() - started_s < 2
+    assert watch.quiet_s < 2.0
     assert ended.code == 130
     assert "Traceback" not in ended.err
     check_after_fault(tmp_path / "out", said=ended.err, session=run.process.pid)
     check_rerun(sounds, tmp_path / "out", undisturbed, "hdf5")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", full_but([signal.SIGINT, signal.SIGTERM], signal.SIGINT))
 def test_a_signal_while_a_run_starts(sounds: Path, tmp_path: Path, number: signal.Signals) -> None:
     """While modules are imported and the workers are started."""
     run = start("extract", sounds, *HEAVY, out=tmp_path / "out")
-    deadline_s = time.monotonic() + PROMPT_S
-    while not (tmp_path / "out").exists() and time.monotonic() < deadline_s:
-        time.sleep(0.002)
+    assert wait_until((tmp_path / "out").exists, poll_s=0.002)
     run.signal(number, whole_group=True)
     ended = run.end()
     assert ended.code == 128 + number
@@ -122,6 +124,7 @@ def test_a_signal_while_a_run_starts(sounds: Path, tmp_path: Path, number: signa
     check_after_fault(tmp_path / "out", said=ended.err, session=run.process.pid)
 
 
+@pytest.mark.full
 def test_a_killed_run_is_completed_by_the_next_to_the_same_bytes(
     sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]]
 ) -> None:
@@ -135,19 +138,7 @@ def test_a_killed_run_is_completed_by_the_next_to_the_same_bytes(
     check_rerun(sounds, out, undisturbed)
 
 
-def workers_of(run: Run) -> list[int]:
-    """List the workers: the grandchildren, since the forkserver starts them."""
-    parents = {process: parent_of(process) for process in alive(run.process.pid)}
-    return [process for process, parent in parents.items() if parent in parents and parent != run.process.pid]
-
-
-def parent_of(process: int) -> int:
-    try:
-        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
+@pytest.mark.full
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_a_worker_that_is_killed_by_hand_costs_only_time(
     sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format_: str
@@ -161,11 +152,12 @@ def test_a_worker_that_is_killed_by_hand_costs_only_time(
 
 def test_the_workers_end_with_a_killed_parent(sounds: Path, tmp_path: Path) -> None:
     run = start_work(sounds, tmp_path / "out", "hdf5")
-    assert len(alive(run.process.pid)) >= 4  # itself, the forkserver, two workers
+    assert len(alive(run.process.pid)) == 3  # itself and two workers
     run.process.kill()
     check_after_fault(tmp_path / "out", said=run.end().err, session=run.process.pid)
 
 
+@pytest.mark.full
 def test_shards_that_are_killed_again_and_again(
     sounds: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]]
 ) -> None:
@@ -183,7 +175,7 @@ def test_shards_that_are_killed_again_and_again(
 # commands that write nothing that lasts
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", full_but([signal.SIGTERM, signal.SIGHUP], signal.SIGTERM))
 def test_a_dry_run_leaves_no_folder_behind(sounds: Path, tmp_path: Path, number: signal.Signals) -> None:
     estimate = "from melcli.run import estimate as e"
     before = f"import time; {estimate}; e.expected_space = lambda *_: [print(flush=True), time.sleep(60)]"
@@ -194,7 +186,8 @@ def test_a_dry_run_leaves_no_folder_behind(sounds: Path, tmp_path: Path, number:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.full
+@pytest.mark.parametrize("number", full_but([signal.SIGTERM, signal.SIGHUP], signal.SIGTERM))
 def test_a_doctor_removes_its_folder_of_trials(tmp_path: Path, number: signal.Signals) -> None:
     doctor = "from melcli.run.doctor import diagnosis as d"
     before = f"import time; {doctor}; d.examine_promises = lambda _: [print(flush=True), time.sleep(60)]"
@@ -210,15 +203,14 @@ def check_stopped(run: Run, number: signal.Signals) -> None:
     assert (ended.code, ended.err) == (128 + number, f"melcli: stopped by {number.name}\n")
 
 
+@pytest.mark.full
 def test_workers_that_start_for_ever_are_not_waited_for(sounds: Path, tmp_path: Path) -> None:
     (tmp_path / "lib" / "scipy").mkdir(parents=True)
     (tmp_path / "lib" / "scipy" / "__init__.py").write_text("import time; time.sleep(60)")
-    started = "import melcli.run.interrupts as i; i.PATIENCE_S = 0.5"
-    run = start("extract", sounds, out=tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "lib")}, before=started)
-    while not (tmp_path / "out" / ".melcli").exists():
-        time.sleep(0.05)
+    run = start("extract", sounds, out=tmp_path / "out", env={"PYTHONPATH": str(tmp_path / "lib")})
+    assert wait_until((tmp_path / "out" / ".melcli").exists)
     time.sleep(1.0)
-    asked_s = time.monotonic()
+    watch = Stopwatch()
     run.signal(signal.SIGTERM, whole_group=True)
     assert run.end().code == 143
-    assert time.monotonic() - asked_s < 8
+    assert watch.quiet_s < 8.0

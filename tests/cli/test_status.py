@@ -70,9 +70,11 @@ def test_programs_read_one_object(melcli: Command, sounds: Path, out: Path) -> N
         "done": 2,
         "failed": 1,
         "orphans": 1,
+        "other_config": [],
         "unreadable_folders": 0,
         "running": False,
         "interrupted": False,
+        "unflushed_after_reboot": False,
         "all_done": False,
         "exit_code": 4,
         "out": str(out),
@@ -99,6 +101,23 @@ def test_check_says_whether_all_is_done(melcli: Command, sounds: Path, out: Path
     others = [f"{item_id}.*" for item_id, its in PLAN.items() if its not in {sign, "="} and "/" not in item_id]
     excluded = [part for glob in others for part in ("--exclude", glob)]
     assert melcli("status", out, sounds, "--check", *excluded).code == (4 if sign in "+*!" else 0)
+
+
+@pytest.mark.parametrize("sign", ["+", "*", "!", "-", "="])
+def test_check_can_accept_known_failures(melcli: Command, sounds: Path, out: Path, sign: str) -> None:
+    others = [f"{item_id}.*" for item_id, its in PLAN.items() if its not in {sign, "="} and "/" not in item_id]
+    excluded = [part for glob in others for part in ("--exclude", glob)]
+    ended = melcli("status", out, sounds, "--check", "--known-failures-ok", *excluded, "--json")
+    assert ended.code == json.loads(ended.out)["exit_code"] == (4 if sign in "+*" else 0)
+    assert json.loads(ended.out)["all_done"] is (sign in "-=")
+
+
+def test_a_failure_that_is_retried_is_not_accepted(melcli: Command, sounds: Path, out: Path) -> None:
+    only = ("--include", "bad.wav", "--check", "--known-failures-ok")
+    assert melcli("status", out, sounds, *only).code == 0
+    assert melcli("status", out, sounds, *only, "--retry-failed").code == 4
+    with Journal(str(out)):
+        assert melcli("status", out, sounds, *only).code == 4
 
 
 def test_an_interrupted_run_is_not_done(melcli: Command, sounds: Path, tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ import pytest
 from melcli.cli import progress
 from melcli.cli.progress import Progress
 from melcli.run.report import Report
-from melcli.sources.items import Found
+from melcli.sources.found import Found
 from tests.cli.shell import Ended, closed_pipe, full_disk, run_alone, start
 from tests.run.corpus import LIGHT, plant, rows
 from tests.run.invariants import check_finished
+from tests.tiers import full_but
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def test_a_bar_on_a_terminal(sounds: Path, tmp_path: Path) -> None:
     assert lines[-1] == ""
 
 
+@pytest.mark.full
 def test_no_bar_on_a_terminal_that_wants_none(sounds: Path, tmp_path: Path) -> None:
     code, shown = on_a_terminal("extract", sounds, *LIGHT, "--progress", "lines", out=tmp_path / "out")
     assert code == 3
@@ -98,6 +100,9 @@ def test_who_gets_a_bar(
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
     monkeypatch.setattr("melcli.cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(
+        "melcli.cli.progress._local_time", lambda: f"2026-11-30 20:{now[0] // 60:02.0f}:{now[0] % 60:02.0f}"
+    )
     return now
 
 
@@ -114,19 +119,21 @@ def test_a_line_every_half_minute(clock: list[float], capsys: pytest.CaptureFixt
         listener.advanced(report)
     listener.close()
     assert capsys.readouterr().err.splitlines() == [
-        "1,200 of 8,000  1.7 h of audio, 200x real time, 0 failed",
-        "2,400 of 8,000  3.3 h of audio, 200x real time, 0 failed",
-        "3,600 of 8,000  5.0 h of audio, 200x real time, 0 failed",
+        "2026-11-30 20:17:10  1,200 of 8,000  1.7 h of audio, 200x real time, 0 failed",
+        "2026-11-30 20:17:40  2,400 of 8,000  3.3 h of audio, 200x real time, 0 failed",
+        "2026-11-30 20:18:10  3,600 of 8,000  5.0 h of audio, 200x real time, 0 failed",
     ]
     assert progress.LINE_EVERY_S == 30.0
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-def test_folders_that_cannot_be_read_are_told_in_any_case(quiet: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_are_printed_in_any_case(quiet: bool, capsys: pytest.CaptureFixture[str]) -> None:
     found = Found(
         items=(), hidden=1, excluded=0, links=0, out_folders=0, other={}, unreadable={"in/x": "Permission denied"}
     )
-    Progress("auto", quiet=quiet, verbose=False).found(found)
+    listener = Progress("auto", quiet=quiet, verbose=False)
+    listener.found(found)
+    listener.warned(found.warning)
     told = capsys.readouterr().err.splitlines()
     assert told[-1] == "warning: could not read 1 folder: in/x (Permission denied)"
     assert told[:-1] == ([] if quiet else ["passed over 1: 1 hidden"])
@@ -138,7 +145,7 @@ HEAVY = ("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_st
 BUFFERED = {"PYTHONUNBUFFERED": ""}  # otherwise Python's own end cannot fail of what it could not write
 
 
-@pytest.fixture(params=[closed_pipe, full_disk])
+@pytest.fixture(params=full_but([closed_pipe, full_disk], closed_pipe))
 def nowhere(request: pytest.FixtureRequest) -> Iterator[int]:
     """Return a descriptor that every write to fails."""
     descriptor = request.param()
@@ -153,6 +160,7 @@ def test_an_error_that_nobody_reads_ends_with_its_own_code(tmp_path: Path, nowhe
     assert run_alone(*arguments, stderr=nowhere, env=BUFFERED, cwd=tmp_path).code == 2
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("arguments", [["--progress", "bar"], ["--progress", "lines", "-v"]])
 def test_a_run_that_nobody_listens_to_is_done_all_the_same(
     sounds: Path, tmp_path: Path, nowhere: int, arguments: list[str]
@@ -164,6 +172,7 @@ def test_a_run_that_nobody_listens_to_is_done_all_the_same(
     check_finished(tmp_path / "out")
 
 
+@pytest.mark.full
 def test_a_plan_is_told_though_nobody_takes_the_remarks(sounds: Path, tmp_path: Path, nowhere: int) -> None:
     planned = run_alone("extract", sounds, *LIGHT, "-n", out=tmp_path / "out", stderr=nowhere, env=BUFFERED)
     assert planned.code == 0
@@ -174,7 +183,8 @@ def test_a_plan_is_told_though_nobody_takes_the_remarks(sounds: Path, tmp_path: 
     assert told.out.startswith("! bad")
 
 
-@pytest.mark.parametrize("style", ["bar", "lines"])
+@pytest.mark.full
+@pytest.mark.parametrize("style", full_but(["bar", "lines"], "bar"))
 def test_a_reader_that_goes_away_in_the_middle_ends_no_run(tmp_path: Path, style: str) -> None:
     plant(tmp_path / "in", *[f"{number:03}.wav" for number in range(40)], seconds=2.0)
     (tmp_path / "in" / "zz.wav").write_bytes(b"")  # told after the reader is gone
@@ -206,3 +216,11 @@ def test_a_log_that_takes_lines_again_gets_them(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **BUFFERED}
     )
     assert (done.returncode, done.stderr) == (0, "written\n")
+
+
+@pytest.mark.parametrize("given, used", [({}, "1"), ({"OMP_NUM_THREADS": "3"}, "3")])
+def test_the_libraries_of_the_command_use_one_thread_unless_told(given: dict[str, str], used: str) -> None:
+    before = "import atexit, os; atexit.register(lambda: print(os.environ['OMP_NUM_THREADS']))"
+    without = "import os; os.environ.pop('OMP_NUM_THREADS', None); " if not given else ""
+    ended = run_alone("config", "list", before=without + before, env=given)
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, used)

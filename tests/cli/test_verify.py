@@ -17,12 +17,13 @@ from filelock import FileLock
 
 from melcli import open_features
 from melcli.errors import StorageError
-from melcli.store.manifest import read_manifest
 from melcli.store.spool import Spool
 from melcli.store.values import StoredFeatures
 from tests.cli.shell import Ended, start
 from tests.run.corpus import LIGHT, plant, rows, times, tree
 from tests.run.invariants import check_finished, check_printed
+from tests.store.rows import read_manifest
+from tests.tiers import full_but
 
 Command = Callable[..., Ended]
 
@@ -58,6 +59,7 @@ def verify(melcli: Command, out: Path, *arguments: str) -> dict:
     ended = melcli("verify", out, "--json", *arguments)
     check_printed(ended.err)
     found = json.loads(ended.out)
+    assert "damages" in found, found
     assert ended.code == found["exit_code"] == (4 if found["damages"] else 0), ended.err
     return dict(found)
 
@@ -126,7 +128,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.few(3)
+@pytest.mark.parametrize("damage", full_but(DAMAGES, "flip", "cut", "delete", "link"))
 def test_damaged_outputs_are_named_repaired_and_done_again(
     melcli: Command, extract: Command, out: Path, format: str, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_swapped_pair_is_named_when_numbers_are_read(melcli: Command, extract:
     assert tree(out) == undisturbed
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("harm", ["garbage", "cut", "missing failures", "twice"])
 def test_damaged_books_are_named_and_mended(
     melcli: Command, extract: Command, tmp_path: Path, out: Path, format: str, harm: str
@@ -425,7 +429,6 @@ def test_an_out_that_cannot_be_written_is_read_all_the_same(
 def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out: Path) -> None:
     """What the journal says counts, and a repair takes it into the manifest."""
     from melcli.store.journal import Journal
-    from melcli.store.manifest import read_manifest
 
     extract()
     undisturbed = tree(out)
@@ -446,7 +449,7 @@ def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out:
 
 def test_a_signal_ends_it_without_a_traceback(melcli: Command, extract: Command, out: Path) -> None:
     extract()
-    wait = "read_books = lambda _: [print(flush=True), time.sleep(60)]"
+    wait = "read_books = lambda *_: [print(flush=True), time.sleep(60)]"
     before = f"import time; from melcli.run.verify import audit; audit.{wait}"
     run = start("verify", out, before=before)
     assert run.process.stdout is not None
@@ -456,6 +459,8 @@ def test_a_signal_ends_it_without_a_traceback(melcli: Command, extract: Command,
     assert (ended.code, ended.err) == (130, "melcli: stopped by SIGINT\n")
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("format", full_but(["npy", "hdf5"], "hdf5"), indirect=True)
 def test_real_workers_find_the_same(melcli: Command, extract: Command, out: Path, format: str) -> None:
     extract("-f", format)
     assert run_verify(out).code == 0

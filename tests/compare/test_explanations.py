@@ -155,8 +155,6 @@ def test_a_floor_is_none_where_the_other_side_is_not_lower():
     [
         log_mels(seed=1),
         log_mels(seed=1).T,
-        np.roll(MELS, 5, axis=1),
-        np.roll(MELS, 3, axis=0),
         MELS + 0.1 * np.random.default_rng(2).normal(size=MELS.shape),
         np.where(MELS > -3, MELS, -3.5 - MELS),
         np.zeros_like(MELS),
@@ -164,7 +162,7 @@ def test_a_floor_is_none_where_the_other_side_is_not_lower():
         np.zeros((3, 4)),
         np.zeros((40, 0)),
     ],
-    ids=range(10),
+    ids=range(8),
 )
 def test_what_nothing_explains_is_not_explained(other):
     assert explain(MELS, other) is None

@@ -19,7 +19,7 @@ def test_a_transposition_is_tried_where_the_shapes_allow_it():
 
 @pytest.mark.parametrize(
     "shape_a, shape_b",
-    [((80, 300), (80, 309)), ((80, 300), (81, 301)), ((80, 300), (24000,)), ((2, 3, 4), (4, 3, 2)), ((80, 0), (80, 3))],
+    [((80, 300), (81, 301)), ((80, 300), (24000,)), ((2, 3, 4), (4, 3, 2)), ((80, 0), (80, 3))],
 )
 def test_nothing_is_tried_where_nothing_can_fit(shape_a, shape_b):
     assert list(candidate_layouts(shape_a, shape_b)) == []

@@ -7,6 +7,7 @@ from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("name", named_configs())
 def test_a_config_does_not_differ_from_itself(name):
     assert resolve_config(name).differing_values(resolve_config(name)) == {}

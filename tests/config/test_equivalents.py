@@ -202,6 +202,7 @@ def sound(rate_hz):
     return signal.astype(np.float32)
 
 
+@pytest.mark.few(40)
 @pytest.mark.parametrize("name", named_configs())
 @pytest.mark.parametrize("translate", [in_librosa, in_torchaudio])
 def test_the_lines_compute_the_same(translate, name):

@@ -75,7 +75,10 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, said):
         ("large-v2", "whisper"),
         ("hifi-gan", "hifigan"),
         ("waveglow", "tacotron2"),
-        ("qwen2.5-omni", "whisper_128"),
+        ("qwen2-audio", "whisper_128"),
+        ("Qwen2.5-Omni", "qwen2_5_omni"),
+        ("qwen3-omni", "whisper_128_unpadded"),
+        ("Qwen3-ASR", "whisper_128_unpadded"),
         ("w2v-bert-2.0", "seamless_m4t"),
         ("cnn14", "panns"),
         ("efficientat", "passt"),
@@ -171,6 +174,7 @@ for name, path in named_configs().items():
 """
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("layout", ["checkout", "wheel"])
 def test_configs_are_found_wherever_the_package_stands(tmp_path, layout):
     shutil.copytree(PACKAGE, tmp_path / "melcli", ignore=shutil.ignore_patterns("__pycache__", "configs"))

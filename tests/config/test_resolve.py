@@ -5,6 +5,7 @@ import json
 import os
 import re
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,8 @@ from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
 from melcli.options import key_types
 from melcli.store.options import OutputOptions
+from tests.elapsed import fail_after
+from tests.tiers import examples
 
 
 def refusal(*arguments, **keywords):
@@ -163,7 +166,7 @@ def test_a_base_that_no_file_system_knows_is_refused(write, tmp_path, base):
     "name, said",
     [
         ("gone.yaml", "gone.yaml: cannot be read: No such file or directory"),
-        ("./", ".: cannot be read: Is a directory"),
+        ("./", ".: cannot be read: it is a directory, not a regular file"),
         ("my.yaml/x.yaml", "my.yaml/x.yaml: cannot be read: Not a directory"),
         ("n" * 300 + ".yaml", "n" * 300 + ".yaml: cannot be read: File name too long"),
         ("new\nline.yaml", "new\\x0aline.yaml: cannot be read: No such file or directory"),
@@ -197,7 +200,10 @@ def test_what_is_too_large_is_refused(write):
     "text, said",
     [
         ("features:\n  num_mels: 80\n", "my.yaml:2: features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
-        ("audio: {dtype: float16}\n", "my.yaml:1: audio: unknown key 'dtype'; known are channels, resampler"),
+        (
+            "audio: {dtype: float16}\n",
+            "my.yaml:1: audio: unknown key 'dtype'; known are channels, resampler, truncated, opus_rate",
+        ),
         ("feature: {num_mel_bins: 80}\n", "my.yaml:1: unknown key 'feature'; did you mean 'features'?"),
         ("\nfeature:\n", "my.yaml:2: unknown key 'feature'; did you mean 'features'?"),
         ("num_mel_bins: 80\n", "my.yaml:1: unknown key 'num_mel_bins'; did you mean 'features.num_mel_bins'?"),
@@ -487,12 +493,83 @@ def test_other_variables_mean_nothing():
     "name, value, said",
     [
         ("MELCLI_FEATURES_NUM_MELS", "80", "features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
-        ("MELCLI_AUDIO", "mix", "audio: unknown key ''; known are channels, resampler"),
+        ("MELCLI_AUDIO", "mix", "audio: unknown key ''; known are channels, resampler, truncated, opus_rate"),
         ("MELCLI_OUTPUT_SHARD_MB", "many", "output: shard_mb='many' is str, not int"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_its_name(name, value, said):
     assert refusal(environ={name: value}) == f"{name}: {said}"
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("root:$6$x:::\n", "MELCLI_CONFIG=my.yaml:1: not a config: a key is a word, such as 'features'"),
+        ("features: {top_db: high}\n", "MELCLI_CONFIG=my.yaml:1: features: top_db='high' is str, not float or null"),
+        ("base: ./gone.yaml\n", "MELCLI_CONFIG=./my.yaml: gone.yaml: cannot be read: No such file or directory"),
+        (None, "MELCLI_CONFIG=my.yaml: cannot be read: No such file or directory"),
+    ],
+)
+def test_a_refusal_names_the_variable_that_names_the_file(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("my.yaml").write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        resolve_config("./my.yaml", named_by="MELCLI_CONFIG")
+    assert str(raised.value) == said
+
+
+@pytest.mark.parametrize("name, rule", [("kers", "no config is called 'kers'; "), ("s3://b/x.yaml", "config s3://b/x")])
+def test_a_refusal_names_the_variable_that_names_no_file(name, rule):
+    with pytest.raises(ConfigError) as raised:
+        resolve_config(name, named_by="MELCLI_CONFIG")
+    assert str(raised.value).startswith(f"MELCLI_CONFIG={name}: {rule}")
+
+
+# what is no regular file
+
+
+def test_a_named_pipe_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.yaml")
+    with fail_after(20.0):
+        assert refusal("pipe.yaml") == "pipe.yaml: cannot be read: it is a named pipe, not a regular file"
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/dev/tty"])
+def test_a_device_is_refused(path):
+    with fail_after(20.0):
+        assert refusal(path) == f"{path}: cannot be read: it is a device, not a regular file"
+
+
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
+@pytest.mark.parametrize("written", [b"features: {top_db: 7}\n", b""])
+def test_a_descriptor_that_is_open_is_read(folder, written):
+    reader, writer = os.pipe()
+    os.write(writer, written)
+    os.close(writer)
+    try:
+        with fail_after(20.0):
+            config = resolve_config(f"{folder}/{reader}")
+        os.fstat(reader)  # it is still the caller's
+    finally:
+        os.close(reader)
+    assert config == (resolve_config(sets=["top_db=7"]) if written else Config())
+
+
+def test_a_named_pipe_that_is_open_is_read_also_if_its_writer_is_gone(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    (tmp_path / "pipe").write_bytes(b"features: {top_db: 7}\n")
+    try:
+        with fail_after(20.0):
+            assert resolve_config(f"/dev/fd/{reader}").features.top_db == 7
+    finally:
+        os.close(reader)
+
+
+def test_a_descriptor_that_is_not_open_is_refused():
+    assert refusal("/dev/fd/1048000") == "/dev/fd/1048000: cannot be read: No such file or directory"
 
 
 # identity
@@ -503,9 +580,17 @@ def test_the_identity_is_16_hex_digits_of_the_values():
     assert Config().config_id == resolve_config().config_id
 
 
+@pytest.mark.parametrize("name, config_id", [("keras", "9ffb011193afebf8"), ("whisper", "cbe16c56a0aade4a")])
+def test_the_identity_stays_when_keys_are_added(name, config_id):
+    """OUTs of earlier releases are still valid: only another NUMERICS_VERSION may change these digits."""
+    assert resolve_config(name).config_id == config_id
+
+
 OTHER = {
     "audio.channels": "each",
     "audio.resampler": "polyphase",
+    "audio.truncated": "keep",
+    "audio.opus_rate": 48000,
     "features.fft_length": 4096,
     "features.sequence_stride": 256,
     "features.sequence_length": 400,
@@ -657,7 +742,7 @@ def scratch(tmp_path_factory):
 
 
 @given(config=configs, made_by=notes, show_origins=st.booleans())
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_what_is_written_reads_back_as_the_same_config(scratch, config, made_by, show_origins):
     scratch.write_text(config.to_yaml(made_by, show_origins=show_origins))
     again = resolve_config(str(scratch))
@@ -670,7 +755,8 @@ def test_what_is_written_is_to_be_read_by_people(write):
     made_by = {"config_id": "0123456789abcdef", "melcli": "0.1.0", "libsndfile": "libsndfile-1.2.2", "nothing": "null"}
     write("output: {dtype: float16}\n")
     lines = resolve_config("my.yaml", sets=["fft_length=2", "window=[0, 0.5]"]).to_yaml(made_by).splitlines()
-    assert lines[:5] == ["audio:", "  channels: mix", "  resampler: soxr_hq", "features:", "  fft_length: 2"]
+    assert lines[:3] == ["audio:", "  channels: mix", "  resampler: soxr_hq"]
+    assert lines[3:7] == ["  truncated: fail", "  opus_rate: header", "features:", "  fft_length: 2"]
     assert "  window: [0.0, 0.5]" in lines
     assert "  max_freq: null" in lines
     assert "  power_to_db: true" in lines

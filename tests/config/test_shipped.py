@@ -86,6 +86,7 @@ def test_every_golden_has_its_config():
     assert len(GOLDENS) >= 40
 
 
+@pytest.mark.few(20)
 @every_config
 def test_its_other_names_lead_to_it_alone(name):
     for alias in config_labels(named_configs()[name]).aliases:
@@ -174,6 +175,8 @@ def test_music_is_keras_at_the_rate_of_a_compact_disc():
         ("kaldi_80", "torchaudio_kaldi", "input_scale", (32768.0, 1.0)),
         ("whisper", "whisper_128", "num_mel_bins", (80, 128)),
         ("whisper", "faster_whisper", "pad_end", (0, 160)),
+        ("whisper_128", "whisper_128_unpadded", "num_samples", (480_000, None)),
+        ("whisper_128_unpadded", "qwen2_5_omni", "pad_end", (0, 159)),
         ("espnet_tts", "parallel_wavegan", "mag_floor", (1e-10, 0.0)),
         ("clap_unfused", "clap_fused", "mel_scale", ("slaney", "htk")),
         ("seamless_m4t", "speech_to_text", "std_ddof", (1, 0)),

@@ -136,6 +136,7 @@ def test_stages_in_words(options, stage, said):
     assert said in in_words(FeatureOptions(**options))[stage]
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("name", named_configs())
 def test_every_config_has_words_that_can_be_read(name):
     words = in_words(resolve_config(name).features)

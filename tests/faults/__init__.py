@@ -1,1 +1,1 @@
-"""Faults provoked on purpose, in loops: a few rounds of each in every test run, thousands with ``-m soak``."""
+"""Faults provoked on purpose, in loops: one round of each by default, a few with `--all`, thousands with `-m soak`."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults import page
-from tests.faults.loops import Tally, entry_of, fault_name
+from tests.faults.loops import Quick, Tally, entry_of, fault_name
 from tests.faults.work import Corpus, make_corpus
+from tests.run.corpus import LIGHT
 
 LOOPS: pytest.StashKey[dict[str, dict[str, Any]]] = pytest.StashKey()
 
@@ -34,13 +37,31 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
+@pytest.fixture(scope="session")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """So little work that most of a run is its start."""
+    return make_corpus(tmp_path_factory.mktemp("light"), files=16, settings=(*LIGHT, "-j", "2"))
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """An empty folder for TMPDIR, of a short name: sockets in it may not have long ones, and /tmp would do instead."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take as many rounds as ``--rounds`` says."""
+    """Give each loop its number of rounds: that of ``--rounds``, or that of the tier."""
     rounds = config.getoption("--rounds")
     for item in items:
-        if rounds is not None and isinstance(item, pytest.Function) and "rounds" in _parameters(item):
-            item.callspec.params["rounds"] = rounds
+        parameters = _parameters(item) if isinstance(item, pytest.Function) else {}
+        if "rounds" not in parameters:
+            continue
+        if rounds is not None:
+            parameters["rounds"] = rounds
+        elif isinstance(quick := parameters["rounds"], Quick):
+            parameters["rounds"] = quick.all if config.getoption("--all") else quick.default
 
 
 @pytest.hookimpl(wrapper=True)
@@ -63,7 +84,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the figures of whole loops into docs/, though not of one that was shortened or skipped."""
+    """Write the figures of whole loops into docs/, though not of one that was shortened or skipped.
+
+    A worker of pytest-xdist writes nothing.  It may get loops from ``-m full``; ``-m soak`` is refused before that.
+    """
+    if hasattr(session.config, "workerinput"):
+        return
     loops = session.config.stash.get(LOOPS, {})
     if loops and session.config.getoption("--rounds") is None:
         page.record(loops, page.DOCS)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import soundfile
 
+from tests.audio.odd_sounds import OddSound, readable
 from tests.audio.sounds import untagged
 from tests.run.corpus import noise
 
@@ -126,9 +127,23 @@ def _bases() -> tuple[Sound, ...]:
     for sound in [sound for sound in made if sound.label.startswith("MP3")]:
         bare = untagged(sound.content)
         made.append(Sound(**{**vars(sound), "label": f"{sound.label} untagged", "content": bare}))
+    made += [_odd(sound) for sound in readable()]
     for rate_hz in (1, 7, 50, 192_000, 384_000, 768_000):
         made.append(base("WAV", "PCM_16", ".wav", rate_hz=rate_hz, frames=max(2, rate_hz // 100), seed=rate_hz))
     return tuple(made)
+
+
+def _odd(sound: OddSound) -> Sound:
+    content, frames = sound.content, sound.num_samples
+    head_bytes = min(128, len(content) - 1)
+    return Sound(
+        label=sound.label,
+        extension=sound.extension,
+        content=content,
+        head_bytes=head_bytes,
+        frames=frames,
+        counted=False,
+    )
 
 
 class _Bases(Sequence[Sound]):
@@ -185,6 +200,19 @@ def _inserted(chance: random.Random, sound: Sound) -> bytes:
 def _removed(chance: random.Random, sound: Sound) -> bytes:
     at = chance.randrange(len(sound.content))
     return sound.content[:at] + sound.content[at + chance.choice((1, 2, 3, 4, 16, 1000)) :]
+
+
+def _in_front(chance: random.Random, sound: Sound) -> bytes:
+    return _junk(chance) + sound.content
+
+
+def _behind(chance: random.Random, sound: Sound) -> bytes:
+    return sound.content + _junk(chance)
+
+
+def _junk(chance: random.Random) -> bytes:
+    size = chance.choice((1, 2, 128, 1_000, 1_100, 5_000))
+    return chance.choice((bytes(size), chance.randbytes(size), b"\xff" * size, (b"TAG" + bytes(125)) * 2))
 
 
 def _garbage(chance: random.Random, sound: Sound) -> bytes:
@@ -252,7 +280,17 @@ def _intact(chance: random.Random, sound: Sound) -> bytes:
 
 DAMAGES: tuple[Damage, ...] = (
     *(_few_bits, _many_bits, _header_bits, _header_bits, _body_bits, _cut, _head_cut_off, _inserted, _removed),
-    *(_garbage, _garbage_behind_a_magic, _body_of_another, _wrong_length, _wrong_length, _doubled, _nonfinite),
+    *(
+        _in_front,
+        _behind,
+        _garbage,
+        _garbage_behind_a_magic,
+        _body_of_another,
+        _wrong_length,
+        _wrong_length,
+        _doubled,
+        _nonfinite,
+    ),
     *(_all_one_byte, _hardly_any_frames, _intact),
 )
 LENGTH_STAYS = {_body_bits, _nonfinite, _intact}  # of what is uncompressed

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import datetime
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,9 @@ import soundfile
 
 from benchmarks.machine import describe_run
 from benchmarks.settings import OWN_PACKAGES
+from tests.elapsed import Stopwatch
 
-__all__ = ["MOST_VIOLATIONS", "NAMED", "Tally", "entry_of", "fault_name", "loop"]
+__all__ = ["MOST_VIOLATIONS", "NAMED", "Quick", "Tally", "entry_of", "fault_name", "loop"]
 
 MOST_VIOLATIONS = 20  # after which a loop stops: they tell no more than the first few
 NAMED = 10  # violations that a failed test names
@@ -41,10 +42,34 @@ LINE_CHARACTERS = 300
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def loop(*, quick: int, soak: int) -> pytest.MarkDecorator:
-    """Give a test an argument ``rounds``: ``quick`` in every test run, ``soak`` with ``-m soak``."""
+@dataclass(frozen=True)
+class Quick:
+    """Rounds of a loop in a test run that is no soak, by the tier; tests/faults/conftest.py replaces it by a number."""
+
+    default: int
+    all: int
+
+
+def loop(*, quick: int, soak: int, default: int = 1) -> pytest.MarkDecorator:
+    """Give a test an argument ``rounds``.
+
+    Parameters
+    ----------
+    quick : int
+        Rounds with ``--all``.
+    soak : int
+        Rounds with ``-m soak``.
+    default : int
+        Rounds in the default tier: one, unless a round is so little that one says nothing.
+    """
+    if not 1 <= default <= quick <= soak:
+        raise ValueError(f"rounds have to grow from 1 on: default={default}, quick={quick}, soak={soak}")
     return pytest.mark.parametrize(
-        "rounds", [pytest.param(quick, id="quick"), pytest.param(soak, id="soak", marks=pytest.mark.soak)]
+        "rounds",
+        [
+            pytest.param(Quick(default=default, all=quick), id="quick"),
+            pytest.param(soak, id="soak", marks=pytest.mark.soak),
+        ],
     )
 
 
@@ -71,12 +96,12 @@ class Tally:
         self.rounds = 0
         self.violations: list[str] = []
         self.notes: list[str] = []
-        self._started_s = time.monotonic()
+        self._watch = Stopwatch()
 
     @property
     def seconds(self) -> float:
         """Seconds since the loop began."""
-        return time.monotonic() - self._started_s
+        return self._watch.wall_s
 
     @contextmanager
     def round(self) -> Iterator[int]:
@@ -133,7 +158,7 @@ def entry_of(tally: Tally) -> dict[str, Any]:
         "notes": tally.notes,
         "seed": tally.seed,
         "seconds": round(tally.seconds, 1),
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "machine": "{cpu}, {cores} cores, {kernel}, Python {python}".format(**run["machine"]),
         "versions": {**versions, "libsndfile": soundfile.__libsndfile_version__},
         "revision": _revision(),

@@ -21,7 +21,7 @@ Written by the tests themselves, from [faults.json](faults.json), as they end:
 
 ```sh
 pip install -e '.[test]'
-python -m pytest tests/faults           # a few rounds of every loop, as in every test run
+python -m pytest tests/faults --all     # a few rounds of every loop; one round without --all
 python -m pytest tests/faults -m soak   # the loops below; --seed N for others of the same kind
 ```
 

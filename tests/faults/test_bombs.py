@@ -10,9 +10,7 @@ import io
 import json
 import os
 import struct
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,10 +22,12 @@ import soundfile
 from melcli.errors import REASONS
 from melcli.threads import ONE_THREAD
 from tests.cli.shell import run_alone
+from tests.elapsed import Stopwatch, run
 from tests.faults.damaged_sounds import flac_frames, in_memory, silent_flac, with_length
 from tests.faults.loops import Tally, loop
 from tests.run.corpus import LIGHT, encode, noise, plant, rows
 from tests.run.invariants import check_finished
+from tests.tiers import full_but
 
 MOST_MB = 512  # of a worker
 CALM_MB = 300  # in which a worker does all of these but the widest
@@ -37,11 +37,11 @@ SOON_S = 20.0  # in which what is refused is refused
 SPARSE = ("sampling_rate=8000", "fft_length=512", "sequence_stride=4096", "num_mel_bins=20")
 
 
-def _do(source: Path, out: Path, *sets: str, timeout_s: float = SOON_S) -> dict[str, Any]:
+def _do(source: Path, out: Path, *sets: str, limit_s: float = SOON_S) -> dict[str, Any]:
     """Do one file as a worker does; return its row and ``peak_mb``."""
     command = [sys.executable, "-m", "tests.run.one_batch", str(source), str(out), *sets]
     environment = {**os.environ, **ONE_THREAD}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False)
+    ended = run(command, limit_s, env=environment, text=True)
     assert ended.returncode == 0, ended.stderr
     told: dict[str, Any] = json.loads(ended.stdout)
     return told
@@ -50,14 +50,15 @@ def _do(source: Path, out: Path, *sets: str, timeout_s: float = SOON_S) -> dict[
 # what is a great deal
 
 
-@loop(quick=40, soak=1_000)
+@pytest.mark.full
+@loop(default=20, quick=40, soak=1_000)
 def test_silence_in_flac(rounds: int, tally: Tally) -> None:
     """A megabyte of FLAC that becomes gigabytes; a round is a million samples."""
     frames = rounds * 1_000_000 // 65_535
     content = silent_flac(frames)
     with in_memory() as folder:
         (folder / "a.flac").write_bytes(content)
-        told = _do(folder / "a.flac", folder / "out", *SPARSE, timeout_s=600)
+        told = _do(folder / "a.flac", folder / "out", *SPARSE, limit_s=600)
         stored = len(list((folder / "out").rglob("*.npy")))
     tally.count(rounds)
     tally.note(f"{len(content):,} bytes became {frames * 65_535 * 4 / 1e9:.1f} GB; peak {told['peak_mb']:.0f} MB")
@@ -71,17 +72,19 @@ def _wav_up(rate_hz: int, samples: int) -> bytes:
     return encode(noise(0, seconds=samples / 8_000)[:samples], ".wav", rate_hz=rate_hz, subtype="PCM_U8")
 
 
-@pytest.mark.parametrize("resampler", ["soxr_hq", "soxr_vhq", "polyphase"])
+@pytest.mark.full
+@pytest.mark.parametrize("resampler", full_but(["soxr_hq", "soxr_vhq", "polyphase"], "soxr_hq", "polyphase"))
 def test_the_steepest_way_up(tmp_path: Path, resampler: str) -> None:
     """Each sample becomes 1,024."""
     (tmp_path / "a.wav").write_bytes(_wav_up(750, 20_000))
     sets = ("sampling_rate=768000", "fft_length=512", "sequence_stride=16384", "num_mel_bins=20", "num_mel_bins=4")
-    told = _do(tmp_path / "a.wav", tmp_path / "out", *sets, f"audio.resampler={resampler}", timeout_s=120)
+    told = _do(tmp_path / "a.wav", tmp_path / "out", *sets, f"audio.resampler={resampler}", limit_s=120)
     assert told["status"] == "ok"
     assert told["num_frames"] == pytest.approx(20_000 * 1024 / 16_384, abs=2)
     assert told["peak_mb"] < CALM_MB
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("rate_hz", [1, 749])
 def test_ways_that_are_too_steep(tmp_path: Path, rate_hz: int) -> None:
     (tmp_path / "a.wav").write_bytes(_wav_up(rate_hz, 20_000))
@@ -170,10 +173,12 @@ CLAIMS: dict[str, Callable[[], bytes]] = {
     "AU of 4 GB": _au_of_4_gb,
     "NIST of 10**18 samples": lambda: _nist(10**17),
 }
+DEFAULT_CLAIMS = ("FLAC of unknown length", "WAV of 4 GB", "W64 of 2**40 bytes", "CAF of 2**63 - 1 bytes")
 OPEN_ENDED = {"FLAC of unknown length", "WAV without an end"}
 
 
-@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.few(1)
+@pytest.mark.parametrize("claim", full_but(CLAIMS, *DEFAULT_CLAIMS))
 def test_claims(tmp_path: Path, claim: str) -> None:
     """Nothing is allocated by a claim, and what does not come out is missing."""
     path = tmp_path / ("a." + claim.split()[0].lower())
@@ -192,10 +197,11 @@ def test_claims(tmp_path: Path, claim: str) -> None:
 # what is wide
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "channels, codec", [(1024, ("WAV", "PCM_16")), (1024, ("CAF", "PCM_16")), (255, ("OGG", "VORBIS"))]
 )
-@pytest.mark.parametrize("taken", ["mix", "each", "7"])
+@pytest.mark.parametrize("taken", full_but(["mix", "each", "7"], "mix"))
 def test_as_many_channels_as_there_can_be(tmp_path: Path, channels: int, codec: tuple[str, str], taken: str) -> None:
     format_, subtype = codec
     path = tmp_path / f"a.{format_.lower()}"
@@ -203,13 +209,14 @@ def test_as_many_channels_as_there_can_be(tmp_path: Path, channels: int, codec: 
         for _ in range(4):
             file.write(np.zeros((500, channels)))
     sets = ("sampling_rate=8000", "fft_length=512", "sequence_stride=256", "num_mel_bins=20")
-    told = _do(path, tmp_path / "out", *sets, f"audio.channels={taken}", timeout_s=120)
+    told = _do(path, tmp_path / "out", *sets, f"audio.channels={taken}", limit_s=120)
     assert told["status"] == "ok"
     assert told["num_rows"] == (channels if taken == "each" else 1)
     assert told["peak_mb"] < MOST_MB
 
 
-@pytest.mark.parametrize("channels", [0, 1025, 4096, 65_535])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("channels", full_but([0, 1025, 4096, 65_535], 0, 1025))
 def test_more_channels_than_that(tmp_path: Path, channels: int) -> None:
     head = struct.pack(
         "<4sI4s4sIHHIIHH4sI", b"RIFF", 2**20 + 36, b"WAVE", b"fmt ", 16, 1, channels, 8_000, 0, 0, 16, b"data", 2**20
@@ -229,13 +236,14 @@ def _vorbis_silence(path: Path, channels: int, seconds: int) -> None:
             file.write(block)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seconds", [pytest.param(1, id="quick"), pytest.param(120, id="soak", marks=pytest.mark.soak)])
 def test_wide_and_long(seconds: int, tally: Tally) -> None:
     """255 channels of silence in an Ogg file, each an output of its own."""
     with in_memory() as folder:
         _vorbis_silence(folder / "a.ogg", 255, seconds)
         sets = ("sampling_rate=8000", "fft_length=512", "sequence_stride=64", "num_mel_bins=80", "audio.channels=each")
-        told = _do(folder / "a.ogg", folder / "out", *sets, timeout_s=900)
+        told = _do(folder / "a.ogg", folder / "out", *sets, limit_s=900)
         size = (folder / "a.ogg").stat().st_size
     samples = seconds * 8_000 * 255
     tally.count(1)
@@ -247,16 +255,17 @@ def test_wide_and_long(seconds: int, tally: Tally) -> None:
 # limits that the user sets
 
 
-@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@pytest.mark.full
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_max_duration(tmp_path: Path, format_: str) -> None:
     """What claims to be longer is not decoded, what turns out to be longer is stopped, and neighbours are done."""
     plant(tmp_path / "in", "short.wav", seconds=0.2)
     (tmp_path / "in" / "long.flac").write_bytes(silent_flac(20_000))
     (tmp_path / "in" / "unknown.flac").write_bytes(silent_flac(20_000, claim=0))
     (tmp_path / "in" / "claims.flac").write_bytes(silent_flac(2, claim=2**36 - 1))
-    began_s = time.monotonic()
+    watch = Stopwatch()
     end = run_alone("extract", tmp_path / "in", *LIGHT, "-f", format_, "--max-duration", "60", out=tmp_path / "out")
-    assert time.monotonic() - began_s < SOON_S
+    assert watch.quiet_s < SOON_S
     assert end.code == 3
     found = {name: row["reason"] for name, row in rows(tmp_path / "out").items()}
     assert found.pop("claims") in {"too_long", "truncated"}

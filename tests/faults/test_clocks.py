@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cli.shell import Ended, run_alone
 from tests.faults.loops import Tally, loop
 from tests.faults.work import OVER, Corpus
@@ -56,6 +58,7 @@ def test_clocks_that_go_back(
             assert {item_id for item_id in now if now[item_id]["crc32"] != before[item_id]["crc32"]} == {changed.stem}
 
 
+@pytest.mark.full
 @loop(quick=1, soak=20)
 def test_a_clock_that_goes_back_during_a_run(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Corpus

@@ -102,7 +102,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 @FORMATS
-@loop(quick=4, soak=200)
+@loop(quick=2, soak=200)
 def test_a_plain_run_mends_what_has_another_size(
     rounds: int, seed: int, tally: Tally, source: Path, tmp_path: Path, melcli: Command, format_: str
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_plain_run_mends_what_has_another_size(
 
 
 @FORMATS
-@loop(quick=4, soak=300)
+@loop(quick=2, soak=300)
 def test_verify_names_what_is_damaged_and_the_next_run_makes_it_again(
     rounds: int, seed: int, tally: Tally, source: Path, tmp_path: Path, melcli: Command, format_: str
 ) -> None:
@@ -301,6 +301,7 @@ def soft_link(shard: h5py.File, elsewhere: Path) -> None:
     shard["features"] = h5py.SoftLink("/other")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format_", ["hdf5"])
 @pytest.mark.parametrize("make", [external_link, external_numbers, virtual_numbers, soft_link])
 def test_hostile_shards_are_refused(

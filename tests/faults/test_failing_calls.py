@@ -21,12 +21,13 @@ from pathlib import Path
 
 import pytest
 
-from melcli.store.history import read_history
 from tests.cli.shell import Ended, start
 from tests.faults.failing_calls import KINDS, FailingCalls, check_flushes, compiled
 from tests.faults.loops import Tally, loop
 from tests.run.corpus import LIGHT, plant, tree
 from tests.run.invariants import check_after_fault, check_after_rerun
+from tests.store.rows import rows_of
+from tests.tiers import full_but
 
 Command = Callable[..., Ended]
 
@@ -73,7 +74,7 @@ def failing(library: Path, tmp_path: Path) -> FailingCalls:
     return FailingCalls(library, tmp_path)
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=full_but(LAYOUTS, "hdf5"))
 def layout(request: pytest.FixtureRequest, tmp_path: Path, melcli: Command) -> Layout:
     return planted(request.param, tmp_path, melcli)
 
@@ -109,7 +110,7 @@ def strike(failing: FailingCalls, layout: Layout, out: Path, place: Place, melcl
         check_after_fault(out, said=ended.err, session=run.process.pid)
         check_flushes(calls)
         check_told(ended, out, place, hit=bool(hits))
-        blamed = [row.id for row in read_history(str(out)).rows() if row.status == "failed"]
+        blamed = [row.id for row in rows_of(out) if row.status == "failed"]
         assert blamed == [], "an input is blamed for what OUT does"
         if ended.code == 0:
             check_after_rerun(out, layout.undisturbed)
@@ -159,6 +160,7 @@ def test_every_call_fails(
         tally.note(f"{kind} {hits}")
 
 
+@pytest.mark.full
 @loop(quick=1, soak=40)
 def test_calls_fail_otherwise(
     rounds: int, seed: int, tally: Tally, failing: FailingCalls, layout: Layout, tmp_path: Path, melcli: Command
@@ -228,7 +230,8 @@ def seen_by_strace(told: str, out: Path) -> Counter[str]:
     return seen
 
 
-@pytest.mark.parametrize("name", ["large_shard", "spool"])
+@pytest.mark.full
+@pytest.mark.parametrize("name", full_but(["large_shard", "spool"], "spool"))
 def test_the_library_sees_what_the_system_sees(
     failing: FailingCalls, tmp_path: Path, melcli: Command, name: str
 ) -> None:
@@ -240,6 +243,7 @@ def test_the_library_sees_what_the_system_sees(
     assert {kind: seen[kind] for kind in KINDS} == failing.counts()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("call", ["fsync"])
 def test_strace_makes_the_same_of_it(failing: FailingCalls, tmp_path: Path, melcli: Command, call: str) -> None:
     """Of the first call; strace counts in each thread, so that a later one would be another than the library's."""

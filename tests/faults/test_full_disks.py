@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from melcli.store.history import read_history
 from tests.cli.shell import Ended, start
 from tests.faults.failing_calls import FailingCalls, compiled
 from tests.faults.loops import Tally, loop
 from tests.faults.mounts import BLOCK_BYTES, ext4, fill, fill_names, tmpfs
 from tests.run.corpus import LIGHT, plant, tree
 from tests.run.invariants import check_after_fault, check_after_rerun
+from tests.store.rows import rows_of
+from tests.tiers import full_but
 
 Command = Callable[..., Ended]
 
@@ -57,7 +58,7 @@ class Work:
         if out.parent.exists() and (out / ".melcli" / "lock").exists():
             check_after_fault(out, said=ended.err, session=run.process.pid)
             assert list(out.rglob("*.tmp")) == [], "a temporary file takes the room that is missing"
-            assert [row.id for row in read_history(str(out)).rows() if row.status == "failed"] == []
+            assert [row.id for row in rows_of(out) if row.status == "failed"] == []
         assert ended.code in {0, 6}, ended
         if ended.code == 6:
             told = [line for line in ended.err.splitlines() if line.startswith("melcli: cannot ")]
@@ -71,7 +72,7 @@ class Work:
         check_after_rerun(out, self.undisturbed, said=again.err)
 
 
-@pytest.fixture(params=["npy", "hdf5"])
+@pytest.fixture(params=full_but(["npy", "hdf5"], "hdf5"))
 def work(request: pytest.FixtureRequest, source: Path, tmp_path: Path, melcli: Command) -> Work:
     return work_of(request.param, source, tmp_path, melcli)
 
@@ -157,7 +158,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(tmp_path_factory.mktemp("library"))
 
 
-@pytest.mark.parametrize("system", [ext4, tmpfs])
+@pytest.mark.full
+@pytest.mark.parametrize("system", full_but([ext4, tmpfs], tmpfs))
 def test_a_full_disk_is_found_before_anything_is_decoded(
     library: Path, source: Path, tmp_path: Path, melcli: Command, system: Any
 ) -> None:
@@ -184,6 +186,7 @@ def files_opened(opened: FailingCalls) -> int:
 # full elsewhere
 
 
+@pytest.mark.full
 def test_a_full_home_and_a_full_folder_for_temporary_files_cost_nothing(work: Work, tmp_path: Path) -> None:
     with tmpfs(tmp_path / "disk", most_files=100) as disk:
         fill(disk)
@@ -193,6 +196,7 @@ def test_a_full_home_and_a_full_folder_for_temporary_files_cost_nothing(work: Wo
     check_after_rerun(tmp_path / "out", work.undisturbed, said=ended.err)
 
 
+@pytest.mark.full
 def test_without_any_folder_for_temporary_files_a_run_works_or_says_why(source: Path, tmp_path: Path) -> None:
     before = "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/proc/no/such']"
     run = start("extract", source, *LIGHT, out=tmp_path / "out", before=before)

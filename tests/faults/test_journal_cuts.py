@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from melcli.store.history import read_history
 from tests.cli.shell import Ended
 from tests.faults.loops import Tally, loop
 from tests.run.corpus import plant, rows, tree
 from tests.run.invariants import check_after_fault, check_after_rerun, check_finished
+from tests.store.rows import rows_of as newest_rows
+from tests.tiers import full_but
 
 Command = Callable[..., Ended]
 
@@ -94,7 +95,7 @@ def interrupted(tmp_path: Path, melcli: Command, monkeypatch: pytest.MonkeyPatch
 def rows_of(out: Path) -> dict[str, Any]:
     """Return what OUT believes of itself, as JSON by id; an id that stands twice is told twice alike."""
     found: dict[str, Any] = {}
-    for row in read_history(str(out)).rows():
+    for row in newest_rows(out):
         text = json.loads(row.to_json())
         assert found.setdefault(row.id, text) == text
     return found
@@ -137,7 +138,8 @@ def journal_format(interrupted: Interrupted) -> str:
     return "hdf5" if interrupted.plan_bytes else "npy"
 
 
-@FORMATS
+@pytest.mark.full
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_every_cut_leaves_the_whole_lines_before_it(interrupted: Interrupted, format_: str) -> None:
     journal, believed = interrupted.journal, set[str]()
     lines = 0
@@ -153,7 +155,7 @@ def test_every_cut_leaves_the_whole_lines_before_it(interrupted: Interrupted, fo
 
 
 @FORMATS
-@loop(quick=6, soak=2000)
+@loop(default=2, quick=3, soak=2000)
 def test_runs_go_on_from_a_cut_journal(
     rounds: int, seed: int, tally: Tally, interrupted: Interrupted, melcli: Command, format_: str
 ) -> None:
@@ -171,7 +173,7 @@ def test_runs_go_on_from_a_cut_journal(
 
 
 @FORMATS
-@loop(quick=400, soak=10_000)
+@loop(default=50, quick=200, soak=10_000)
 def test_journals_with_other_bytes_in_them(
     rounds: int, seed: int, tally: Tally, interrupted: Interrupted, melcli: Command, format_: str
 ) -> None:
@@ -218,12 +220,13 @@ def damaged(journal: bytes, kind: str, chance: random.Random) -> bytes:
 def test_it_would_be_seen_if_damaged_lines_were_believed(
     interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
-    def believe_all(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    def believe_all(lines: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
         start = 0
-        for line in lines:
-            yield start, line
+        for number, line in enumerate(lines, 1):
+            yield number, start, line
             start += len(line)
 
     monkeypatch.setattr("melcli.store.journal._believed", believe_all)
+    forged = interrupted.journal.replace(b'"id":"a"', b'"id":"x"').replace(b'"path":"a.npy"', b'"path":"x.npy"')
     with pytest.raises(AssertionError, match="a row is believed that nobody wrote"):
-        check_believed(interrupted.out, interrupted.journal.replace(b'"id":"a"', b'"id":"x"'), interrupted.truth)
+        check_believed(interrupted.out, forged, interrupted.truth)

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Run
+from tests.elapsed import wait
 from tests.faults.loops import Tally, loop
 from tests.faults.work import Corpus, Work, goes_on_for
+from tests.tiers import full_but
 
 
-@loop(quick=2, soak=500)
-@pytest.mark.parametrize("format_", ["npy", "hdf5"])
-@pytest.mark.parametrize("whom", ["the whole group", "the parent alone"])
+@loop(quick=1, soak=500)
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "hdf5"))
+@pytest.mark.parametrize("whom", full_but(["the whole group", "the parent alone"], "the whole group"))
 def test_kills(rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Corpus, format_: str, whom: str) -> None:
     """SIGKILL at a random time.
 
@@ -49,4 +51,4 @@ def kill(run: Run, whom: str) -> None:
         run.process.kill()
     else:
         os.killpg(run.process.pid, signal.SIGKILL)
-    run.process.wait()
+    wait(run.process)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.loops import MOST_VIOLATIONS, ROOT, Tally, fault_name
+from tests.faults.loops import MOST_VIOLATIONS, ROOT, Tally, fault_name, loop
 from tests.faults.page import page_of, record
 
 ENTRY = {
@@ -74,6 +74,12 @@ def test_a_fault_has_the_name_of_its_docstring_and_its_parameters() -> None:
     assert fault_name(test, {"format_": "npy", "rounds": 5, "n": 3}) == "SIGKILL of the whole run [npy, 3]"
 
 
+@pytest.mark.parametrize("default", [0, 3])
+def test_a_loop_has_a_round_in_the_default_tier_and_not_more_than_with_all(default: int) -> None:
+    with pytest.raises(ValueError, match=f"default={default}"):
+        loop(quick=2, soak=30, default=default)
+
+
 def test_the_page_has_a_line_for_each_loop() -> None:
     page = page_of({"b | c": ENTRY, "a": {**ENTRY, "rounds": 5, "notes": [], "revision": None}})
     assert "| a | 5 | 0 |  | 3 | 1.5 | 2026-01-31 | 1 |\n" in page
@@ -126,7 +132,7 @@ def test_skips(rounds, tally):
 """
 PLANTED_CONFTEST = """
 import pathlib
-from tests.conftest import pytest_addoption
+from tests.conftest import pytest_addoption, pytest_configure
 from tests.faults import page
 from tests.faults.conftest import *
 
@@ -149,15 +155,27 @@ def run_planted(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.full
 def test_quick_loops_fail_and_are_not_written_down(planted: Path) -> None:
-    said = run_planted(planted).stdout
+    said = run_planted(planted, "--all").stdout
     assert "1 violations in 2 rounds\n  round 1, seed 0: AssertionError: it does not hold" in said
     assert "FAILED test_it.py::test_planted[bad-quick]" in said
     assert "2 failed, 1 passed, 1 skipped" in said
     assert list((planted / "docs").iterdir()) == []
 
 
+def test_the_default_tier_runs_one_round(planted: Path) -> None:
+    """Round 1 of the bad loop would fail, and the run ends after round 0."""
+    said = run_planted(planted, "-k", "planted").stdout
+    assert "2 passed" in said
+
+
+@pytest.mark.full
 def test_soaked_loops_are_written_down_by_the_test_run(planted: Path) -> None:
+    """By one process: with pytest-xdist each of its workers would write."""
+    refused = run_planted(planted, "-m", "soak", "-n", "2")
+    assert (refused.returncode, list((planted / "docs").iterdir())) == (4, [])
+    assert "ERROR: -m soak records its figures in docs/faults.json: run it without -n" in refused.stderr
     done = run_planted(planted, "-m", "soak", "--seed", "7")
     assert done.returncode == 1
     assert "2 failed, 1 passed, 1 skipped" in done.stdout
@@ -175,6 +193,7 @@ def test_soaked_loops_are_written_down_by_the_test_run(planted: Path) -> None:
     assert "after round 0, seed 7: ValueError: a bug of the test" in page
 
 
+@pytest.mark.full
 def test_a_shortened_loop_is_not_written_down(planted: Path) -> None:
     done = run_planted(planted, "-m", "soak", "--rounds", "1", "-k", "planted")
     assert "2 passed" in done.stdout

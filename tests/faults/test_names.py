@@ -22,6 +22,7 @@ from tests.faults.damaged_sounds import in_memory
 from tests.faults.loops import Tally, loop
 from tests.run.corpus import LIGHT, encode, noise, plant, rows, times
 from tests.run.invariants import check_finished, check_printed
+from tests.tiers import full_but
 
 CHUNK = 2_000  # names of one folder
 LONGEST_BYTES = 255 - len(b".wav")  # of a stem; `.npy` takes no more
@@ -150,8 +151,8 @@ def _plant(folder: Path, chance: random.Random, number: int, good: bytes) -> dic
     return made
 
 
-@loop(quick=300, soak=3_000)
-@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@loop(default=60, quick=300, soak=3_000)
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_names(rounds: int, seed: int, tally: Tally, format_: str) -> None:
     """Hostile names."""
     good = encode(noise(0, seconds=0.05), ".wav")

@@ -17,14 +17,16 @@ from tests.cli.shell import Ended, start
 from tests.faults.loops import Tally, loop
 from tests.run.corpus import LIGHT, plant, tree
 from tests.run.invariants import check_after_fault, check_after_rerun
+from tests.tiers import full_but
 
 Command = Callable[..., Ended]
 
 LIMITS = (32, 24, 16)
 
 
+@pytest.mark.full
 @loop(quick=len(LIMITS), soak=40)
-@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "hdf5"))
 def test_too_few_open_files(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, melcli: Command, format_: str
 ) -> None:

@@ -11,19 +11,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from melcli.store.history import read_history
-from tests.cli.shell import Ended, Run, start
+from tests.cli.shell import Ended, start
 from tests.faults.mounts import ext4
 from tests.run.corpus import LIGHT, plant, tree
-from tests.run.invariants import ENDING_S, alive, check_after_fault, check_after_rerun, check_finished, check_printed
+from tests.run.invariants import check_after_fault, check_after_rerun, check_finished, check_nobody_left, check_printed
+from tests.store.rows import rows_of
+from tests.tiers import full_but
 
 Command = Callable[..., Ended]
 
@@ -51,16 +52,8 @@ def extract(source: Path, out: Path, *arguments: Any, **options: Any) -> Ended:
     run = start("extract", source, *LIGHT, *arguments, "-j", "1", out=out, **options)
     ended = run.end()
     check_said(ended)
-    wait_for_the_end(run)
+    check_nobody_left(run.process.pid)
     return ended
-
-
-def wait_for_the_end(run: Run) -> None:
-    """Return once all processes of a run are gone, which the promise is 2 s for."""
-    deadline_s = time.monotonic() + ENDING_S
-    while alive(run.process.pid):
-        assert time.monotonic() < deadline_s, "a process of the run is left"
-        time.sleep(0.02)
 
 
 def check_said(ended: Ended) -> None:
@@ -98,6 +91,7 @@ def immutable(folder: Path) -> Iterator[None]:
         subprocess.run(["chattr", "-i", folder], check=True)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("below", ["", ".melcli", "sub"])
 def test_a_folder_that_takes_no_names(source: Path, tmp_path: Path, melcli: Command, below: str) -> None:
     out = tmp_path / "out"
@@ -136,6 +130,7 @@ def test_an_out_that_belongs_to_somebody_else(source: Path, tmp_path: Path, melc
     completes(melcli, source, out)
 
 
+@pytest.mark.full
 def test_parents_that_are_missing_are_made(source: Path, tmp_path: Path, melcli: Command) -> None:
     assert extract(source, tmp_path / "x" / "y" / "out").code == 0
     completes(melcli, source, tmp_path / "x" / "y" / "out")
@@ -147,6 +142,7 @@ def test_an_out_that_is_a_link_to_nothing(source: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.full
 def test_an_out_that_is_a_link_to_a_folder(source: Path, tmp_path: Path, melcli: Command) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "out").symlink_to("disk")
@@ -186,8 +182,16 @@ def put_an_empty_folder(out: Path) -> None:
     (out / ".melcli").mkdir(parents=True)
 
 
-@pytest.mark.parametrize("settings", [HEAVY, SHARDS], ids=["npy", "hdf5"])
-@pytest.mark.parametrize("go", [remove, move_away, put_a_file, put_an_empty_folder])
+@pytest.mark.few(1)
+@pytest.mark.parametrize(
+    "go, settings",
+    full_but(
+        product([remove, move_away, put_a_file, put_an_empty_folder], [HEAVY, SHARDS]),
+        *[(remove, HEAVY), (put_a_file, SHARDS)],
+        unpack=True,
+    ),
+    ids=lambda value: {id(HEAVY): "npy", id(SHARDS): "hdf5"}.get(id(value)),
+)
 def test_an_out_that_goes_away(
     long_source: Path, tmp_path: Path, melcli: Command, go: Callable[[Path], None], settings: tuple[str, ...]
 ) -> None:
@@ -204,7 +208,7 @@ def test_an_out_that_goes_away(
     ended = run.end()
     check_said(ended)
     check_refused(ended, out)
-    wait_for_the_end(run)
+    check_nobody_left(run.process.pid)
     if go is put_a_file:
         assert out.read_bytes() == VICTIM
         out.unlink()
@@ -213,6 +217,7 @@ def test_an_out_that_goes_away(
     completes(melcli, long_source, out, *settings)
 
 
+@pytest.mark.full
 def test_a_disk_that_becomes_read_only(long_source: Path, tmp_path: Path, melcli: Command) -> None:
     """As ext4 makes itself when its own bookkeeping fails."""
     with ext4(tmp_path / "disk") as disk:
@@ -223,9 +228,9 @@ def test_a_disk_that_becomes_read_only(long_source: Path, tmp_path: Path, melcli
         ended = run.end()
         check_said(ended)
         check_refused(ended, out)
-        done = [row.id for row in read_history(str(out)).rows() if row.status == "ok"]
+        done = [row.id for row in rows_of(out) if row.status == "ok"]
         assert len(done) >= 1
-        wait_for_the_end(run)
+        check_nobody_left(run.process.pid)
         image = tmp_path / "disk.img"
         subprocess.run(["umount", disk], check=True)
         subprocess.run(["e2fsck", "-fy", image], capture_output=True)
@@ -293,7 +298,8 @@ def test_a_folder_of_ours_that_is_a_link_is_refused(source: Path, tmp_path: Path
     assert list(elsewhere.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [*OWN_FILES, *OUTPUTS])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("name", full_but([*OWN_FILES, *OUTPUTS], ".melcli/journal.jsonl", "manifest.jsonl", "a.npy"))
 def test_nobody_waits_for_a_named_pipe(source: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     (out / name).parent.mkdir(parents=True)

@@ -12,7 +12,6 @@ import os
 import random
 import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,13 +19,15 @@ from pathlib import Path
 import pytest
 
 from melcli.config.resolve import resolve_config
-from melcli.store.history import read_history
 from tests.cli.shell import Run
+from tests.elapsed import wait, wait_until
 from tests.faults.loops import Tally, loop
 from tests.faults.mounts import ext4
 from tests.faults.work import OVER, Corpus, Work, finished, goes_on_for, kill_all
 from tests.run.corpus import tree
-from tests.run.invariants import check_after_fault, check_nobody_left, overload, torn
+from tests.run.invariants import check_after_fault, check_nobody_left, torn
+from tests.store.rows import rows_of
+from tests.tiers import full_but
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 GOING_FLAGS_NOLOGFLUSH = (2).to_bytes(4, "little")
@@ -75,10 +76,7 @@ class Disk:
 
 
 def wait_for(done: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + PROMPT_S * overload()
-    while not done():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
+    assert wait_until(done, PROMPT_S)
 
 
 @pytest.fixture
@@ -89,8 +87,8 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         yield disk
 
 
-@loop(quick=2, soak=200)
-@pytest.mark.parametrize("durability", ["batch", "file"])
+@loop(quick=1, soak=200)
+@pytest.mark.parametrize("durability", full_but(["batch", "file"], "batch"))
 def test_power_cuts(rounds: int, seed: int, tally: Tally, disk: Disk, corpus: Corpus, durability: str) -> None:
     """Power cut at a random time, ext4.
 
@@ -117,6 +115,7 @@ def test_power_cuts(rounds: int, seed: int, tally: Tally, disk: Disk, corpus: Co
     tally.note(f"{cuts} cuts met a run at work, {sum(work.through for work in works)} runs came through")
 
 
+@pytest.mark.full
 @loop(quick=1, soak=40)
 def test_power_cuts_without_flushes(rounds: int, seed: int, tally: Tally, disk: Disk, corpus: Corpus) -> None:
     """Power cut at a random time, ext4 [none].
@@ -144,8 +143,9 @@ def test_power_cuts_without_flushes(rounds: int, seed: int, tally: Tally, disk: 
     tally.note(f"{cuts} cuts cost {lost} outputs that were written down")
 
 
+@pytest.mark.full
 @loop(quick=1, soak=25)
-@pytest.mark.parametrize("durability", ["batch", "file"])
+@pytest.mark.parametrize("durability", full_but(["batch", "file"], "file"))
 def test_power_cuts_after_the_end(
     rounds: int, seed: int, tally: Tally, disk: Disk, corpus: Corpus, durability: str
 ) -> None:
@@ -159,7 +159,7 @@ def test_power_cuts_after_the_end(
         work = chance.choice(works)
         with work.round(tally):
             run = work.start()
-            run.process.wait()
+            wait(run.process)
             disk.cut()
             disk.boot()
             assert run.end().code == OVER
@@ -185,7 +185,7 @@ def cut_at_work(disk: Disk, run: Run, *, killed: bool) -> None:
     try:
         if killed:
             os.killpg(run.process.pid, signal.SIGKILL)
-        code = run.process.wait(PROMPT_S * overload())
+        code = wait(run.process, PROMPT_S)
         check_nobody_left(run.process.pid)
     finally:
         kill_all(run)
@@ -205,5 +205,5 @@ def check_flushed_at_every_level(out: Path) -> None:
     """Hold what is written once in a run against the promise that it is whole."""
     if (out / "melcli.yaml").exists():
         resolve_config(str(out / "melcli.yaml"))
-    for row in read_history(str(out)).rows():
+    for row in rows_of(out):
         assert row.reason in {None, "empty"}

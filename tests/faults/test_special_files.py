@@ -8,12 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,8 +21,10 @@ from melcli.errors import StorageError
 from melcli.store.plain import open_arrays
 from melcli.store.reader import open_features
 from tests.cli.shell import Ended, run_alone
+from tests.elapsed import Stopwatch, fail_after, run, wait
 from tests.run.corpus import LIGHT, encode, noise, plant, rows, tree
 from tests.run.invariants import check_finished, check_printed
+from tests.tiers import full_but
 
 SOON_S = 25.0  # in which a run over all of this has to end; a hang would last for ever
 
@@ -77,7 +77,7 @@ def special(tmp_path: Path) -> Path:
     for name, (make, _) in SPECIAL.items():
         try:
             make(folder / f"{name}.wav")
-        except PermissionError as error:  # noqa: PERF203  once
+        except PermissionError as error:
             if name != "device":
                 raise
             pytest.skip(f"devices cannot be made here: {error.strerror}")
@@ -88,9 +88,9 @@ def special(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def _soon() -> Iterator[None]:
-    began_s = time.monotonic()
+    watch = Stopwatch()
     yield
-    assert time.monotonic() - began_s < SOON_S
+    assert watch.quiet_s < SOON_S
 
 
 def _check(folder: Path, out: Path, code: int) -> None:
@@ -106,8 +106,9 @@ def _check(folder: Path, out: Path, code: int) -> None:
             assert row["message"] == f"{folder}/{name}.wav: {told}"
 
 
-@pytest.mark.parametrize("format_", ["npy", "hdf5"])
-@pytest.mark.parametrize("arguments", [(), ("--follow-symlinks",)], ids=["", "follow"])
+@pytest.mark.full
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
+@pytest.mark.parametrize("arguments", full_but([(), ("--follow-symlinks",)], ()), ids=["", "follow"])
 def test_special_files_in_a_folder(special: Path, tmp_path: Path, format_: str, arguments: tuple[str, ...]) -> None:
     out = tmp_path / "out"
     with _soon():
@@ -119,6 +120,7 @@ def test_special_files_in_a_folder(special: Path, tmp_path: Path, format_: str, 
         assert run_alone("extract", special, *LIGHT, "-f", format_, *arguments, out=out).code == 3
 
 
+@pytest.mark.full
 def test_special_files_by_their_names(special: Path, tmp_path: Path) -> None:
     """From a list, and hashed."""
     names = [special / f"{name}.wav" for name in SPECIAL if name not in {"kcore"}]  # which has 128 TB
@@ -143,9 +145,10 @@ def test_a_list_that_is_a_pipe_is_read(tmp_path: Path) -> None:
         [sys.executable, "-c", f"open({str(tmp_path / 'list')!r}, 'w').write({str(tmp_path / 'in' / 'a.wav')!r})"]
     )
     assert run_alone("extract", "--files-from", tmp_path / "list", *LIGHT, out=tmp_path / "out").code == 0
-    assert writer.wait(10) == 0
+    assert wait(writer) == 0
 
 
+@pytest.mark.full
 def test_files_that_may_not_be_read(tmp_path: Path) -> None:
     """A file and a folder without permission cost nothing else."""
     without = []
@@ -162,7 +165,7 @@ def test_files_that_may_not_be_read(tmp_path: Path) -> None:
     command = [*without, sys.executable, "-m", "melcli", "extract", folder, *LIGHT, "-o", out]
     try:
         with _soon():
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            ended = run(command, text=True)
     finally:
         (folder / "closed").chmod(0o755)
     assert ended.returncode == 3, ended.stderr
@@ -188,15 +191,8 @@ def _make_special(path: Path, kind: str) -> None:
 @pytest.fixture
 def deadline() -> Iterator[None]:
     """End a wait in this very process."""
-
-    def give_up(number: int, frame: object) -> None:
-        pytest.fail("it waited")  # no OSError, which melcli would take for one of the file's
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(int(SOON_S))
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    with fail_after(SOON_S):
+        yield
 
 
 @pytest.mark.parametrize("kind", ["pipe", "zero", "folder"])
@@ -239,6 +235,7 @@ def test_reading_features_never_waits(
             open_arrays(str(path))
 
 
+@pytest.mark.full
 def test_a_file_that_becomes_a_pipe_as_it_is_opened(tmp_path: Path) -> None:
     """The look at a file says that it is regular, and then a pipe stands there: it is not waited for."""
     plant(tmp_path / "in", "a.wav", "b.wav", seconds=0.1)
@@ -263,6 +260,6 @@ def test_a_file_that_becomes_a_pipe_as_it_is_opened(tmp_path: Path) -> None:
         path.write_bytes(content)
         with _soon():
             command = [sys.executable, "-c", swap.replace("{}", call), str(path)]
-            said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+            said = run(command, text=True, check=True).stdout
         assert said.startswith(error)
         assert "it is a named pipe, not a regular file" in said

@@ -20,6 +20,7 @@ from tests.cli.shell import run_alone
 from tests.faults.damaged_sounds import Sound, base, in_memory
 from tests.faults.loops import Tally, loop
 from tests.run.corpus import LIGHT, rows
+from tests.tiers import full_but
 
 CHUNK = 1_000
 SOUNDS = 12  # of each coding in a chunk
@@ -48,8 +49,8 @@ LOSSY = {
 MOST_UNTOLD = {"OGG Vorbis": 0.0, "Opus": 0.0, "MP3": 0.0, "MP3 without a Xing tag": 0.05}
 
 
-@loop(quick=20, soak=700)
-@pytest.mark.parametrize("container", TOLD)
+@loop(default=5, quick=10, soak=700)
+@pytest.mark.parametrize("container", full_but(TOLD, "WAV", "FLAC"))
 def test_truncations(rounds: int, seed: int, tally: Tally, container: str) -> None:
     """Planted truncations."""
     told, untold, _ = _cut_many(container, TOLD[container], rounds, seed, tally)
@@ -60,8 +61,9 @@ def test_truncations(rounds: int, seed: int, tally: Tally, container: str) -> No
     tally.note(f"{len(untold)} cuts passed for whole; {reasons}")
 
 
-@loop(quick=20, soak=700)
-@pytest.mark.parametrize("container", LOSSY)
+@pytest.mark.full
+@loop(default=5, quick=10, soak=700)
+@pytest.mark.parametrize("container", full_but(LOSSY, "OGG Vorbis", "MP3"))
 def test_truncations_of_lossy_formats(rounds: int, seed: int, tally: Tally, container: str) -> None:
     """Planted truncations, as far as the format lets one know."""
     told, untold, cuts = _cut_many(container, LOSSY[container], rounds, seed, tally)

@@ -12,7 +12,6 @@ import random
 import re
 import signal
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,33 @@ import pytest
 from melcli.config.resolve import Config
 from melcli.errors import WorkersFailing
 from melcli.mel.options import FeatureOptions
+from melcli.run import dispatcher
 from melcli.run.extract import extract
 from melcli.run.limits import Limits
+from melcli.run.losses import WorkerLoss
 from melcli.run.report import Report
 from melcli.run.request import Request
-from melcli.sources.items import Found
+from melcli.sources.found import Found
 from melcli.store.manifest import Row
 from melcli.store.options import OutputOptions
-from tests.cli.shell import Run, run_alone, start
+from tests.cli.shell import run_alone, start
+from tests.elapsed import Stopwatch, stretch
+from tests.faults.groups import memory_group
+from tests.faults.hanging import ROOT
 from tests.faults.loops import Tally, loop
+from tests.faults.processes import kill_one, workers_of
 from tests.faults.work import Corpus, Work
 from tests.run.corpus import LIGHT, RATE_HZ, encode, noise, plant, rows, tree
-from tests.run.faults import FaultyEngine
-from tests.run.invariants import alive, check_after_rerun, check_finished, check_nobody_left, overload
+from tests.run.faults import BEFORE, FaultyEngine
+from tests.run.invariants import check_after_rerun, check_finished, check_nobody_left
+from tests.tiers import full_but
 
 FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=128, sequence_stride=64, num_mel_bins=20)
 GOOD_FILES = 48
 CULPRITS = 8  # among them, so that most batches hold none or one
 FAULTS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE", "SIGKILL", "exit0", "exit1", "exit3")
-HANG_S = 1.0  # that an item may take where one hangs
+ITEM_S = 0.5  # that an item may take where one hangs
+GROUP_BYTES = 250_000_000  # of memory, for a run one file of which takes all
 
 
 @dataclass
@@ -60,6 +67,12 @@ class Heard:
 
     def failed(self, row: Row) -> None:
         self.failures.append(row)
+
+    def worker_lost(self, loss: WorkerLoss) -> None:
+        pass
+
+    def retrying(self, num_inputs: int, *, batches: int) -> None:
+        pass
 
     def advanced(self, report: Report) -> None:
         pass
@@ -83,8 +96,8 @@ def features_of(out: Path) -> dict[str, bytes]:
     return {name: content for name, content in tree(out).items() if name.endswith((".npy", ".h5"))}
 
 
-@loop(quick=8, soak=600)
-@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@loop(quick=3, soak=600)
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "hdf5"))
 def test_deaths(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
@@ -123,10 +136,11 @@ def how_it_died(row: Row) -> str:
     return told[1] or f"exit{told[2]}"
 
 
-@loop(quick=2, soak=100)
+@pytest.mark.full
+@loop(quick=1, soak=100)
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_kills_by_hand(rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Corpus, format_: str) -> None:
-    """A worker, or the forkserver, is killed from outside at a random time: that costs only time, and blames nobody."""
+    """A worker is killed from outside at a random time: that costs only time, and blames nobody."""
     chance = random.Random(f"by hand {format_} {seed}")
     work = Work(corpus, tmp_path / "out", format_)
     for _ in range(rounds):
@@ -134,33 +148,12 @@ def test_kills_by_hand(rounds: int, seed: int, tally: Tally, tmp_path: Path, cor
             process = work.start()
             time.sleep(chance.uniform(0, work.whole_s))
             number = chance.choice([signal.SIGKILL, signal.SIGSEGV])
-            for victim in chance.sample(children := children_of(process), min(len(children), 1)):
-                with suppress(ProcessLookupError):
-                    os.kill(victim, number)
-            ended = process.end()
-            if ended.code == 7:  # it was the one that was just to be ready
-                assert "cannot be started" in ended.err
-                work.come_through()
-            else:
-                work.check_through(ended)
+            if workers := workers_of(process):
+                kill_one(chance.choice(workers), number)
+            work.check_through(process.end())
 
 
-def children_of(run: Run) -> list[int]:
-    """List the processes of a run but for itself and Python's resource tracker."""
-    return [
-        process
-        for process in alive(run.process.pid)
-        if process != run.process.pid and b"resource_tracker" not in command_of(process)
-    ]
-
-
-def command_of(process: int) -> bytes:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    except OSError:
-        return b"resource_tracker"
-
-
+@pytest.mark.full
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_a_file_that_hangs_costs_its_deadline_and_nothing_else(
     tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, format_: str
@@ -168,7 +161,7 @@ def test_a_file_that_hangs_costs_its_deadline_and_nothing_else(
     run(good, tmp_path / "undisturbed", format_)
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", FaultyEngine)
     (good / "20x.hang.wav").write_bytes(encode(noise(0, seconds=0.05), ".wav"))
-    limits = Limits(timeout_per_item_s=HANG_S * overload())
+    limits = Limits(timeout_per_item_s=ITEM_S * stretch())
     report, failures = run(good, tmp_path / "out", format_, limits)
     assert [(row.id, row.reason) for row in failures] == [("20x.hang", "timeout")]
     assert (report.done, report.exit_code) == (GOOD_FILES, 3)
@@ -176,12 +169,13 @@ def test_a_file_that_hangs_costs_its_deadline_and_nothing_else(
     assert features_of(tmp_path / "out") == features_of(tmp_path / "undisturbed")
 
 
+@pytest.mark.full
 def test_a_worker_that_is_stopped_is_ended_at_its_deadline(tmp_path: Path) -> None:
     """As by a debugger, or by a disk that no longer answers: then no alarm strikes, and the driver ends it."""
     plant(tmp_path / "in", *[f"{number:02}.wav" for number in range(32)], seconds=0.8)
     heavy = ("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_stride=16", "-s", "num_mel_bins=4")
     before = "import melcli.run.batches as batches; batches.STORING_S = 2"
-    limit = ("--timeout-per-item", "1")
+    limit = ("--timeout-per-item", f"{ITEM_S * stretch():.1f}")
     process = start("extract", tmp_path / "in", *heavy, *limit, "-j", "2", out=tmp_path / "out", before=before)
     process.wait_for_rows(1)
     (victim, *_) = workers_of(process)
@@ -192,17 +186,8 @@ def test_a_worker_that_is_stopped_is_ended_at_its_deadline(tmp_path: Path) -> No
     check_finished(tmp_path / "out")
 
 
-def workers_of(run: Run) -> list[int]:
-    """List the workers: the grandchildren, since the forkserver starts them."""
-    parents = {}
-    for process in alive(run.process.pid):
-        with suppress(OSError):
-            stat = Path(f"/proc/{process}/stat").read_text()
-            parents[process] = int(stat.rpartition(")")[2].split()[1])
-    return [process for process, parent in parents.items() if parent in parents and parent != run.process.pid]
-
-
-@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@pytest.mark.full
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_memory_that_is_bounded(tmp_path: Path, format_: str) -> None:
     """A filter bank that does not fit is the file's failure and no hang: there is one bad input after another."""
     plant(tmp_path / "in", "a.wav", "b.wav", seconds=0.05)
@@ -215,6 +200,7 @@ def test_memory_that_is_bounded(tmp_path: Path, format_: str) -> None:
     check_finished(tmp_path / "out")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_a_file_that_needs_more_than_a_worker_may_have(
     tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, format_: str
@@ -229,47 +215,49 @@ def test_a_file_that_needs_more_than_a_worker_may_have(
     assert features_of(tmp_path / "out") == features_of(tmp_path / "undisturbed")
 
 
-@pytest.fixture
-def memory_group() -> Any:
-    """A control group of the memory controller that a process can be put into."""
-    for root, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
-        if (Path(root) / "cgroup.procs").exists() and os.geteuid() == 0:
-            group = Path(root) / f"melcli-test-{os.getpid()}"
-            with suppress(OSError):
-                group.mkdir()
-                if (group / limit).exists():
-                    yield group, group / limit
-                    group.rmdir()
-                    return
-                group.rmdir()
-    pytest.skip("no control group for memory can be made here")
+@pytest.mark.full
+def test_a_crash_is_in_the_summary_the_json_and_the_log(tmp_path: Path) -> None:
+    plant(tmp_path / "in", "a.wav", "b.SIGSEGV.wav", "c.wav", seconds=0.05)
+    ended = run_alone(
+        *("extract", tmp_path / "in", *LIGHT, "-j", "1", "--json", "--log-file", tmp_path / "run.log"),
+        out=tmp_path / "out",
+        before=BEFORE,
+        env={"PYTHONPATH": ROOT},
+    )
+    told = json.loads(ended.out)
+    assert (ended.code, told["ok"], told["failed"]) == (3, 2, 1)
+    crashes = told["worker_crashes"]
+    assert crashes >= 2  # alone it is tried twice
+    assert ended.err.splitlines()[-2].startswith(f"workers: {crashes} crashed")
+    lines = (tmp_path / "run.log").read_text().splitlines()
+    assert sum(bool(re.search(r"event=worker_crash pid=\d+ how=SIGSEGV inputs=\d", line)) for line in lines) == crashes
+    assert sum("event=retry" in line for line in lines) > 0
+    assert told["retries"] > 0
 
 
-def test_a_worker_that_the_system_kills_for_memory(tmp_path: Path, memory_group: tuple[Path, Path]) -> None:
+@pytest.mark.full
+def test_a_worker_that_the_system_kills_for_memory(tmp_path: Path) -> None:
     """Real kills of the kernel's: the file that needs too much is named, and all others are done."""
-    group, limit = memory_group
     plant(tmp_path / "in", *[f"{number:02}.wav" for number in range(12)], seconds=0.05)
     (tmp_path / "in" / "05x.hoard.wav").write_bytes(encode(noise(0, seconds=0.05), ".wav"))
-    limit.write_text("250000000")
-    with suppress(OSError):  # of version 1, where swap counts apart
-        (group / "memory.memsw.limit_in_bytes").write_text("250000000")
-    before = (
-        f"import os; open({str(group / 'cgroup.procs')!r}, 'w').write(str(os.getpid()))\n"
-        "import melcli.run.engines.local as local\n"
-        "from tests.run.faults import FaultyEngine\n"
-        "local.LocalEngine = FaultyEngine"
-    )
-    root = str(Path(__file__).parents[2])
-    ended = run_alone(
-        "extract", tmp_path / "in", *LIGHT, "-j", "1", out=tmp_path / "out", before=before, env={"PYTHONPATH": root}
-    )
+    with memory_group(GROUP_BYTES) as group:
+        ended = run_alone(
+            *("extract", tmp_path / "in", *LIGHT, "-j", "1"),
+            out=tmp_path / "out",
+            before=f"{group.enter}\n{BEFORE}",
+            env={"PYTHONPATH": ROOT},
+        )
+        assert group.oom_kills > 0
     assert ended.code == 3, ended
     failed = {row["id"]: row["reason"] for row in rows(tmp_path / "out", "failures.jsonl").values()}
     assert failed == {"05x.hoard": "out_of_memory"}
     check_finished(tmp_path / "out")
 
 
-@pytest.mark.parametrize("how", ["numpy is broken", "numpy ends the process", "no forkserver"])
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "how", full_but(["numpy is broken", "numpy ends the process", "no interpreter"], "numpy ends the process")
+)
 def test_every_worker_dies_at_start(tmp_path: Path, how: str) -> None:
     """The run says so soon, starts no storm of processes, and blames no input."""
     plant(tmp_path / "in", *[f"{number:02}.wav" for number in range(32)], seconds=0.05)
@@ -279,19 +267,19 @@ def test_every_worker_dies_at_start(tmp_path: Path, how: str) -> None:
         "numpy is broken": "raise ImportError('numpy is broken')",
         "numpy ends the process": f"import os; os.write(os.open({str(tmp_path / 'starts')!r}, 1 | 64 | 1024), b'x')\n"
         "os.kill(os.getpid(), 11)",
-        "no forkserver": "",
+        "no interpreter": "",
     }[how]
     (broken / "numpy" / "__init__.py").write_text(content)
-    if how == "no forkserver":
+    if how == "no interpreter":
         (broken / "sitecustomize.py").write_text(
-            "import os, sys\nif any('forkserver' in part for part in sys.orig_argv):\n    os._exit(1)\n"
+            "import os, sys\nif any('engines.worker' in part for part in sys.orig_argv):\n    os._exit(1)\n"
         )
-    started_s = time.monotonic()
+    watch = Stopwatch()
     ended = run_alone(
         "extract", tmp_path / "in", *LIGHT, "-j", "4", out=tmp_path / "out", env={"PYTHONPATH": str(broken)}
     )
     assert ended.code == 7, ended
-    assert time.monotonic() - started_s < 30
+    assert watch.quiet_s < 30.0
     assert "Traceback" not in ended.err
     assert "failed:" not in ended.err
     assert not (tmp_path / "starts").exists() or (tmp_path / "starts").stat().st_size < 10
@@ -301,14 +289,19 @@ def test_every_worker_dies_at_start(tmp_path: Path, how: str) -> None:
     check_after_rerun(tmp_path / "out", tree(tmp_path / "undisturbed"), said=again.err)
 
 
-def test_workers_that_keep_dying_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.full
+@pytest.mark.parametrize("most", [10, pytest.param(dispatcher.MAX_DEATHS_IN_A_ROW, marks=pytest.mark.soak)])
+def test_workers_that_keep_dying_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Every file kills its worker: it cannot be the files."""
+    monkeypatch.setattr(dispatcher, "MAX_DEATHS_IN_A_ROW", most)
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", FaultyEngine)
-    plant(tmp_path / "in", *[f"{number:03}.SIGSEGV.wav" for number in range(400)], seconds=0.05)
-    with pytest.raises(WorkersFailing, match=r"workers died one after another; of the last one: .* died of SIGSEGV"):
+    plant(tmp_path / "in", *[f"{number:03}.SIGSEGV.wav" for number in range(4 * most)], seconds=0.05)
+    told = rf"{most} workers died one after another; of the last one: .* died of SIGSEGV"
+    with pytest.raises(WorkersFailing, match=told):
         run(tmp_path / "in", tmp_path / "out", "npy")
 
 
+@pytest.mark.full
 def test_what_a_dying_decoder_said_stands_in_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", FaultyEngine)
     plant(tmp_path / "in", "a.wav", "b.shout.wav", seconds=0.05)

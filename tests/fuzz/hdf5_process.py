@@ -9,12 +9,14 @@ import subprocess
 import sys
 from functools import cache
 
+from tests.elapsed import wait_until
 from tests.fuzz.memory import MOST_MB, over_limit, peak_mb
 
 __all__ = ["ask"]
 
 MOST_BYTES = 4 * 2**30  # of address space
 PATIENCE_S = 20.0
+POLL_S = 1.0
 
 
 def ask(path: str) -> str:
@@ -24,7 +26,7 @@ def ask(path: str) -> str:
     assert child.stdout is not None
     child.stdin.write(f"{path}\n")
     child.stdin.flush()
-    ready, _, _ = select.select([child.stdout], [], [], PATIENCE_S)
+    ready = wait_until(lambda: bool(select.select([child.stdout], [], [], POLL_S)[0]), PATIENCE_S, poll_s=0.0)
     said = child.stdout.readline() if ready else ""
     if said:
         return said.removesuffix("\n")

@@ -13,6 +13,7 @@ import numpy as np
 
 from melcli.config.named import named_configs
 from melcli.config.resolve import Config
+from tests.audio.odd_sounds import readable, refused
 from tests.audio.sounds import LOSSLESS, LOSSY, music, untagged, write
 from tests.fuzz.edits import TELLING
 from tests.fuzz.targets import STORED_SHAPE
@@ -38,6 +39,8 @@ def _sounds() -> Iterator[bytes]:
     yield from (stereo, untagged(stereo), b"ID3\4\0\0\0\0\0\4abcd" + stereo[:2000])
     yield from (stereo[:2000] + b"TAG" + bytes(125), wav[:40] + b"\xff\xff\xff\xff" + wav[44:], wav[:30], b"")
     yield from (b"<html>", b"PK\3\4", bytes(600), b"text\n")
+    yield from (sound.content for sound in readable())
+    yield from refused()
 
 
 def write_wav() -> bytes:

@@ -16,32 +16,42 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
-from melcli.audio.containers import describe, examine
+from melcli.audio.containers import examine
 from melcli.audio.load import AudioStream
+from melcli.audio.mpeg import MpegEnding, follow
 from melcli.audio.options import AudioOptions
+from melcli.audio.undecoded import HEAD_BYTES, describe
+from melcli.audio.view import Extent, View
+from melcli.audio.views import views
 from melcli.config.document import read_document
 from melcli.config.resolve import Config, resolve_config
 from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
 from melcli.printable import printable
+from melcli.run.limits import Limits
 from melcli.run.plan import Rerun, make_plan
+from melcli.run.tried_with import Conditions
+from melcli.scratch import Scratch
+from melcli.sources.item_table import ItemTable
 from melcli.sources.items import Item
 from melcli.sources.lists import read_list
 from melcli.sources.names import item_id, listed_name
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
 from melcli.store.books import read_books
+from melcli.store.entries import Entry, read_entries
 from melcli.store.history import History, read_history
-from melcli.store.journal import Journal, read_journal, read_rows
+from melcli.store.journal import Journal
 from melcli.store.layout import refuse_names
-from melcli.store.manifest import Row, index_manifest, read_manifest
+from melcli.store.manifest import Row
 from melcli.store.npy import read_npy
 from melcli.store.placement import StoredFiles
 from melcli.store.plain import open_arrays
 from tests.fuzz.hdf5_process import ask
-from tests.store.rows import ODD_IDS, make_row
+from tests.store.rows import ODD_IDS, journal_of, make_row, read_manifest
 
 __all__ = ["TARGETS", "Target", "overwritten", "true_journal"]
 
@@ -110,19 +120,48 @@ def containers(data: bytes) -> None:
         return data[offset : offset + size]
 
     ending = examine(read, len(data))
+    if isinstance(ending, MpegEnding):
+        with _allowed(AudioError):
+            ending = follow(read, ending)
     if ending is not None:
         assert ending.format
         assert printable(ending.shortfall) == ending.shortfall
+    with _allowed(AudioError):
+        for view in views(read, len(data), ending, opus_rate="header") or ():
+            _view_holds(view, len(data))
     if data:
-        assert describe(data[:512]).isprintable()
+        assert describe(data[:HEAD_BYTES]).name.isprintable()
+
+
+def _view_holds(view: View, file_size: int) -> None:
+    """Check that a view shows parts of the file."""
+    assert view.pieces
+    for piece in view.pieces:
+        if isinstance(piece, Extent):
+            assert 0 <= piece.offset <= piece.offset + piece.size <= file_size, "a piece outside of the file"
+    shown = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in view.pieces)
+    assert view.seeming_size is None or view.seeming_size >= shown
+    assert view.skip_samples >= 0
+    assert view.num_samples is None or view.num_samples >= 0
 
 
 def decode(data: bytes) -> None:
-    """Decode, mix and resample as `extract` does."""
+    """Decode, mix and resample as `extract` does; to keep what is truncated changes nothing of what is not."""
     path = _file("a.wav", data)
+    strict = _decoded(path, "fail")
+    kept = _decoded(path, "keep")
+    if strict is not None:
+        assert kept == strict, "another signal, because truncated files are kept"
+    elif kept is not None:
+        assert "truncated" in kept[1], "a refused file is kept, and its row does not say so"
+
+
+def _decoded(path: str, truncated: Literal["fail", "keep"]) -> tuple[int, tuple[str, ...]] | None:
+    """Return how many samples come out, and the flags; None for a file that is refused."""
+    options = AudioOptions(truncated=truncated)
     with (
         _allowed(AudioError),
-        AudioStream(path, AudioOptions(), sampling_rate=RATE_HZ, dtype="float32") as stream,
+        AudioStream(path, options, sampling_rate=RATE_HZ, dtype="float32") as stream,
     ):
         num_samples = 0
         for block in stream.blocks():
@@ -132,9 +171,11 @@ def decode(data: bytes) -> None:
             assert np.isfinite(block).all()
             num_samples += len(block)
             if num_samples > MOST_SAMPLES:
-                return
+                return None
         assert num_samples == stream.num_samples > 0
-        assert set(stream.flags) <= {"clipped", "misnamed", "silent", "truncated_header"}
+        assert set(stream.flags) <= {"clipped", "misnamed", "silent", "silent_mix", "truncated", "truncated_header"}
+        return num_samples, stream.flags
+    return None
 
 
 # configs
@@ -180,8 +221,8 @@ def journal_damage(data: bytes) -> None:
     whole, rows = true_journal()
     out = _out_with_journal(overwritten(whole, data))
     with _allowed(StorageError):
-        found, shards = read_journal(out) or ([], [])
-        assert all(row in rows for row in read_rows(found)), "a row that nobody wrote"
+        found, shards = journal_of(out) or ([], [])
+        assert all(row in rows for row in found), "a row that nobody wrote"
         assert not shards
 
 
@@ -204,7 +245,8 @@ def manifest(data: bytes) -> None:
         _verify_reads(_scratch())
     with _allowed(StorageError):
         rows = list(read_manifest(_scratch()))
-        assert len(index_manifest(_scratch())) == len(rows)
+        for row, entry in zip(rows, read_entries(_scratch()), strict=True):
+            assert all(getattr(entry, name) == getattr(row, name) for name in Entry._fields[:-2])
         _books_hold(_scratch())
         if len({row.id for row in rows}) == len(rows):
             assert sorted(read_manifest(_scratch()), key=lambda row: row.id) == sorted(rows, key=lambda row: row.id)
@@ -212,39 +254,44 @@ def manifest(data: bytes) -> None:
 
 def _verify_reads(out: str) -> None:
     """Read the books with their damages, which are lines to print, and every row that is none of them."""
-    books = read_books(out)
-    for damage in books.damages:
-        assert printable(damage.sentence()) == damage.sentence()
-        json.dumps(damage.plain(), allow_nan=False)
-    for ref in books.refs():
-        assert Row.from_plain(json.loads(books.row(ref).to_json())) == books.row(ref)
+    with Scratch() as scratch:
+        books = read_books(out, scratch)
+        for damage in books.damages:
+            assert printable(damage.sentence()) == damage.sentence()
+            json.dumps(damage.plain(), allow_nan=False)
+        for ref in books.refs():
+            assert Row.from_plain(json.loads(books.row(ref).to_json())) == books.row(ref)
 
 
 def _books_hold(out: str) -> None:
     """Do with the books what a run does."""
-    history = read_history(out)
-    _plan_holds(history)
-    for row in history.rows():
-        assert isinstance(row.item_id, str)
-        assert Row.from_plain(json.loads(row.to_json())) == row
-    assert history.next_shard() >= 0
-    history.write_manifest()
+    with Scratch() as scratch:
+        history = read_history(out, scratch)
+        _plan_holds(history, scratch)
+        for entry in history.entries():
+            assert isinstance(entry.item_id, str)
+            row = Row.from_plain(json.loads(entry.text))
+            assert Row.from_plain(json.loads(row.to_json())) == row
+        assert history.next_shard() >= 0
+        history.write_manifest()
 
 
-def _plan_holds(history: History) -> None:
+def _plan_holds(history: History, scratch: Scratch) -> None:
     """Plan a run in which no input changed since: each of its items gets a sign."""
-    items = {row.item_id: Item(row.item_id, row.source, row.source_size, row.source_mtime_ns) for row in history.rows()}
+    items = (Item(row.item_id, row.source, min(row.source_size, 1 << 60), 1) for row in history.entries())
+    found = ItemTable(items, scratch)
     for stored_as in ("npy", "hdf5"):
         plan = make_plan(
-            [items[item_id] for item_id in sorted(items)],
-            history.rows(),
+            found,
+            history.entries(),
             config_id=make_row().config_id,
-            stored=StoredFiles(history.out, stored_as, history.unmade_shards()),
+            stored=StoredFiles(history.out, stored_as, {shard.number for shard in history.unmade()}),
             rerun=Rerun(),
             hash_content=lambda path: "",
+            conditions_differ=Conditions(Limits()).differ,
         )
-        assert set(plan.signs) == set(items)
-        assert set(plan.signs.values()) <= set("+*=!")
+        assert [item_id for item_id, _ in plan.signs()] == list(found.ids)
+        assert plan.counts().keys() <= set("+*=!")
 
 
 @cache

@@ -22,6 +22,7 @@ from tests.fuzz.memory import MOST_MB, over_limit
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS, overwritten, true_journal
 from tests.store.rows import make_row
+from tests.tiers import examples
 
 MOST_KEPT_BYTES = 300_000
 EXAMPLES = 25  # for each target
@@ -66,7 +67,7 @@ def test_changes_to_what_was_kept_break_no_promise(target):
     inputs = [data for _, data in sorted(corpus_of(target).items())]
 
     @settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=examples(EXAMPLES), derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
     )  # the same ones every time: what chance finds belongs into a run of the fuzzer, not into CI
     @given(st.sampled_from(inputs), EDITS)
     def read(data: bytes, edits: list[Edit]) -> None:
@@ -82,6 +83,7 @@ def test_the_corpus_stays_small_and_is_named_by_its_content():
     assert [name for (_, name), data in kept.items() if name != name_of(data)] == []
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_has_seeds_that_are_read_or_known_to_break_it(target):
     assert set().union(*(broken(target, data) for data in seeds(target))) <= set(OPEN.get(target, ()))
@@ -169,6 +171,7 @@ def test_an_input_that_takes_much_memory_is_a_find_once(watched, monkeypatch):
     assert [path.read_bytes() for path in kept] == [b"b"]
 
 
+@pytest.mark.full
 def test_memory_that_is_given_back_was_taken():
     code = (
         "from tests.fuzz.memory import MOST_MB, over_limit, peak_mb\n"
@@ -195,6 +198,7 @@ def test_all_texts_name_the_same_memory():
         assert re.findall(r"\d+ [MG]B", text) == [f"{MOST_MB} MB"]
 
 
+@pytest.mark.full
 def test_a_run_with_a_find_ends_with_1(tmp_path):
     code = (
         "import sys\n"
@@ -209,6 +213,7 @@ def test_a_run_with_a_find_ends_with_1(tmp_path):
     assert done.stderr.count("FIND ZeroDivisionError") == 1
 
 
+@pytest.mark.full
 def test_the_command_fuzzes(tmp_path):
     command = [sys.executable, "-m", "tests.fuzz", "names", "--seconds", "1", "--work", str(tmp_path / "work")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CORPUS.parents[2])

@@ -14,6 +14,7 @@ from melcli.identify.observation import observe
 from melcli.identify.settling import linear
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import made, named
+from tests.tiers import full_but
 
 TRUTHS = {
     "hop and mels": named("librosa", sampling_rate=16_000, sequence_stride=200, num_mel_bins=60, min_freq=50),
@@ -61,8 +62,9 @@ def test_what_cannot_be_has_the_largest(clip: Path, keys: dict[str, Any] | None)
     assert descent_to(clip, truth).misfit(options) == 1.0
 
 
-@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
-def test_it_comes_to_the_truth_from_the_spectrum_of_keras(clip: Path, truth: FeatureOptions) -> None:
+@pytest.mark.parametrize("name", full_but(TRUTHS, "window", "round edges"))
+def test_it_comes_to_the_truth_from_the_spectrum_of_keras(clip: Path, name: str) -> None:
+    truth = TRUTHS[name]
     start = FeatureOptions(
         fft_length=512,
         power_to_db=False,

@@ -57,7 +57,7 @@ def test_it_says_how_sure_it_is(relative: float, certainty: str, words: str) -> 
 
 def said(found: Identification) -> str:
     """Return the comments as one line."""
-    return " ".join(line.removeprefix("# ") for line in lines(found, "a.wav", "a.npy"))
+    return " ".join(line.removeprefix("# ") for line in lines(found, ["a.wav"], ["a.npy"]))
 
 
 def test_how_far_the_next_one_is() -> None:
@@ -68,34 +68,51 @@ def test_how_far_the_next_one_is() -> None:
 @pytest.mark.parametrize("relative", [0.0, 2 * EXACT, 2 * CLOSE])
 def test_the_whole_is_a_config(tmp_path: Path, channels: Any, relative: float) -> None:
     found = identification(relative, channels=channels)
-    (tmp_path / "found.yaml").write_text("\n".join(lines(found, "a.wav", "a.npy")))
+    (tmp_path / "found.yaml").write_text("\n".join(lines(found, ["a.wav"], ["a.npy"])))
     config = resolve_config(str(tmp_path / "found.yaml"))
     assert config.features == found.options
     assert config.audio.channels == channels
 
 
 def test_all_but_the_config_are_comments_within_the_width() -> None:
-    for line in lines(identification(), "a.wav", "a.npy"):
+    for line in lines(identification(), ["a.wav"], ["a.npy"]):
         assert line.startswith(("#", "base: ", "features:", "  "))
         assert not line.startswith("#") or len(line) <= 100 or " " not in line[110:].strip()
 
 
 def test_where_nothing_has_the_shape_that_is_said() -> None:
     assert "Not found: no config gives features of this shape from this audio." in said(NONE)
-    assert "Of cepstra (MFCC) only those of kaldi_mfcc and librosa_mfcc are known" in said(NONE)
+    assert "Filters with edges at whole bins of the FFT, deltas and stacked frames are in no config." in said(NONE)
     assert (NONE.certainty, NONE.options) == ("none", None)
 
 
 def test_names_cannot_forge_a_line() -> None:
-    first = next(lines(identification(), "a\nbase: x", "b\x1b[31m"))
+    first = next(lines(identification(), ["a\nbase: x"], ["b\x1b[31m"]))
     assert first == r"# b\x1b[31m from a\x0abase: x"
 
 
 def test_programs_get_all_of_it() -> None:
     told = json.loads(json.dumps(plain(identification(0.5 * EXACT, channels=1)), allow_nan=False))
-    assert (told["certainty"], told["audio"]) == ("exact", {"channels": 1})
+    assert (told["certainty"], told["audio"]) == ("exact", {"channels": 1, "resampler": "soxr_hq"})
     assert told["answers"][0]["base"] == "kaldi"
     assert told["answers"][0]["features"] == {**KEYS, "std": [1.0] * 40}
     assert [answer["p999"] for answer in told["answers"]] == pytest.approx([5 * EXACT, 150 * EXACT])
     assert told["undetermined"] == {"top_db": [80.0, None]}
     assert plain(NONE)["answers"] == []
+
+
+def test_an_undecided_answer_says_what_else_it_may_be() -> None:
+    found = identification(0.5 * EXACT, doubts=("mean=-5.8: constants of a data set, or a statistic of this file",))
+    assert found.certainty == "undecided"
+    assert "it may be wrong about other files. A second pair of audio and features decides." in said(found)
+    assert "Undecided: mean=-5.8: constants of a data set, or a statistic of this file." in said(found)
+    assert plain(found)["doubts"] == list(found.doubts)
+
+
+def test_another_resampler_of_a_config_is_a_key() -> None:
+    assert "  resampler: polyphase" in list(lines(identification(resampler="polyphase"), ["a"], ["b"]))
+
+
+def test_another_resampler_of_no_config_is_named() -> None:
+    found = identification(2 * EXACT, other_resampler="torchaudio's sinc resampler")
+    assert "Hz by torchaudio's sinc resampler, which no config has; the nearest is soxr_hq." in said(found)

@@ -73,6 +73,7 @@ def test_a_shape_that_no_stride_gives_has_none(frames: int) -> None:
     assert list(placements(10, 16_000, frames, frames)) == []
 
 
+@pytest.mark.full
 def test_at_the_highest_rate_every_stride_is_legal() -> None:
     for one in placements(768_000, 768_000, 12, 12):
         assert one.sequence_stride <= 2**16

@@ -17,6 +17,7 @@ from tests.mel import reference
 from tests.mel.legal_options import DTYPES, calls, legal_options, noise
 from tests.mel.pieces import CUTS, SIZES, set_sizes, streamed
 from tests.mel.tolerance import tolerance
+from tests.tiers import examples, full_but
 
 # What works on each frame before its window, and what sums over all of them after the filters.
 KALDI = {
@@ -82,7 +83,7 @@ def test_a_chunk_stays_small_however_many_filters_there_are(num_mel_bins):
 # pieces
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(call=calls(ONE_SIGNAL), cuts=CUTS, sizes=SIZES, dtype=DTYPES, expected_samples=st.integers(0, 400))
 def test_any_cutting_into_pieces_gives_the_same_bytes(call, cuts, sizes, dtype, expected_samples):
     options, signal = call
@@ -93,7 +94,7 @@ def test_any_cutting_into_pieces_gives_the_same_bytes(call, cuts, sizes, dtype, 
         assert pieces.tobytes() == compute(signal).tobytes()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(call=calls(ONE_SIGNAL), cuts=CUTS, sizes=SIZES, dtype=DTYPES)
 def test_chunks_on_a_disk_give_the_same_bytes(call, cuts, sizes, dtype):
     options, signal = call
@@ -106,7 +107,7 @@ def test_chunks_on_a_disk_give_the_same_bytes(call, cuts, sizes, dtype):
         assert on_disk.tobytes() == compute(signal).tobytes()
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(call=calls(), sizes=SIZES)
 def test_small_blocks_and_chunks_equal_the_reference(call, sizes):
     options, signal = call
@@ -129,9 +130,10 @@ def bytes_of_speech(folder, **options):
     return found
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("further", FURTHER.values(), ids=FURTHER)
-@pytest.mark.parametrize("fft_length", [400, 1021, 2048])
+@pytest.mark.parametrize("fft_length", full_but([400, 1021, 2048], 400))
 def test_speech_in_pieces_gives_the_same_bytes(tmp_path, fft_length, further, dtype, monkeypatch):
     set_sizes(monkeypatch, 32, 64 * 128)  # blocks of 32 frames, chunks of 64
     options = {"fft_length": fft_length, "sequence_stride": 48, "compute_dtype": dtype, **further}
@@ -226,6 +228,7 @@ def a_standardised_chunk_is_not_put_back(monkeypatch):
     monkeypatch.setattr(finish, "standardise", lambda chunks, options: right(ReadOnly(chunks), options))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", DAMAGES)
 def test_the_comparison_would_notice(tmp_path, name, monkeypatch):
     breaks, shown_by = DAMAGES[name]
@@ -239,7 +242,7 @@ def test_the_comparison_would_notice(tmp_path, name, monkeypatch):
 # batches
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(call=calls(st.sampled_from([(1,), (3,)])), dtype=DTYPES)
 def test_a_row_of_a_batch_has_the_bytes_of_the_signal_alone(call, dtype):
     options, batch = call

@@ -21,6 +21,7 @@ from melcli.mel.coverage import (
 )
 from melcli.mel.filters import mel_filters
 from melcli.mel.options import FeatureOptions
+from tests.tiers import examples
 
 # What going to mels and back leaves of an edge that lies on a bin, in filters as narrow as those drawn here.
 ROUNDING = 1e-8
@@ -50,7 +51,7 @@ def layouts(draw, most_bins=300, most_mels=200):
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @example(options=FeatureOptions(fft_length=512, num_mel_bins=128, min_freq=125.0))  # bin 4, and not by a rounding more
 @given(options=layouts())
 def test_are_the_rows_of_zeros(options):
@@ -59,6 +60,7 @@ def test_are_the_rows_of_zeros(options):
     assert (peaks(options)[~empty] > 0).all()
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("name", named_configs())
 def test_of_the_named_configs_too(name):
     options = resolve_config(name).features
@@ -104,6 +106,7 @@ def test_where_none_is_empty_the_fft_stays_as_it_is():
     assert smallest_fft_length(FeatureOptions(fft_length=511, num_mel_bins=40)) == 511
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "keys, found",
     [

@@ -20,6 +20,7 @@ from tests.mel import reference
 from tests.mel.damages import DAMAGES
 from tests.mel.legal_options import DTYPES, legal_options
 from tests.mel.tolerance import slope_rounding
+from tests.tiers import full_but
 
 KERAS = {
     "num_mel_bins": 20,
@@ -178,7 +179,7 @@ def spectrum_of(options, num_frames, seed=0):
     return powers.astype(options.compute_dtype)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", full_but(["float32", "float64"], "float32"))
 @pytest.mark.parametrize("name", EVERY_BANK)
 def test_a_bank_equals_the_dense_product(name, dtype):
     options = replace(bank_options(EVERY_BANK[name]), compute_dtype=dtype)
@@ -208,7 +209,8 @@ def test_the_comparison_would_notice_a_group_that_lies_a_bin_or_a_filter_off(cha
     assert off_the_dense_product(options, spectrum) < 1.0
     monkeypatch.setattr(filters, "_groups", shifted)
     try:
-        noticed = not off_the_dense_product(options, spectrum) < 1.0
+        with np.errstate(invalid="ignore", over="ignore"):  # memory that no group writes may contain any number
+            noticed = not off_the_dense_product(options, spectrum) < 1.0
     except AssertionError:
         noticed = True
     assert noticed

@@ -23,8 +23,14 @@ from tests.golden.distances import (
     read_measured,
 )
 from tests.golden.signals import front_end_clip
+from tests.tiers import full_but
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+# Each family, and each kind of floor, offset and normalization; the others run with --all.
+NOTICED_BY_DEFAULT = (
+    *("keras", "librosa", "torchaudio_db", "kaldi", "kaldi_mfcc", "speechbrain", "tensorflow", "whisper", "nemo"),
+    *("hifigan", "vits", "coqui", "tacotron2", "panns", "vggish"),
+)
 EXACT = [config for config in golden_configs() if read_golden(config).exact is not None]
 
 # For each slip, the options that change; none where a config has nothing to slip on.
@@ -74,7 +80,8 @@ def test_equals_a_reference_in_float64_to_its_rounding(config):
     assert (np.abs(ours - golden.answer) <= golden.exact).all()
 
 
-@pytest.mark.parametrize("config", golden_configs())
+@pytest.mark.few(4)
+@pytest.mark.parametrize("config", full_but(golden_configs(), *NOTICED_BY_DEFAULT))
 def test_the_comparison_would_notice(config):
     keys = front_end(config).options
     slips = {slip: change for slip, make in SLIPS.items() if (change := make(keys))}

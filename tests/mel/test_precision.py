@@ -10,6 +10,7 @@ from tests.golden.answers import LIMITS_DB, LIMITS_LINEAR
 from tests.golden.signals import load_signals
 from tests.mel import reference
 from tests.mel.legal_options import REAL, legal_options
+from tests.tiers import examples
 
 UNITS_PER_DB = {"dB": 1.0, "log10": 0.1, "ln": np.log(10.0) / 10.0}
 LAST_DIGIT = np.finfo(np.float32).eps  # what a float32 of a large value cannot hold, however it was computed
@@ -41,7 +42,7 @@ def divisor(features, key):
     return features.std(axis=axes, keepdims=True) + key.std_eps
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(options=legal_options(REAL), start=st.integers(1600, 5000))
 def test_float32_lies_within_the_limits_of_float64_on_speech(options, start):
     speech = load_signals()["speech"][start : start + 4500]

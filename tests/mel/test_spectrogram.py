@@ -21,13 +21,14 @@ from tests.golden.answers import read_answers
 from tests.golden.signals import load_signals
 from tests.mel import reference
 from tests.mel.legal_options import legal_options, noise
+from tests.tiers import examples
 
 KERAS = read_answers("numpy")
 BATCHES = st.sampled_from([(), (1,), (2,)])
 FURTHER = {key: value for key, value in to_plain(FeatureOptions()).items() if key not in KERAS_KEYS}
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(options=legal_options(), samples=st.integers(1, 200), batch=BATCHES)
 def test_compute_output_shape_is_the_shape_that_comes(options, samples, batch):
     compute = MelSpectrogram(**options)

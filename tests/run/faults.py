@@ -20,7 +20,14 @@ from melcli.audio.load import AudioStream
 from melcli.run import batch
 from melcli.run.engines.local import LocalEngine
 
-__all__ = ["FaultyEngine"]
+__all__ = ["BEFORE", "FaultyEngine"]
+
+# For `tests.cli.shell.start`; PYTHONPATH has to name the folder of `tests`, so that workers find this module.
+BEFORE = (
+    "import melcli.run.engines.local as local\n"
+    "from tests.run.faults import FaultyEngine\n"
+    "local.LocalEngine = FaultyEngine"
+)
 
 
 class FaultyEngine(LocalEngine):

@@ -11,7 +11,6 @@ I7  No process is left, no lock is held, and no temporary file survives the next
 from __future__ import annotations
 
 import os
-import time
 import unicodedata
 import zlib
 from collections.abc import Mapping
@@ -22,9 +21,10 @@ import h5py
 import numpy as np
 from filelock import FileLock
 
-from melcli.store.history import read_history
 from melcli.store.manifest import Row
+from tests.elapsed import wait_until
 from tests.run.corpus import rows, tree
+from tests.store.rows import rows_of
 
 __all__ = [
     "alive",
@@ -33,7 +33,6 @@ __all__ = [
     "check_finished",
     "check_nobody_left",
     "check_printed",
-    "overload",
     "torn",
 ]
 
@@ -92,14 +91,9 @@ def check_finished(out: Path) -> None:
     assert [path for path in out.rglob("*") if path.name.endswith(".tmp")] == []
     assert not (out / ".melcli" / "journal.jsonl").exists()
     manifest = rows(out)
-    assert list(manifest) == sorted(manifest)
+    assert list(manifest) == sorted(manifest, key=os.fsencode)
     failed = {row_id: row for row_id, row in manifest.items() if row["status"] == "failed"}
     assert rows(out, "failures.jsonl") == failed
-
-
-def overload() -> float:
-    """Return by how much longer everything takes here than it should: other work may want the same cores."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def check_printed(said: str) -> None:
@@ -112,7 +106,7 @@ def torn(out: Path) -> list[str]:
     """List the items whose rows say that their output is there, and it is not, or not as the row says."""
     found = []
     shards: dict[Path, _Shard] = {}
-    for row in read_history(str(out)).rows():
+    for row in rows_of(out):
         if row.path is not None:
             path = out / row.path
             try:
@@ -139,9 +133,7 @@ def alive(session: int) -> list[int]:
 
 def check_nobody_left(session: int) -> None:
     """Hold against the first half of I7 a run that has ended; an overloaded machine gets more time to end it."""
-    deadline_s = time.monotonic() + ENDING_S * overload()
-    while alive(session) and time.monotonic() < deadline_s:
-        time.sleep(0.02)
+    wait_until(lambda: not alive(session), ENDING_S, poll_s=0.02)
     assert [_command(process) for process in alive(session)] == []
 
 
@@ -158,7 +150,7 @@ def _check_outputs(out: Path) -> None:
     for path in sorted(out.rglob("*.npy")):
         np.load(path, allow_pickle=False)  # which notices when a part is missing
     shards = {path: _read_shard(path) for path in sorted(out.glob("*.h5"))}
-    for row in read_history(str(out)).rows():
+    for row in rows_of(out):
         if row.status == "ok":
             _check_row(out, row, shards)
 

@@ -23,16 +23,18 @@ def peak_mb() -> float:
 def main(source: str, out: str, *sets: str) -> None:
     from melcli.config.resolve import resolve_config
     from melcli.run.batch import run_batch
-    from melcli.run.batches import Batch, plan_shards
+    from melcli.run.batches import Batch, planned_shard
     from melcli.run.job import Job
     from melcli.sources.items import Item
+    from melcli.store.manifest import Row
 
     config = resolve_config("keras", sets=sets)
     Path(out).mkdir(parents=True, exist_ok=True)  # a run makes it; a worker does not bring back what was removed
     items = (Item.seen("a", source, Path(source).stat()),)
-    batch = plan_shards(items, {"a": 1}, 1, 0)[0] if config.output.format == "hdf5" else Batch(items=items)
+    batch = Batch(items=items, shard=planned_shard(0, items) if config.output.format == "hdf5" else None)
     outcome = run_batch((Job(out=out, config=config, config_id=config.config_id), batch))
-    row = outcome.rows[0]  # all of them are alike: one for each channel
+    rows = [row if isinstance(row, Row) else Row.from_plain(json.loads(row.text)) for row in outcome.rows]
+    row = rows[0]  # all of them are alike: one for each channel
     told = {"num_frames": row.num_frames, "status": row.status, "reason": row.reason, "num_rows": len(outcome.rows)}
     print(json.dumps({"peak_mb": peak_mb(), **told}))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 
 from melcli.audio.load import AudioStream, load_audio
 from melcli.audio.options import AudioOptions
+from melcli.audio.revisions import DECODING_REVISION
 from melcli.config.resolve import Config
 from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
@@ -25,10 +27,10 @@ from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 from melcli.run import batch as batch_module
 from melcli.run.batch import measure_batch, try_batch
-from melcli.run.batches import Batch, item_timeout_s, plan_shards
-from melcli.run.guard import Guard
+from melcli.run.batches import Batch, item_timeout_s, planned_shard
 from melcli.run.job import Job
 from melcli.run.limits import Limits
+from melcli.run.watchdog import Watchdog
 from melcli.sources.items import Item
 from melcli.stopwatch import STAGES, Stopwatch
 from melcli.store.manifest import Row, write_manifest
@@ -36,6 +38,7 @@ from melcli.store.options import OutputOptions
 from melcli.store.reader import open_features
 from tests.mel.pieces import set_sizes
 from tests.run.corpus import RATE_HZ, encode, noise, plant, tree
+from tests.tiers import full_but
 
 FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=512, sequence_stride=256, num_mel_bins=20)
 
@@ -47,6 +50,10 @@ def job(
     return Job(out=str(out), config=config, config_id=config.config_id, **more)
 
 
+def as_shard(items: Sequence[Item], number: int) -> Batch:
+    return Batch(items=tuple(items), shard=planned_shard(number, items))
+
+
 def batch(*paths: Path) -> Batch:
     return Batch(items=tuple(Item.seen(path.stem, str(path), path.stat()) for path in paths))
 
@@ -54,7 +61,8 @@ def batch(*paths: Path) -> Batch:
 def run_batch(task: tuple[Job, Batch]) -> list[Row]:
     """Run a batch in an OUT that is there, and return its rows."""
     os.makedirs(task[0].out, exist_ok=True)
-    return list(batch_module.run_batch(task).rows)
+    rows = batch_module.run_batch(task).rows
+    return [row if isinstance(row, Row) else Row.from_plain(json.loads(row.text)) for row in rows]
 
 
 def test_a_row_says_what_was_made(tmp_path: Path) -> None:
@@ -69,6 +77,7 @@ def test_a_row_says_what_was_made(tmp_path: Path) -> None:
     assert (row.num_samples, row.sampling_rate, row.duration) == (4000, RATE_HZ, 0.5)
     assert (row.num_features, row.num_frames) == stored.shape
     assert (row.frame_shift, row.dtype, row.path, row.start) == (0.032, "float32", "a.npy", None)
+    assert (row.format, row.decoding) == ("wav/pcm_16", DECODING_REVISION)
     assert row.output_size == (tmp_path / "out" / "a.npy").stat().st_size
     assert (row.min, row.max) == (stored.min(), stored.max())
     assert row.config_id == job(tmp_path).config_id
@@ -145,7 +154,7 @@ def test_when_storage_fails_nothing_of_the_batch_is_left(tmp_path: Path) -> None
 def test_an_out_that_was_removed_is_not_made_again(tmp_path: Path, format_: str) -> None:
     of = job(tmp_path / "out", format_=format_)
     one = batch(*plant(tmp_path / "in", "a.wav", "sub/b.wav"))
-    (shard,) = plan_shards(one.items, dict.fromkeys("ab", 1), 100, 0)
+    shard = as_shard(one.items, 0)
     with pytest.raises(StorageError, match=r"No such file or directory; see who removed it, "):
         batch_module.run_batch((of, shard if format_ == "hdf5" else one))
     assert not (tmp_path / "out").exists()
@@ -167,7 +176,7 @@ def test_outputs_are_flushed_unless_they_are_not_to_be(
 def test_so_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Any, flushed: bool) -> None:
     flushes: list[int] = []
     monkeypatch.setattr("melcli.store.files.os.fsync", flushes.append)
-    (shard,) = plan_shards(batch(*plant(tmp_path, "a.wav")).items, {"a": 1}, 100, 0)
+    shard = as_shard(batch(*plant(tmp_path, "a.wav")).items, 0)
     (row,) = run_batch((job(tmp_path / "out", durability=durability, format_="hdf5"), shard))
     assert row.status == "ok"
     assert bool(flushes) == flushed
@@ -188,15 +197,15 @@ def test_each_item_is_watched_over_for_its_own_time_and_by_itself(
     """And what libraries printed while it was read is in its rows, and in no other's."""
     given_s: list[float] = []
 
-    class Listening(Guard):
+    class Listening(Watchdog):
         def item(self, timeout_s: float) -> AbstractContextManager[None]:
             given_s.append(timeout_s)
             return super().item(timeout_s)
 
-        def said(self) -> str | None:
+        def stderr(self) -> str | None:
             return "mpg123: hm" if len(given_s) == 2 else None
 
-    monkeypatch.setattr(batch_module, "guard", Listening())
+    monkeypatch.setattr(batch_module, "watchdog", Listening())
     bad = tmp_path / "b.wav"
     bad.write_bytes(b"")
     one = batch(*plant(tmp_path, "a.wav"), bad, *plant(tmp_path, "c.wav"))
@@ -230,7 +239,7 @@ def test_headers_are_measured_and_bad_ones_count_for_nothing(tmp_path: Path) -> 
 def test_a_header_that_cannot_be_measured_ends_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def refuse(path: str) -> tuple[int, int]:
+    def refuse(path: str, *, opus_rate: object) -> tuple[int, int]:
         raise error
 
     monkeypatch.setattr("melcli.run.batch.measure", refuse)
@@ -349,7 +358,7 @@ def test_rows_of_a_shard_say_where_in_it(tmp_path: Path) -> None:
     paths = plant(tmp_path, "a.wav", "b.wav", "c.wav")
     config = Config(features=FEATURES, output=OutputOptions(format="hdf5"))
     items = batch(*paths).items
-    (shard,) = plan_shards(items, dict.fromkeys("abc", 1), 100, 2)
+    shard = as_shard(items, 2)
     out = tmp_path / "out"
     rows = run_batch((Job(out=str(out), config=config, config_id=config.config_id), shard))
     frames = rows[0].num_frames or 0
@@ -390,8 +399,9 @@ def whole(source: Path, config: Config) -> list[np.ndarray]:
     return [MelSpectrogram(**to_plain(features))(signal).astype(config.output.dtype) for signal in audio.signals]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("dtype", full_but(["float16", "float32"], "float32"))
 @pytest.mark.parametrize("keys", EVERYTHING.values(), ids=EVERYTHING)
 @pytest.mark.parametrize("channels", ["mix", "each"])
 @pytest.mark.usefixtures("small_blocks")
@@ -404,7 +414,7 @@ def test_a_file_that_goes_through_in_blocks_gives_the_bytes_of_the_whole(
     )
     sources = plant(tmp_path, "a.wav", "b.flac", seconds=10, rate_hz=16_000, channels=2)
     out = tmp_path / "out"
-    (shard,) = plan_shards(batch(*sources).items, dict.fromkeys("ab", 1), 100, 0)
+    shard = as_shard(batch(*sources).items, 0)
     of = Job(out=str(out), config=config, config_id=config.config_id)
     rows = run_batch((of, shard if format_ == "hdf5" else batch(*sources)))
     write_manifest(str(out), rows)
@@ -462,19 +472,21 @@ def test_no_room_for_what_is_in_the_making_ends_the_run_and_is_no_fault_of_the_i
     assert tree(out) == {".melcli": b"a file where a folder is needed"}
 
 
-def test_the_time_of_a_worker_is_told_by_stages(tmp_path: Path) -> None:
+def test_the_time_of_a_worker_is_told_by_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = tmp_path / "b.wav"
     bad.write_bytes(b"")
     sources = plant(tmp_path, "a.wav", seconds=5.0, rate_hz=16_000)
     (tmp_path / "out").mkdir()
-    began_s = time.perf_counter()
+    # The clock of CPU time: on a busy machine this process waits for a core between two stages too.
+    monkeypatch.setattr("melcli.stopwatch.time.perf_counter", time.process_time)
+    began_s = time.process_time()
     outcome = batch_module.run_batch((job(tmp_path / "out"), batch(*sources, bad)))
-    took_s = time.perf_counter() - began_s
+    took_s = time.process_time() - began_s
     assert set(outcome.seconds) == set(STAGES)
     assert min(outcome.seconds.values()) > 0.0
     assert 0.5 * took_s < sum(outcome.seconds.values()) <= took_s
     assert outcome.cpu_s > 0.0
-    assert [row.status for row in outcome.rows] == ["ok", "failed"]
+    assert [isinstance(row, Row) for row in outcome.rows] == [False, True]
 
 
 def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

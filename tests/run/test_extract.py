@@ -21,17 +21,20 @@ from melcli.run.calls import run_batch
 from melcli.run.engines.contract import WorkerDied
 from melcli.run.extract import extract
 from melcli.run.limits import Limits
+from melcli.run.losses import WorkerLoss
 from melcli.run.plan import Rerun
 from melcli.run.report import FailureLimit, Report
 from melcli.run.request import Request
-from melcli.sources.items import Found
+from melcli.sources.found import Found
 from melcli.store.files import temporary_name
 from melcli.store.manifest import Row
 from melcli.store.options import OutputOptions
+from tests.elapsed import stretch
 from tests.run.corpus import RATE_HZ, plant, tree
 from tests.run.engines.inline import InlineEngine
 from tests.run.faults import FaultyEngine
-from tests.run.invariants import check_after_fault, check_after_rerun, check_finished, overload
+from tests.run.invariants import check_after_fault, check_after_rerun, check_finished
+from tests.tiers import full_but
 
 # Many numbers for little work: 64 mels, 250 frames a second, 8 bytes. A shard of a megabyte holds 7.8 s of audio.
 FEATURES = FeatureOptions(sampling_rate=RATE_HZ, fft_length=128, sequence_stride=32, num_mel_bins=64)
@@ -61,6 +64,12 @@ class Heard:
 
     def failed(self, row: Row) -> None:
         self.failures.append(row)
+
+    def worker_lost(self, loss: WorkerLoss) -> None:
+        pass
+
+    def retrying(self, num_inputs: int, *, batches: int) -> None:
+        pass
 
     def advanced(self, report: Report) -> None:
         assert report.done + report.failed <= report.to_do
@@ -94,7 +103,10 @@ def test_the_listener_is_told(tmp_path: Path, inline: None) -> None:
     assert (report.done, report.failed, report.exit_code) == (2, 1, 3)
 
 
-@pytest.mark.parametrize("options", [{}, {"format_": "hdf5"}, {"channels": "each"}], ids=["npy", "hdf5", "each"])
+OPTIONS = {"npy": {}, "hdf5": {"format_": "hdf5"}, "each": {"channels": "each"}}
+
+
+@pytest.mark.parametrize("options", full_but(OPTIONS.values(), OPTIONS["hdf5"]), ids=OPTIONS)
 def test_one_worker_and_four_give_the_same_bytes(tmp_path: Path, options: dict[str, Any]) -> None:
     few_shards(tmp_path / "in")
     plant(tmp_path / "in" / "more", *[f"{number}.flac" for number in range(20)], channels=2)
@@ -133,6 +145,7 @@ def run_and_die(monkeypatch: pytest.MonkeyPatch, out: Path, *inputs: Path, **opt
     return (out / ".melcli" / "journal.jsonl").read_bytes()
 
 
+@pytest.mark.few(1)
 @FORMATS
 def test_a_killed_overwrite_leaves_no_row_over_other_features(
     tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
@@ -199,6 +212,7 @@ def note_batches(monkeypatch: pytest.MonkeyPatch, note: Callable[[Batch], None])
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", Noting)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("durability, most_items", [("none", 3), ("batch", 3), ("file", 1)])
 def test_with_durability_file_each_file_is_a_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, most_items: int
@@ -234,7 +248,7 @@ def test_a_batch_that_died_leaves_nothing_behind(tmp_path: Path, monkeypatch: py
         if argument is not None and "sub/b" in [item.id for item in argument[1].items]:
             (tmp_path / "out" / "sub").mkdir(exist_ok=True)
             (tmp_path / "out" / "sub" / temporary_name()).touch()
-            raise WorkerDied(-9, said="hm")
+            raise WorkerDied(-9, stderr="hm")
 
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=die_of_b))
     plant(tmp_path / "in", "a.wav", "sub/b.wav")
@@ -267,6 +281,7 @@ def some_sounds(folder: Path, culprits: Sequence[str]) -> None:
     plant(folder, *[f"{number:02}.wav" for number in range(20)], *culprits)
 
 
+@pytest.mark.full
 @FORMATS
 def test_workers_that_die_or_hang_cost_their_own_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str
@@ -277,7 +292,7 @@ def test_workers_that_die_or_hang_cost_their_own_file(
     some_sounds(tmp_path / "in", culprits)
     some_sounds(tmp_path / "good", [])
     heard = Heard()
-    limits = Limits(timeout_per_item_s=overload())
+    limits = Limits(timeout_per_item_s=0.5 * stretch())
     report = run(tmp_path / "out", tmp_path / "in", format_=format_, heard=heard, limits=limits)
     assert (report.done, report.failed, report.exit_code) == (20, 4, 3)
     assert {row.id: row.reason for row in heard.failures} == {

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from melcli.run.interrupts import SIGNALS, Interrupted, Interrupts
+from melcli.run.interrupts import ONE_SIGNAL_S, SIGNALS, Interrupted, Interrupts
+from tests.elapsed import wait, wait_until
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -34,6 +42,7 @@ def test_a_second_signal_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("os._exit", end)
     with Interrupts() as interrupts, interrupts.deferred(lambda: None):
         signal.raise_signal(signal.SIGTERM)
+        time.sleep(2 * ONE_SIGNAL_S)
         with pytest.raises(SystemExit) as ended:
             signal.raise_signal(signal.SIGINT)
     assert ended.value.code == 130
@@ -62,25 +71,110 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
         assert interrupts.number is None
 
 
-def test_what_starts_is_given_up_when_it_takes_too_long_after_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("melcli.run.interrupts.PATIENCE_S", 0.05)
-    given_up: list[bool] = []
+def test_a_signal_that_is_swallowed_is_raised_again() -> None:
+    """As in a library that catches everything."""
+    swallowed = []
 
-    def start() -> None:
+    def swallow() -> None:
+        with suppress(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        swallowed.append(True)
+        time.sleep(10)
+
+    with pytest.raises(Interrupted), Interrupts():
+        swallow()
+    assert swallowed == [True]
+
+
+def test_a_signal_where_python_can_raise_nothing_is_raised_soon_and_prints_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Closed:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def close() -> None:
+        Closed()
+        time.sleep(10)
+
+    with pytest.raises(Interrupted), Interrupts():
+        close()
+    assert capsys.readouterr().err == ""
+
+
+def test_one_signal_that_comes_twice_at_once_is_one() -> None:
+    """timeout(1) sends it to the process, and then to its group."""
+    with Interrupts() as interrupts, interrupts.deferred(lambda: None):
         signal.raise_signal(signal.SIGTERM)
-        deadline_s = time.monotonic() + 10
-        while not given_up:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
-
-    before = signal.getsignal(signal.SIGALRM)
-    with Interrupts() as interrupts, pytest.raises(Interrupted):
-        interrupts.hold_back(start, lambda: given_up.append(True))
-    assert signal.getsignal(signal.SIGALRM) is before
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupts.number == signal.SIGTERM
 
 
-def test_without_a_signal_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("melcli.run.interrupts.PATIENCE_S", 0.05)
-    with Interrupts() as interrupts:
-        interrupts.hold_back(lambda: time.sleep(0.2), lambda: pytest.fail("given up"))
+@pytest.mark.full
+def test_a_second_signal_ends_the_process_though_the_main_thread_does_not_come_to_it() -> None:
+    """It is inside a call of C that lets other threads run, and that a signal does not interrupt."""
+    code = (
+        "import ctypes, signal, time\n"
+        "from melcli.run.interrupts import Interrupts\n"
+        "with Interrupts() as interrupts, interrupts.deferred(lambda: None):\n"
+        "    print(flush=True)\n"
+        "    ctypes.CDLL(None).system(b'sleep 60')\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert wait(process, 10.0) == 128 + signal.SIGTERM
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_somebody_elses_alarm_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with Interrupts():
+            pass
+        assert wait_until(lambda: bool(rung))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_signals_that_are_not_pythons_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a program that has an interpreter inside; they could not be given back."""
+    asked = signal.getsignal
+    monkeypatch.setattr(signal, "getsignal", lambda number: None if number == signal.SIGHUP else asked(number))
+    before = asked(signal.SIGHUP)
+    with Interrupts():
+        assert asked(signal.SIGHUP) is before
+
+
+def test_without_a_thread_signals_are_taken_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(Interrupted), Interrupts():
+        signal.raise_signal(signal.SIGTERM)
+    assert capfd.readouterr().err == ""
+
+
+def test_in_another_thread_signals_are_left_alone() -> None:
+    """As a library: Python lets only the main thread take signals."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+
+    def enter() -> list[Any]:
+        with Interrupts():
+            return [signal.getsignal(number) for number in SIGNALS]
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(enter).result() == before

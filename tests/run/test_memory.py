@@ -13,7 +13,9 @@ import pytest
 import soundfile
 
 from melcli.threads import ONE_THREAD
+from tests.elapsed import run
 from tests.run.corpus import RATE_HZ
+from tests.tiers import full_but
 
 SHORT_S, LONG_S = 600, 3000  # the shorter fills a chunk of features too
 ALLOWED_MB = 30  # the features of the longer are 38 MB more, its samples 77
@@ -37,25 +39,27 @@ def noises(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 def peak_mb(source: Path, out: Path, *sets: str) -> float:
     command = [sys.executable, "-m", "tests.run.one_batch", str(source), str(out), *sets]
-    ended = subprocess.run(
-        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, timeout=120, check=True
-    )
+    ended = run(command, env={**os.environ, **ONE_THREAD}, text=True, check=True)
     told = json.loads(ended.stdout)
     assert told["status"] == "ok"
     return float(told["peak_mb"])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "sets",
-    [
-        (),
-        ("output.format=hdf5",),
-        TIME_FIRST,
+    full_but(
+        [
+            (),
+            ("output.format=hdf5",),
+            TIME_FIRST,
+            (*TIME_FIRST, "output.format=hdf5"),
+            ("output.dtype=float16", "top_db=null", "ref_power=max"),
+            ("sampling_rate=11025",),
+            ("sampling_rate=11025", "audio.resampler=polyphase"),
+        ],
         (*TIME_FIRST, "output.format=hdf5"),
-        ("output.dtype=float16", "top_db=null", "ref_power=max"),
-        ("sampling_rate=11025",),
-        ("sampling_rate=11025", "audio.resampler=polyphase"),
-    ],
+    ),
     ids=lambda sets: " ".join(sets) or "keras",
 )
 def test_a_long_file_takes_as_much_memory_as_a_short_one(
@@ -68,6 +72,7 @@ def test_a_long_file_takes_as_much_memory_as_a_short_one(
     assert [path for path in out.rglob("*") if path.name.endswith(".tmp")] == []
 
 
+@pytest.mark.full
 def test_the_comparison_would_notice_a_signal_that_is_read_whole(tmp_path: Path, noises: dict[int, Path]) -> None:
     reads_whole = (
         "import sys, numpy, soundfile; from tests.run.one_batch import peak_mb;"

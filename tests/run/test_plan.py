@@ -7,13 +7,32 @@ from typing import Any, cast
 
 import pytest
 
+from melcli.audio import revisions
+from melcli.errors import REASONS
+from melcli.run.limits import Limits
 from melcli.run.plan import Plan, Rerun, make_plan
+from melcli.run.tried_with import LIMITS_BY_REASON, Conditions
+from melcli.scratch import Scratch
+from melcli.sources.item_table import ItemTable
 from melcli.sources.items import Item
+from melcli.store.entries import Entry, entry_of
 from melcli.store.manifest import Row
 from melcli.store.placement import StoredFiles
 
 CONFIG = "0123456789abcdef"
 ITEM = Item("a", "in/a.wav", 100, 7)
+CONDITIONS = Conditions(Limits(timeout_per_item_s=3.0, max_memory_bytes=300_000_000))
+
+
+class Told:
+    """A plan, read."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.signs = dict(plan.signs())
+        self.to_do = list(plan.to_do())
+        self.ids = list(plan.ids)
+        self.other_config = list(plan.other_config)
+        self.counts = plan.counts()
 
 
 class Stored:
@@ -22,7 +41,7 @@ class Stored:
     def __init__(self, *lost: str) -> None:
         self._lost = lost
 
-    def hold(self, row: Row) -> bool:
+    def hold(self, row: Entry) -> bool:
         return row.id not in self._lost
 
 
@@ -33,12 +52,13 @@ def row(row_id: str = "a", **changes: Any) -> Row:
         "source_size": 100,
         "source_mtime_ns": 7,
         "config_id": CONFIG,
+        "decoding": revisions.DECODING_REVISION,
     }
     return Row(id=row_id, **{**plain, **changes})
 
 
-def failed(**changes: Any) -> Row:
-    return row(status="failed", reason="empty", message="in/a.wav: the file has 0 bytes", **changes)
+def failed(reason: str = "empty", **changes: Any) -> Row:
+    return row(status="failed", reason=reason, message="in/a.wav: the file has 0 bytes", **changes)
 
 
 def channel(number: int, of: int = 2, **changes: Any) -> Row:
@@ -46,17 +66,31 @@ def channel(number: int, of: int = 2, **changes: Any) -> Row:
 
 
 def plan(
-    *rows: Row, items: tuple[Item, ...] = (ITEM,), lost: tuple[str, ...] = (), content: str = "", **rerun: bool
-) -> Plan:
+    *rows: Row,
+    items: tuple[Item, ...] = (ITEM,),
+    lost: tuple[str, ...] = (),
+    content: str = "",
+    conditions: Conditions = CONDITIONS,
+    **rerun: Any,
+) -> Told:
     def hash_content(path: str) -> str:
         if not content:
             raise OSError("nobody may look into the source here")
         return content
 
     stored = cast(StoredFiles, Stored(*lost))
-    return make_plan(
-        items, iter(rows), config_id=CONFIG, stored=stored, rerun=Rerun(**rerun), hash_content=hash_content
-    )
+    with Scratch() as scratch:
+        return Told(
+            make_plan(
+                ItemTable(items, scratch),
+                (entry_of(row.to_json().encode()) for row in rows),
+                config_id=CONFIG,
+                stored=stored,
+                rerun=Rerun(**rerun),
+                hash_content=hash_content,
+                conditions_differ=conditions.differ,
+            )
+        )
 
 
 def sign(*rows: Row, **arguments: Any) -> str:
@@ -76,6 +110,48 @@ def test_stale_when_one_of_them_differs(change: dict[str, Any]) -> None:
     assert sign(row(**change)) == "*"
 
 
+@pytest.fixture
+def ogg_was_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "DECODING_REVISION", 2)
+    monkeypatch.setattr(revisions, "REVISED", {"ogg": 2, "wav/gsm610": 1})
+
+
+@pytest.mark.parametrize(
+    "made, expected",
+    [
+        ({"format": "ogg/vorbis", "decoding": 1}, "*"),
+        ({"format": "ogg/vorbis", "decoding": 2}, "="),
+        ({"format": "ogg/opus", "decoding": None}, "*"),
+        ({"format": "wav/gsm610", "decoding": 0}, "*"),
+        ({"format": "wav/gsm610", "decoding": 1}, "="),
+        ({"format": "wav/pcm_16", "decoding": 0}, "="),
+        ({"format": "flac/pcm_16"}, "="),
+        ({"source": "in/a.OGG"}, "*"),  # a row of an earlier release has no format
+        ({"source": "in/a.flac"}, "="),
+        ({"source": "in/a.wav"}, "*"),
+        ({"source": "in/a"}, "*"),
+    ],
+)
+def test_stale_when_decoding_of_its_format_changed(ogg_was_fixed: None, made: dict[str, Any], expected: str) -> None:
+    assert sign(row(**{"decoding": None, **made})) == expected
+
+
+@pytest.mark.parametrize(
+    "made, expected",
+    [
+        ({"decoding": 2}, "!"),
+        ({"decoding": 1}, "*"),  # it was not opened, so its format is unknown
+        ({"source": "in/a.flac", "decoding": 1}, "*"),
+        ({"format": "flac/pcm_16", "decoding": 1}, "!"),
+        ({"format": "ogg/opus", "decoding": 1}, "*"),
+    ],
+)
+def test_a_failed_item_is_retried_when_decoding_changed(
+    ogg_was_fixed: None, made: dict[str, Any], expected: str
+) -> None:
+    assert sign(failed(**made)) == expected
+
+
 def test_stale_when_the_output_is_not_there() -> None:
     assert sign(row(), lost=("a",)) == "*"
 
@@ -92,6 +168,41 @@ def test_failed_is_tried_again_when_source_or_config_changed(change: dict[str, A
 def test_failed_is_tried_again_when_asked() -> None:
     assert sign(failed(), retry_failed=True) == "*"
     assert sign(row(), retry_failed=True) == "="
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_only_the_reasons_that_are_asked_for_are_retried(reason: str) -> None:
+    one = CONDITIONS.record([failed(reason)])
+    assert sign(*one, retry_reasons=[reason]) == "*"
+    assert sign(*one, retry_reasons=["empty", "timeout", reason]) == "*"
+    others = [other for other in REASONS if other != reason]
+    assert sign(*one, retry_reasons=others) == ("*" if reason == "damaged" else "!")
+    assert sign(row(), retry_reasons=REASONS) == "="
+
+
+@pytest.mark.parametrize("reason", LIMITS_BY_REASON)
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "not recorded"])
+def test_failed_is_retried_where_limits_or_versions_differ(
+    monkeypatch: pytest.MonkeyPatch, reason: str, recorded: bool
+) -> None:
+    """See test_tried_with.py for what differs; a row of an earlier version does not record it."""
+    one = CONDITIONS.record([failed(reason)]) if recorded else [failed(reason)]
+    assert sign(*one) == ("!" if recorded else "*")
+    monkeypatch.setattr("melcli.run.tried_with.installed_versions", lambda: {"melcli": "another"})
+    assert sign(*one, conditions=Conditions(Limits())) == "*"
+
+
+@pytest.mark.parametrize("reason", sorted({*REASONS} - {*LIMITS_BY_REASON, "damaged"}))
+def test_other_reasons_do_not_depend_on_limits_and_versions(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    monkeypatch.setattr("melcli.run.tried_with.installed_versions", lambda: pytest.fail("no row asks for them"))
+    assert sign(failed(reason)) == "!"
+    assert CONDITIONS.record([failed(reason)]) == [failed(reason)]
+
+
+@pytest.mark.parametrize("change", [{"source_size": 99}, {"config_id": "another"}])
+def test_a_changed_source_or_config_needs_no_versions(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
+    monkeypatch.setattr("melcli.run.tried_with.installed_versions", lambda: pytest.fail("they decide nothing"))
+    assert sign(failed("timeout", **change), conditions=Conditions(Limits())) == "*"
 
 
 @pytest.mark.parametrize("one", [row(), failed()])
@@ -163,4 +274,15 @@ def test_what_is_to_do_is_new_and_stale_and_sorted_as_the_items_are() -> None:
     found = plan(row("d", source_size=1), row("b"), row("z"), items=items)
     assert found.signs == {"a": "+", "b": "=", "c": "+", "d": "*", "z": "-"}
     assert [item.id for item in found.to_do] == ["a", "c", "d"]
-    assert found.counts() == {"+": 2, "=": 1, "*": 1, "-": 1}
+    assert found.counts == {"+": 2, "=": 1, "*": 1, "-": 1}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_rows_may_come_in_any_order(order: tuple[int, ...]) -> None:
+    """A channel's row is behind those of other items, and somebody may have edited the manifest."""
+    items = tuple(Item(name, f"in/{name}.wav", 100, 7) for name in ("a", "a-b", "b"))
+    rows = [channel(0), row("a-b"), channel(1)]
+    found = plan(*(rows[number] for number in order), row("c", config_id="another"), items=items)
+    assert found.signs == {"a": "=", "a-b": "=", "b": "+", "c": "-"}
+    assert found.ids == ["a", "a-b", "b", "c"]
+    assert found.other_config == ["c"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from melcli.store import durability
-from melcli.store.manifest import read_manifest
 from tests.cli.shell import Ended
-from tests.run.corpus import LIGHT, plant, tree
+from tests.run.corpus import LIGHT, plant, signs, tree
 from tests.run.invariants import check_finished
+from tests.store.rows import read_manifest
 
 Command = Callable[..., Ended]
 
@@ -84,3 +85,73 @@ def test_flushed_outputs_are_trusted_after_a_boot(tmp_path: Path, melcli: Comman
         boot.write_text(name)
         ended = melcli("extract", tmp_path / "in", *LIGHT, "--durability", level, "-o", tmp_path / "out")
         assert (ended.code, "warning" in ended.err) == (0, False)
+
+
+# who only looks
+
+
+def check(melcli: Command, out: Path) -> tuple[int, bool]:
+    ended = melcli("status", out, "--check", "--json")
+    assert ("outputs were written unflushed before a reboot" in ended.err) == (ended.code == 4)
+    return ended.code, json.loads(ended.out)["unflushed_after_reboot"]
+
+
+def test_status_says_no_until_an_extract_has_read_the_outputs_back(
+    tmp_path: Path, melcli: Command, out: Path, boot: Path
+) -> None:
+    """So `melcli status OUT --check || melcli extract ...` repairs."""
+    before = tree(out)
+    assert check(melcli, out) == (0, False)
+    zero_fill(out / "b.npy")
+    boot.write_text("second\n")
+    assert check(melcli, out) == (4, True)
+    assert check(melcli, out) == (4, True)
+    assert melcli("extract", tmp_path / "in", *LIGHT, "-o", out).code == 0
+    assert check(melcli, out) == (0, False)
+    assert tree(out) == before
+
+
+def test_verify_is_not_satisfied_before_all_numbers_were_read(melcli: Command, out: Path, boot: Path) -> None:
+    def code(*options: str) -> int:
+        ended = melcli("verify", out, *options, "--json")
+        found = json.loads(ended.out)
+        assert found["unflushed_after_reboot"] == ("written unflushed before a reboot" in ended.err)
+        assert found["exit_code"] == ended.code
+        return ended.code
+
+    assert code() == 0
+    boot.write_text("second\n")
+    assert [code(), code("--read-data", "50%"), code("--repair"), code("--read-data")] == [4, 4, 4, 0]
+    assert "only --read-data tells which of them are complete" in melcli("verify", out).err
+    assert code() == 4, "looking changes nothing"
+    assert code("--read-data", "--repair") == 0
+    assert not (out / ".melcli" / "unflushed").exists()
+    assert code() == 0
+
+
+def test_a_torn_output_is_found_by_verify_and_stays_found(
+    tmp_path: Path, melcli: Command, out: Path, boot: Path
+) -> None:
+    before = tree(out)
+    zero_fill(out / "b.npy")
+    boot.write_text("second\n")
+    assert melcli("verify", out).code == 4
+    assert melcli("verify", out, "--read-data", "--repair").code == 4
+    assert check_plan(melcli, out) == {"a": "=", "b": "*", "sub/c": "="}
+    assert melcli("extract", tmp_path / "in", *LIGHT, "-o", out).code == 0
+    assert tree(out) == before
+
+
+def check_plan(melcli: Command, out: Path) -> dict[str, str]:
+    return signs(melcli("status", out, "-v").out)
+
+
+def test_a_mark_that_is_a_link_is_not_followed(tmp_path: Path, melcli: Command, out: Path, boot: Path) -> None:
+    """It could say of any boot that it is this one."""
+    mark = out / ".melcli" / "unflushed"
+    mark.unlink()
+    mark.symlink_to(boot)
+    assert check(melcli, out) == (4, True)
+    assert melcli("verify", out).code == 4
+    assert melcli("extract", tmp_path / "in", *LIGHT, "-o", out).code == 0
+    assert (os.path.lexists(mark), boot.read_text()) == (False, "first\n")

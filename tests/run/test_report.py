@@ -9,6 +9,7 @@ import pytest
 
 from melcli.mel.options import FeatureOptions
 from melcli.run.report import MAX_TIME, FailureLimit, Report
+from melcli.run.tally import count_rows
 from melcli.store.manifest import Row
 
 
@@ -23,6 +24,10 @@ def ok(row_id: str, duration: float = 1.5, **more: Any) -> Row:
         config_id="c",
         **more,
     )
+
+
+def add(report: Report, rows: list[Row]) -> None:
+    report.add(count_rows(rows, report.features), [row for row in rows if row.status == "failed"])
 
 
 def failed(row_id: str, reason: Any = "empty") -> Row:
@@ -66,6 +71,11 @@ def test_the_last_line(report: Report, sentence: str) -> None:
         (Report(out="OUT", to_do=2, done=1, failed=1), 3),
         (Report(out="OUT", unchanged=1, failed_before=1), 3),
         (Report(out="OUT", to_do=1, done=1, unreadable_folders=1), 3),
+        (Report(out="OUT", unchanged=1, failed_before=1, known_failures_ok=True), 0),
+        (Report(out="OUT", to_do=1, failed=1, failed_before=1, known_failures_ok=True), 3),
+        (Report(out="OUT", failed_before=1, unreadable_folders=1, known_failures_ok=True), 3),
+        (Report(out="OUT", to_do=1, failed_before=1, stopped_by=MAX_TIME, known_failures_ok=True), 10),
+        (Report(out="OUT", to_do=1, failed_before=1, known_failures_ok=True), 1),
         (Report(out="OUT", to_do=2, failed=1, stopped_by="failures"), 7),
         (Report(out="OUT", to_do=2, failed=1, stopped_by=MAX_TIME), 10),
         (Report(out="OUT", to_do=2, stopped_by=MAX_TIME, signal_number=15), 143),
@@ -84,8 +94,8 @@ def test_orphans_are_no_failure() -> None:
 
 def test_rows_are_counted_by_input() -> None:
     report = Report(out="OUT", to_do=5)
-    report.add([ok("a"), failed("b"), failed("c", "truncated")])
-    report.add([ok("d.ch0", channel=0), ok("d.ch1", channel=1), failed("e")])
+    add(report, [ok("a"), failed("b"), failed("c", "truncated")])
+    add(report, [ok("d.ch0", channel=0), ok("d.ch1", channel=1), failed("e")])
     assert (report.done, report.failed, report.left) == (2, 3, 0)
     assert report.reasons == {"empty": 2, "truncated": 1}
     assert report.audio_s == 3.0  # of a file with two channels once
@@ -93,7 +103,7 @@ def test_rows_are_counted_by_input() -> None:
 
 def test_the_plain_form_is_json_and_says_it_all() -> None:
     report = Report(out="O\udcff", to_do=3, unchanged=2, failed_before=1, orphans=1, unreadable_folders=1)
-    report.add([ok("a"), failed("b", "timeout"), failed("c", "empty")])
+    add(report, [ok("a"), failed("b", "timeout"), failed("c", "empty")])
     report.tick()
     plain = json.loads(json.dumps(report.plain()))
     assert plain.pop("elapsed_s") >= 0
@@ -102,12 +112,23 @@ def test_the_plain_form_is_json_and_says_it_all() -> None:
         "unchanged": 2,
         "failed": 3,
         "failed_now": 2,
+        "failed_before": 1,
         "not_done": 0,
         "orphans": 1,
+        "orphans_of_other_config": 0,
         "unreadable_folders": 1,
         "reasons": {"empty": 1, "timeout": 1},
         "below_max_freq": 0,
+        "cut": 0,
+        "cut_s": 0.0,
+        "truncated": 0,
         "lost_batches": 0,
+        "worker_crashes": 0,
+        "worker_kills": 0,
+        "worker_oom_kills": 0,
+        "worker_timeouts": 0,
+        "retries": 0,
+        "retried_alone": 0,
         "audio_s": 1.5,
         "stopped_by": None,
         "exit_code": 3,
@@ -115,11 +136,21 @@ def test_the_plain_form_is_json_and_says_it_all() -> None:
     }
 
 
+def test_inputs_that_end_early_are_counted_once_for_all_channels() -> None:
+    report = Report(out="OUT", to_do=3)
+    assert report.inputs_truncated() == ""
+    add(report, [ok("a"), ok("b", flags=("clipped", "truncated"))])
+    assert report.inputs_truncated() == "1 file of 2 ends early; what could be decoded was kept"
+    add(report, [ok(f"c.ch{number}", channel=number, flags=("truncated",)) for number in (0, 1)])
+    assert report.inputs_truncated() == "2 files of 3 end early; what could be decoded was kept"
+    assert report.plain()["truncated"] == 2
+
+
 def test_sources_below_max_freq_are_counted_by_input() -> None:
     report = Report(out="OUT", to_do=3000, unchanged=7)
-    report.add([ok("a", source_sampling_rate=8000), ok("b", source_sampling_rate=11_025)])
-    report.add([ok(f"c.ch{channel}", channel=channel, source_sampling_rate=12_000) for channel in (0, 1)])
-    report.add([ok("d", source_sampling_rate=16_000), ok("e", source_sampling_rate=44_100), failed("f")])
+    add(report, [ok("a", source_sampling_rate=8000), ok("b", source_sampling_rate=11_025)])
+    add(report, [ok(f"c.ch{channel}", channel=channel, source_sampling_rate=12_000) for channel in (0, 1)])
+    add(report, [ok("d", source_sampling_rate=16_000), ok("e", source_sampling_rate=44_100), failed("f")])
     assert report.below_max_freq == report.plain()["below_max_freq"] == 3
     assert report.sources_below_max_freq() == (
         "the sampling rate of 3 of the 5 files done now is too low for max_freq (8000 Hz): at the lowest, 8000 Hz, "
@@ -143,14 +174,66 @@ def test_a_source_is_below_max_freq_where_a_filter_is_without_it(
     source_rate_hz: int, features: FeatureOptions, counted: int
 ) -> None:
     report = Report(out="OUT", to_do=1, features=features)
-    report.add([ok("a", source_sampling_rate=source_rate_hz)])
+    add(report, [ok("a", source_sampling_rate=source_rate_hz)])
     assert report.below_max_freq == counted
 
 
 def test_one_filter_lies_there() -> None:
     report = Report(out="OUT", to_do=1, features=FeatureOptions(max_freq=4150.0))
-    report.add([ok("a", source_sampling_rate=8000)])
+    add(report, [ok("a", source_sampling_rate=8000)])
     assert report.sources_below_max_freq().endswith("above 4000 Hz, where filter 127 of 128 lies")
+
+
+THIRTY_SECONDS = FeatureOptions(num_samples=480_000)
+
+
+def test_inputs_that_are_cut_are_counted_once_with_what_they_lost() -> None:
+    report = Report(out="OUT", to_do=3, features=THIRTY_SECONDS)
+    add(report, [ok("a", num_samples=480_000), ok("b", num_samples=480_001), failed("c")])
+    assert (report.cut, report.cut_s, report.plain()["cut_s"]) == (1, 1 / 16_000, 0.000063)
+    add(report, [ok(f"d.ch{channel}", channel=channel, num_samples=1_440_000) for channel in (0, 1)])
+    assert (report.plain()["cut"], report.plain()["cut_s"]) == (2, 60.000062)
+
+
+@pytest.mark.parametrize(
+    "done, cut, lost_s, keys, sentence",
+    [
+        (300, 12, 4320, {"num_samples": 480_000}, "12 of 300 files are longer than num_samples=480000 (30 s): 1.2 h"),
+        (1, 1, 60, {"num_samples": 480_000}, "1 of 1 file is longer than num_samples=480000 (30 s): 1.0 min"),
+        (2, 1, 59.9, {"num_frames": 1024}, "1 of 2 files is longer than num_frames=1024 (10.24 s): 59.9 s"),
+        (9, 2, 0.01, {"num_frames": 99}, "2 of 9 files are longer than num_frames=99 (0.99 s): less than 0.1 s"),
+        (
+            1500,
+            1200,
+            3600 * 1234.5,
+            {"num_samples": 8000, "num_frames": 40},
+            "1,200 of 1,500 files are longer than num_samples=8000 (0.5 s) or num_frames=40 (0.4 s): 1,234.5 h",
+        ),
+    ],
+)
+def test_what_was_cut_off_in_words(done: int, cut: int, lost_s: float, keys: dict[str, int], sentence: str) -> None:
+    features = FeatureOptions(fft_length=400, sequence_stride=160, **keys)
+    report = Report(out="OUT", done=done, cut=cut, cut_samples=round(lost_s * 16_000), features=features)
+    assert report.inputs_cut() == f"{sentence} of audio was cut off"
+
+
+@pytest.mark.parametrize(
+    "failed_before, sentence",
+    [
+        (1, "1 input failed in an earlier run and was not retried: see OUT/failures.jsonl; --retry-failed retries it"),
+        (
+            3000,
+            "3,000 inputs failed in earlier runs and were not retried: see OUT/failures.jsonl; "
+            "--retry-failed retries them",
+        ),
+    ],
+)
+def test_what_failed_before_in_words(failed_before: int, sentence: str) -> None:
+    assert Report(out="OUT", failed_before=failed_before).inputs_failed_before() == sentence
+
+
+def test_out_is_escaped_where_it_is_named() -> None:
+    assert r"O\x0aT/failures.jsonl" in Report(out="O\nT", failed_before=1).inputs_failed_before()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from melcli.sources.items import PassedOver
 from melcli.sources.options import SourceOptions
 from melcli.sources.outputs import Outputs
 from melcli.sources.selection import Selection
+from tests.tiers import examples
 
 
 def walked(top, name="", out=None, follow_symlinks=False, **globs):
@@ -295,7 +296,7 @@ FOLDERS = ["d", "d/a", "d/a/b", "d/a b", "d/c", "e", "e/a", "e/f", "g"]
     ),
     rng=st.randoms(use_true_random=False),
 )
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_links_in_any_order_are_followed_as_all_ways_tell(tmp_path_factory, links, rng):
     top = tmp_path_factory.mktemp("links")
     for folder in FOLDERS:

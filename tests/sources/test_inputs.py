@@ -2,6 +2,7 @@
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melcli.errors import ConfigError, NameClash
+from melcli.scratch import Scratch
 from melcli.sources import folders
 from melcli.sources.inputs import find_items
 from melcli.sources.items import UNSEEN_SIZE
 from melcli.sources.lists import read_list
 from melcli.sources.options import SourceOptions
+from tests.tiers import examples
 
 
 def find(*inputs, listed=(), out=None, **options):
-    return find_items(inputs, options=SourceOptions(**options), listed=listed, out=out)
+    with Scratch() as scratch:
+        found = find_items(inputs, scratch=scratch, options=SourceOptions(**options), listed=listed, out=out)
+        return replace(found, items=tuple(found.items))
 
 
 def sources(found):
@@ -143,7 +148,7 @@ def test_a_path_with_a_nul_is_refused(plant, where):
     plant("a.wav")
     words = {"inputs": "INPUT", "listed": "listed path"}[where]
     with pytest.raises(ConfigError) as raised:
-        find_items(**{"inputs": (), where: ["a.wav\0\x1b"]}, options=SourceOptions())
+        find(*(["a.wav\0\x1b"] if where == "inputs" else []), listed=["a.wav\0\x1b"])
     assert str(raised.value) == rf"{words} 'a.wav\x00\x1b' holds a NUL, which no path can"
 
 
@@ -175,14 +180,14 @@ def test_a_glob_with_a_slash_is_held_against_the_name_below_each_input(plant):
 
 
 def test_the_account_is_complete(plant):
-    plant("d/a.wav", "d/.h", "d/n/x.wav", "d/t.txt", "d/u.TXT", "d/m.m4a", "d/out/z.wav", "d/bare")
+    plant("d/a.wav", "d/.h", "d/n/x.wav", "d/t.txt", "d/u.TXT", "d/m.m3u", "d/out/z.wav", "d/bare")
     os.symlink("n", "d/link")
     found = find("d", exclude=("n",), out="d/out")
     assert found.account == (
         "passed over 8: 1 hidden, 1 excluded, 1 link to a folder, 1 output folder, "
-        "4 other (.txt 2, without extension 1, .m4a 1)"
+        "4 other (.txt 2, without extension 1, .m3u 1)"
     )
-    assert list(found.other) == [".txt", "", ".m4a"]
+    assert list(found.other) == [".txt", "", ".m3u"]
 
 
 # OUT
@@ -289,7 +294,7 @@ def corpus(tmp_path_factory):
 
 
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_order_of_the_inputs_and_of_the_folders_gives_the_same(corpus, data):
     paths = [f"{corpus}{path}" for path in ("/d", "/d/", "/e", "/e/./", "/link", "/d/x", "/d/a.wav", "/link/a.wav")]
     names = [f"{corpus}{path}" for path in ("/d/a.wav", "/d/x", "/./d/x", "/e/../d/a.wav", "/gone.wav", "/d")]
@@ -315,7 +320,7 @@ def _shuffled(folder: str, rng: random.Random):
     exclude=st.lists(st.sampled_from(["x", "y", "a.*", "*/x", "**/b.wav", "**/y/**", "e/**", "[de]", "*.wav"])),
     include=st.lists(st.sampled_from(["*.wav", "x/*", "**/x/**", "[!a]*", "d/*", "*"])),
 )
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_list_of_all_files_of_a_folder_is_that_folder(corpus, exclude, include):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(corpus)

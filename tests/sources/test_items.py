@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from melcli.sources.items import UNSEEN_SIZE, Found, Item
+from melcli.sources.found import Found
+from melcli.sources.items import UNSEEN_SIZE, Item
 
 NOTHING = {"items": (), "hidden": 0, "excluded": 0, "links": 0, "out_folders": 0, "other": {}, "unreadable": {}}
 
@@ -27,8 +28,8 @@ def test_an_item_that_is_no_regular_file_has_no_size(tmp_path):
     [
         ({}, ""),
         (
-            {"hidden": 3, "excluded": 2, "other": {".txt": 7, ".m4a": 2}},
-            "passed over 14: 3 hidden, 2 excluded, 9 other (.txt 7, .m4a 2)",
+            {"hidden": 3, "excluded": 2, "other": {".txt": 7, ".m3u": 2}},
+            "passed over 14: 3 hidden, 2 excluded, 9 other (.txt 7, .m3u 2)",
         ),
         ({"links": 1}, "passed over 1: 1 link to a folder"),
         ({"links": 2, "out_folders": 1}, "passed over 3: 2 links to folders, 1 output folder"),

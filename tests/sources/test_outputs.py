@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from melcli.sources.names import AUDIO_EXTENSIONS
+from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS
 from melcli.sources.outputs import OUTPUT_EXTENSIONS, OWN_FOLDER, Outputs
 from melcli.store import layout
 
@@ -12,7 +12,7 @@ from melcli.store import layout
 def test_it_knows_all_that_is_written_under_out():
     written = [layout.npy_name("a"), layout.shard_name(0), layout.MANIFEST_FILE, layout.FAILURES_FILE]
     assert {os.path.splitext(name)[1] for name in [*written, layout.CONFIG_FILE]} == OUTPUT_EXTENSIONS
-    assert not OUTPUT_EXTENSIONS & AUDIO_EXTENSIONS
+    assert not OUTPUT_EXTENSIONS & (AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS)
     assert layout.own_folder("") == OWN_FOLDER
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable, Iterator
 
-from melcli.store.manifest import Row
+from melcli.scratch import Scratch
+from melcli.store.history import read_history
+from melcli.store.journal import PlannedShard, read_journal
+from melcli.store.lines import UTF8, Lines
+from melcli.store.manifest import JSON_DECODER, Row, read_lines
 
-__all__ = ["ODD_IDS", "make_row", "names_below"]
+__all__ = ["ODD_IDS", "journal_of", "make_row", "names_below", "read_manifest", "rows_of"]
 
 ODD_IDS = [
     "a",
@@ -29,9 +35,42 @@ ODD_IDS = [
 
 
 def make_row(id: str = "a", **known) -> Row:
-    """Return a row that says ``ok`` of an item, and otherwise as little as a row can."""
+    """Return a row that says ``ok`` of an item, or what is given, and otherwise as little as a valid row can."""
     least = {"source": f"{id}.wav", "status": "ok", "source_size": 1, "source_mtime_ns": 2, "config_id": "0" * 16}
-    return Row(id=id, **{**least, **known})
+    output = {
+        "path": f"{id}.npy",
+        "output_size": 132,
+        "dtype": "float32",
+        "crc32": "0" * 8,
+        "num_frames": 1,
+        "num_features": 1,
+        "min": 0.0,
+        "max": 0.0,
+        "mean": 0.0,
+    }
+    return Row(id=id, **{**least, **(output if known.get("status", "ok") == "ok" else {}), **known})
+
+
+def journal_of(out: str, tell: Callable[[str], None] | None = None) -> tuple[list[Row], list[PlannedShard]] | None:
+    """Return the rows and the shards of a journal, in its order."""
+    with Scratch() as scratch:
+        lines = Lines(scratch)
+        shards = read_journal(out, lines, tell)
+        rows = [Row.from_plain(json.loads(lines.text(number))) for number in range(len(lines))]
+        lines.close()
+        return None if shards is None else (rows, shards)
+
+
+def read_manifest(out: str | os.PathLike[str]) -> Iterator[Row]:
+    """Read the rows of a manifest."""
+    return read_lines(os.fspath(out), lambda text: Row.from_plain(JSON_DECODER.decode(text.decode(*UTF8))))
+
+
+def rows_of(out: str | os.PathLike[str]) -> list[Row]:
+    """Return the newest rows of OUT: those of the manifest, then those of the journal."""
+    with Scratch() as scratch:
+        entries = read_history(os.fspath(out), scratch).entries()
+        return [Row.from_plain(json.loads(entry.text)) for entry in entries]
 
 
 def names_below(folder) -> set[str]:

@@ -9,8 +9,8 @@ from melcli.errors import StorageError
 from melcli.store.books import read_books
 from melcli.store.damage import Damage
 from melcli.store.journal import Journal
-from melcli.store.manifest import read_manifest, write_manifest
-from tests.store.rows import ODD_IDS, make_row
+from melcli.store.manifest import write_manifest
+from tests.store.rows import ODD_IDS, make_row, read_manifest
 
 
 def ok_row(row_id="a", **known):
@@ -43,9 +43,9 @@ def ids(books):
     return [books.row(ref).id for ref in books.refs()]
 
 
-def test_whole_books_have_nothing_wrong(out):
+def test_whole_books_have_nothing_wrong(out, scratch):
     write_manifest(out, [*map(ok_row, ODD_IDS), failed_row("z")])
-    books = read_books(out)
+    books = read_books(out, scratch)
     assert books.damages == []
     assert sorted(ids(books)) == sorted([*ODD_IDS, "z"])
 
@@ -63,11 +63,11 @@ def test_whole_books_have_nothing_wrong(out):
     ],
     ids=lambda value: str(value)[:12],
 )
-def test_a_line_that_is_no_row_is_named_and_the_rest_is_read(out, line, words):
+def test_a_line_that_is_no_row_is_named_and_the_rest_is_read(out, line, words, scratch):
     write_manifest(out, [ok_row("a"), ok_row("b")])
     first, second = lines(out)
     rewrite(out, [first, line, second])
-    books = read_books(out)
+    books = read_books(out, scratch)
     (damage,) = books.damages
     assert (damage.kind, damage.path, damage.id) == ("manifest", "manifest.jsonl", None)
     assert damage.message.startswith(f"line 2: {words}")
@@ -85,6 +85,10 @@ def test_a_line_that_is_no_row_is_named_and_the_rest_is_read(out, line, words):
         {"start": 3},
         {"num_frames": -1},
         {"num_frames": True},
+        {"valid_frames": 2},
+        {"valid_frames": -1},
+        {"valid_frames": True},
+        {"valid_frames": "1"},
         {"output_size": "1"},
         {"dtype": "object"},
         {"crc32": "0"},
@@ -96,92 +100,92 @@ def test_a_line_that_is_no_row_is_named_and_the_rest_is_read(out, line, words):
     ],
     ids=str,
 )
-def test_a_row_that_no_run_writes_is_no_row(out, known):
+def test_a_row_that_no_run_writes_is_no_row(out, known, scratch):
     write_manifest(out, [ok_row("a")])
     plain = json.loads(lines(out)[0]) | known
     rewrite(out, [json.dumps(plain).encode() + b"\n"])
-    books = read_books(out)
+    books = read_books(out, scratch)
     assert [damage.kind for damage in books.damages] == ["manifest"]
     assert ids(books) == []
 
 
-def test_an_id_that_leads_out_is_no_row(out):
+def test_an_id_that_leads_out_is_no_row(out, scratch):
     write_manifest(out, [ok_row("../a")])
-    assert [damage.kind for damage in read_books(out).damages] == ["manifest"]
+    assert [damage.kind for damage in read_books(out, scratch).damages] == ["manifest"]
 
 
-def test_a_row_of_a_shard_is_one(out):
+def test_a_row_of_a_shard_is_one(out, scratch):
     write_manifest(out, [ok_row("a", path="features-00000.h5", start=0)])
-    assert read_books(out).damages == []
+    assert read_books(out, scratch).damages == []
 
 
-def test_lines_out_of_order_are_named_and_their_rows_are_read(out):
+def test_lines_out_of_order_are_named_and_their_rows_are_read(out, scratch):
     write_manifest(out, map(ok_row, "abc"))
     rewrite(out, lines(out)[::-1])
-    books = read_books(out)
+    books = read_books(out, scratch)
     assert [damage.message[:6] for damage in books.damages] == ["line 2", "line 3"]
     assert sorted(ids(books)) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 1, 2), (0, 1, 2, 0), (2, 1, 0, 1)])
-def test_a_row_that_stands_twice_counts_not_at_all(out, order):
+def test_a_row_that_stands_twice_counts_not_at_all(out, order, scratch):
     write_manifest(out, map(ok_row, "abc"))
     there = lines(out)
     rewrite(out, [there[number] for number in order])
-    books = read_books(out)
+    books = read_books(out, scratch)
     twice = next(letter for letter in "abc" if [*order].count("abc".index(letter)) == 2)
     assert {damage.item_id for damage in books.damages} - {None} == {twice}
     assert sorted(ids(books)) == sorted({*"abc"} - {twice})
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "other"])
-def test_a_list_of_failures_that_is_another_is_named(out, damage):
+def test_a_list_of_failures_that_is_another_is_named(out, damage, scratch):
     write_manifest(out, [failed_row("a"), ok_row("b"), failed_row("c")])
     if damage == "missing":
         os.unlink(f"{out}/failures.jsonl")
     else:
         there = lines(out, "failures.jsonl")
         rewrite(out, there[:1] if damage == "cut" else there[::-1], "failures.jsonl")
-    assert [found.kind for found in read_books(out).damages] == ["failures"]
+    assert [found.kind for found in read_books(out, scratch).damages] == ["failures"]
 
 
-def test_the_journal_stands_over_the_manifest(out):
+def test_the_journal_stands_over_the_manifest(out, scratch):
     write_manifest(out, [ok_row("a"), ok_row("b")])
     with Journal(out) as journal:
         journal.add(rows=[ok_row("b", min=-1.0), ok_row("c")])
-    books = read_books(out)
+    books = read_books(out, scratch)
     assert books.damages == []
     assert [(row.id, row.min) for row in map(books.row, books.refs())] == [("a", 0.0), ("b", -1.0), ("c", 0.0)]
 
 
-def test_a_manifest_that_is_a_named_pipe_is_not_waited_for(out):
+def test_a_manifest_that_is_a_named_pipe_is_not_waited_for(out, scratch):
     os.mkfifo(f"{out}/manifest.jsonl")
-    assert [damage.message for damage in read_books(out).damages] == ["it is a named pipe, not a regular file"]
+    assert [damage.message for damage in read_books(out, scratch).damages] == ["it is a named pipe, not a regular file"]
 
 
-def test_a_manifest_that_cannot_be_read_is_not_taken_for_an_empty_one(out, monkeypatch):
+def test_a_manifest_that_cannot_be_read_is_not_taken_for_an_empty_one(out, monkeypatch, scratch):
     write_manifest(out, [ok_row("a")])
 
     def refuse(path, flags=0):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("melcli.store.books.regular_only", refuse)
+    monkeypatch.setattr("melcli.store.books.regular_here", refuse)
     with pytest.raises(StorageError, match=rf"^cannot read {out}/manifest\.jsonl: Permission denied$"):
-        read_books(out)
+        read_books(out, scratch)
 
 
-def test_mending_writes_what_is_left_in_order(out):
+def test_mending_writes_what_is_left_in_order(out, scratch):
     write_manifest(out, [ok_row("a"), ok_row("b"), failed_row("c"), ok_row("d"), ok_row("e")])
     a, _, c, d, e = lines(out)
     rewrite(out, [e, b"damaged\n", c, d, d, a])
     with Journal(out) as journal:
         journal.add(rows=[ok_row("f")])
-    read_books(out).mend({"a": Damage(kind="checksum", path="a.npy", message="its numbers are others")})
+    read_books(out, scratch).mend({"a": Damage(kind="checksum", path="a.npy", message="its numbers are others")})
     assert [(row.id, row.reason) for row in read_manifest(out)][::2] == [("a", "damaged"), ("e", None)]
     assert [row.id for row in read_manifest(out)] == ["a", "c", "e", "f"]
     assert lines(out, "failures.jsonl")[1:] == [c]
     assert not os.path.exists(f"{out}/.melcli/journal.jsonl")
-    assert read_books(out).damages == []
+    assert read_books(out, scratch).damages == []
 
 
 @pytest.mark.parametrize(
@@ -194,11 +198,11 @@ def test_mending_writes_what_is_left_in_order(out):
         ("channel", -(1 << 70)),
     ],
 )
-def test_numbers_that_no_machine_has_are_no_row(out, field, value):
+def test_numbers_that_no_machine_has_are_no_row(out, field, value, scratch):
     write_manifest(out, [ok_row("a")])
     plain = {**json.loads(lines(out)[0]), field: value}
     rewrite(out, [json.dumps(plain).encode() + b"\n"])
-    (damage,) = [damage for damage in read_books(out).damages if damage.kind == "manifest"]
+    (damage,) = [damage for damage in read_books(out, scratch).damages if damage.kind == "manifest"]
     assert damage.message == f"line 1: its {field} is {str(value)[:80]}"
 
 
@@ -206,16 +210,16 @@ def test_numbers_that_no_machine_has_are_no_row(out, field, value):
     "change",
     [lambda line: line.replace(b'"channel":null,', b""), lambda line: line.replace(b'"min":null', b'"min":-81e4000')],
 )
-def test_a_row_that_could_not_be_written_again_is_none(out, change):
+def test_a_row_that_could_not_be_written_again_is_none(out, change, scratch):
     write_manifest(out, [failed_row("a")])
     line = lines(out)[0]
     assert change(line) != line
     rewrite(out, [change(line)])
-    assert [damage.kind for damage in read_books(out).damages] == ["manifest"]
+    assert [damage.kind for damage in read_books(out, scratch).damages] == ["manifest"]
 
 
-def test_an_id_with_a_nul_is_no_row(out):
+def test_an_id_with_a_nul_is_no_row(out, scratch):
     write_manifest(out, [ok_row("a")])
     plain = {**json.loads(lines(out)[0]), "id": "a\0b", "path": "a\0b.npy"}
     rewrite(out, [json.dumps(plain).encode() + b"\n"])
-    assert 'its id is "a\\u0000b"' in read_books(out).damages[0].message
+    assert 'its id is "a\\u0000b"' in read_books(out, scratch).damages[0].message

@@ -60,6 +60,7 @@ def format(request):
     return request.param
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("time_axis", [0, 1])
 @pytest.mark.parametrize("piece_bytes", [8_000_000, 64])
@@ -140,6 +141,7 @@ def test_every_flipped_byte_of_an_npy_file_is_found(out):
     assert kinds(out, [row]) == {}
 
 
+@pytest.mark.full  # libhdf5 1.14.2, that of h5py 3.11, once crashed over such a shard; verify has workers for that
 def test_flipped_bytes_of_a_shard_are_found_or_mean_nothing(out):
     """Of the whole file 1 byte in 3 lies in room that nothing is in."""
     items = {name: features(seed) for seed, name in enumerate("abc")}
@@ -207,6 +209,7 @@ def test_an_npy_header_of_the_other_axis_is_refused_where_the_axis_is_known(out)
     assert kinds(out, rows.values(), time_axis=0) == {"a": "header"}
 
 
+@pytest.mark.full
 def test_memory_does_not_grow_with_an_item(out, format, monkeypatch):
     monkeypatch.setattr(checks, "PIECE_BYTES", 500_000)
     rows = write(out, {"a": features(mels=32, frames=200_000)}, format=format, chunk_frames=10_000)
@@ -224,7 +227,7 @@ def test_too_many_open_files_is_not_blamed_on_an_output(out, monkeypatch):
     def refuse(path, flags=0):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(checks, "regular_only", refuse)
+    monkeypatch.setattr(checks, "regular_here", refuse)
     with pytest.raises(StorageError, match="Too many open files"):
         kinds(out, rows.values())
 

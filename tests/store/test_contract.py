@@ -20,6 +20,7 @@ from melcli.store.placement import StoredFiles
 from melcli.store.reader import open_features
 from tests.store.rows import ODD_IDS, make_row, names_below
 from tests.store.stores import NUM_FEATURES, STORES
+from tests.tiers import examples, full_but
 
 OTHER_FORMAT = {"npy": "hdf5", "hdf5": "npy"}
 
@@ -76,6 +77,7 @@ def test_nothing_put_is_nothing_written(store, out):
     assert names_below(out) == set()
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
 def test_a_disk_that_refuses_leaves_what_was_there(store, three, out, monkeypatch, call, number):
@@ -190,7 +192,7 @@ def test_odd_names_come_back_as_they_went_in(store, out):
     items = {item_id: store.features(3, seed=number) for number, item_id in enumerate(ODD_IDS)}
     rows = store.write(out, items)
     features = open_features(out)
-    assert list(features) == sorted(ODD_IDS)
+    assert list(features) == sorted(ODD_IDS, key=os.fsencode)
     for item_id, stored in items.items():
         np.testing.assert_array_equal(features[item_id], stored)
         assert StoredFiles(out, store.format).hold(rows[item_id])
@@ -198,7 +200,7 @@ def test_odd_names_come_back_as_they_went_in(store, out):
 
 @pytest.mark.parametrize("name", STORES)
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=60), dtype=st.sampled_from(["f2", "f4", "f8"]))
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 def test_any_number_of_items_of_any_length(name, lengths, dtype):
     store = STORES[name]
     items = {f"{number}": store.features(length, dtype, seed=number) for number, length in enumerate(lengths)}
@@ -251,7 +253,7 @@ def test_opening_reads_no_array(store, three, out, tmp_path):
     np.testing.assert_array_equal(features["b"], three["b"])
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.99])
+@pytest.mark.parametrize("share", full_but([0.0, 0.01, 0.3, 0.7, 0.99], 0.0, 0.7))
 def test_a_cut_file_is_refused_and_named(store, out, share):
     row = store.write(out, {"a": store.features(50)})["a"]
     os.truncate(os.path.join(out, row.path), int(share * row.output_size))
@@ -259,7 +261,15 @@ def test_a_cut_file_is_refused_and_named(store, out, share):
         open_features(out)["a"]
 
 
-@pytest.mark.parametrize("path", ["../elsewhere/{}", "{outside}/{}", "x/../../elsewhere/{}", ".", "", None])
+@pytest.mark.parametrize(
+    "path",
+    full_but(
+        ["../elsewhere/{}", "{outside}/{}", "x/../../elsewhere/{}", ".", "", None],
+        "../elsewhere/{}",
+        "{outside}/{}",
+        None,
+    ),
+)
 def test_a_row_that_leads_out_is_refused(store, out, tmp_path, path):
     outside = tmp_path / "elsewhere"
     row = store.write(str(outside), {"a": store.features(4)})["a"]
@@ -282,6 +292,7 @@ def test_features_survive_pickling_and_a_change_of_folder(store, three, out, tmp
             np.testing.assert_array_equal(mapping[item_id], stored)
 
 
+@pytest.mark.few(2)
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_features_can_be_read_on_both_sides_of_a_fork(store, out):
     items = {f"{number}": store.features(200 + number, seed=number) for number in range(60)}

@@ -6,13 +6,23 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from melcli.errors import StorageError
 from melcli.printable import printable
 from melcli.store import files
-from melcli.store.files import StagedFiles, remove_leftovers, storage_errors, write_file
+from melcli.store.files import (
+    StagedFiles,
+    remove_leftovers,
+    storage_errors,
+    temporary_folder,
+    temporary_name,
+    write_file,
+)
 from tests.store.rows import names_below
 
 LARGE = bytes(range(256)) * 40
@@ -529,3 +539,53 @@ def test_leftovers_are_looked_for_in_one_folder_if_that_is_enough(tmp_path):
 def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path):
     remove_leftovers(str(tmp_path / "no"))
     assert names_below(tmp_path) == set()
+
+
+# temporary folders
+
+
+def test_a_temporary_folder_is_gone_at_the_end_and_others_see_that_it_is_in_use(tmp_path: Path) -> None:
+    with temporary_folder(str(tmp_path)) as folder:
+        (Path(folder) / "deep").mkdir()
+        (Path(folder) / "deep" / "file").write_text("x")
+        with temporary_folder(str(tmp_path)) as other:
+            remove_leftovers(str(tmp_path))
+            assert {path.name for path in tmp_path.iterdir()} == {Path(folder).name, Path(other).name}
+            assert (Path(folder) / "deep" / "file").read_text() == "x"
+    assert list(tmp_path.iterdir()) == []
+
+
+def abandon(parent: Path) -> Path:
+    """Make what a killed process leaves."""
+    code = (
+        "import os, sys; from melcli.store.files import temporary_folder; "
+        "made = temporary_folder(sys.argv[1]); made.__enter__(); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, parent], check=False)
+    (folder,) = parent.iterdir()
+    (folder / "deep").mkdir()
+    return folder
+
+
+def test_a_temporary_folder_of_a_killed_process_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    abandoned = abandon(tmp_path)
+    with temporary_folder(str(tmp_path)):
+        assert not abandoned.exists()
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_temporary_folder_of_a_killed_process_is_a_leftover(tmp_path: Path, deep: bool) -> None:
+    abandon(tmp_path)
+    remove_leftovers(str(tmp_path), deep=deep)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_by_the_name_of_a_temporary_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / temporary_name()).symlink_to(tmp_path / "precious")
+    with temporary_folder(str(tmp_path / "out")):
+        pass
+    remove_leftovers(str(tmp_path / "out"))
+    assert (tmp_path / "precious" / "file").exists()

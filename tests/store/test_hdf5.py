@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import tracemalloc
 from contextlib import closing
@@ -15,9 +14,11 @@ from melcli.errors import StorageError
 from melcli.store import hdf5
 from melcli.store.hdf5 import CHUNK_BYTES, Hdf5Sink, ShardReader
 from melcli.store.reader import open_features
+from tests.elapsed import run
 from tests.store import full_disks
 from tests.store.rows import ODD_IDS, names_below
 from tests.store.stores import STORES, stored
+from tests.tiers import full_but
 
 SHARD = "features-00007.h5"
 ATTRIBUTES = {"config": '{"audio": {"channels": "mix"}}', "config_id": "0123456789abcdef", "melcli": "0.1.0"}
@@ -126,7 +127,7 @@ def bytes_of(out):
 
 @pytest.mark.parametrize("block_bytes", [1, 20_000, 10**9])
 @pytest.mark.parametrize("time_axis", [0, 1])
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", full_but(["float16", "float32", "float64"], "float32"))
 def test_a_shard_built_on_the_disk_has_the_bytes_of_one_built_in_memory(
     tmp_path, dtype, time_axis, block_bytes, monkeypatch
 ):
@@ -156,6 +157,7 @@ def test_what_is_larger_than_a_shard_is_built_on_the_disk(out, most_bytes, on_di
     assert names_below(out) == {SHARD}
 
 
+@pytest.mark.full
 def test_memory_does_not_grow_with_a_shard_on_the_disk(out, tmp_path):
     def peak_bytes(num_frames):
         features = np.zeros((80, num_frames), np.float32)
@@ -196,10 +198,11 @@ def test_a_file_defers_what_its_disk_refuses_and_gives_zeros_for_what_is_not_the
                 file.raise_error()
 
 
-@pytest.mark.parametrize("way", full_disks.WAYS)
+@pytest.mark.full
+@pytest.mark.parametrize("way", full_but(full_disks.WAYS, "limited_files"))
 def test_a_disk_that_fills_up_under_hdf5_is_a_storage_error_and_no_crash(out, way):
     command = [sys.executable, "-W", "error", "-m", "tests.store.full_disks", out, way]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    ended = run(command, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
     found = json.loads(ended.stdout)
     *outcomes, enough = found["outcomes"].items()
@@ -223,6 +226,7 @@ class OneBit(hdf5._DeferringFile):
         return len(kept)
 
 
+@pytest.mark.full
 def test_a_shard_with_a_flipped_bit_among_its_numbers_is_a_storage_error(out, monkeypatch):
     items = {"a": np.random.default_rng(0).normal(size=(80, 1000)).astype(np.float32)}
     write_shard(out, items)

@@ -1,7 +1,9 @@
 """The journal: what was written is read back, and what is damaged is never believed."""
 
 import errno
+import json
 import os
+import zlib
 
 import pytest
 from hypothesis import example, given
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 
 from melcli.errors import StorageError
 from melcli.store import journal as journal_module
-from melcli.store.journal import Journal, PlannedShard, read_journal, read_rows, remove_journal
-from tests.store.rows import ODD_IDS, make_row
+from melcli.store.journal import Journal, PlannedShard, remove_journal
+from tests.store.rows import ODD_IDS, journal_of, make_row
 
 ROWS = [
     make_row("a"),
@@ -41,12 +43,6 @@ def written(tmp_path_factory):
     (out / ".melcli").mkdir()
     write(str(out))
     return out, (out / ".melcli" / "journal.jsonl").read_bytes()
-
-
-def journal_of(out):
-    """Return the rows and the shards of a journal, in its order."""
-    found = read_journal(out)
-    return found and (list(read_rows(found[0])), found[1])
 
 
 def write(out, rows=ROWS):
@@ -126,6 +122,7 @@ def test_a_cut_at_any_byte_leaves_the_whole_lines_before_it(written):
         assert damage(out, content[:size]) == ROWS[: content[:size].count(b"\n")]
 
 
+@pytest.mark.full
 def test_after_a_cut_at_any_byte_the_journal_goes_on(written, monkeypatch):
     out, content = written
     monkeypatch.setattr(journal_module.os, "fsync", lambda descriptor: None)  # 1,500 of them
@@ -296,3 +293,54 @@ def test_a_journal_that_was_taken_away_is_not_written_on(out, path, take_away):
         path.touch()
         with pytest.raises(StorageError, match=r"it was removed while the run went on"):
             journal.add(rows=ROWS)
+
+
+# a right checksum over what no run writes
+
+
+def sealed(rows, shards):
+    rest = json.dumps({"rows": rows, "shards": shards}, separators=(",", ":"))[1:]
+    return f'{{"crc32":"{zlib.crc32(rest.encode()):08x}",{rest}\n'.encode()
+
+
+PLAIN_ROW = json.loads(make_row("a").to_json())
+PLAIN_SHARD = {"number": 0, "first": "a", "last": "b", "digest": "0", "config_id": "0" * 16, "shard_mb": 64}
+
+
+def test_a_line_of_a_right_checksum_is_read(out, path):
+    path.write_bytes(sealed([PLAIN_ROW], [PLAIN_SHARD]))
+    assert journal_of(out) == ([make_row("a")], [PlannedShard(**PLAIN_SHARD)])
+
+
+def test_a_plan_of_an_earlier_version_is_read_and_fits_no_run(out, path):
+    earlier = {name: PLAIN_SHARD[name] for name in ("number", "first", "last", "digest")}
+    path.write_bytes(sealed([], [{**earlier, "of a later version": 1}]))
+    ((shard,),) = (journal_of(out)[1],)
+    assert (shard.number, shard.fits(config_id="0" * 16, shard_mb=64)) == (0, False)
+
+
+@pytest.mark.parametrize(
+    "rows, shards, words",
+    [
+        ([{**PLAIN_ROW, "num_frames": -1}], [], "a number of it is below 0"),
+        ([{**PLAIN_ROW, "path": "../a.npy"}], [], r'its path is "\.\./a\.npy"'),
+        ([{**PLAIN_ROW, "id": "\0"}], [], "its id is"),
+        ([{**PLAIN_ROW, "status": "failed", "reason": "bored", "message": ""}], [], 'its reason is "bored"'),
+        ([{}], [], "its id is null"),
+        ([7], [], "it is no line that melcli writes"),
+        ([], [{**PLAIN_SHARD, "number": 10**12}], "the number of a shard is 1000000000000"),
+        ([], [{**PLAIN_SHARD, "number": True}], "the number of a shard is True"),
+        ([], [{**PLAIN_SHARD, "first": None}], "ids are no text"),
+        ([], [{**PLAIN_SHARD, "shard_mb": "64"}], "size is no number"),
+        ([], [{}], "it is no line that melcli writes"),
+        ([], {}, "its shards are no list"),
+    ],
+)
+def test_a_line_that_no_run_writes_is_a_fault_and_counts_not_at_all(out, path, rows, shards, words):
+    good = sealed([json.loads(make_row("good").to_json())], [PLAIN_SHARD])
+    path.write_bytes(good + sealed([PLAIN_ROW, *rows], shards) + good)
+    with pytest.raises(StorageError, match=f"line 2: .*{words}.*; `melcli verify {out} --repair` repairs it"):
+        journal_of(out)
+    faults = []
+    found, planned = journal_of(out, faults.append)
+    assert ([row.id for row in found], len(planned), len(faults)) == (["good", "good"], 2, 1)

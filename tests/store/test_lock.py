@@ -9,6 +9,7 @@ import pytest
 
 from melcli.errors import OutputBusy, StorageError
 from melcli.store.lock import hold_output
+from tests.elapsed import wait
 
 HOLDER = """
 import sys
@@ -44,7 +45,7 @@ def start():
 def test_a_second_process_is_told_that_out_is_busy(start, out):
     with hold_output(out):
         process, said = start(out)
-        assert process.wait(10) == 75
+        assert wait(process) == 75
     assert said == f"another melcli holds {out}; wait for it or choose another OUT"
 
 
@@ -64,9 +65,9 @@ def test_a_killed_process_gives_its_lock_back(start, out):
     process, said = start(out)
     assert said == "held"
     process.send_signal(signal.SIGKILL)
-    assert process.wait(10) == -signal.SIGKILL
+    assert wait(process) == -signal.SIGKILL
     with hold_output(out):
-        assert start(out)[0].wait(10) == 75
+        assert wait(start(out)[0]) == 75
 
 
 def test_one_process_cannot_hold_it_twice(out):
@@ -127,3 +128,23 @@ def test_a_name_of_ours_that_is_a_link_is_refused(tmp_path, name):
     ):
         pytest.fail("held")
     assert victim.is_dir() or victim.read_bytes() == b"as it was"
+
+
+def test_a_lock_that_is_another_name_of_a_file_with_content_is_refused(tmp_path):
+    """Releases of filelock before 4.3 empty the file that they open, whatever its other names are."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"as it was")
+    (tmp_path / ".melcli").mkdir()
+    (tmp_path / ".melcli" / "lock").hardlink_to(victim)
+    said = rf"^cannot write {tmp_path}/.melcli/lock: it has other names and is not empty, .*; remove that link"
+    with pytest.raises(StorageError, match=said), hold_output(str(tmp_path)):
+        pytest.fail("held")
+    assert victim.read_bytes() == b"as it was"
+
+
+def test_a_lock_of_ours_may_have_other_names(tmp_path):
+    """Backups share unchanged files by hard links, as `cp -al` does."""
+    with hold_output(str(tmp_path)):  # some releases of filelock remove the file at the end
+        (tmp_path / "backup").hardlink_to(tmp_path / ".melcli" / "lock")
+    with hold_output(str(tmp_path)), pytest.raises(OutputBusy), hold_output(str(tmp_path)):
+        pytest.fail("held twice")

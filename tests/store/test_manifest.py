@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 from dataclasses import fields, replace
 from typing import get_args
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 
 from melcli.errors import REASONS, Reason, StorageError
 from melcli.store import files
-from melcli.store.manifest import Row, read_manifest, write_manifest
-from tests.store.rows import ODD_IDS, make_row
+from melcli.store.manifest import Row, write_manifest
+from tests.store.rows import ODD_IDS, make_row, read_manifest
+from tests.tiers import examples
 
 KEYS = (  # DESIGN.md section 5, and channel, output_size and stderr
-    "id source status reason message source_size source_mtime_ns source_hash source_sampling_rate source_channels "
-    "channel num_samples sampling_rate num_frames num_features frame_shift duration dtype path start output_size "
-    "crc32 min max mean flags stderr config_id"
+    "id source status reason message source_size source_mtime_ns source_hash format decoding "
+    "source_sampling_rate source_channels channel num_samples sampling_rate num_frames valid_frames num_features "
+    "frame_shift duration dtype path start output_size crc32 min max mean flags stderr config_id"
 )
+OPTIONAL = " tried_with"
 
 FULL = Row(
     id="a/b.ch1",
@@ -28,12 +31,15 @@ FULL = Row(
     source_size=32_044,
     source_mtime_ns=1_700_000_000_987_654_321,
     source_hash="sha256:" + "0f" * 32,
+    format="wav/pcm_16",
+    decoding=3,
     source_sampling_rate=44_100,
     source_channels=2,
     channel=1,
     num_samples=16_000,
     sampling_rate=16_000,
     num_frames=32,
+    valid_frames=30,
     num_features=128,
     frame_shift=0.032,
     duration=1.0,
@@ -64,12 +70,14 @@ rows = st.builds(
     source_size=st.integers(-1, 2**63),
     source_mtime_ns=st.integers(-1, 2**63),
     num_frames=counts,
+    valid_frames=counts,
     start=counts,
     path=st.none() | texts,
     min=numbers,
     max=numbers,
     flags=st.lists(texts, max_size=3).map(tuple),
     config_id=texts,
+    tried_with=st.none() | texts,
 )
 
 
@@ -82,7 +90,8 @@ def read(folder, name="manifest.jsonl"):
 
 def test_a_row_is_one_line_of_json_with_every_key_in_its_place():
     line = FULL.to_json()
-    assert " ".join(json.loads(line)) == KEYS == " ".join(field.name for field in fields(Row))
+    assert " ".join(json.loads(line)) == KEYS
+    assert " ".join(field.name for field in fields(Row)) == KEYS + OPTIONAL
     assert line.startswith('{"id":"a/b.ch1","source":"in/a/b.wav","status":"ok","reason":null,"message":null,')
     assert line.isascii()
     assert line.isprintable()
@@ -113,8 +122,16 @@ def test_a_row_survives_the_way_from_worker_to_driver(row):
 
 def test_a_key_that_an_earlier_version_did_not_write_has_its_default():
     plain = json.loads(FULL.to_json())
-    del plain["start"], plain["source_hash"]
-    assert Row.from_plain(plain) == replace(FULL, start=None, source_hash=None)
+    del plain["start"], plain["source_hash"], plain["valid_frames"]
+    assert Row.from_plain(plain) == replace(FULL, start=None, source_hash=None, valid_frames=None)
+
+
+def test_what_a_failure_was_tried_with_is_written_only_where_it_is_known():
+    row = make_row("c", status="failed", reason="timeout", message="c.wav: hangs", tried_with="melcli=1")
+    assert " ".join(json.loads(row.to_json())) == KEYS + OPTIONAL
+    assert row.to_json() == replace(row, tried_with=None).to_json()[:-1] + ',"tried_with":"melcli=1"}'
+    assert Row.from_plain(json.loads(row.to_json())) == row
+    assert Row.from_plain({**json.loads(FAILED.to_json()), "tried_with": None}) == FAILED
 
 
 def test_keys_of_later_versions_are_passed_over():
@@ -156,7 +173,7 @@ def test_nothing_failed_is_an_empty_list_of_failures(tmp_path):
 
 
 @given(data=st.data())
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_any_order_of_the_rows_gives_the_same_bytes(tmp_path_factory, data):
     # "x.ch0" is a mono file of that name that failed, and the first channel of "x"
     twins = [make_row("x.ch0", channel=0), make_row("x.ch0", status="failed", reason="empty", message="no sample")]
@@ -170,7 +187,7 @@ def test_any_order_of_the_rows_gives_the_same_bytes(tmp_path_factory, data):
 
 def test_odd_names_survive(tmp_path):
     write_manifest(str(tmp_path), map(make_row, ODD_IDS))
-    assert [row.id for row in read_manifest(str(tmp_path))] == sorted(ODD_IDS)
+    assert [row.id for row in read_manifest(str(tmp_path))] == sorted(ODD_IDS, key=os.fsencode)
     assert read(tmp_path).count(b"\n") == len(ODD_IDS)
 
 
@@ -202,10 +219,11 @@ def test_rows_are_read_one_by_one(tmp_path):
         FULL.to_json().encode() + b"}",
         FULL.to_json().replace('"flags":', '"flag":').encode(),
         FULL.to_json().replace('"config_id":', '"config":').encode(),
+        FULL.to_json().replace('"config_id":', '"tried_with":7,"config_id":').encode(),
         FULL.to_json().encode().replace(b"wav", b"\xe9\xff"),
         b"\0" * 40,
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_a_damaged_line_is_refused_with_its_number(tmp_path, damaged):
     write_manifest(str(tmp_path), [make_row("a"), make_row("b"), make_row("c")])

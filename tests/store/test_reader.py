@@ -16,8 +16,9 @@ from melcli.errors import StorageError
 from melcli.store import reader
 from melcli.store.manifest import write_manifest
 from melcli.store.reader import open_features
-from tests.store.rows import make_row
+from tests.store.rows import make_row, read_manifest
 from tests.store.stores import NUM_FEATURES, STORES
+from tests.tiers import examples
 
 
 def test_a_folder_without_a_manifest_is_refused_in_a_sentence(tmp_path):
@@ -116,9 +117,10 @@ def whole(request, tmp_path_factory):
     return out, path, Path(shutil.copy(path, out / "copy"))
 
 
+@pytest.mark.few(2)
 @pytest.mark.filterwarnings("ignore::Warning")  # numpy and tokenize complain of some headers before they refuse them
 @given(data=st.data())
-@settings(max_examples=100, derandomize=True)  # a crash of libhdf5 would take pytest with it
+@settings(max_examples=examples(100), derandomize=True)  # a crash of libhdf5 would take pytest with it
 def test_a_file_with_damaged_bytes_is_read_or_refused(whole, data):
     out, path, copy = whole
     image = bytearray(copy.read_bytes())
@@ -142,8 +144,9 @@ def test_a_shard_with_fewer_frames_than_its_row_says_is_refused(out):
 
 
 def test_a_file_that_is_no_shard_is_refused(out):
-    write_manifest(out, [make_row("a", path="manifest.jsonl", start=0, num_frames=1)])
-    with pytest.raises(StorageError, match=r"^" + re.escape(out) + r"/manifest\.jsonl: 'a' cannot be read: "):
+    write_manifest(out, [make_row("a", path="features-00000.h5", start=0, num_frames=1)])
+    Path(out, "features-00000.h5").write_bytes(Path(out, "manifest.jsonl").read_bytes())
+    with pytest.raises(StorageError, match=r"^" + re.escape(out) + r"/features-00000\.h5: 'a' cannot be read: "):
         open_features(out)["a"]
 
 
@@ -198,3 +201,49 @@ def _open_files():
         pytest.skip("only Linux tells which files a process has open")
     links = [os.path.join(folder, number) for number in os.listdir(folder)]
     return {os.readlink(link) for link in links if os.path.lexists(link)}
+
+
+# a manifest that was tampered with
+
+
+@pytest.mark.parametrize(
+    "known, words",
+    [
+        ({"path": "b.npy"}, "is not where its output is stored"),
+        ({"path": "manifest.jsonl", "start": 0}, "is not where its output is stored"),
+        ({"dtype": "object"}, "dtype='object' is none of float16, float32, float64"),
+        ({"dtype": "S99999999999"}, "is none of float16"),
+        ({"num_frames": 10**30}, "cannot be read"),
+        ({"num_frames": -1}, "cannot be read"),
+    ],
+)
+def test_an_array_is_given_from_its_own_place_alone(out, known, words):
+    STORES["npy"].write(out, {"a": np.zeros((2, 3), np.float32)})
+    (row,) = read_manifest(out)
+    write_manifest(out, [replace(row, **known)])
+    with pytest.raises(StorageError, match=words):
+        open_features(out)["a"]
+
+
+def test_an_id_that_stands_twice_is_not_given(out):
+    STORES["npy"].write(out, {"a": np.zeros((2, 3), np.float32), "b": np.zeros((2, 3), np.float32)})
+    rows = list(read_manifest(out))
+    write_manifest(out, [*rows, replace(rows[0], num_frames=3)])
+    found = open_features(out)
+    assert found["b"].size
+    with pytest.raises(StorageError, match=r"'a' is in manifest\.jsonl more than once"):
+        found["a"]
+
+
+def test_frames_of_another_item_of_the_shard_are_not_given(out):
+    STORES["hdf5"].write(
+        out, {"a": np.zeros((NUM_FEATURES, 3), np.float32), "b": np.ones((NUM_FEATURES, 3), np.float32)}
+    )
+    a, b = read_manifest(out)
+    write_manifest(out, [replace(a, start=b.start), replace(b, start=a.start)])
+    for item_id in "ab":
+        with (
+            closing(open_features(out)) as found,
+            pytest.raises(StorageError, match="at other frames than the manifest"),
+        ):
+            found[item_id]

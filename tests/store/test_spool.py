@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from melcli.errors import StorageError
 from melcli.store.spool import MOST_BYTES_IN_MEMORY, Spool
+from tests.tiers import examples
 
 DTYPES = st.sampled_from(["float16", "float32", "float64", ">f4"])
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6)) | st.tuples(st.integers(1, 30))
@@ -57,7 +58,7 @@ def same(chunk, other):
     return (chunk.dtype, chunk.shape, chunk.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     plain=st.lists(arrays(), max_size=5),
     operations=st.lists(OPERATIONS, max_size=15),
@@ -227,6 +228,7 @@ def overfill(folder):
     return said
 
 
+@pytest.mark.full
 def test_a_disk_that_fills_up_is_a_storage_error(tmp_path):
     files = open_files()
     sentences = overfill(str(tmp_path))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import select
 import subprocess
-import sys
 
 from melcli.printable import printable
+from melcli.run.engines.interpreter import python_command
 
 __all__ = ["PATIENCE_S", "first_line", "last_words", "start_python"]
 
@@ -24,7 +24,7 @@ def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
         Its ``sys.argv[1:]``.
     """
     return subprocess.Popen(  # noqa: S603  code of ours, and no shell
-        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}", *arguments],
+        python_command(code, *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,13 +23,13 @@ from melcli.run.doctor.promises import (
     reason_in_words,
 )
 from melcli.run.interrupts import Interrupts
+from melcli.store.files import temporary_folder
 from melcli.store.mounts import Mount, mount_of
 from melcli.store.space import Space, nearest_folder, size_in_words, space_at
 from melcli.version import NUMERICS_VERSION, __version__
 
 __all__ = ["Diagnosis", "Storage", "diagnose"]
 
-TRIALS_PREFIX = ".melcli-doctor-"
 WORKER_BYTES = 150_000_000  # of memory; what it really holds is in docs/benchmarks.md
 FEW_BYTES = 1_000_000_000
 FEW_FILES = 10_000
@@ -147,7 +146,7 @@ def _examine_storage(out: str) -> Storage:
     try:
         space = space_at(tested)
         _refuse_file(out)
-        with tempfile.TemporaryDirectory(prefix=TRIALS_PREFIX, dir=tested, ignore_cleanup_errors=True) as folder:
+        with temporary_folder(tested) as folder:
             promises = examine_promises(folder)
             names = examine_names(folder)
     except (OSError, StorageError) as error:

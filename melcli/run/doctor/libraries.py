@@ -74,9 +74,10 @@ def _examine(name: str) -> Library:
 
 
 def _numpy() -> dict[str, Any]:
+    from melcli.mel.kernels import kernels
     from melcli.mel.spectrum import numpy_version
 
-    return {"versions": {"numpy": numpy_version()}}
+    return {"versions": {"numpy": numpy_version(), **kernels()}}
 
 
 def _scipy() -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _scipy() -> dict[str, Any]:
 
 
 def _soundfile() -> dict[str, Any]:
-    from melcli.audio.decode import codecs, libsndfile_version, soundfile_version
+    from melcli.audio.decoder import codecs, libsndfile_version, soundfile_version
 
     versions = {"soundfile": soundfile_version(), "libsndfile": libsndfile_version()}
     return {"versions": versions, "codecs": codecs()}

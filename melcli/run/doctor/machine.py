@@ -6,14 +6,12 @@ import os
 import platform
 import resource
 from dataclasses import dataclass
-from pathlib import Path
 
-from melcli.run.engines.cpus import CGROUP_ROOT, cgroup_quota, group_folders, usable_cpus
+from melcli.run.engines.cpus import CGROUP_ROOT, cgroup_quota, usable_cpus
+from melcli.run.memory_limit import MEMBERSHIP, cgroup_memory, physical_memory_bytes
+from melcli.run.process_limit import soft_limit
 
-__all__ = ["Machine", "cgroup_memory", "examine_machine"]
-
-MEMBERSHIP = Path("/proc/self/cgroup")
-NO_LIMIT_BYTES = 1 << 62  # version 1 says something near 2**63 for none
+__all__ = ["Machine", "examine_machine"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +56,7 @@ class Machine:
 def examine_machine() -> Machine:
     """Ask the system."""
     cpus = os.cpu_count() or 1
-    limits = [cgroup_memory(CGROUP_ROOT, MEMBERSHIP), _limit(resource.RLIMIT_AS), _limit(resource.RLIMIT_DATA)]
+    limits = [cgroup_memory(CGROUP_ROOT, MEMBERSHIP), soft_limit(resource.RLIMIT_AS), soft_limit(resource.RLIMIT_DATA)]
     return Machine(
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         python=platform.python_version(),
@@ -66,38 +64,9 @@ def examine_machine() -> Machine:
         affinity_cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cpus,
         quota_cpus=cgroup_quota(CGROUP_ROOT, MEMBERSHIP),
         usable_cpus=usable_cpus(),
-        memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        memory_bytes=physical_memory_bytes(),
         memory_limit_bytes=min((limit for limit in limits if limit is not None), default=None),
-        open_files=_limit(resource.RLIMIT_NOFILE),
-        file_size_bytes=_limit(resource.RLIMIT_FSIZE),
-        core_bytes=_limit(resource.RLIMIT_CORE),
+        open_files=soft_limit(resource.RLIMIT_NOFILE),
+        file_size_bytes=soft_limit(resource.RLIMIT_FSIZE),
+        core_bytes=soft_limit(resource.RLIMIT_CORE),
     )
-
-
-def cgroup_memory(root: Path, membership: Path) -> int | None:
-    """Return how much memory a control group leaves, or None without a limit; see `cgroup_quota`."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return None
-    files: list[Path] = []
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if not controllers:
-            files += [folder / "memory.max" for folder in group_folders(root, group)]
-        elif "memory" in controllers.split(","):
-            files += [folder / "memory.limit_in_bytes" for folder in group_folders(root / "memory", group)]
-    return min((limit for limit in map(_bytes_in, files) if limit is not None), default=None)
-
-
-def _bytes_in(file: Path) -> int | None:
-    try:
-        limit = int(file.read_text())
-    except (OSError, ValueError):  # "max"
-        return None
-    return limit if limit < NO_LIMIT_BYTES else None
-
-
-def _limit(which: int) -> int | None:
-    soft, _ = resource.getrlimit(which)
-    return None if soft == resource.RLIM_INFINITY else soft

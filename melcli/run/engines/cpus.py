@@ -6,7 +6,7 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["CGROUP_ROOT", "cgroup_quota", "group_folders", "usable_cpus"]
+__all__ = ["CGROUP_ROOT", "cgroup_quota", "controller_groups", "group_folders", "usable_cpus"]
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 
@@ -45,6 +45,22 @@ def group_folders(root: Path, group: str) -> list[Path]:
     """List a group's folder and those above it; inside a container only the root may be there."""
     own = root / group.lstrip("/")
     return [own, *(parent for parent in own.parents if parent.is_relative_to(root))]
+
+
+def controller_groups(controller: str, root: Path, membership: Path) -> list[Path]:
+    """List the folders of this process's control group for a controller and of those above it, its own one first."""
+    try:
+        lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    folders: list[Path] = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if not controllers:
+            folders += group_folders(root, group)
+        elif controller in controllers.split(","):
+            folders += group_folders(root / controller, group)
+    return folders
 
 
 def _quota(file: Path) -> float | None:

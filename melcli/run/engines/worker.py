@@ -1,81 +1,118 @@
-"""What runs inside a worker process: it takes calls from the driver, one at a time, and gives their results."""
+"""What runs inside a worker process: it takes calls from the driver, one at a time, and sends their results."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import resource
+import select
+import signal
+import sys
 import threading
-from collections.abc import Callable
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
-from typing import Any, NamedTuple
+import time
+from typing import NoReturn
 
 from melcli.errors import MelcliError
-from melcli.run.guard import guard
+from melcli.run.engines.channel import Answer, Progress, Ready, WorkerEnd
+from melcli.run.watchdog import watchdog
 
-__all__ = ["Answer", "Call", "serve"]
+__all__ = ["MAX_ITEMS", "prepare", "serve"]
 
-Call = tuple[Callable[[Any], Any], Any]
-
-# A worker is renewed now and then, for whatever native libraries leak; that takes 30 ms.
-MOST_ITEMS = 5_000
-MOST_GROWTH_BYTES = 256_000_000
-
-
-class Answer(NamedTuple):
-    """What came of a call.
-
-    Attributes
-    ----------
-    result : object
-        What was returned.
-    error : MelcliError or None
-        What was raised on purpose.  Any other exception ends the process, with its traceback on standard error.
-    retires : bool
-        The process ends now, and the next call needs another one.
-    """
-
-    result: Any = None
-    error: MelcliError | None = None
-    retires: bool = False
+# A worker is renewed now and then, for whatever native libraries leak; its successor starts beside it.
+MAX_ITEMS = 5_000
+MAX_GROWTH_BYTES = 256_000_000
+PROGRESS_INTERVAL_S = 0.05  # messages are no more frequent than this, or small files would pay for them
+PR_SET_PDEATHSIG = 1
+OOM_SCORE_ADJUSTMENT = 500  # where memory runs out, the system kills a worker rather than the driver
 
 
-def serve(connection: Connection, stderr_path: str | None, max_memory_bytes: int | None) -> None:
-    """Serve until the driver closes the connection or dies.
+def prepare(descriptor: int, driver: int) -> WorkerEnd:
+    """Take up the connection, before what may take long: the imports of the modules that the work needs.
 
     Parameters
     ----------
-    connection : Connection
-        To the driver; an empty answer says that the process is ready.
-    stderr_path : str or None
-        Where standard error goes.
+    descriptor : int
+        Of the connection.
+    driver : int
+        The process number of the driver.
+    """
+    end = WorkerEnd(descriptor)
+    _end_with_driver(driver, end.fileno())
+    _write_no_core()
+    _open_many_files()
+    _be_killed_first()
+    return end
+
+
+def serve(end: WorkerEnd, max_memory_bytes: int | None) -> NoReturn:
+    """Take calls until the driver closes the connection or dies.
+
+    Parameters
+    ----------
+    end : WorkerEnd
+        Of the connection.
     max_memory_bytes : int or None
         Of anonymous memory; beyond it the system refuses more.
     """
-    driver = parent_process()
-    if driver is not None and not driver.is_alive():
-        return  # killed meanwhile: nothing is to be left of it
-    guard.take_up(stderr_path)
-    _write_no_core()
-    _open_many_files()
     if max_memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (max_memory_bytes, max_memory_bytes))
-    threading.Thread(target=_end_with_driver, daemon=True).start()
-    connection.send(Answer())
-    memory_bytes = _memory_bytes()
-    retires = False
-    while not retires:
-        try:
-            function, argument = connection.recv()
-        except EOFError:
-            return
+    with contextlib.suppress(ConnectionError):  # the driver has ended
+        end.send(Ready())
+        _serve(end)
+    os._exit(0)  # nothing is to be finished, and the interpreter would take 30 ms to take itself down
+
+
+def _serve(end: WorkerEnd) -> None:
+    base_bytes = _memory_bytes()
+    for call in end.calls():
+        watchdog.start(_ProgressSender(end, call.number))
         result, error = None, None
         try:
-            result = function(argument)
+            result = call.do()
         except MelcliError as raised:
             error = raised
-        retires = guard.num_items >= MOST_ITEMS or _memory_bytes() > memory_bytes + MOST_GROWTH_BYTES
-        connection.send(Answer(result, error, retires))
+        is_worn = watchdog.num_items >= MAX_ITEMS or _memory_bytes() > base_bytes + MAX_GROWTH_BYTES
+        end.send(Answer(call.number, result, error, is_worn))
+        del call, result  # nothing is kept while the next call is waited for
+
+
+class _ProgressSender:
+    """Tells the driver which step of a call begins, though not of every short one."""
+
+    def __init__(self, end: WorkerEnd, number: int) -> None:
+        self._end = end
+        self._number = number
+        self._sent_s = float("-inf")
+        self._allowed_s = 0.0
+
+    def __call__(self, allowed_s: float) -> None:
+        now_s = time.monotonic()
+        if now_s - self._sent_s < PROGRESS_INTERVAL_S and allowed_s <= self._allowed_s:
+            return
+        self._sent_s, self._allowed_s = now_s, allowed_s
+        self._end.send(Progress(self._number, allowed_s))
+
+
+def _end_with_driver(driver: int, descriptor: int) -> None:
+    """See to it that the process ends with its driver, also in the middle of a call.
+
+    On Linux the system kills it, also where it is stopped.  Elsewhere the end of the connection is the sign.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != driver:  # it ended before that
+        os._exit(1)
+    with contextlib.suppress(RuntimeError):  # the system starts no more threads
+        threading.Thread(target=_wait_for_hangup, args=[descriptor], daemon=True).start()
+
+
+def _wait_for_hangup(descriptor: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLHUP)
+    while not poll.poll():  # macOS returns without an event while a call is unread
+        time.sleep(PROGRESS_INTERVAL_S)
+    os._exit(1)
 
 
 def _write_no_core() -> None:
@@ -87,7 +124,13 @@ def _write_no_core() -> None:
 def _open_many_files() -> None:
     """Open as many files as may be: what does not fit into memory has one for each channel."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.suppress(OSError, ValueError):  # some systems have a limit of their own below this one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _be_killed_first() -> None:
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(str(OOM_SCORE_ADJUSTMENT))
 
 
 def _memory_bytes() -> int:
@@ -97,11 +140,3 @@ def _memory_bytes() -> int:
             return int(file.read().split()[1]) * resource.getpagesize()
     except OSError:
         return 0
-
-
-def _end_with_driver() -> None:
-    """End a busy worker whose driver was killed; left alone it would go on to the end of its batch."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from melcli.byte_order import byte_order
 from melcli.config.stored import StoredConfig, read_stored_config
 from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
 from melcli.printable import printable
@@ -25,10 +26,12 @@ from melcli.run.job import Job
 from melcli.run.verify.inquiry import results
 from melcli.run.verify.repair import Repairs, repair
 from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
-from melcli.run.versions import ask_versions
+from melcli.run.versions import ask_versions, other_kernels, other_versions
+from melcli.scratch import Scratch
 from melcli.sources.items import Item
 from melcli.store.books import read_books
 from melcli.store.damage import Damage
+from melcli.store.durability import forget_unflushed, lost_its_memory
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, journal_path
 from melcli.store.lock import hold_output
 from melcli.store.manifest import Row
@@ -75,8 +78,9 @@ class Verdict:
         OUT as it was given.
     num_ok, num_failed : int
         Rows of either kind.
-    num_other_config : int
-        Rows that were made with another config than melcli.yaml holds, and so are without an input of the last run.
+    other_config : list of str
+        Ids of the items that were made with another config than that of melcli.yaml, whose input the last run did not
+        find; they are not served.
     num_read, num_same, num_close, num_changed : int
         See `Checked`.
     damages : list of Damage
@@ -85,10 +89,14 @@ class Verdict:
         What no row speaks of; it is no damage.
     interrupted : bool
         A journal is there: the last run did not come to its end.
+    unflushed_after_reboot : bool
+        The system was restarted since outputs were written with ``--durability none``: any of them may be truncated.
+    read_all : bool
+        Whether the numbers of all outputs were to be read, which settles that.
     held : bool
         Whether OUT was held meanwhile, or could not be, since it cannot be written.
-    other_versions : bool
-        Whether other libraries than these made the numbers.
+    other_versions, other_kernel : bool
+        Whether other libraries than these made the numbers, or the same with another BLAS kernel or SIMD level.
     repairs : Repairs or None
         What was mended.
     elapsed_s : float
@@ -98,7 +106,7 @@ class Verdict:
     out: str
     num_ok: int = 0
     num_failed: int = 0
-    num_other_config: int = 0
+    other_config: list[str] = field(default_factory=list)
     num_read: int = 0
     num_same: int = 0
     num_close: int = 0
@@ -106,8 +114,11 @@ class Verdict:
     damages: list[Damage] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     interrupted: bool = False
+    unflushed_after_reboot: bool = False
+    read_all: bool = False
     held: bool = True
     other_versions: bool = False
+    other_kernel: bool = False
     repairs: Repairs | None = None
     elapsed_s: float = 0.0
 
@@ -119,7 +130,13 @@ class Verdict:
     @property
     def exit_code(self) -> int:
         """Exit code of the command."""
-        return CHECK_SAID_NO if self.damages or self.compared_nothing else 0
+        said_no = self.damages or self.other_config or self.compared_nothing or self.unsettled
+        return CHECK_SAID_NO if said_no else 0
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether outputs may have been truncated by a reboot and not all of them were read."""
+        return self.unflushed_after_reboot and not self.read_all
 
     @property
     def compared_nothing(self) -> bool:
@@ -142,10 +159,11 @@ class Verdict:
             "unknown": self.paths("unknown"),
             "leftovers": self.paths("leftover"),
             "unlisted": self.paths("unlisted"),
-            "other_config": self.num_other_config,
+            "other_config": self.other_config,
             "read": self.num_read,
             "recomputed": {"same": self.num_same, "close": self.num_close, "not_comparable": self.num_changed},
             "interrupted": self.interrupted,
+            "unflushed_after_reboot": self.unflushed_after_reboot,
             "held": self.held,
             "repaired": None if self.repairs is None else self.repairs.plain(),
             "elapsed_s": round(self.elapsed_s, 3),
@@ -177,31 +195,33 @@ def verify(request: VerifyRequest, listener: Callable[[Damage], None]) -> Verdic
     started_s = time.monotonic()
     _refuse_no_output(request.out)
     verdict = Verdict(out=request.out)
-    with Interrupts() as interrupts, ExitStack() as held:
+    with Interrupts(), ExitStack() as held:
         try:
             held.enter_context(hold_output(request.out))
         except StorageError:
             if request.repair:
                 raise
             verdict.held = False
-        examine(verdict, request, listener, interrupts)
+        examine(verdict, request, listener)
     verdict.elapsed_s = time.monotonic() - started_s
     return verdict
 
 
-def examine(
-    verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage], None], interrupts: Interrupts
-) -> None:
+def examine(verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage], None]) -> None:
     """Do what `verify` does, for a caller who holds OUT and takes the signals."""
-    audit = _Audit(request, verdict, listener)
-    audit.look_at_books()
-    audit.look_for_strays()
-    if audit.num_outputs:
-        with ExitStack() as held:
-            audit.look_at_outputs(held, interrupts)
-    verdict.damages.sort(key=lambda damage: (damage.id is not None, damage.id or "", damage.path))
-    if request.repair:
-        verdict.repairs = repair(audit.books, verdict.damages)
+    verdict.unflushed_after_reboot = lost_its_memory(request.out)
+    verdict.read_all = request.read_percent >= 100
+    with Scratch() as scratch:
+        audit = _Audit(request, verdict, listener, scratch)
+        audit.look_at_books()
+        audit.look_for_strays()
+        if audit.num_outputs:
+            audit.look_at_outputs()
+        verdict.damages.sort(key=lambda damage: (damage.id is not None, byte_order(damage.id or ""), damage.path))
+        if request.repair:
+            verdict.repairs = repair(audit.books, verdict.damages)
+    if request.repair and verdict.unflushed_after_reboot and verdict.read_all:
+        forget_unflushed(request.out)
 
 
 def _refuse_no_output(out: str) -> None:
@@ -215,8 +235,12 @@ def _refuse_no_output(out: str) -> None:
 class _Audit:
     """One pass over OUT."""
 
-    def __init__(self, request: VerifyRequest, verdict: Verdict, listener: Callable[[Damage], None]) -> None:
+    def __init__(
+        self, request: VerifyRequest, verdict: Verdict, listener: Callable[[Damage], None], scratch: Scratch
+    ) -> None:
         self._request = request
+        self._scratch = scratch
+        self._paths = scratch.table("paths", "(path BLOB PRIMARY KEY) WITHOUT ROWID")  # that rows describe
         self._verdict = verdict
         self._listener = listener
         self._config: StoredConfig | None = None
@@ -230,59 +254,72 @@ class _Audit:
 
     def look_at_books(self) -> None:
         """Read manifest, journal, list of failures and config."""
-        self.books = books = read_books(self._request.out)
+        self.books = books = read_books(self._request.out, self._scratch)
         verdict = self._verdict
         verdict.interrupted = books.history.interrupted
         for damage in books.damages:
             self._tell(damage)
-        config_ids: Counter[str] = Counter()
-        for ref in books.refs():
-            row = books.row(ref)
+        current = self._read_config()
+        paths = ((byte_order(path),) for path in self._look_at_rows(current))
+        self._scratch.insert(f"INSERT OR IGNORE INTO {self._paths} VALUES (?)", paths)
+        if verdict.num_ok and len(verdict.other_config) == verdict.num_ok:
+            said = f"no output was made with its config_id {current}"
+            self._tell(Damage(kind="config", path=CONFIG_FILE, message=said))
+
+    def _look_at_rows(self, current: str | None) -> Iterator[str]:
+        """Count the rows, and yield the files that they describe."""
+        verdict = self._verdict
+        for ref in self.books.refs():
+            row = self.books.row(ref)
             if row.status == "failed":
                 verdict.num_failed += 1
                 continue
             verdict.num_ok += 1
-            config_ids[row.config_id] += 1
+            if current is not None and row.config_id != current:
+                verdict.other_config.append(row.id)
+            path = row.path or ""
+            yield path
             if row.start is None:
                 self._files.append(ref)
             else:
-                self._shards[row.path or ""].append(ref)
+                self._shards[path].append(ref)
+
+    def _read_config(self) -> str | None:
+        """Read melcli.yaml and return its config_id; None where it is damaged."""
         try:
             self._config = read_stored_config(self._request.out)
         except ConfigError as error:
             self._tell(Damage(kind="config", path=CONFIG_FILE, message=str(error)))
-            return
-        verdict.num_other_config = sum(config_ids.values()) - config_ids[self._config.config_id]
-        if config_ids and not config_ids[self._config.config_id]:
-            said = f"no output was made with its config_id {self._config.config_id}"
-            self._tell(Damage(kind="config", path=CONFIG_FILE, message=said))
+            return None
+        return self._config.config_id
 
     def look_for_strays(self) -> None:
         """Look for files that no row speaks of."""
-        spoken_of = {f"{self.books.row(ref).path}" for ref in self._files} | self._shards.keys()
         verdict = self._verdict
-        verdict.strays = list(find_strays(self._request.out, spoken_of.__contains__))
+        verdict.strays = list(find_strays(self._request.out, self._is_described))
         without_rows = not self.books.has_manifest or not verdict.num_ok + verdict.num_failed
         if without_rows and not verdict.interrupted and verdict.paths("unknown"):
             how = "empty" if self.books.has_manifest else "missing"
             self._tell(Damage(kind="manifest", path=MANIFEST_FILE, message=f"it is {how}, though outputs are there"))
 
-    def look_at_outputs(self, held: ExitStack, interrupts: Interrupts) -> None:
+    def _is_described(self, path: str) -> bool:
+        return bool(self._scratch.one(f"SELECT 1 FROM {self._paths} WHERE path = ?", (byte_order(path),)))
+
+    def look_at_outputs(self) -> None:
         """Have workers look at every output, read a sample, and extract a sample again."""
         from melcli.run.engines.local import LocalEngine
 
         imports = ["melcli.store.checks", *(["h5py"] if self._shards else [])]
         engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
-        held.callback(engine.stop)
-        interrupts.hold_back(engine.start, engine.give_up)
-        for checked in results(engine, check_outputs, self._check_tasks()):
-            self._take(checked)
-        if self._request.recompute_percent:
-            folder = held.enter_context(tempfile.TemporaryDirectory(prefix="melcli-"))
-            self._verdict.other_versions = self._has_other_versions(engine)
-            for checked in results(engine, recompute, self._recompute_tasks(folder)):
+        try:
+            for checked in results(engine, check_outputs, self._check_tasks()):
                 self._take(checked)
-        engine.stop()
+            if self._request.recompute_percent:
+                self._compare_versions(engine)
+                for checked in results(engine, recompute, self._recompute_tasks()):
+                    self._take(checked)
+        finally:
+            engine.stop()
 
     def _num_tasks(self) -> int:
         tasks = len(self._shards) + -(-len(self._files) // ROWS_PER_TASK)
@@ -302,7 +339,7 @@ class _Audit:
                 time_axis=features.time_axis if features is not None and same_config else None,
             )
 
-    def _recompute_tasks(self, folder: str) -> Iterator[RecomputeTask]:
+    def _recompute_tasks(self) -> Iterator[RecomputeTask]:
         """Cut a sample of the items that nothing is wrong with into tasks."""
         if self._config is None:
             return
@@ -313,7 +350,12 @@ class _Audit:
             row = self.books.row(ref)
             if row.status == "ok" and row.item_id not in damaged and is_taken(row.item_id):
                 rows_of[row.item_id].append(ref)
-        job = Job(out=folder, config=self._config.config, config_id=self._config.config_id)
+        job = Job(
+            out=os.path.abspath(self._request.out),
+            config=self._config.config,
+            config_id=self._config.config_id,
+            scratch=tempfile.gettempdir(),
+        )
         wanted = iter(rows_of.values())
         while part := list(islice(wanted, ITEMS_PER_RECOMPUTE)):
             items = []
@@ -336,9 +378,11 @@ class _Audit:
         highest = hashes[math.ceil(len(hashes) * percent / 100) - 1]
         return lambda item_id: _hash(item_id) <= highest
 
-    def _has_other_versions(self, engine: Engine) -> bool:
-        versions = {"melcli": __version__, **ask_versions(engine)}
-        return self._config is not None and dict(self._config.versions) != versions
+    def _compare_versions(self, engine: Engine) -> None:
+        now = {"melcli": __version__, **ask_versions(engine)}
+        if self._config is not None:
+            self._verdict.other_versions = other_versions(self._config.versions, now)
+            self._verdict.other_kernel = bool(other_kernels(self._config.versions, now))
 
     def _take(self, checked: Checked) -> None:
         verdict = self._verdict

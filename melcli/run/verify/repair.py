@@ -6,25 +6,28 @@ own number: so it ends with the bytes that it had, and no torn file stays.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
+from melcli.byte_order import sorted_by_bytes
 from melcli.run.batches import planned_shard
 from melcli.sources.items import Item
 from melcli.store.books import Books
 from melcli.store.damage import Damage
 from melcli.store.files import linked_folder, make_below, remove_leftovers, storage_errors
+from melcli.store.journal import PlannedShard
 from melcli.store.layout import OWN_FOLDER, own_folder, shard_number
 
 __all__ = ["Repairs", "repair"]
 
 SET_ASIDE = "set-aside"  # below OUT's own folder
+REWRITTEN = ("manifest", "failures", "journal")  # kinds of damages of books that are written again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +64,20 @@ def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
     # Of several damages of an input the first one is told.
     damaged = {damage.item_id: damage for damage in reversed(damages) if damage.item_id is not None}
     shards = _damaged_shards(books, damages)
-    stale = damaged.keys() | {item.id for items in shards.values() for item in items}
-    rewritten = any(damage.kind in ("manifest", "failures") or damage.item_id is not None for damage in damages)
+    stale = damaged.keys() | {item.id for _, items in shards for item in items}
+    rewritten = any(damage.kind in REWRITTEN or damage.item_id is not None for damage in damages)
     set_aside = _set_aside(books.out, damages)
     if rewritten:
-        books.mend(damaged, [planned_shard(number, items) for number, items in sorted(shards.items())])
+        books.mend(damaged, [shard for shard, _ in shards])
     remove_leftovers(books.out)
     return Repairs(num_stale=len(stale), rewritten=rewritten, set_aside=set_aside)
 
 
-def _damaged_shards(books: Books, damages: Sequence[Damage]) -> dict[int, list[Item]]:
-    """Return the items of each shard that anything is wrong with, sorted by id, by the shard's number."""
+def _damaged_shards(books: Books, damages: Sequence[Damage]) -> list[tuple[PlannedShard, list[Item]]]:
+    """Return each shard that anything is wrong with, as it is to be made again, and its items."""
     damaged = {damage.path for damage in damages if shard_number(damage.path) is not None}
     items: dict[int, dict[str, Item]] = defaultdict(dict)
+    config_ids: dict[int, set[str]] = defaultdict(set)
     for ref in books.refs() if damaged else ():
         row = books.row(ref)
         if row.path in damaged:
@@ -81,7 +85,13 @@ def _damaged_shards(books: Books, damages: Sequence[Damage]) -> dict[int, list[I
             if number is not None:
                 item = Item(row.item_id, row.source, row.source_size, row.source_mtime_ns)
                 items[number][item.id] = item
-    return {number: sorted(held.values(), key=attrgetter("id")) for number, held in items.items()}
+                config_ids[number].add(row.config_id)
+    shards = []
+    for number, held in sorted(items.items()):
+        ordered = sorted_by_bytes(held.values(), lambda item: (item.id,))
+        config_id = config_ids[number].pop() if len(config_ids[number]) == 1 else None  # None: no run follows it
+        shards.append((planned_shard(number, ordered, config_id=config_id), ordered))
+    return shards
 
 
 def _set_aside(out: str, damages: Sequence[Damage]) -> dict[str, str]:
@@ -107,6 +117,8 @@ def _is_in_the_way(out: str, path: str, unread: Collection[str]) -> bool:
         return False
     try:
         status = os.lstat(os.path.join(out, path))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):  # nothing is there, or nothing can be
+            return False
+        raise
     return path in unread or stat.S_ISDIR(status.st_mode)

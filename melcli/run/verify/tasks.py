@@ -17,6 +17,7 @@ __all__ = ["CheckTask", "Checked", "RecomputeTask"]
 
 # A worker is taken to hang after so long: generous, for a slow network disk at 1 MB/s.
 TASK_S, ROW_S, BYTES_PER_S = 60.0, 0.05, 1e6
+MAX_TASK_S = 30 * 86_400.0  # a manifest that was tampered with may speak of more than the system can wait for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class CheckTask:
     def timeout_s(self) -> float:
         """Seconds after which a worker is taken to hang."""
         sizes = [_num_bytes(row) for row, read in zip(self.rows, self.read, strict=True) if read]
-        return TASK_S + ROW_S * len(self.rows) + sum(sizes) / BYTES_PER_S
+        return min(TASK_S + ROW_S * len(self.rows) + sum(sizes) / BYTES_PER_S, MAX_TASK_S)
 
     def after_loss(self) -> list[CheckTask]:
         """Return what finds out which item it was; nothing where that is known."""
@@ -115,7 +116,7 @@ class RecomputeTask:
     out : str
         OUT.
     job : Job
-        Of the same config, with a folder of its own for what does not fit into memory.
+        Of the same config.
     items : tuple of tuple
         Each item as OUT knows it, and its rows.
     tries : int

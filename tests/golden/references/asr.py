@@ -38,6 +38,35 @@ def whisper_unpadded(clip):
 
 
 @answers_for(
+    "whisper_128_unpadded",
+    "transformers",
+    "torch",
+    source=f"{TRANSFORMERS}/qwen3_asr/feature_extraction_qwen3_asr.py",
+    unit="normalised",
+)
+def whisper_128_unpadded(clip):
+    """``Qwen3ASRFeatureExtractor()(clip, padding=True, truncation=False)``: the frames that its mask keeps."""
+    from transformers import Qwen3ASRFeatureExtractor
+
+    return masked_features(Qwen3ASRFeatureExtractor(), clip, padding=True, truncation=False)
+
+
+@answers_for(
+    "qwen2_5_omni",
+    "transformers",
+    "torch",
+    source=f"{TRANSFORMERS}/whisper/feature_extraction_whisper.py",
+    unit="normalised",
+    samples=12_001,  # one more than a multiple of the stride: the last frame begins with one sample
+)
+def qwen2_5_omni(clip):
+    """``WhisperFeatureExtractor(feature_size=128, chunk_length=300)(clip, padding="max_length")``: masked frames."""
+    from transformers import WhisperFeatureExtractor
+
+    return masked_features(WhisperFeatureExtractor(feature_size=128, chunk_length=300), clip, padding="max_length")
+
+
+@answers_for(
     "faster_whisper", "faster-whisper", "numpy", source="faster_whisper/feature_extractor.py", unit="normalised"
 )
 def faster_whisper(clip):
@@ -216,6 +245,13 @@ def lasr(clip):
 def input_features(extractor: Any, clip: np.ndarray, key: str = "input_features") -> np.ndarray:
     """Ask a feature extractor of transformers about one signal."""
     return np.asarray(extractor([clip], sampling_rate=RATE_HZ)[key][0])
+
+
+def masked_features(extractor: Any, clip: np.ndarray, **arguments: Any) -> np.ndarray:
+    """Ask a feature extractor of transformers about one signal; return the frames that its attention mask keeps."""
+    asked = extractor([clip], sampling_rate=RATE_HZ, return_attention_mask=True, **arguments)
+    kept = np.asarray(asked["attention_mask"][0], dtype=bool)
+    return np.asarray(asked["input_features"][0])[:, kept]
 
 
 def nemo_filterbank(clip: np.ndarray, nfilt: int) -> np.ndarray:

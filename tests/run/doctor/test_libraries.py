@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from melcli.mel.kernels import kernels
 from melcli.run.doctor import libraries
 from melcli.run.doctor.children import first_line, last_words, start_python
 from melcli.run.doctor.libraries import Library, examine_libraries
@@ -27,24 +28,26 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.full
 def test_all_of_them() -> None:
     found = {library.name: library for library in examine_libraries()}
     assert list(found) == ["numpy", "scipy", "soundfile", "soxr", "h5py", "filelock", "PyYAML", "worker"]
     assert [library.error for library in found.values()] == [""] * len(found)
-    assert found["numpy"].versions == {"numpy": np.__version__}
+    assert found["numpy"].versions == {"numpy": np.__version__, **kernels()}
     assert found["soundfile"].versions["libsndfile"] == soundfile.__libsndfile_version__
     assert list(found["h5py"].versions) == ["h5py", "HDF5"]
     assert set(found["soundfile"].codecs) == {"FLAC", "Vorbis", "Opus", "MP3"}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "code, error",
     [
         ("raise ImportError('libfoo.so: cannot open shared object file')", "ImportError: libfoo.so: cannot open"),
-        ("raise RuntimeError('a\\x1b[31m\\nb\\x07')", "b\\x07"),
+        pytest.param("raise RuntimeError('a\\x1b[31m\\nb\\x07')", "b\\x07", marks=pytest.mark.full),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended by signal 11"),
-        ("import os; os._exit(3)", "ended with exit code 3"),
-        ("import sys; print('told', file=sys.stderr); sys.exit(2)", "told"),
+        pytest.param("import os; os._exit(3)", "ended with exit code 3", marks=pytest.mark.full),
+        pytest.param("import sys; print('told', file=sys.stderr); sys.exit(2)", "told", marks=pytest.mark.full),
         ("x = 1", "AttributeError: module 'soxr' has no attribute '__version__'"),
     ],
 )

@@ -1,42 +1,14 @@
-"""What may be used of the machine, from made-up control groups and real limits."""
+"""What may be used of the machine, from real limits."""
 
 from __future__ import annotations
 
 import os
 import resource
-from pathlib import Path
 
 import pytest
 
 from melcli.run.doctor import machine
-from melcli.run.doctor.machine import cgroup_memory, examine_machine
-from tests.run.engines.test_cpus import write
-
-
-@pytest.mark.parametrize(
-    "membership, files, expected",
-    [
-        pytest.param("0::/\n", {"memory.max": "max\n"}, None, id="v2 without a limit"),
-        pytest.param("0::/\n", {"memory.max": "1000000\n"}, 1_000_000, id="v2 in a container"),
-        pytest.param("0::/a/b\n", {"a/memory.max": "5\n", "a/b/memory.max": "7\n"}, 5, id="v2 limited from above"),
-        pytest.param("4:memory:/j\n", {"memory/j/memory.limit_in_bytes": "9\n"}, 9, id="v1"),
-        pytest.param(
-            "4:memory:/j\n", {"memory/j/memory.limit_in_bytes": "9223372036854771712\n"}, None, id="v1 without a limit"
-        ),
-        pytest.param("4:cpu:/j\n", {"memory/j/memory.limit_in_bytes": "9\n"}, None, id="v1 of another controller"),
-        pytest.param("0::/\n", {}, None, id="nothing there"),
-    ],
-)
-def test_the_memory_of_a_control_group(
-    tmp_path: Path, membership: str, files: dict[str, str], expected: int | None
-) -> None:
-    write(tmp_path / "cgroup", files)
-    write(tmp_path, {"membership": membership})
-    assert cgroup_memory(tmp_path / "cgroup", tmp_path / "membership") == expected
-
-
-def test_without_control_groups(tmp_path: Path) -> None:
-    assert cgroup_memory(tmp_path, tmp_path / "not there") is None
+from melcli.run.doctor.machine import examine_machine
 
 
 def test_this_machine() -> None:

@@ -30,6 +30,7 @@ def test_a_good_file_system(tmp_path: Path) -> None:
     assert examine_names(str(tmp_path)).longest_bytes >= 143
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "call, names", [("fsync", ["writing", "flushes"]), ("replace", ["renames"]), ("rename", ["writing"])]
 )
@@ -115,6 +116,7 @@ def _by_a_copy(old: str, new: str) -> None:
     os.rename(old, new)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "replace, tries, words",
     [

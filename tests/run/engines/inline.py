@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from melcli.run.batches import Batch
 from melcli.run.calls import run_batch
-from melcli.store.manifest import Row
+from melcli.run.engines.contract import BatchLost
 
 __all__ = ["InlineEngine", "ScriptedEngine"]
 
@@ -41,11 +42,16 @@ class InlineEngine:
         self.workers = workers
         self._before = before
 
-    def start(self) -> None:
+    start_problem = ""
+
+    def start(self, until_s: float = math.inf) -> None:
         pass
 
-    def give_up(self) -> None:
-        pass
+    def take_deaths(self) -> list[BatchLost]:
+        return []
+
+    def limit_workers(self, workers: int) -> None:
+        self.workers = min(self.workers, workers)
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         future: Future[Any] = Future()
@@ -74,6 +80,8 @@ class ScriptedEngine:
     ----------
     calls : list
         Whether it was a trial, and the batch, of every call in order.
+    open : int
+        Calls that were submitted and not yet answered.
     most_open : int
         The most calls that were handed out and not yet answered.
     most_kept : int
@@ -82,26 +90,38 @@ class ScriptedEngine:
         Scripts that wait for it are let go by `stop`.
     """
 
-    def __init__(self, workers: int, script: Callable[[Batch, bool], list[Row]]) -> None:
+    def __init__(self, workers: int, script: Callable[[Batch, bool], Any]) -> None:
         self.workers = workers
         self.calls: list[tuple[bool, Batch]] = []
         self.most_open = 0
         self.most_kept = 0
         self.released = Event()
         self._script = script
-        self._open = 0
+        self.open = 0
         self._futures: list[weakref.ref[Future[Any]]] = []
         self._thread = ThreadPoolExecutor(1)
 
-    def start(self) -> None:
+    start_problem = ""
+
+    def start(self, until_s: float = math.inf) -> None:
         pass
+
+    def take_deaths(self) -> list[BatchLost]:
+        return []
+
+    def limit_workers(self, workers: int) -> None:
+        self.workers = min(self.workers, workers)
+
+    def answer_by(self, script: Callable[[Batch, bool], Any]) -> None:
+        """Answer by another script from now on."""
+        self._script = script
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         trial = function is not run_batch
         _, batch = argument
         self.calls.append((trial, batch))
-        self._open += 1
-        self.most_open = max(self.most_open, self._open)
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
         self.most_kept = max(self.most_kept, sum(future() is not None for future in self._futures))
         future: Future[Any] = Future()
         self._futures.append(weakref.ref(future))
@@ -113,10 +133,10 @@ class ScriptedEngine:
         try:
             answer = self._script(batch, trial)
         except Exception as error:  # noqa: BLE001  an engine hands over whatever was raised
-            self._open -= 1
+            self.open -= 1
             futures.pop().set_exception(error)
         else:
-            self._open -= 1
+            self.open -= 1
             futures.pop().set_result(answer)
 
     def stop(self) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from melcli.errors import StorageError
+from melcli.run.engines.channel import Answer, Ready
 from melcli.run.engines.local import LocalEngine
-from melcli.run.engines.worker import MOST_ITEMS
-from melcli.run.guard import guard
+from melcli.run.engines.worker import MAX_ITEMS
+from melcli.run.watchdog import watchdog
 
 __all__ = ["die", "double", "end", "length", "nap", "refuse", "shout", "spin", "threads"]
 
@@ -42,7 +43,7 @@ def shout(words: str) -> None:
 
 def work(share: float) -> int:
     """Pretend to do so much of what a worker does in its life."""
-    guard.num_items += round(share * MOST_ITEMS)
+    watchdog.num_items += round(share * MAX_ITEMS)
     return os.getpid()
 
 
@@ -57,7 +58,7 @@ def hoard(num_bytes: int) -> int:
 
 def hang_in_c(timeout_s: float) -> None:
     """Sleep in C without letting go of Python's lock."""
-    with guard.item(timeout_s):
+    with watchdog.item(timeout_s):
         ctypes.PyDLL(None).sleep(60)
 
 
@@ -70,10 +71,58 @@ def end(code: int) -> None:
     os._exit(code)
 
 
+def stop_in_item(timeout_s: float) -> None:
+    """Begin an item and be stopped, as by a debugger."""
+    with watchdog.item(timeout_s):
+        signal.setitimer(signal.ITIMER_REAL, 0)  # the alarm would end the process once it goes on
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(60)
+
+
+def send(*messages: Any) -> None:
+    """Send messages that this worker should not send now."""
+    (sender,) = [watchdog._report]
+    for message in messages:
+        sender._end.send(message)  # type: ignore[union-attr]
+
+
+def answer_twice(result: int) -> int:
+    send(Answer(watchdog._report._number, result))  # type: ignore[union-attr]
+    return result
+
+
+def be_ready_again(result: int) -> int:
+    send(Ready())
+    time.sleep(60)
+    return result
+
+
+def answer_another(result: int) -> int:
+    send(Answer(10**6, result))
+    time.sleep(60)
+    return result
+
+
+def send_garbage(result: int) -> int:
+    """Send what cannot be unpickled."""
+    end = watchdog._report._end  # type: ignore[union-attr]
+    end._end.sendall((9).to_bytes(8, "big") + b"\x80\x05garbage")
+    time.sleep(60)
+    return result
+
+
 def nap(seconds: float) -> int:
     """Sleep, and tell which worker slept."""
     time.sleep(seconds)
     return os.getpid()
+
+
+def nap_in_items(seconds: float) -> None:
+    """Sleep in several items, each of which may take as long; only the driver counts."""
+    for _ in range(6):
+        with watchdog.item(seconds):
+            signal.setitimer(signal.ITIMER_REAL, 0)  # the alarm would end this process
+            time.sleep(seconds)
 
 
 def spin(file: str) -> None:
@@ -107,6 +156,8 @@ def core_limit(nothing: None) -> tuple[int, int]:
 def main(what: str, argument: str, folder: str | None = None) -> None:
     """Start an engine and have ``what`` done in a worker."""
     resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+    from tests.run.engines.probe import core_limit, die, nap_in_items, spin, threads  # not those of __main__
+
     engine = LocalEngine(1, folder=folder)
     if what == "threads":
         print(json.dumps(engine.submit(threads, int(argument), timeout_s=60).result()))
@@ -114,6 +165,9 @@ def main(what: str, argument: str, folder: str | None = None) -> None:
         core = engine.submit(core_limit, None, timeout_s=60).result()
         error = engine.submit(die, int(argument), timeout_s=60).exception()
         print(json.dumps({"core": core, "exit_code": getattr(error, "exit_code", None)}))
+    elif what == "nap":
+        lost = engine.submit(nap_in_items, float(argument), timeout_s=60).exception()
+        print(json.dumps({"lost": lost and repr(lost)}))
     else:
         engine.submit(spin, argument, timeout_s=60).result()
     engine.stop()

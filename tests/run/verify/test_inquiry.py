@@ -37,6 +37,9 @@ class DyingEngine:
         self.deaths = 0
         self._dies = dies
 
+    def limit_workers(self, workers: int) -> None:
+        self.workers = min(self.workers, workers)
+
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
         future: Future[Any] = Future()
         lost = self._dies(argument)
@@ -117,7 +120,7 @@ def test_a_death_that_does_not_come_again_is_nobodys_fault() -> None:
 
 
 def test_what_takes_too_long_is_told_as_such() -> None:
-    engine = DyingEngine(lambda asked: BatchOverdue("late", said="it is slow"))
+    engine = DyingEngine(lambda asked: BatchOverdue("late", stderr="it is slow"))
     (checked,) = results(engine, seen([]), [task("a")])  # type: ignore[arg-type]
     assert checked.damages[0].message == "reading it took too long and was ended"
 
@@ -130,9 +133,27 @@ def test_many_culprits_do_not_end_it_while_the_workers_can_work(monkeypatch: pyt
 
 
 def test_workers_that_die_whatever_they_are_asked_end_it() -> None:
-    engine = DyingEngine(lambda asked: WorkerDied(-9))
-    with pytest.raises(WorkersFailing, match=r"^the workers cannot work: exit code -9$"):
+    engine = DyingEngine(lambda asked: WorkerDied(-11))
+    with pytest.raises(WorkersFailing, match=r"^the workers cannot work: SIGSEGV$"):
         list(results(engine, seen([]), (task("a") for _ in range(100))))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kill", [WorkerDied(-9), WorkerDied(-9, for_memory=True), WorkerDied(None)])
+def test_kills_from_outside_are_no_damage(kill: WorkerDied) -> None:
+    """The system is short of memory, or somebody kills whatever runs: no output is to blame."""
+    engine = DyingEngine(lambda asked: kill if asked is not None and asked.rows[0].id == "a" else None)
+    with pytest.raises(
+        WorkersFailing, match=r"^outputs cannot be checked: reading them killed the process \(.*\) each"
+    ):
+        list(results(engine, seen([]), [task("a"), task("b")]))  # type: ignore[arg-type]
+
+
+def test_where_memory_runs_out_fewer_workers_check_the_rest() -> None:
+    engine = DyingEngine(lambda asked: WorkerDied(-9, for_memory=True) if engine.workers > 1 else None)
+    engine.workers = 4
+    done: list[str] = []
+    list(results(engine, seen(done), [task("ab"), task("cd")]))  # type: ignore[arg-type]
+    assert (sorted(done), engine.workers) == (list("abcd"), 1)
 
 
 def test_few_tasks_are_made_at_a_time() -> None:
@@ -156,6 +177,7 @@ def strike(asked: CheckTask) -> Checked:
     return check_outputs(asked)
 
 
+@pytest.mark.full
 def test_with_real_workers_the_one_that_kills_is_named_too(tmp_path: Any) -> None:
     engine = LocalEngine(2)
     try:

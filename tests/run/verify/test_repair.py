@@ -9,12 +9,14 @@ import pytest
 
 from melcli.errors import StorageError
 from melcli.run.verify.repair import repair
+from melcli.scratch import Scratch
 from melcli.store.books import read_books
 from melcli.store.damage import Damage
 from melcli.store.history import read_history
 from melcli.store.journal import Journal, PlannedShard
 from melcli.store.manifest import write_manifest
 from tests.run.corpus import times
+from tests.store.rows import rows_of
 from tests.store.test_books import ok_row
 
 
@@ -30,31 +32,33 @@ def missing(item_id: str) -> Damage:
     return Damage(kind="missing", path=f"{item_id}.npy", message="it is not there", id=item_id, item_id=item_id)
 
 
-def test_where_nothing_is_wrong_nothing_is_written(out: Path) -> None:
+def test_where_nothing_is_wrong_nothing_is_written(out: Path, scratch: Scratch) -> None:
     before = times(out)
-    assert repair(read_books(str(out)), []).plain() == {"stale": 0, "rewritten": False, "set_aside": {}}
+    assert repair(read_books(str(out), scratch), []).plain() == {"stale": 0, "rewritten": False, "set_aside": {}}
     assert times(out) == before
 
 
-def test_outputs_stay(out: Path) -> None:
-    repaired = repair(read_books(str(out)), [missing("a")])
+def test_outputs_stay(out: Path, scratch: Scratch) -> None:
+    repaired = repair(read_books(str(out), scratch), [missing("a")])
     assert repaired.plain() == {"stale": 1, "rewritten": True, "set_aside": {}}
     assert (out / "a.npy").read_bytes() == b"x"
-    assert [(row.id, row.reason) for row in read_history(str(out)).rows()] == [("a", "damaged"), ("b", None)]
+    assert [(row.id, row.reason) for row in rows_of(out)] == [("a", "damaged"), ("b", None)]
 
 
-def test_the_shards_that_an_interrupted_run_planned_stay_planned(out: Path) -> None:
+def test_the_shards_that_an_interrupted_run_planned_stay_planned(out: Path, scratch: Scratch) -> None:
     shard = PlannedShard(number=3, first="a", last="b", digest="0")
     with Journal(str(out)) as journal:
         journal.add(shards=[shard])
         journal.add(rows=[ok_row("c")])
-    repair(read_books(str(out)), [missing("a")])
-    history = read_history(str(out))
-    assert [row.id for row in history.rows()] == ["a", "b", "c"]
+    repair(read_books(str(out), scratch), [missing("a")])
+    history = read_history(str(out), scratch)
+    assert [entry.id for entry in history.entries()] == ["a", "b", "c"]
     assert list(history.shards) == [shard]
 
 
-def test_books_that_cannot_be_written_stay_and_it_is_an_error(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_books_that_cannot_be_written_stay_and_it_is_an_error(
+    out: Path, monkeypatch: pytest.MonkeyPatch, scratch: Scratch
+) -> None:
     before = times(out)
 
     def refuse(source: str, target: str) -> None:
@@ -62,7 +66,7 @@ def test_books_that_cannot_be_written_stay_and_it_is_an_error(out: Path, monkeyp
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(StorageError, match="Read-only file system"):
-        repair(read_books(str(out)), [missing("a")])
+        repair(read_books(str(out), scratch), [missing("a")])
     monkeypatch.undo()
     assert times(out) == before
-    assert [row.id for row in read_history(str(out)).rows()] == ["a", "b"]
+    assert [row.id for row in rows_of(out)] == ["a", "b"]

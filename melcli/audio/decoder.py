@@ -1,0 +1,244 @@
+"""Streams of a file, decoded one after another; soundfile enters the package here.
+
+Measured on soundfile 0.14 with libsndfile 1.2.2, and the reason for how it is done:
+
+* soundfile seeks after every partial read, and MP3 seeks are approximate: a VBR MP3 read in blocks is wrong by up to
+  the size of its peak, without an error.  A file that says it cannot seek is read exactly.
+* libsndfile falls back on the name: a text file called ``x.au``, ``x.snd``, ``x.gsm`` or ``x.vox`` is "decoded" as
+  headerless audio.  Opened by its descriptor it has no name.  That also takes names that are not UTF-8.
+* Where it fails in the middle of a block it has written what came before, and counts it.
+* mpg123 writes its complaints to file descriptor 2 by itself, and libsndfile's reader of SDS (which is refused here,
+  but by its content only after it was opened) to descriptor 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from io import BufferedReader
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+import soundfile
+
+from melcli.audio.formats import ENDINGS
+from melcli.audio.refusal import decoding_failure, opening_failure, unsupported
+from melcli.audio.regular import RegularFile
+from melcli.audio.spliced import SplicedFile
+from melcli.audio.view import View
+from melcli.errors import AudioError
+
+__all__ = ["UNKNOWN_LENGTH", "Decoder", "codecs", "libsndfile_version", "soundfile_version"]
+
+UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX
+_BUFFER_BYTES = 2**16
+
+
+class Decoder:
+    """The samples of a file, forward.
+
+    Parameters
+    ----------
+    raw : RegularFile
+        Stays open.
+    views : tuple of View, or None
+        What libsndfile is shown, one after another; None: the file itself.
+
+    Attributes
+    ----------
+    sampling_rate : int
+        In Hz.
+    num_channels : int
+    container, coding : str
+        Of the first stream, as libsndfile calls them: ``WAV``, ``PCM_16``.
+    claim : int
+        Samples per channel of all streams by their headers; may be `UNKNOWN_LENGTH` or far from the truth.
+    is_claim_guessed : bool
+        A view claims more than there is, so that ``claim`` means nothing.
+    num_samples : int
+        Decoded so far, per channel.
+
+    Raises
+    ------
+    AudioError
+        libsndfile refuses the file, or it is of a format that is not read here: ``unsupported_format``,
+        ``truncated``, ``unreadable``, ``empty``.
+    MemoryError
+        libsndfile ran out of memory.
+    """
+
+    def __init__(self, raw: RegularFile, views: tuple[View, ...] | None) -> None:
+        self._raw = raw
+        first, *later = views or (None,)
+        self._later = later
+        stream, self.container, self.coding = _open_stream(raw, first)
+        self._stream = stream
+        self.sampling_rate: int = stream.samplerate
+        self.num_channels: int = stream.channels
+        self.claim = stream.claim
+        self.is_claim_guessed = views is not None and any(map(_is_guess, views))
+        if later:
+            with ExitStack() as opened:
+                opened.enter_context(stream)
+                self.claim += sum(map(self._claim_of, later))
+                opened.pop_all()
+        self.num_samples = 0
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    @property
+    def position(self) -> int:
+        """Where the decoder stopped reading, bytes of the file."""
+        stream = self._stream
+        return self._raw.tell() if stream.spliced is None else stream.spliced.file_position(stream.buffered.tell())
+
+    def blocks(self, dtype: Literal["float32", "float64"], most_samples: int) -> Iterator[np.ndarray]:
+        """Decode to the end of the last stream.
+
+        Yields
+        ------
+        block : np.ndarray [shape=(samples, channels)]
+            At least one sample and at most ``most_samples`` per channel.
+
+        Raises
+        ------
+        AudioError
+            ``unreadable`` for what is damaged, ``truncated`` where the file ends inside a frame; what came before it
+            was yielded.
+        MemoryError
+            libsndfile ran out of memory.
+        """
+        while True:
+            yield from self._decode(dtype, most_samples)
+            if not self._later:
+                break
+            self._stream.close()
+            self._stream = _open_stream(self._raw, self._later.pop(0))[0]
+
+    def _decode(self, dtype: Literal["float32", "float64"], most_samples: int) -> Iterator[np.ndarray]:
+        """Decode the open stream."""
+        stream = self._stream
+        skip, given, end = stream.skip_samples, 0, stream.skip_samples + stream.claim
+        # Never more than the claim: libsndfile fills what it cannot deliver with zeros, 245 kB for half a second of
+        # 8 kHz, and that took as long as the rest.
+        while rows := min(most_samples, end - given):
+            block, failure = self._read(rows, given, dtype)
+            given += len(block)
+            kept = block[skip:] if skip else block
+            skip -= min(skip, len(block))
+            self.num_samples += len(kept)
+            if len(kept):
+                yield kept
+            if failure is not None:
+                raise self._failed(failure)
+            if not len(block):
+                break
+
+    def _read(self, rows: int, before: int, dtype: str) -> tuple[np.ndarray, soundfile.LibsndfileError | None]:
+        """Read a block behind ``before`` samples; where that fails in the middle, what came before the failure."""
+        stream = self._stream
+        block = np.empty((rows, self.num_channels), dtype)
+        try:
+            block = stream.read(out=block)
+        except soundfile.LibsndfileError as error:
+            # Without its traceback, which would hold the frames and so the file.
+            num_samples = stream.tell() - before
+            return block[: max(0, min(rows, num_samples))], error.with_traceback(None)
+        if stream.spliced is not None and stream.spliced.error is not None:
+            raise AudioError("unreadable", f"it cannot be read: {stream.spliced.error.strerror}")
+        return block, None
+
+    def _failed(self, error: soundfile.LibsndfileError) -> Exception:
+        seconds = self.num_samples / self.sampling_rate
+        return decoding_failure(self._raw, error.code, _words(error), seconds=seconds, position=self.position)
+
+    def _claim_of(self, view: View) -> int:
+        """Open a later stream to see its length, and whether it goes with the first."""
+        with _open_stream(self._raw, view)[0] as stream:
+            for what, mine, other in (
+                ("Hz", self.sampling_rate, stream.samplerate),
+                ("channels", self.num_channels, stream.channels),
+            ):
+                if mine != other:
+                    raise unsupported(self._raw, f"it is a chain of streams with {mine} {what} and with {other} {what}")
+            return int(stream.claim)
+
+
+class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no type information
+    """A SoundFile that soundfile does not seek in, see the module's docstring."""
+
+    spliced: SplicedFile | None = None
+    skip_samples = 0
+    _num_samples: int | None = None
+
+    def __init__(self, descriptor: int, view: View | None) -> None:
+        if view is None:
+            super().__init__(descriptor, closefd=False)
+            return
+        self.spliced = SplicedFile(descriptor, view)
+        self.skip_samples = view.skip_samples
+        self._num_samples = view.num_samples
+        # mpg123 reads frame by frame: without a buffer, that took 16 % of decoding.
+        self.buffered = BufferedReader(self.spliced, _BUFFER_BYTES)
+        super().__init__(self.buffered, closefd=False)
+
+    def seekable(self) -> bool:
+        return False
+
+    @property
+    def claim(self) -> int:
+        """Samples per channel that are to come out, behind those that are skipped."""
+        if self._num_samples is not None:
+            return self._num_samples
+        frames: int = self.frames
+        return frames if frames == UNKNOWN_LENGTH else max(0, frames - self.skip_samples)
+
+
+def _is_guess(view: View) -> bool:
+    return view.seeming_size is not None and view.num_samples is None
+
+
+def _open_stream(raw: RegularFile, view: View | None) -> tuple[_Stream, str, str]:
+    """Open a stream; return also its container and coding, which soundfile looks up anew each time."""
+    try:
+        stream = _Stream(raw.fileno(), view)
+    except soundfile.LibsndfileError as error:
+        raise opening_failure(raw, error.code, _words(error)) from error
+    container, coding = stream.format, stream.subtype
+    if container not in ENDINGS or (container != "MP3" and coding.startswith("MPEG")):
+        with stream:
+            what = f"{stream.format_info} holding {stream.subtype_info}"
+            raise unsupported(raw, f"libsndfile takes it for {what}, which is not read here")
+    return stream, container, coding
+
+
+def _words(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).removeprefix("Error : ").rstrip(".")
+
+
+def codecs() -> dict[str, bool]:
+    """Tell which of the codecs that libsndfile can be built without are there; of their versions it says nothing."""
+    formats, subtypes = soundfile.available_formats(), soundfile.available_subtypes()
+    return {
+        "FLAC": "FLAC" in formats,
+        "Vorbis": "OGG" in formats and "VORBIS" in subtypes,
+        "Opus": "OGG" in formats and "OPUS" in subtypes,
+        "MP3": "MP3" in formats and "MPEG_LAYER_III" in subtypes,
+    }
+
+
+def soundfile_version() -> str:
+    """Return the version of the package that calls libsndfile."""
+    return str(soundfile.__version__)
+
+
+def libsndfile_version() -> str:
+    """Return the version of the library that decodes."""
+    return str(soundfile.__libsndfile_version__)

@@ -1,0 +1,143 @@
+"""What libsndfile is shown of an Ogg file: streams one by one, and Opus streams whose beginning it would get wrong.
+
+It is shown each section from its audio on, because it takes the first stream of a file and refuses other ones there.
+
+libsndfile drops an Opus stream's pre-skip where the granule position is below it, so only where positions start at 0.
+RFC 7845, section 4.2, drops it where the stream begins.  In a stream that was cut out of another one, or recorded,
+libsndfile gives 6.5 ms of what is to be dropped (312 samples), and as much less of the end, because its claim of the
+length leaves the pre-skip out.  It is shown a header that asks for no pre-skip, and the samples are dropped here.  Only
+the header is changed, so neither time nor memory grows with the number of pages.
+
+Where the last page of an Opus stream asks for its end to be dropped and lacks the end-of-stream flag, libsndfile gives
+312 samples less: 57,288 of 57,600 came out.  It is shown the flag.
+
+An input rate of 0 stands for an unknown one.  libsndfile decodes such a stream at 8 kHz; it is shown 48 kHz.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Literal, NamedTuple
+
+from melcli.audio.ending import Read
+from melcli.audio.ogg import OggEnding, Section
+from melcli.audio.ogg_pages import Page, pages, read_page
+from melcli.audio.opus import OPUS_RATE_HZ, PRE_SKIP_AT, RATE_AT, OpusHead, decoding_rate, opus_head, packet_samples
+from melcli.audio.view import Extent, Piece, View
+
+__all__ = ["ogg_views"]
+
+
+class _Audio(NamedTuple):
+    """The first page of an Opus stream that a packet of audio ends on.
+
+    Attributes
+    ----------
+    start : int
+        Granule position where the stream begins.
+    num_samples : int
+        Of the packets on the page, at 48 kHz.
+    """
+
+    page: Page
+    start: int
+    num_samples: int
+
+
+def ogg_views(
+    read: Read, ending: OggEnding, *, opus_rate: Literal["header"] | int = "header"
+) -> tuple[View, ...] | None:
+    """Show each stream of a chain by itself, and Opus streams as RFC 7845 has them.
+
+    Parameters
+    ----------
+    read : callable
+        See `melcli.audio.ending.Read`.
+    ending : OggEnding
+    opus_rate : "header" or 48000
+        See `melcli.audio.options.AudioOptions`.
+
+    Returns
+    -------
+    tuple of View or None
+        None: the file can be shown as it is.
+    """
+    views = [(section, _opus_view(read, section, opus_rate)) for section in ending.sections]
+    if len(views) <= 1 and all(view is None and not section.start for section, view in views):
+        return None  # junk behind the last page is left to libsndfile
+    return tuple(view or View(pieces=(_extent(section.start, section.end),)) for section, view in views)
+
+
+def _opus_view(read: Read, section: Section, opus_rate: Literal["header"] | int) -> View | None:
+    """Show a section whose audio is Opus; None where it can be shown as it is, and for other codings."""
+    found = _opus_header(read, section)
+    if found is None:
+        return None
+    header, head = found
+    rate_hz = OPUS_RATE_HZ if opus_rate == OPUS_RATE_HZ else decoding_rate(head.input_rate_hz or OPUS_RATE_HZ)
+    shown = header if decoding_rate(head.input_rate_hz) == rate_hz else _with_field(header, RATE_AT, "<I", rate_hz)
+    audio, last = _first_audio(read, section, header), _missing_end(read, section, header)
+    num_samples = 0 if audio is None else section.granules[header.serial] - audio.start - head.pre_skip
+    if audio is None or (audio.start == 0 and num_samples >= 0):
+        changed = [page for page in (shown, last) if page is not None and page is not header]
+        return View(pieces=_replaced(section, *changed)) if changed else None
+    changed = [_with_field(shown, PRE_SKIP_AT, "<H", 0)]
+    if audio.start and audio.page.offset == section.last_page:
+        # libsndfile takes the position of an only page for an error
+        changed.append((last or audio.page).with_granule(audio.num_samples))
+    elif last is not None:
+        changed.append(last)
+    divisor = OPUS_RATE_HZ // rate_hz
+    return View(
+        pieces=_replaced(section, *changed),
+        skip_samples=head.pre_skip // divisor,
+        num_samples=max(0, num_samples) // divisor,
+    )
+
+
+def _opus_header(read: Read, section: Section) -> tuple[Page, OpusHead] | None:
+    page = read_page(read, section.start)
+    head = page and opus_head(page.data[page.content_at :])
+    return (page, head) if page and head else None
+
+
+def _missing_end(read: Read, section: Section, header: Page) -> Page | None:
+    """Return the last page of an Opus stream with the end-of-stream flag, where it has none."""
+    page = None if section.is_ended else read_page(read, section.last_page)
+    return page.as_last() if page and page.serial == header.serial and page.offset != header.offset else None
+
+
+def _first_audio(read: Read, section: Section, header: Page) -> _Audio | None:
+    """Find where the granule positions start: on the first page with a whole packet behind the tags."""
+    in_tags = True
+    for page in pages(read, header.end, section.end):
+        if page.serial != header.serial:
+            continue
+        packets = page.ended_packets()
+        if in_tags:
+            in_tags = not page.ends_a_packet
+            continue
+        if packets:
+            num_samples = sum(map(packet_samples, packets))
+            # Below 0 something is dropped at the end of an only page; elsewhere it is an error, which libsndfile finds.
+            return _Audio(page, max(0, page.granule - num_samples), num_samples)
+    return None
+
+
+def _with_field(page: Page, at: int, layout: str, value: int) -> Page:
+    return page.replaced(page.content_at + at, struct.pack(layout, value))
+
+
+def _replaced(section: Section, *changed: Page) -> tuple[Piece, ...]:
+    """Return a section with other pages in the place of some, which are sorted."""
+    pieces: list[Piece] = []
+    at = section.start
+    for page in changed:
+        pieces += [_extent(at, page.offset), page.data]
+        at = page.end
+    pieces.append(_extent(at, section.end))
+    return tuple(piece for piece in pieces if not (isinstance(piece, Extent) and not piece.size))
+
+
+def _extent(start: int, end: int) -> Extent:
+    return Extent(start, end - start)

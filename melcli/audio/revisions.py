@@ -1,0 +1,73 @@
+"""Revisions of decoding: which features a fix of the decoder makes stale.
+
+`DECODING_REVISION` counts the fixes that change decoded samples, or that make readable what was refused.  Each row of
+a manifest records the revision that it was made with.  A fix names the formats that it affects in `REVISED`, so that
+exactly the rows of these formats are recomputed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+__all__ = ["DECODING_REVISION", "is_outdated"]
+
+DECODING_REVISION = 1
+
+# The revision that last changed a container, such as "mp3", or a container with a coding, such as "wav/gsm610".
+REVISED: Mapping[str, int] = {
+    # GSM 6.10 of an odd number of blocks, and incomplete last blocks of the others.
+    **dict.fromkeys(("wav/gsm610", "wav/ima_adpcm", "wav/ms_adpcm", "wav/g721_32", "wavex/ms_adpcm"), 1),
+    **dict.fromkeys(("wav/nms_adpcm_16", "wav/nms_adpcm_24", "wav/nms_adpcm_32"), 1),
+    **dict.fromkeys(("w64/gsm610", "w64/ima_adpcm", "w64/ms_adpcm", "aiff/gsm610", "aiff/ima_adpcm"), 1),
+    **dict.fromkeys(("au/g721_32", "au/g723_24", "au/g723_40"), 1),
+    # Junk around the frames, the frame of a VBRI tag, and audio behind a damaged header.
+    "mp3": 1,
+    # 24 bits in containers of 32.
+    **dict.fromkeys(("wav/pcm_24", "wavex/pcm_24", "w64/pcm_24", "rf64/pcm_24"), 1),
+    # Float, A-law and u-law in WAVE_FORMAT_EXTENSIBLE, which were taken for these.
+    **dict.fromkeys(("w64/pcm_32", "w64/pcm_u8"), 1),
+    # Chains, damage of the first or last page, Opus that does not start at 0 or without a rate.
+    "ogg": 1,
+}
+
+# The containers that files with an extension usually are, for rows of earlier releases, which have no format.
+_CONTAINERS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys((".wav", ".wave", ".bwf", ".rf64"), ("wav", "wavex", "rf64", "nist", "mp3")),
+    ".w64": ("w64",),
+    ".flac": ("flac",),
+    **dict.fromkeys((".ogg", ".oga", ".opus"), ("ogg",)),
+    ".mp3": ("mp3",),
+    **dict.fromkeys((".aif", ".aiff", ".aifc"), ("aiff",)),
+    **dict.fromkeys((".au", ".snd"), ("au",)),
+    ".caf": ("caf",),
+    **dict.fromkeys((".mp2", ".mp1", ".mpga"), ("mp3",)),
+    **dict.fromkeys((".sph", ".nist"), ("nist",)),
+}
+
+
+def is_outdated(format: str | None, revision: int | None, source: str) -> bool:
+    """Tell whether decoding changed since a row was made.
+
+    Parameters
+    ----------
+    format : str or None
+        Container and coding, such as ``ogg/vorbis``.  None where it is unknown: then a fix of any container counts
+        that the name may stand for.
+    revision : int or None
+        `DECODING_REVISION` when the row was made; None: before there was one.
+    source : str
+        Path of the input; ``""`` may stand for any container.
+    """
+    made_with = revision or 0
+    if made_with >= DECODING_REVISION:
+        return False
+    return any(changed > made_with and _concerns(name, format, source) for name, changed in REVISED.items())
+
+
+def _concerns(name: str, format: str | None, source: str) -> bool:
+    """Tell whether a fix of ``name`` concerns an input."""
+    if format is not None:
+        return name in (format, format.partition("/")[0])
+    extension = os.path.splitext(source)[1].lower()
+    return extension not in _CONTAINERS or name.partition("/")[0] in _CONTAINERS[extension]

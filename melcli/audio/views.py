@@ -1,0 +1,100 @@
+"""What libsndfile is shown of a file: the file itself, or views of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from melcli.audio.block_views import aiff_views, au_views, caf_views
+from melcli.audio.containers import ORDINARY_WAV, after_id3
+from melcli.audio.counted import ChunkedEnding
+from melcli.audio.ending import Ending, Read
+from melcli.audio.mpeg import MpegEnding
+from melcli.audio.mpeg_views import mpeg_views
+from melcli.audio.ogg import OggEnding
+from melcli.audio.ogg_views import ogg_views
+from melcli.audio.sphere_views import sphere_views
+from melcli.audio.view import Extent, View
+from melcli.audio.wave_views import plain_wave_views, wave_views
+
+__all__ = ["other_views", "views"]
+
+_Family = Callable[[Read, int, Ending], tuple[View, ...] | None]
+
+
+def views(
+    read: Read, file_size: int, ending: Ending | None, *, opus_rate: Literal["header"] | int
+) -> tuple[View, ...] | None:
+    """Choose what libsndfile is shown.
+
+    Parameters
+    ----------
+    read : callable
+        See `melcli.audio.ending.Read`.
+    file_size : int
+        In bytes.
+    ending : Ending or None
+        Of the file, see `melcli.audio.containers.examine`.
+    opus_rate : "header" or int
+        See `melcli.audio.options.AudioOptions`.
+
+    Returns
+    -------
+    tuple of View, or None
+        None: the file as it is.  Several are decoded one after another.
+    """
+    if ending is ORDINARY_WAV:
+        return None
+    if isinstance(ending, ChunkedEnding) and ending.chunks.is_ordinary and _is_intact(ending):
+        return None
+    if isinstance(ending, MpegEnding):
+        return mpeg_views(ending)
+    if ending is None:
+        return None
+    if isinstance(ending, OggEnding):
+        ogg = ending
+        return _behind_id3(lambda read, *_: ogg_views(read, ogg, opus_rate=opus_rate), read, file_size, ogg)
+    found = _FAMILIES.get(ending.format)
+    return found and _behind_id3(found, read, file_size, ending)
+
+
+def _is_intact(ending: Ending) -> bool:
+    return not ending.shortfall and ending.format in ("WAV", "RF64")  # W64 and BW64 are looked at
+
+
+def other_views(read: Read, file_size: int, ending: Ending | None) -> tuple[View, ...] | None:
+    """Return what to show where libsndfile refuses the file as it is; None where that cannot help.
+
+    Parameters are those of `views`.
+    """
+    if ending is None or ending.format not in ("WAV", "RF64", "BW64"):
+        return None
+    return _behind_id3(lambda read, _, ending: plain_wave_views(read, ending), read, file_size, ending)
+
+
+def _behind_id3(family: _Family, read: Read, file_size: int, ending: Ending) -> tuple[View, ...] | None:
+    """Call with offsets from behind any ID3 tags, as those of an ending are that is no MpegEnding."""
+    start = after_id3(read)
+    if not start:
+        return family(read, file_size, ending)
+    found = family(lambda offset, size: read(start + offset, size), file_size - start, ending)
+    if found is None and isinstance(ending, OggEnding):  # behind a tag libsndfile refuses what it reads without one
+        found = (View(pieces=(Extent(0, file_size - start),)),)
+    return found and tuple(_moved(view, start) for view in found)
+
+
+def _moved(view: View, distance: int) -> View:
+    pieces = (
+        piece if isinstance(piece, bytes) else Extent(piece.offset + distance, piece.size) for piece in view.pieces
+    )
+    return replace(view, pieces=tuple(pieces))
+
+
+_FAMILIES: dict[str, _Family] = {
+    **dict.fromkeys(("WAV", "RF64", "BW64", "W64"), wave_views),
+    "AIFF": aiff_views,
+    "AU": au_views,
+    "CAF": caf_views,
+    "NIST SPHERE": sphere_views,
+}

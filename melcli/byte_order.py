@@ -1,0 +1,66 @@
+"""The order of ids: that of their bytes.
+
+Python sorts strings by code points.  That is the order of their UTF-8 bytes too, except for names that are not UTF-8:
+their bytes are lone surrogates in a string, and these sort behind most other characters.  Other programs, such as
+``LC_ALL=C sort``, and databases compare bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+__all__ = ["byte_order", "ids_in_order", "sorted_by_bytes", "text_of"]
+
+Value = TypeVar("Value")
+
+
+def byte_order(text: str) -> bytes:
+    """Return the key that sorts a string by the bytes that `os.fsencode` gives."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte; only a tampered manifest has one
+        return text.encode("utf-8", "surrogatepass")
+
+
+def text_of(name: bytes) -> str:
+    """Return the string that has these bytes."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def sorted_by_bytes(values: Iterable[Value], strings: Callable[[Value], tuple[str, ...]]) -> list[Value]:
+    """Sort values by the bytes of some of their strings; see `ids_in_order` for strings themselves.
+
+    Parameters
+    ----------
+    values : iterable
+        Anything.
+    strings : callable
+        From a value to the strings that it is sorted by, the most important first.
+
+    Returns
+    -------
+    list
+        A new list.
+    """
+    listed = list(values)
+    if all(map(_is_utf8, map("".join, map(strings, listed)))):
+        listed.sort(key=strings)  # the same order, without 100 bytes of keys for each value
+    else:
+        listed.sort(key=lambda value: tuple(map(byte_order, strings(value))))
+    return listed
+
+
+def ids_in_order(ids: Iterable[str]) -> list[str]:
+    """Sort ids by their bytes."""
+    return sorted_by_bytes(ids, lambda item_id: (item_id,))
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""The command line of another Python process that finds the same modules as this one.
+
+The interpreter puts the working directory on ``sys.path`` for ``-c`` and ``-m``, so a ``numpy.py`` in a folder of
+recordings would be executed.  ``-P`` (Python 3.11) prevents it, and the search path is that of this process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["python_command", "search_path"]
+
+PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+
+def python_command(code: str, *arguments: str) -> list[str]:
+    """Return the command that runs ``code`` with this interpreter, its options and its search path.
+
+    Parameters
+    ----------
+    code : str
+        Python source.
+    *arguments : str
+        Its ``sys.argv[1:]``.
+    """
+    flags = sys.flags
+    options = ["-P", f"-Xutf8={flags.utf8_mode}", *(f"-W{option}" for option in sys.warnoptions)]
+    switches = {
+        "-E": flags.ignore_environment,
+        "-s": flags.no_user_site,
+        "-S": flags.no_site,
+        "-B": flags.dont_write_bytecode,
+    }
+    options += [switch for switch, is_on in switches.items() if is_on]
+    return [sys.executable, *options, "-c", f"import sys; sys.path[:] = {search_path()!r}\n{code}", *arguments]
+
+
+def search_path() -> list[str]:
+    """Return ``sys.path`` without the working directory that ``-c``, interactive sessions and an empty entry of
+    PYTHONPATH add.
+
+    Where melcli itself is found only there, as in a clone that is not installed, its folder comes last, so that it
+    hides no installed module.
+    """
+    unasked = {""}
+    if "" in os.environ.get("PYTHONPATH", "-").split(os.pathsep):
+        unasked.add(os.getcwd())
+    entries = [entry for entry in sys.path if isinstance(entry, str) and entry not in unasked]  # Python skips others
+    if PACKAGE_PARENT not in map(os.path.abspath, entries):
+        entries.append(PACKAGE_PARENT)
+    return entries

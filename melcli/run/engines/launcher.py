@@ -1,0 +1,104 @@
+"""The thread that starts worker processes.
+
+It outlives them, because PR_SET_PDEATHSIG is sent at the end of the thread that started a process.  And it may wait:
+`subprocess` returns when the new process has executed the interpreter, which takes for ever where that lies on a disk
+that does not answer, or where somebody stops the new process before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+
+from melcli.run.engines.process import WorkerProcess
+
+__all__ = ["DRIVER_SIGNALS", "EXIT_TICK_S", "EXIT_TIMEOUT_S", "Launcher"]
+
+EXIT_TIMEOUT_S = 5.0  # from the end of a worker's connection, or from SIGKILL, to the end of the process
+EXIT_TICK_S = 0.005
+DRIVER_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)  # workers finish what they have
+
+
+class Launcher:
+    """Starts one process after another.
+
+    Parameters
+    ----------
+    launch : callable
+        Starts one.
+    notify : callable
+        Called from the thread when ``results`` has one more.
+
+    Attributes
+    ----------
+    results : SimpleQueue
+        For each `request` the process, or the error that the system reported.
+    """
+
+    def __init__(self, launch: Callable[[], WorkerProcess], notify: Callable[[], None]) -> None:
+        self.results: SimpleQueue[WorkerProcess | OSError] = SimpleQueue()
+        self._launch = launch
+        self._notify = notify
+        self._requests: SimpleQueue[bool] = SimpleQueue()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="launcher", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread.
+
+        Raises
+        ------
+        RuntimeError
+            The system starts no more threads.
+        """
+        self._thread.start()
+
+    def request(self) -> None:
+        """Have a process started."""
+        self._requests.put(True)
+
+    def kill_newborn(self, known: set[int]) -> None:
+        """Kill a process that is being started; ``known`` are the others."""
+        with contextlib.suppress(OSError, ValueError):  # only Linux lists them
+            listed = Path(f"/proc/self/task/{self._thread.native_id}/children").read_text(encoding="ascii")
+            for pid in set(map(int, listed.split())) - known:
+                os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let the thread end; a process that nobody has taken is killed as soon as it is there."""
+        self._is_closed = True
+        self._requests.put(False)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread."""
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, DRIVER_SIGNALS)  # the processes inherit it
+        while self._requests.get() and not self._is_closed:
+            result: WorkerProcess | OSError
+            try:
+                result = self._launch()
+            except OSError as error:
+                result = error
+            self.results.put(result)
+            self._notify()
+        while not self.results.empty():
+            result = self.results.get()
+            if isinstance(result, WorkerProcess):
+                _end(result)
+
+
+def _end(process: WorkerProcess) -> None:
+    process.kill()
+    deadline_s = time.monotonic() + EXIT_TIMEOUT_S
+    while not process.has_ended() and time.monotonic() < deadline_s:
+        time.sleep(EXIT_TICK_S)
+    process.close()

@@ -1,0 +1,53 @@
+"""What was made of some inputs, in numbers: a worker counts its batch, so that the driver need not read the rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from melcli.mel.geometry import count_cut_samples
+from melcli.mel.options import FeatureOptions
+from melcli.store.manifest import Row
+
+__all__ = ["Tally", "count_rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Counts of inputs.
+
+    Attributes
+    ----------
+    done : int
+        Inputs that features were made of.
+    audio_s : float
+        Seconds of audio of these.
+    source_rates_hz : Counter
+        These inputs by their own sampling rate.
+    cut, cut_samples : int
+        Inputs that ``num_samples`` or ``num_frames`` cut, and the samples that they lost.
+    truncated : int
+        Inputs that end early and were kept.
+    """
+
+    done: int = 0
+    audio_s: float = 0.0
+    source_rates_hz: Counter[int] = field(default_factory=Counter)
+    cut: int = 0
+    cut_samples: int = 0
+    truncated: int = 0
+
+
+def count_rows(rows: Sequence[Row], features: FeatureOptions) -> Tally:
+    """Count the rows of one batch; the channels of one input count as one."""
+    source_rates_hz = {row.item_id: row.source_sampling_rate for row in rows if row.status == "ok"}
+    lost = [count_cut_samples(row.num_samples or 0, features) for row in rows if not row.channel]
+    return Tally(
+        done=len(source_rates_hz),
+        audio_s=sum(row.duration or 0.0 for row in rows if not row.channel),
+        source_rates_hz=Counter(rate_hz for rate_hz in source_rates_hz.values() if rate_hz is not None),
+        cut=sum(samples > 0 for samples in lost),
+        cut_samples=sum(lost),
+        truncated=len({row.item_id for row in rows if "truncated" in row.flags}),
+    )

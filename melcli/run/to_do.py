@@ -1,0 +1,132 @@
+"""What is to be done, in a scratch database: with what each item costs, and in which shard it is planned."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from melcli.byte_order import byte_order, text_of
+from melcli.scratch import Scratch
+from melcli.sources.item_table import COLUMNS, item_values, to_item
+from melcli.sources.items import Item
+from melcli.sources.names import extension
+
+__all__ = ["EXPANSION", "ToDo", "decoded_bytes"]
+
+# How much larger the decoded audio is than the file, about: only the order and the size of batches depend on it.
+EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
+LARGEST = (1 << 53) - 1  # of a cost, so that sums of floats are exact
+
+
+def decoded_bytes(item: Item) -> int:
+    """Guess how many bytes of audio an item decodes to, by the size and the kind of its file."""
+    return max(0, item.size) * EXPANSION.get(extension(item.source), 1)
+
+
+def _values(item: Item) -> tuple[Any, ...]:
+    return *item_values(item), min(decoded_bytes(item), LARGEST), byte_order(extension(item.source))
+
+
+class ToDo(Collection[Item]):
+    """Items that are to be done, sorted by id.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        Sorted by id.
+    scratch : Scratch
+        Where they are.
+    """
+
+    def __init__(self, items: Iterable[Item], scratch: Scratch) -> None:
+        self._scratch = scratch
+        self._table = scratch.table(
+            "to_do",
+            "(number INTEGER PRIMARY KEY, id BLOB UNIQUE, source BLOB, size INTEGER, mtime_ns, cost INTEGER, kind BLOB,"
+            " stored INTEGER, shard INTEGER)",
+        )
+        self._sized = ""
+        scratch.insert(
+            f"INSERT INTO {self._table} ({COLUMNS}, cost, kind) VALUES (?, ?, ?, ?, ?, ?)", map(_values, items)
+        )
+        self._count = int(scratch.one(f"SELECT count(*) FROM {self._table}")[0])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._items("ORDER BY number")
+
+    def __contains__(self, item: object) -> bool:
+        return isinstance(item, Item) and item in list(self._items("WHERE id = ?", byte_order(item.id)))
+
+    def longest_first(self, *, unplanned: bool = False) -> Iterator[Item]:
+        """Yield the items, those that decode to most first; or only those that are in no shard."""
+        where = "WHERE shard IS NULL" if unplanned else ""
+        return self._items(f"{where} ORDER BY cost DESC, number")
+
+    # shards
+
+    def between(self, first: str, last: str) -> Iterator[Item]:
+        """Yield the items from one id to another."""
+        return self._items("WHERE id BETWEEN ? AND ? ORDER BY number", byte_order(first), byte_order(last))
+
+    def plan(self, shard: int, first: str, last: str) -> None:
+        """Plan the items from one id to another that are in no shard for this one."""
+        self._scratch.execute(
+            f"UPDATE {self._table} SET shard = ? WHERE id BETWEEN ? AND ? AND shard IS NULL",
+            (shard, byte_order(first), byte_order(last)),
+        )
+
+    def is_planned(self, first: str, last: str) -> bool:
+        """Tell whether an item from one id to another is in a shard."""
+        query = f"SELECT count(shard) FROM {self._table} WHERE id BETWEEN ? AND ?"
+        return bool(self._scratch.one(query, (byte_order(first), byte_order(last)))[0])
+
+    def of_shard(self, shard: int, first: str, last: str) -> tuple[Item, ...]:
+        """Return the items of a shard, which are between two ids."""
+        where = "WHERE id BETWEEN ? AND ? AND shard = ? ORDER BY number"
+        return tuple(self._items(where, byte_order(first), byte_order(last), shard))
+
+    def costs(self) -> dict[int, float]:
+        """Return about how many bytes of audio each shard decodes to."""
+        rows = self._scratch.rows(f"SELECT shard, total(cost) FROM {self._table} WHERE shard NOTNULL GROUP BY shard")
+        return dict(rows)
+
+    def measure(self, stored_bytes: Iterable[tuple[str, int]]) -> None:
+        """Note about how many bytes the features of items take, by id."""
+        rows = ((min(size, LARGEST), byte_order(item_id)) for item_id, size in stored_bytes)
+        self._scratch.insert(f"UPDATE {self._table} SET stored = ? WHERE id = ?", rows)
+
+    def unplanned(self) -> Iterator[tuple[Item, int]]:
+        """Yield the items that are in no shard, and about how many bytes their features take."""
+        query = f"SELECT coalesce(stored, 0), {COLUMNS} FROM {self._table} WHERE shard IS NULL ORDER BY number"
+        for stored, *values in self._scratch.rows(query):
+            yield to_item(*values), stored
+
+    # by size
+
+    def kinds(self) -> list[tuple[str, array[int]]]:
+        """Return, for each extension in lower case, the sizes of its items that have any bytes, the smallest first."""
+        if not self._sized:
+            self._sized = self._scratch.table("sized", "(place INTEGER PRIMARY KEY, kind BLOB, number INTEGER)")
+            self._scratch.execute(
+                f"INSERT INTO {self._sized} (kind, number) SELECT kind, number FROM {self._table} WHERE size > 0 "
+                "ORDER BY kind, size, number"
+            )
+        found = self._scratch.rows(f"SELECT DISTINCT kind FROM {self._sized} ORDER BY kind")
+        return [(text_of(kind), array("q", self._sizes(kind))) for (kind,) in list(found)]
+
+    def by_size(self, kind: str, place: int) -> Item:
+        """Return the item that has a place in what `kinds` has of its extension."""
+        name = byte_order(kind)
+        first = self._scratch.one(f"SELECT min(place) FROM {self._sized} WHERE kind = ?", (name,))[0]
+        return next(self._items(f"JOIN {self._sized} USING (number) WHERE place = ?", first + place))
+
+    def _sizes(self, kind: bytes) -> Iterator[int]:
+        query = f"SELECT size FROM {self._sized} AS sized JOIN {self._table} USING (number) WHERE sized.kind = ?"
+        return (row[0] for row in self._scratch.rows(f"{query} ORDER BY place", (kind,)))
+
+    def _items(self, rest: str, *values: object) -> Iterator[Item]:
+        return (to_item(*row) for row in self._scratch.rows(f"SELECT {COLUMNS} FROM {self._table} {rest}", values))

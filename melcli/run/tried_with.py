@@ -1,0 +1,106 @@
+"""What a failed item was tried with: the limits and versions that decide whether another try is worthwhile.
+
+Rows failed for one of the reasons in `LIMITS_BY_REASON` record it in `tried_with`, such as ``timeout_per_item=3s
+melcli=0.1.0 numpy=2.4.6 scipy=1.17.1 soundfile=0.14.0 soxr=1.1.0``.  The planner retries such a row when the present
+run would record something else.  The row has it, and not melcli.yaml, because a run can end before it retries an item.
+
+Only the driver calls this module; it reads the versions from the packages' metadata, so that it need not import NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from melcli.run.limits import Limits
+from melcli.run.memory_limit import usable_memory_bytes
+from melcli.store.entries import Entry
+from melcli.store.lines import Line
+from melcli.store.manifest import Row
+from melcli.version import __version__
+
+__all__ = ["LIMITS_BY_REASON", "Conditions", "installed_versions"]
+
+TIMEOUT, WORKER_MEMORY, MEMORY = "timeout_per_item", "max_memory_per_worker", "memory"
+# By reason the limits that it depends on; it depends on the versions as well.
+LIMITS_BY_REASON: Mapping[str, tuple[str, ...]] = {
+    "out_of_memory": (WORKER_MEMORY, MEMORY),
+    "timeout": (TIMEOUT,),
+    "decoder_crash": (WORKER_MEMORY,),  # some libraries abort where they get no memory
+}
+PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
+UNKNOWN = "unknown"
+MEMORY_DIGITS = 2  # the kernel's own part of physical memory varies by 1 % from boot to boot
+
+
+class Conditions:
+    """The limits and versions of a run.  Nothing is looked up before a row asks for it.
+
+    Parameters
+    ----------
+    limits : Limits
+        Of the run.
+    unset_matches_any : bool
+        Whether a limit that is None matches every limit that a row was tried with.  `melcli status` compares like this:
+        it does not know the limits of the last run.
+    """
+
+    def __init__(self, limits: Limits, *, unset_matches_any: bool = False) -> None:
+        self._limits = limits
+        unset = {TIMEOUT: limits.timeout_per_item_s, WORKER_MEMORY: limits.max_memory_bytes}
+        self._ignored = {name for name, limit in unset.items() if limit is None} if unset_matches_any else set()
+        self._texts: dict[str, str] = {}
+
+    def text(self, reason: str | None) -> str | None:
+        """Return what a row failed for this reason records; None where limits and versions do not decide a retry."""
+        if reason is None or reason not in LIMITS_BY_REASON:
+            return None
+        if reason not in self._texts:
+            limits = {name: _VALUES[name](self._limits) for name in LIMITS_BY_REASON[reason]}
+            self._texts[reason] = " ".join(f"{name}={value}" for name, value in (limits | installed_versions()).items())
+        return self._texts[reason]
+
+    def differ(self, row: Entry) -> bool:
+        """Tell whether a failed row was tried with other limits or versions; also if it does not record them."""
+        text = self.text(row.reason)
+        return text is not None and self._compared(row.tried_with or "") != self._compared(text)
+
+    def record(self, rows: Iterable[Row | Line]) -> list[Row | Line]:
+        """Return the rows of a batch; those that a retry may help record what they were tried with."""
+        return [replace(row, tried_with=self.text(row.reason)) if isinstance(row, Row) else row for row in rows]
+
+    def _compared(self, text: str) -> list[str]:
+        return [word for word in text.split(" ") if word.partition("=")[0] not in self._ignored]
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of melcli and of the packages that compute and decode, from their metadata."""
+    from importlib.metadata import version  # late: it takes 30 to 90 ms, and few runs need it
+
+    versions = {"melcli": __version__}
+    for package in PACKAGES:
+        found = UNKNOWN
+        with suppress(ImportError, LookupError, ValueError, OSError):  # no metadata, or metadata that cannot be read
+            found = version(package) or UNKNOWN
+        versions[package] = "".join(found.split())
+    return versions
+
+
+def _timeout(limits: Limits) -> str:
+    return "default" if limits.timeout_per_item_s is None else f"{limits.timeout_per_item_s:.15g}s"
+
+
+def _worker_memory(limits: Limits) -> str:
+    return "none" if limits.max_memory_bytes is None else f"{limits.max_memory_bytes / 1e6:.15g}MB"
+
+
+def _memory(_: Limits) -> str:
+    try:
+        rounded = float(f"{usable_memory_bytes():.{MEMORY_DIGITS}g}")
+    except (OSError, ValueError):  # the system does not tell
+        return UNKNOWN
+    return f"{rounded / 1e9:.15g}GB" if rounded >= 1e9 else f"{rounded / 1e6:.15g}MB"
+
+
+_VALUES = {TIMEOUT: _timeout, WORKER_MEMORY: _worker_memory, MEMORY: _memory}

@@ -1,0 +1,153 @@
+"""A private database for what a run needs to plan and to sort: memory does not grow with it, and nothing is kept.
+
+Its file has no name: SQLite unlinks it when it creates it, in the folder that `scratch_folder` returns, so it is gone
+with its process however that ends.  No run reads what another one wrote.  Up to `CACHE_BYTES` nothing is written.
+
+Names are stored as their bytes (`melcli.byte_order`), so that SQLite compares them as melcli sorts them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from melcli.errors import MelcliError, StorageError, TimeUp
+from melcli.printable import printable
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["Lookup", "Scratch", "scratch_folder"]
+
+CACHE_BYTES = 16_000_000  # and as much again while a table is sorted
+ROWS_AT_A_TIME = 512
+STEPS_AT_A_TIME = 10_000  # of SQLite's machine, which take 0.2 to 2 ms
+SIGNAL_S = 1.0  # see `melcli.run.interrupts`
+# Where SQLite looks for a place, in this order.
+FOLDERS = ("SQLITE_TMPDIR", "TMPDIR"), ("/var/tmp", "/usr/tmp", "/tmp", ".")  # noqa: S108  it creates files safely
+
+
+def scratch_folder() -> str:
+    """Return the folder in which SQLite creates temporary files."""
+    variables, usual = FOLDERS
+    folders = [*filter(None, map(os.environ.get, variables)), *usual]
+    return next((path for path in folders if os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)), ".")
+
+
+class Scratch:
+    """A temporary database; a context manager.
+
+    One transaction is open from its beginning to its end, without a journal: what an error leaves is never read.
+
+    A statement over a whole table takes seconds, and Python handles signals only once it returns.  So SQLite calls
+    `_heed` all the while.
+
+    Attributes
+    ----------
+    until_s : float
+        When statements end with `TimeUp`, by `time.monotonic`.
+    """
+
+    def __init__(self) -> None:
+        self.until_s = math.inf
+        try:
+            import sqlite3  # late: what only prints does without
+        except ImportError as error:
+            raise MelcliError(
+                f"this Python has no SQLite ({error}): install a Python with its module sqlite3"
+            ) from error
+        self._error: type[Exception] = sqlite3.Error
+        self._tables = 0
+        self._connection: sqlite3.Connection = self._translated(
+            lambda: sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        )
+        self._connection.set_progress_handler(self._heed, STEPS_AT_A_TIME)
+        for setting in ("temp_store=FILE", "journal_mode=OFF", "synchronous=OFF", f"cache_size=-{CACHE_BYTES >> 10}"):
+            self.execute(f"PRAGMA {setting}")
+        self.execute("BEGIN")
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let everything go."""
+        self._connection.close()
+
+    def table(self, name: str, columns: str) -> str:
+        """Create a table and return its name, which no other one has."""
+        self._tables += 1
+        unique = f"{name}_{self._tables}"
+        self.execute(f"CREATE TABLE {unique} {columns}")
+        return unique
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run a statement that returns nothing."""
+        self._translated(lambda: self._connection.execute(sql, values))
+
+    def insert(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement for each row."""
+        self._translated(lambda: self._connection.executemany(sql, rows))
+
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """Return the first row, or None where there is none."""
+        return self._translated(lambda: self._connection.execute(sql, values).fetchone())
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        """Yield rows, a few at a time."""
+        cursor = self._translated(lambda: self._connection.execute(sql, values))
+        while some := self._translated(lambda: cursor.fetchmany(ROWS_AT_A_TIME)):
+            yield from some
+
+    def _heed(self) -> bool:
+        """Let Python handle signals, and tell whether a statement is to end."""
+        return time.monotonic() > self.until_s
+
+    def _translated(self, call: Any) -> Any:
+        try:
+            return call()
+        except self._error as error:
+            if error.args == ("interrupted",):
+                if self._heed():
+                    raise TimeUp from None
+                time.sleep(SIGNAL_S)  # a signal's exception was lost in `_heed`; `Interrupts` raises it again
+            raise StorageError(
+                f"cannot write a temporary file in {printable(scratch_folder())}: {error}; free some space there, or "
+                "set TMPDIR to another folder, and run the same command again"
+            ) from error
+
+
+class Lookup:
+    """Finds rows of a table by key.  Keys that come in order are found by reading on, any other through the index.
+
+    Parameters
+    ----------
+    scratch : Scratch
+    select : str
+        A query whose first column is the key, sorted by it.
+    one : str
+        The same for one key, which is its parameter.
+    """
+
+    def __init__(self, scratch: Scratch, select: str, one: str) -> None:
+        self._scratch = scratch
+        self._one = one
+        self._rows = scratch.rows(select)
+        self._row = next(self._rows, None)
+        self._last = b""
+
+    def find(self, key: bytes) -> Any:
+        """Return the row with this key, or None."""
+        if key < self._last:
+            return self._scratch.one(self._one, (key,))
+        self._last = key
+        row = self._row
+        while row is not None and row[0] < key:
+            row = self._row = next(self._rows, None)
+        return row if row is not None and row[0] == key else None

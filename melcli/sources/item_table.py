@@ -1,0 +1,120 @@
+"""The items of a run in a scratch database: sorted by id, each id once, and none of them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from melcli.byte_order import byte_order, text_of
+from melcli.scratch import Lookup, Scratch
+from melcli.sources.items import Item
+
+__all__ = ["COLUMNS", "Ids", "ItemTable", "item_values", "to_item"]
+
+COLUMNS = "id, source, size, mtime_ns"  # in the order of the fields of Item
+LARGEST = (1 << 63) - 1  # that SQLite holds as an integer; a time after the year 2262 is more nanoseconds
+
+
+def item_values(item: Item) -> tuple[bytes, bytes, int, int | str]:
+    """Return an item as the values of `COLUMNS`."""
+    mtime_ns = item.mtime_ns if -LARGEST <= item.mtime_ns <= LARGEST else str(item.mtime_ns)
+    return byte_order(item.id), byte_order(item.source), item.size, mtime_ns
+
+
+def to_item(item_id: bytes, source: bytes, size: int, mtime_ns: int | str) -> Item:
+    """Make an item from the values of `COLUMNS`."""
+    return Item(text_of(item_id), text_of(source), size, int(mtime_ns))
+
+
+class ItemTable(Collection[Item]):
+    """Items, numbered from 1 in the order of their ids' bytes.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        In any order; of several with one id the one with the least source is taken.
+    scratch : Scratch
+        Where they are.
+
+    Attributes
+    ----------
+    table : str
+        The name of the table, whose columns are ``number`` and `COLUMNS`.
+    """
+
+    def __init__(self, items: Iterable[Item], scratch: Scratch) -> None:
+        self.scratch = scratch
+        self._met = scratch.table("met", "(id BLOB, source BLOB, size INTEGER, mtime_ns)")
+        self.table = scratch.table(
+            "items", "(number INTEGER PRIMARY KEY, id BLOB UNIQUE, source BLOB, size INTEGER, mtime_ns)"
+        )
+        self.add(items)
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Take more items; all are numbered anew."""
+        scratch = self.scratch
+        scratch.insert(f"INSERT INTO {self._met} VALUES (?, ?, ?, ?)", map(item_values, items))
+        scratch.execute(f"DELETE FROM {self.table}")
+        # Sorted once, so that the index grows at its end; inserting a million in random order takes 5 times as long.
+        scratch.execute(
+            f"INSERT OR IGNORE INTO {self.table} ({COLUMNS}) SELECT {COLUMNS} FROM {self._met} ORDER BY id, source"
+        )
+        self._count = int(scratch.one(f"SELECT count(*) FROM {self.table}")[0])
+
+    def surplus(self) -> Iterator[tuple[Item, Item]]:
+        """Yield each item of another source that was not taken, after the one that was, sorted by id and source."""
+        if self._count == self.scratch.one(f"SELECT count(*) FROM {self._met}")[0]:
+            return
+        names = COLUMNS.split(", ")
+        columns = ", ".join(f"{table}.{name}" for table in ("taken", "other") for name in names)
+        rows = self.scratch.rows(
+            f"SELECT {columns} FROM {self._met} AS other JOIN {self.table} AS taken ON taken.id = other.id "
+            "WHERE taken.source <> other.source ORDER BY other.id, other.source"
+        )
+        for row in rows:
+            yield to_item(*row[: len(names)]), to_item(*row[len(names) :])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Item]:
+        rows = self.scratch.rows(f"SELECT {COLUMNS} FROM {self.table} ORDER BY number")
+        return (to_item(*row) for row in rows)
+
+    def __contains__(self, item: object) -> bool:
+        return isinstance(item, Item) and item.id in self.ids
+
+    @property
+    def ids(self) -> Ids:
+        """The ids, in the order of their bytes."""
+        return Ids(self.scratch, f"SELECT id FROM {self.table}")
+
+    def lookup(self) -> Lookup:
+        """Return what finds the `COLUMNS` of an item, and its number behind them, by the bytes of its id."""
+        select = f"SELECT {COLUMNS}, number FROM {self.table}"
+        return Lookup(self.scratch, f"{select} ORDER BY number", f"{select} WHERE id = ?")
+
+
+class Ids(Collection[str]):
+    """Ids that a query gives, read each time they are asked for.
+
+    Parameters
+    ----------
+    scratch : Scratch
+    select : str
+        A query of a column ``id``, without an order.
+    """
+
+    def __init__(self, scratch: Scratch, select: str) -> None:
+        self._scratch = scratch
+        self._select = select
+
+    def __len__(self) -> int:
+        return int(self._scratch.one(f"SELECT count(*) FROM ({self._select})")[0])
+
+    def __iter__(self) -> Iterator[str]:
+        return (text_of(row[0]) for row in self._scratch.rows(f"{self._select} ORDER BY id"))
+
+    def __contains__(self, item_id: object) -> bool:
+        if not isinstance(item_id, str):
+            return False
+        return self._scratch.one(f"SELECT 1 FROM ({self._select}) WHERE id = ?", (byte_order(item_id),)) is not None

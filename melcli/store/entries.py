@@ -1,0 +1,168 @@
+"""Rows as planning reads them: the fields that it needs, by one strict pattern for the lines that melcli writes.
+
+Any other line, such as one of an earlier version or one that somebody edited, is read as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import fields
+from typing import NamedTuple
+
+from melcli.byte_order import byte_order
+from melcli.store.lines import UTF8, Line, Lines, item_of
+from melcli.store.manifest import JSON_DECODER, Row, read_lines
+
+__all__ = ["Entry", "entry_of", "index_manifest", "escaped", "line_pattern", "read_entries", "unescaped"]
+
+
+class Entry(NamedTuple):
+    """What planning needs of a row, and its text; the fields are those of `Row`."""
+
+    id: str
+    source: str
+    status: str
+    reason: str | None
+    source_size: int
+    source_mtime_ns: int
+    source_hash: str | None
+    format: str | None
+    decoding: int | None
+    source_channels: int | None
+    channel: int | None
+    path: str | None
+    output_size: int | None
+    config_id: str
+    tried_with: str | None
+    item_id: str
+    key: bytes  # of the item, as `byte_order` gives it
+    text: bytes
+
+    def to_line(self) -> Line:
+        """Return the row as it is sorted and written."""
+        row_id = self.key if self.channel is None else byte_order(self.id)
+        return Line(row_id, self.key, self.status == "failed", self.text)
+
+
+_TAKEN = Entry._fields[:-3]
+# Quantifiers never give back what they took, which saves a seventh of the time.
+_STRING = r'[ !#-\[\]-~]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-~]*+)*+'
+_INTEGER = r"-?(?:0|[1-9][0-9]{0,18}+)"
+_NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,30}}+)?(?:[eE][+-]?[0-9]{{1,3}})?"
+
+
+def line_pattern(taken: Collection[str]) -> str:
+    """Return what matches a line just as `Row.to_json` writes it, but for rare ones, with a group for some fields.
+
+    A string is taken without its quotes and with its escapes.
+    """
+    parts = []
+    for field in fields(Row):
+        words = str(field.type).split(" | ")
+        quotes = ""
+        if field.name == "flags":
+            value = rf'\[(?:"{_STRING}"(?:,"{_STRING}")*)?\]'
+        elif words[0] in ("int", "float"):
+            value = _INTEGER if words[0] == "int" else _NUMBER
+        else:
+            value, quotes = "(?:ok|failed)" if field.name == "status" else _STRING, '"'
+        value = f"{quotes}({value}){quotes}" if field.name in taken else f"{quotes}{value}{quotes}"
+        if "None" in words and field.name != "tried_with":
+            value = f"(?:null|{value})"
+        parts.append(f'"{field.name}":{value}')
+    return rf"\{{{','.join(parts[:-1])}(?:,{parts[-1]})?\}}"
+
+
+_match = re.compile(line_pattern(_TAKEN)).fullmatch
+
+
+def entry_of(text: bytes) -> Entry:
+    """Read what planning needs of one row.
+
+    A line as melcli writes it takes 5 us and not the 15 of `Row.from_plain`; any other is read by that.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, OverflowError, RecursionError
+        It is no row.
+    """
+    return _quick_entry(text) or _checked_entry(text)
+
+
+def _quick_entry(text: bytes) -> Entry | None:
+    """Read a line that is just as `Row.to_json` writes it; None if it is not."""
+    try:
+        line = text.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    found = _match(line)
+    if found is None:
+        return None
+    values = found.groups()
+    if "\\" in line:
+        values = tuple(unescaped(value) if value and "\\" in value else value for value in values)
+    row_id, source, status, reason, size, mtime_ns, hashed, coding, decoding, channels, channel, path, *rest = values
+    output_size, config_id, tried_with = rest
+    number = None if channel is None else int(channel)
+    item_id = row_id if number is None else item_of(row_id, number)
+    return Entry(
+        row_id,
+        source,
+        status,
+        reason,
+        int(size),
+        int(mtime_ns),
+        hashed,
+        coding,
+        None if decoding is None else int(decoding),
+        None if channels is None else int(channels),
+        number,
+        path,
+        None if output_size is None else int(output_size),
+        config_id,
+        tried_with,
+        item_id,
+        byte_order(item_id),
+        text,
+    )
+
+
+def unescaped(value: str) -> str:
+    """Return the string whose JSON this is, but for the quotes."""
+    decoded: str = JSON_DECODER.decode(f'"{value}"')
+    return decoded
+
+
+def escaped(value: str) -> str:
+    """Return the JSON of a string without the quotes."""
+    return json.dumps(value)[1:-1]
+
+
+def _checked_entry(text: bytes) -> Entry:
+    row = Row.from_plain(JSON_DECODER.decode(text.decode(*UTF8)))
+    return Entry._make((*(getattr(row, name) for name in _TAKEN), row.item_id, byte_order(row.item_id), text))
+
+
+def read_entries(out: str) -> Iterator[Entry]:
+    """Read what planning needs of the rows of OUT, in the file's order; none where there is no manifest yet.
+
+    Raises
+    ------
+    StorageError
+        A line is not a row, with its number.
+    """
+    return read_lines(out, entry_of)
+
+
+def index_manifest(out: str, lines: Lines) -> None:
+    """Note where the rows of OUT are; raise as `read_entries` does."""
+    start = 0
+    with ExitStack() as failing:
+        failing.callback(lines.close)
+        for entry in read_lines(out, entry_of, opened=lines.open):
+            lines.add(entry.id, entry.channel, entry.status == "failed", start, len(entry.text))
+            start += len(entry.text) + 1
+        failing.pop_all()

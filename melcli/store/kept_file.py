@@ -1,0 +1,49 @@
+"""A file that is open for as long as rows of it may be asked for."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import BinaryIO
+
+from melcli.store.files import close_quietly
+
+__all__ = ["KeptFile"]
+
+
+class KeptFile:
+    """A file that stays open, however it is renamed over or removed meanwhile, until it is closed or this is gone.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the open file; belongs to this from now on.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._closed = weakref.finalize(self, close_quietly, descriptor)
+
+    @classmethod
+    def of(cls, file: BinaryIO) -> KeptFile:
+        """Keep a file that somebody else will close."""
+        return cls(os.dup(file.fileno()))
+
+    def read_at(self, start: int, size: int) -> bytes:
+        """Read bytes from the offset ``start`` on.
+
+        Raises
+        ------
+        OSError
+            The system refuses it.
+        """
+        return os.pread(self._descriptor, size, start)
+
+    def status(self) -> os.stat_result:
+        """Return what the system knows of the file."""
+        return os.fstat(self._descriptor)
+
+    def close(self) -> None:
+        """Close the file at once; nothing can be read afterwards."""
+        self._closed()
+        self._descriptor = -1

@@ -1,0 +1,86 @@
+"""Seventy planted pairs: each change is named, and what is nothing simple is called so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from melcli.compare.explanations import explain
+from melcli.compare.sentences import sentence
+from tests.compare.mels import log_mels, powers
+from tests.compare.test_rounding import to_bfloat16
+
+Change = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # of powers
+
+DB = 10 / np.log(10)
+
+
+def ln(power: np.ndarray) -> np.ndarray:
+    return np.log(power.astype(np.float64)).astype(np.float32)
+
+
+def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return low + (high - low) * (values - values.min()) / np.ptp(values)
+
+
+def stacked(values: np.ndarray, number: int) -> np.ndarray:
+    """Stack frames of ``(mels, frames)``."""
+    frames = values.T[: values.shape[1] // number * number]
+    return frames.reshape(len(frames) // number, -1).T
+
+
+CHANGES: dict[str, tuple[Change, str]] = {
+    "2 frames late": (lambda p: (ln(p)[:, 2:], ln(p)[:, :-2]), "B is 2 frames late"),
+    "2 frames early": (lambda p: (ln(p)[:, :-2], ln(p)[:, 2:]), "B is 2 frames early"),
+    "5 frames early": (lambda p: (ln(p)[:, :-5], ln(p)[:, 5:]), "B is 5 frames early"),
+    "8 frames late": (lambda p: (ln(p)[:, 8:], ln(p)[:, :-8]), "B is 8 frames late"),
+    "padded to 128": (lambda p: (ln(p), np.pad(ln(p), ((0, 0), (0, 38)))), "B has 38 frames more, at the end"),
+    "padded to 3000": (
+        lambda p: (ln(p), np.pad(ln(p), ((0, 0), (0, 2910)), constant_values=-11.5)),
+        "B has 2910 frames more, at the end",
+    ),
+    "padded before": (lambda p: (ln(p), np.pad(ln(p), ((0, 0), (20, 0)))), "B has 20 frames more, at the start"),
+    "cut": (lambda p: (ln(p), ln(p)[:, :50]), "A has 40 frames more, at the end"),
+    "min-max to 0, 1": (lambda p: (ln(p), scaled(ln(p), 0, 1)), "min-max scaling of A from ["),
+    "min-max to -1, 1": (lambda p: (ln(p), scaled(ln(p), -1, 1)), "] to [-1, 1]"),
+    "offset against floor": (lambda p: (np.log(p + 1e-5), np.log(np.maximum(p, 1e-5))), "A adds 1e-05 under the log"),
+    "floor against offset": (
+        lambda p: (DB * np.log(np.maximum(p, 1e-5)), DB * np.log(p + 1e-6)),
+        "B adds 1e-06 under the log",
+    ),
+    "half amplitude, dB": (lambda p: (DB * ln(p), DB * ln(p / 4)), "A's samples are twice as large, in dB"),
+    "half amplitude, ln": (lambda p: (ln(p), ln(p / 4)), "A's samples are twice as large, in ln of powers"),
+    "clip": (lambda p: (ln(p), np.clip(ln(p), -8, 1)), "B goes no higher than 1"),
+    "uint8": (lambda p: (ln(p), np.rint(scaled(ln(p), 0, 255)).astype(np.uint8)), "B is rounded to uint8"),
+    "bfloat16": (lambda p: (ln(p), to_bfloat16(ln(p))), "B is A rounded to bfloat16"),
+    "every second frame": (lambda p: (ln(p), ln(p)[:, ::2]), "B has every second frame of A"),
+    "every third frame": (lambda p: (ln(p), ln(p)[:, ::3]), "B has every third frame of A"),
+    "pairs": (lambda p: (ln(p), stacked(ln(p), 2)), "each frame of B is 2 frames of A, stacked"),
+    "pairs, time first": (lambda p: (ln(p).T, stacked(ln(p), 2).T), "each frame of B is 2 frames of A, stacked"),
+    "stacks of four": (lambda p: (ln(p), stacked(ln(p), 4)), "each frame of B is 4 frames of A, stacked"),
+}
+UNLIKE: dict[str, Change] = {
+    "another sound": lambda p: (ln(p), log_mels(seed=99)),
+    "the same, stretched": lambda p: (ln(p), ln(p)[:, np.arange(90) * 45 // 90]),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("change, words", CHANGES.values(), ids=CHANGES)
+def test_a_planted_change_is_named(change: Change, words: str, seed: int) -> None:
+    a, b = change(powers(seed=seed))
+    explanation = explain(a, b)
+    assert explanation is not None
+    assert words in sentence(explanation, time_axis=1)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("change", UNLIKE.values(), ids=UNLIKE)
+def test_what_is_nothing_simple_is_not_named(change: Change, seed: int) -> None:
+    assert explain(*change(powers(seed=seed))) is None
+
+
+def test_there_are_seventy() -> None:
+    assert 3 * len(CHANGES) + 2 * len(UNLIKE) >= 70

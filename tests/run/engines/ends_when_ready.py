@@ -1,0 +1,19 @@
+"""Imported by a worker that is to end as soon as it is ready; counts how often one is started."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+from melcli.run.engines import worker
+
+__all__: list[str] = []
+
+
+def _end(end: worker.WorkerEnd) -> NoReturn:
+    os._exit(1)
+
+
+with open(os.environ["MELCLI_TEST_STARTS"], "ab") as file:
+    file.write(b"x")
+setattr(worker, "_serve", _end)  # noqa: B010  called right after the worker has said that it is ready
