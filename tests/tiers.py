@@ -21,10 +21,15 @@ DEFAULT_EXAMPLES = 25
 
 
 def load_profile(config: pytest.Config) -> None:
-    """Choose the number of examples; call it before any test module is imported."""
+    """Choose the examples; call it before any test module is imported.
+
+    They are the same ones in every run, so that a change is blamed for what it breaks and for nothing else;
+    ``--hypothesis-seed`` draws other ones.
+    """
     number = ALL_EXAMPLES if config.getoption("--all") else DEFAULT_EXAMPLES
+    same = config.getoption("hypothesis_seed") is None
     # A first call imports scipy and may take a second; that says nothing about the code under test.
-    settings.register_profile("melcli", deadline=None, max_examples=number)
+    settings.register_profile("melcli", deadline=None, max_examples=number, derandomize=same)
     settings.load_profile("melcli")
 
 

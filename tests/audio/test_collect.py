@@ -9,6 +9,7 @@ from melcli.audio import collect
 from melcli.audio.collect import Collector
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("expected", [0, 1, 99, 100, 101, 10**15])
 @pytest.mark.parametrize("sizes", [[], [100], [0, 100, 0], [40, 60], [1] * 100, [99, 1], [100, 1, 50]])
 @pytest.mark.parametrize("num_outputs", [1, 3])

@@ -83,7 +83,7 @@ class Run:
 
 
 def start(*arguments: Any, out: Path | None = None, before: str = "", **options: Any) -> Run:
-    """Start melcli.
+    """Start melcli, with one worker unless ``-j`` says otherwise.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def start(*arguments: Any, out: Path | None = None, before: str = "", **options:
         Of `subprocess.Popen`.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MELCLI_")}
-    environment |= options.pop("env", {})
+    environment |= {"MELCLI_JOBS": "1"} | options.pop("env", {})  # each worker takes 0.5 s of CPU to start
     code = ["-c", f"{before}\nfrom melcli.cli import main\nmain()"] if before else ["-m", "melcli"]
     where = () if out is None else ("-o", out)
     pipe = subprocess.PIPE

@@ -260,6 +260,7 @@ def test_not_1_when_standard_output_takes_nothing(
     assert ended.code != 1
 
 
+@pytest.mark.full
 def test_names_that_the_terminal_cannot_show_are_no_bug(tmp_path: Path) -> None:
     plant(tmp_path / "in", "\N{GREEK CAPITAL LETTER OMEGA}.wav")
     ended = extract(tmp_path / "in", tmp_path / "out", "-n", env={"PYTHONIOENCODING": "latin-1"})

@@ -75,6 +75,7 @@ def test_what_it_prints_makes_the_same_features_again(melcli: Command, tmp_path:
     np.testing.assert_allclose(one, other, atol=1e-5 * np.ptp(one))
 
 
+@pytest.mark.full
 def test_one_channel_is_told_and_extracted_again(melcli: Command, tmp_path: Path) -> None:
     dialogue = SPEECH / "dialogue.ogg"
     sets = ("-c", CONFIG, "-s", "channels=1", "-q")
@@ -115,6 +116,7 @@ def test_10_where_max_time_ends_the_search(melcli: Command, tmp_path: Path, feat
     assert "stopped after 0.001 s by --max-time" in ended.err
 
 
+@pytest.mark.full
 def test_top_is_how_many_are_shown(melcli: Command, stored: Path) -> None:
     for top in (1, 3):
         ended = melcli("identify", GERMAN, stored, "--top", str(top))
@@ -135,6 +137,7 @@ def broken(features: np.ndarray, value: float) -> np.ndarray:
     return features
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "change, words",
     [

@@ -82,6 +82,7 @@ def sounds(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "hdf5"))
 def test_names_are_kept_to_the_byte_and_escaped_where_shown(
     melcli: Callable[..., Ended], sounds: Path, tmp_path: Path, format_: str

@@ -256,6 +256,7 @@ def test_a_signal_is_in_the_log(tmp_path: Path, log: Path) -> None:
     assert (stopping["reason"], end["stopped_by"], end["exit_code"]) == ("SIGTERM", "SIGTERM", "143")
 
 
+@pytest.mark.full
 def test_standard_error_can_be_the_log(sounds: Path, tmp_path: Path) -> None:
     ended = run_alone("extract", sounds, *LIGHT, "--log-file", "/dev/stderr", "-q", "-j", "1", out=tmp_path / "out")
     assert ended.code == 0

@@ -57,7 +57,7 @@ def hostile(tmp_path: Path, loaded_by_python: set[str]) -> Path:
     return folder
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     "command, how",
     full_but(

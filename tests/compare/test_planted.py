@@ -67,6 +67,7 @@ UNLIKE: dict[str, Change] = {
 }
 
 
+@pytest.mark.few(24)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("change, words", CHANGES.values(), ids=CHANGES)
 def test_a_planted_change_is_named(change: Change, words: str, seed: int) -> None:

@@ -221,6 +221,7 @@ def test_a_word_is_no_longer_than_a_path_can_be(text):
     assert said.endswith(": a word of 4097 letters; at most 4096 are read")
 
 
+@pytest.mark.full
 def test_a_window_of_16384_numbers_fits():
     numbers = [1 / (3 + number) for number in range(16_384)]
     text = f"features:\n  window: {numbers}\n"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults import page
 from tests.faults.loops import Quick, Tally, entry_of, fault_name
-from tests.faults.work import Corpus, make_corpus
+from tests.faults.work import Corpus
 from tests.run.corpus import LIGHT
 
 LOOPS: pytest.StashKey[dict[str, dict[str, Any]]] = pytest.StashKey()
@@ -32,15 +32,16 @@ def tally(seed: int) -> Tally:
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Half a second of work for two workers, in several batches and shards."""
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
+def corpus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Work for two workers, in several batches and shards: half a second of it, in the default tier a quarter."""
+    whole = request.config.getoption("--all") or "soak" in request.config.getoption("markexpr")
+    return Corpus(tmp_path_factory.mktemp("corpus"), files=64 if whole else 32)
 
 
 @pytest.fixture(scope="session")
 def light(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """So little work that most of a run is its start."""
-    return make_corpus(tmp_path_factory.mktemp("light"), files=16, settings=(*LIGHT, "-j", "2"))
+    return Corpus(tmp_path_factory.mktemp("light"), files=16, settings=(*LIGHT, "-j", "2"))
 
 
 @pytest.fixture

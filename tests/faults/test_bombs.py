@@ -197,7 +197,7 @@ def test_claims(tmp_path: Path, claim: str) -> None:
 # what is wide
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     "channels, codec", [(1024, ("WAV", "PCM_16")), (1024, ("CAF", "PCM_16")), (255, ("OGG", "VORBIS"))]
 )

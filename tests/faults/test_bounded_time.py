@@ -53,6 +53,7 @@ def end_within(run: Run, seconds: float, watch: Stopwatch) -> Ended:
     return run.end()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "hang, format_",
     full_but(

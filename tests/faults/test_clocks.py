@@ -70,5 +70,5 @@ def test_a_clock_that_goes_back_during_a_run(
             clock = WANDERING_CLOCK.format(seed=f"wandering {seed} {number}")
             ended = run_alone("extract", corpus.sounds, *corpus.settings, out=out, before=clock)
             assert ended.code == OVER, ended
-            check_after_rerun(out, corpus.undisturbed["npy"], said=ended.err)
+            check_after_rerun(out, corpus.undisturbed("npy").tree, said=ended.err)
             assert tree(out)["melcli.yaml"]

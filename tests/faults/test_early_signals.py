@@ -95,7 +95,7 @@ def test_late_signals(
                     wait_for_last_moments(run)
                     delay_s = chance.uniform(0, LAST_S)
                 else:
-                    delay_s = light.whole_s["npy"] * chance.uniform(*AROUND)
+                    delay_s = light.undisturbed("npy").whole_s * chance.uniform(*AROUND)
                 if goes_on_for(run, delay_s):
                     run.signal(signal.SIGINT, whole_group=True)
                     met += 1

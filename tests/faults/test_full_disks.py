@@ -129,6 +129,7 @@ def test_names_run_out(rounds: int, seed: int, tally: Tally, work: Work, tmp_pat
         assert codes[0] == 1
 
 
+@pytest.mark.full
 @loop(quick=2, soak=40)
 def test_files_are_limited_in_size(rounds: int, seed: int, tally: Tally, work: Work, tmp_path: Path) -> None:
     """RLIMIT_FSIZE, which acts as a quota does."""

@@ -22,6 +22,7 @@ from tests.run.invariants import check_after_fault, check_after_rerun
 from tests.tiers import full_but
 
 
+@pytest.mark.full
 @loop(quick=1, soak=100)
 @pytest.mark.parametrize("command", full_but(["verify --recompute", "a dry run", "doctor"], "verify --recompute"))
 def test_leftovers(
@@ -68,7 +69,7 @@ class Scene:
     def __init__(self, light: Corpus, folder: Path, temporary: Path, command: str) -> None:
         self.out, self.temporary = folder / "out", temporary
         self._extract = ("extract", light.sounds, *light.settings, "-f", "npy", "-o", self.out)
-        self._undisturbed = light.undisturbed["npy"]
+        self._undisturbed = light.undisturbed("npy").tree
         self.renew()
         self._names = names_in(self.out)
         self.arguments: tuple[Any, ...] = {

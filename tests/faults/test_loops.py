@@ -164,6 +164,7 @@ def test_quick_loops_fail_and_are_not_written_down(planted: Path) -> None:
     assert list((planted / "docs").iterdir()) == []
 
 
+@pytest.mark.full
 def test_the_default_tier_runs_one_round(planted: Path) -> None:
     """Round 1 of the bad loop would fail, and the run ends after round 0."""
     said = run_planted(planted, "-k", "planted").stdout

@@ -29,6 +29,7 @@ OF_MEMORY = re.compile(r"\bmemory\b", re.IGNORECASE)
 OF_PROCESSES = re.compile(r"limit|pids|temporarily unavailable", re.IGNORECASE)
 
 
+@pytest.mark.full
 @loop(quick=1, soak=200)
 def test_memory_groups(rounds: int, seed: int, tally: Tally, tmp_path: Path, light: Corpus) -> None:
     """Four workers in a memory control group of 60 to 140 MB: the work is done, or the run says why not."""

@@ -151,6 +151,7 @@ def _plant(folder: Path, chance: random.Random, number: int, good: bytes) -> dic
     return made
 
 
+@pytest.mark.full
 @loop(default=60, quick=300, soak=3_000)
 @pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_names(rounds: int, seed: int, tally: Tally, format_: str) -> None:

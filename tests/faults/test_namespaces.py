@@ -46,7 +46,7 @@ def test_namespaces(*, rounds: int, seed: int, tally: Tally, tmp_path: Path, tem
         with tally.round():
             folder = tmp_path / str(number)
             format_ = chance.choice(("npy", "hdf5"))
-            apart_s = chance.choice((0.0, chance.uniform(0, light.whole_s[format_])))
+            apart_s = chance.choice((0.0, chance.uniform(0, light.undisturbed(format_).whole_s)))
             runs = []
             try:
                 runs.append(start_inside(light, folder / "one", temporary, format_))
@@ -57,7 +57,7 @@ def test_namespaces(*, rounds: int, seed: int, tally: Tally, tmp_path: Path, tem
                     ended = run.end()
                     assert ended.code == OVER, ended
                     check_nobody_left(run.process.pid)
-                    check_after_rerun(run.out, light.undisturbed[format_], said=ended.err)
+                    check_after_rerun(run.out, light.undisturbed(format_).tree, said=ended.err)
                 assert list(temporary.iterdir()) == []
             finally:
                 for run in runs:

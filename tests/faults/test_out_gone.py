@@ -101,6 +101,7 @@ def test_a_folder_that_takes_no_names(source: Path, tmp_path: Path, melcli: Comm
     completes(melcli, source, out)
 
 
+@pytest.mark.full
 def test_a_disk_that_is_mounted_read_only(source: Path, tmp_path: Path, melcli: Command) -> None:
     with ext4(tmp_path / "disk") as disk:
         assert extract(source, disk / "out").code == 0
@@ -182,7 +183,7 @@ def put_an_empty_folder(out: Path) -> None:
     (out / ".melcli").mkdir(parents=True)
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     "go, settings",
     full_but(
@@ -253,6 +254,7 @@ def as_other_name(name: Path, victim: Path) -> None:
     name.hardlink_to(victim)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("link", [as_link, as_other_name])
 @pytest.mark.parametrize("name", [*OWN_FILES, *OUTPUTS])
 def test_nothing_is_written_through_a_link(

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.cli.shell import Ended, start
 from tests.elapsed import HANG_S, Stopwatch
 from tests.faults.loops import Tally, loop
@@ -33,6 +35,7 @@ class Kill:
     whole_group: bool
 
 
+@pytest.mark.full
 @loop(quick=2, soak=1000)
 def test_overlaps(rounds: int, seed: int, tally: Tally, tmp_path: Path, light: Corpus) -> None:
     """Two runs started at the same time, some killed.
@@ -45,10 +48,11 @@ def test_overlaps(rounds: int, seed: int, tally: Tally, tmp_path: Path, light: C
         with tally.round():
             out = tmp_path / str(number)
             format_ = chance.choice(("npy", "hdf5"))
+            undisturbed = light.undisturbed(format_)
             pair = Pair(light, out, format_, apart_s=chance.choice((0.0, chance.uniform(0, MOST_APART_S))))
             try:
-                pair.go(random_kills(chance, light.whole_s[format_]))
-                refused += pair.check(light.undisturbed[format_]).count(BUSY)
+                pair.go(random_kills(chance, undisturbed.whole_s))
+                refused += pair.check(undisturbed.tree).count(BUSY)
                 killed += len(pair.killed)
             finally:
                 pair.stop()

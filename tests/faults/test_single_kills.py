@@ -29,6 +29,7 @@ MOST_IN_A_ROW = 3  # newborns
 NUMBERS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGSEGV)
 
 
+@pytest.mark.full
 @loop(quick=1, soak=500)
 @pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_single_kills(rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Corpus, format_: str) -> None:

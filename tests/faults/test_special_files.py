@@ -195,6 +195,7 @@ def deadline() -> Iterator[None]:
         yield
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("kind", ["pipe", "zero", "folder"])
 @pytest.mark.parametrize(
     "name", ["manifest.jsonl", "failures.jsonl", "melcli.yaml", ".melcli/journal.jsonl", ".melcli/lock", "a.npy"]

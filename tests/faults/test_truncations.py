@@ -49,6 +49,7 @@ LOSSY = {
 MOST_UNTOLD = {"OGG Vorbis": 0.0, "Opus": 0.0, "MP3": 0.0, "MP3 without a Xing tag": 0.05}
 
 
+@pytest.mark.few(1)
 @loop(default=5, quick=10, soak=700)
 @pytest.mark.parametrize("container", full_but(TOLD, "WAV", "FLAC"))
 def test_truncations(rounds: int, seed: int, tally: Tally, container: str) -> None:

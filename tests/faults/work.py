@@ -22,15 +22,14 @@ __all__ = [
     "OVER",
     "WORKERS",
     "Corpus",
+    "Undisturbed",
     "Work",
     "finished",
     "goes_on_for",
     "has_our_traceback",
     "kill_all",
-    "make_corpus",
 ]
 
-FILES = 64
 WORKERS = 2
 BATCHES_IN_HAND = 2  # of a worker, which may all be finished before the driver has written down the first
 BATCHES_PER_WORKER = 8  # that melcli cuts the files of an npy run into
@@ -43,30 +42,45 @@ SETTINGS = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Undisturbed:
+    """What a run that nothing disturbs leaves, and how long it takes."""
+
+    tree: Mapping[str, bytes]
+    whole_s: float
+
+
 class Corpus:
-    """Sounds, and by format what a run that nothing disturbs makes of them, and how long it takes."""
+    """Sounds of two lengths and a bad file.
 
-    sounds: Path
-    settings: tuple[str, ...]
-    undisturbed: Mapping[str, Mapping[str, bytes]]
-    whole_s: Mapping[str, float]
+    Parameters
+    ----------
+    folder : Path
+        For the sounds, and for runs that nothing disturbs.
+    files : int
+        How many good ones.
+    settings : tuple of str
+        Of the runs on them.
+    """
 
+    def __init__(self, folder: Path, *, files: int, settings: tuple[str, ...] = SETTINGS) -> None:
+        self.sounds = folder / "in"
+        self.files = files
+        self.settings = settings
+        self._out = folder / "out"
+        self._undisturbed: dict[str, Undisturbed] = {}
+        plant(self.sounds, *[f"{number:03}.wav" for number in range(files // 2)], seconds=0.6)
+        plant(self.sounds, *[f"{number:03}.wav" for number in range(files // 2, files)], seconds=0.8)  # come first
+        (self.sounds / "bad.wav").write_bytes(b"")
 
-def make_corpus(folder: Path, *, files: int = FILES, settings: tuple[str, ...] = SETTINGS) -> Corpus:
-    """Make sounds of two lengths and a bad file, and extract them without a disturbance."""
-    sounds = folder / "in"
-    plant(sounds, *[f"{number:03}.wav" for number in range(files // 2)], seconds=0.6)
-    plant(sounds, *[f"{number:03}.wav" for number in range(files // 2, files)], seconds=0.8)  # the last ones come first
-    (sounds / "bad.wav").write_bytes(b"")
-    undisturbed, whole_s = {}, {}
-    for format_ in ("hdf5", "npy", "hdf5"):  # the first one fills the caches
-        watch = Stopwatch()
-        ended = run_alone("extract", sounds, *settings, "-f", format_, out=folder / "out")
-        assert ended.code == OVER, ended
-        whole_s[format_] = watch.wall_s
-        undisturbed[format_] = tree(folder / "out")
-        shutil.rmtree(folder / "out")
-    return Corpus(sounds=sounds, settings=settings, undisturbed=undisturbed, whole_s=whole_s)
+    def undisturbed(self, format_: str) -> Undisturbed:
+        """Extract without a disturbance, once for each format."""
+        if format_ not in self._undisturbed:
+            watch = Stopwatch()
+            ended = run_alone("extract", self.sounds, *self.settings, "-f", format_, out=self._out)
+            assert ended.code == OVER, ended
+            self._undisturbed[format_] = Undisturbed(tree=tree(self._out), whole_s=watch.wall_s)
+            shutil.rmtree(self._out)
+        return self._undisturbed[format_]
 
 
 class Work:
@@ -87,8 +101,6 @@ class Work:
 
     Attributes
     ----------
-    whole_s : float
-        Seconds that a run from the beginning takes if nothing disturbs it.
     through : int
         Runs that came through to the end.
     worst_lost : int
@@ -97,11 +109,10 @@ class Work:
 
     def __init__(self, corpus: Corpus, out: Path, format_: str, *arguments: str, keeps: bool = True) -> None:
         self.out = out
-        self.whole_s = corpus.whole_s[format_]
         self.through = 0
         self.worst_lost = 0
         self._keeps = keeps
-        self._undisturbed = corpus.undisturbed[format_]
+        self._corpus, self._format = corpus, format_
         self._arguments = ("extract", corpus.sounds, *corpus.settings, "-f", format_, *arguments)
         self._kept: dict[str, tuple[str, int, int]] = {}
         self._lost_before: set[tuple[Path, int]] = set()
@@ -118,6 +129,7 @@ class Work:
 
     def start(self, *arguments: str, **options: object) -> Run:
         """Start a run on what the last one left."""
+        assert self._undisturbed.tree  # extracted now, and not while the run goes on
         self._kept = finished(self.out) if self._keeps else {}
         self._lost_before = self._lost(self._kept)
         self._run = start(*self._arguments, *arguments, out=self.out, **options)
@@ -140,7 +152,7 @@ class Work:
         """Hold OUT against the oracle after a run that came to its end, and wipe it."""
         assert ended.code == OVER, ended
         self._check_kept()
-        check_after_rerun(self.out, self._undisturbed, said=ended.err)
+        check_after_rerun(self.out, self._undisturbed.tree, said=ended.err)
         self.through += 1
         shutil.rmtree(self.out)
 
@@ -153,6 +165,20 @@ class Work:
         if self._run is not None:
             kill_all(self._run)
         shutil.rmtree(self.out, ignore_errors=True)
+
+    @property
+    def whole_s(self) -> float:
+        """Seconds that a run from the beginning takes if nothing disturbs it."""
+        return self._undisturbed.whole_s
+
+    @property
+    def _undisturbed(self) -> Undisturbed:
+        return self._corpus.undisturbed(self._format)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether any run was started."""
+        return self._run is not None
 
     @property
     def is_begun(self) -> bool:
@@ -175,7 +201,7 @@ class Work:
         lost = self._lost(now) - self._lost_before  # by this run, and not by the one before
         self.worst_lost = max(self.worst_lost, len(lost))
         if any(path.suffix == ".npy" for path, _ in lost):
-            to_do = FILES - len(self._kept)
+            to_do = self._corpus.files - len(self._kept)
             most = BATCHES_IN_HAND * WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
         else:
             most = BATCHES_IN_HAND * WORKERS

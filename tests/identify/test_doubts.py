@@ -45,6 +45,7 @@ def test_levels_of_the_loudest_are_told_with_round_numbers(clip: Path, mean: flo
     assert (told.certainty, options.ref_power, options.mean, options.std) == ("exact", "max", mean, std)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("ddof", [0, pytest.param(1, marks=pytest.mark.full)])
 def test_standardization_of_each_file_is_told_as_such(clip: Path, ddof: int) -> None:
     """It was told with the mean and the deviation of this clip."""
@@ -61,6 +62,7 @@ def test_min_max_of_each_file_is_undecided(clip: Path) -> None:
     assert "after min-max scaling of each file, which no config has" in told.doubts[0]
 
 
+@pytest.mark.full
 def test_constants_that_nobody_could_know_are_undecided(clip: Path) -> None:
     told = found(clip, made(clip, replace(LN, min_power=1e-5, mean=-5.8123, std=4.3017)))
     assert told.certainty == "undecided"

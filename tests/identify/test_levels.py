@@ -34,6 +34,7 @@ LEVELS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("keys", LEVELS.values(), ids=LEVELS)
 def test_the_truth_is_among_them(clip: Path, keys: dict[str, Any]) -> None:
     truth = replace(BASE, **keys)

@@ -179,6 +179,7 @@ def spectrum_of(options, num_frames, seed=0):
     return powers.astype(options.compute_dtype)
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("dtype", full_but(["float32", "float64"], "float32"))
 @pytest.mark.parametrize("name", EVERY_BANK)
 def test_a_bank_equals_the_dense_product(name, dtype):
@@ -221,6 +222,7 @@ def groups(options):
     return FilterBank(options)._groups
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("name", EVERY_BANK)
 def test_every_product_is_small_unless_one_filter_is_larger(name):
     options = bank_options(EVERY_BANK[name])
@@ -228,6 +230,7 @@ def test_every_product_is_small_unless_one_filter_is_larger(name):
         assert weights.size * block_frames(options) <= MOST_PRODUCTS or weights.shape[1] == 1
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("name", EVERY_BANK)
 def test_groups_have_each_filter_once_and_all_that_it_hears(name):
     options = bank_options(EVERY_BANK[name])

@@ -48,6 +48,7 @@ def small_chunks(monkeypatch):
     set_sizes(monkeypatch, 4, 8 * MELS)  # 8 frames
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("keys", KEYS, ids=str)
 @pytest.mark.parametrize("num_frames", [1, 7, 8, 9, 16, 50])
 def test_several_chunks_are_finished_as_one(num_frames, keys, monkeypatch):

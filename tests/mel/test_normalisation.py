@@ -30,6 +30,7 @@ def test_frames_are_cut_or_zeros_appended(num_frames, expected):
     assert fitted[0, 0].tolist() == expected
 
 
+@pytest.mark.few(24)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "keys, expected",
@@ -78,6 +79,7 @@ def test_equal_chunks_give_equal_bytes_wherever_they_lie(tmp_path):
     assert np.concatenate(list(spool), axis=1).tobytes() == ours.tobytes()
 
 
+@pytest.mark.few(40)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("level", [5.0, 0.1, -99.7, 1e-30, 1 / 3])
 @pytest.mark.parametrize("frames", [1, 2, 3, 7, 1000])

@@ -809,6 +809,7 @@ class SinkingEngine(InlineEngine):
         return future
 
 
+@pytest.mark.full
 def test_a_pool_that_breaks_since_the_run_is_ended_is_no_trouble_of_its_own() -> None:
     with Interrupts() as interrupts:
         outcome = drive(SinkingEngine(1), *map(batch, "abcdef"), interrupts=interrupts)

@@ -124,6 +124,7 @@ def test_many_files_of_one_kind(tmp_path: Path, extension: str) -> None:
     assert estimate.expected_bytes == pytest.approx(written(tmp_path / "out", config, items), rel=0.05)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", full_but(range(2), 0))
 def test_a_mixture(tmp_path: Path, seed: int) -> None:
     mixture(tmp_path / "in", seed)

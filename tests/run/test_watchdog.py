@@ -74,6 +74,7 @@ def test_each_item_is_told_what_was_printed_while_it_was_read_and_nothing_else(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.full
 def test_of_much_the_end_is_told(engine: LocalEngine) -> None:
     told, _ = engine.submit(items, [b"a" * 10**6 + b"the end", b"b"], timeout_s=HANG_S).result(HANG_S)
     assert told == ["a" * (TAIL_BYTES - 7) + "the end", "b"]

@@ -290,6 +290,7 @@ def test_file_systems_without_inode_numbers_are_walked(plant, monkeypatch):
 FOLDERS = ["d", "d/a", "d/a/b", "d/a b", "d/c", "e", "e/a", "e/f", "g"]
 
 
+@pytest.mark.full
 @given(
     links=st.lists(
         st.tuples(st.sampled_from(FOLDERS), st.sampled_from(["a", "a-", "b", "z"]), st.sampled_from(FOLDERS))

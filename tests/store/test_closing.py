@@ -186,6 +186,7 @@ SHARD_OPENERS = [name for name, (file, *_) in OPENERS.items() if file == SHARD a
 REFUSED = [("shard", structure) for structure in STRUCTURES] + [(name, "no features") for name in SHARD_OPENERS]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "opener, structure", full_but(REFUSED, ("shard", "no time axis"), ("verify, shard", "no features"), unpack=True)
 )
@@ -395,7 +396,7 @@ def staged_file_on_a_full_disk(out, monkeypatch):
     StagedFiles(str(out)).add("a", [b"1"])
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "fail",
     [

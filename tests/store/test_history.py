@@ -149,6 +149,7 @@ def rewrite(out, **keep):
     return contents
 
 
+@pytest.mark.full
 @given(st.lists(st.sampled_from(sorted(GENERATIONS)), max_size=4), st.lists(st.sampled_from(sorted(GENERATIONS))))
 @settings(max_examples=examples(40))
 def test_rows_that_are_copied_are_those_that_would_be_made_anew(tmp_path_factory, journal, manifest):

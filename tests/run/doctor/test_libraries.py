@@ -67,6 +67,7 @@ def test_a_worker_that_cannot_compute_is_found_where_versions_are_told(first: Pa
     assert worker.error.startswith("TypeError: ")
 
 
+@pytest.mark.full
 def test_one_that_hangs_is_given_up(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libraries, "PATIENCE_S", 0.5)
     broken(first, "soxr", "import signal; signal.pause()")

@@ -67,6 +67,7 @@ def test_results_come_back_from_other_processes(engine: LocalEngine) -> None:
     assert worker != os.getpid()
 
 
+@pytest.mark.full
 def test_what_melcli_raises_comes_back_as_it_was_raised(engine: LocalEngine) -> None:
     future = engine.submit(probe.refuse, "no such mel", timeout_s=HANG_S)
     with pytest.raises(StorageError, match="no such mel"):
@@ -100,7 +101,7 @@ def test_a_worker_that_dies_is_told_and_its_neighbours_go_on(engine: LocalEngine
     assert engine.take_deaths() == []  # of those that had no call
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_worker_that_exits_is_told_long_before_its_deadline(engine: LocalEngine, code: int) -> None:
     watch = Stopwatch()
@@ -206,7 +207,7 @@ def test_signals_to_the_whole_group_pass_workers_by(engine_of_one: LocalEngine) 
     assert engine_of_one.submit(probe.nap, 0.2, timeout_s=HANG_S).result(HANG_S) == worker
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     "what",
     full_but(
@@ -502,6 +503,7 @@ def test_a_worker_leaves_no_core_dump(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_worker_is_renewed_when_it_has_done_its_share(engine_of_one: LocalEngine) -> None:
     check_renewed(engine_of_one, probe.work, before=[0.5, 0.6], after=0.0)
 
@@ -617,6 +619,7 @@ def test_the_parent_keeps_its_own_setting(monkeypatch: pytest.MonkeyPatch) -> No
     assert "MKL_NUM_THREADS" not in os.environ
 
 
+@pytest.mark.full
 def test_a_busy_worker_ends_with_its_parent(tmp_path: Path) -> None:
     """Also when the parent cannot say good-bye, and though the worker is in the middle of a call."""
     process = start_probe("spin", str(tmp_path / "worker"))
