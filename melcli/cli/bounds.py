@@ -64,33 +64,37 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
 
 
 _OPTIONS = (
-    click.option("--fail-fast", is_flag=True, help="Stop at the first failure: --max-failures 0."),
+    click.option("--fail-fast", is_flag=True, help="Stop at the first failed input; the same as --max-failures 0."),
     click.option(
-        "--max-failures", type=NumberOrPercent("inputs"), help="Stop after more failures than a number or a percentage."
+        "--max-failures",
+        type=NumberOrPercent("inputs"),
+        help="Stop when more inputs fail than this number or percentage.",
     ),
     click.option(
         "--max-time",
         type=Seconds(),
-        help="Hand out no work after so long, such as 50m, and end with exit code 10; the same command goes on.",
+        help="Start no more work after this time, such as 50m, and exit with 10; a rerun resumes.",
     ),
-    click.option("--max-duration", type=Seconds(), help="Refuse inputs that last longer, as too_long."),
+    click.option(
+        "--max-duration", type=Seconds(), help="Fail inputs that are longer than this, with the reason too_long."
+    ),
     click.option(
         "--timeout-per-item",
         type=Seconds(),
-        help="End a worker that takes longer for one input.  [default: 65 s and 1 s for each MB]",
+        help="Fail an input that takes longer than this, as timeout.  [default: 65 s plus 1 s per MB]",
     ),
     click.option(
         "--max-memory-per-worker",
         type=click.IntRange(LEAST_MEMORY_MB, MOST_MEMORY_MB),
         metavar="MB",
-        help="Fail inputs that need more, as out_of_memory.",
+        help="Fail inputs that need more memory than this, as out_of_memory.",
     ),
     click.option(
         "--durability",
         type=click.Choice(["none", "batch", "file"]),
         default="batch",
-        help="What a power cut may cost: outputs that are looked for after it, the batch or the file in the making."
-        "  [default: batch]",
+        help="Flush outputs to disk never, after each batch, or after each file. A power failure loses what is not"
+        " flushed; the next run recomputes it.  [default: batch]",
     ),
 )
 

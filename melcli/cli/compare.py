@@ -1,4 +1,4 @@
-"""``melcli compare``: how far apart two sets of features are."""
+"""``melcli compare``: differences between two sets of features."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["compare"]
     type=click.IntRange(0),
     default=10,
     metavar="N",
-    help="Show so many files, worst first, and so many names.  [default: 10]",
+    help="Show at most N files, worst first, and at most N names.  [default: 10]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every file, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every file, and nothing else.")
 def compare(a: str, b: str, *, atol: float, rtol: float, top: int, as_json: bool) -> int:
-    """Say how far apart two sets of features are, and what explains it.
+    """Show how much two sets of features differ, and why.
 
-    A and B are each an OUT of melcli extract, a file, or a folder of files: .npy, .npz (each array in it is an item),
-    .h5 or .hdf5 (each dataset). Items are matched by id, which is the path below the folder without its ending; two
-    files of one array each are compared whatever they are called.
+    A and B are each an OUT of melcli extract, a file, or a folder of files: .npy, .npz (each array is an item), .h5 or
+    .hdf5 (each dataset is an item). compare matches items by id, which is the path below the folder without its
+    extension. Two files with one array each are compared whatever their names are.
 
-    Two numbers agree where |a - b| <= atol + rtol * |b|; without either option, where they are equal. NaN agrees with
-    NaN. The types of the stored numbers are no difference. Where a factor, an offset, a normalisation, a log, a floor,
-    rounding, exchanged or reversed axes, or frames more or late explain the difference, that is said in words.
+    Two numbers agree if |a - b| <= atol + rtol * |b|; without these options, if they are equal. NaN agrees with NaN.
+    The types of the stored numbers do not matter. compare names the cause of a difference if it finds one: a factor,
+    an offset, normalization, a logarithm, a floor, rounding, swapped or reversed axes, extra or shifted frames.
 
     \b
     melcli compare features other_features
@@ -39,8 +39,12 @@ def compare(a: str, b: str, *, atol: float, rtol: float, top: int, as_json: bool
     melcli compare features features.h5 --json
 
     \b
-    Exit codes: 0 all agree, 2 usage, 4 numbers, shapes or ids differ or an item cannot be read,
-    5 A or B holds no features, 6 A or B cannot be read.
+    Exit codes:
+      0   all agree
+      2   usage
+      4   numbers, shapes or ids differ, or an item cannot be read
+      5   A or B contains no features
+      6   A or B cannot be read
     """
     with errors_as_json(as_json):
         return _compare(a, b, atol, rtol, top, as_json)

@@ -1,4 +1,4 @@
-"""``melcli config``: the configs by name, and what a config comes to."""
+"""``melcli config``: list named configs, and show, compare and check configs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["config"]
 def config() -> None:
     """List, show, compare and check configs.
 
-    A named config is also found by the other names that people know it by, however they are written: -c large-v3 is
-    -c whisper_128. 'melcli config list --search' tells them.
+    Named configs have aliases: -c large-v3 is the same as -c whisper_128. Upper and lower case, - _ and . make no
+    difference. 'melcli config list --search' searches names, aliases and comments.
 
     \b
     melcli config list
@@ -30,13 +30,15 @@ def config() -> None:
 
 
 @config.command("list")
-@click.option("--search", metavar="WORDS", help="Only configs whose name, aliases or comments have all of these words.")
+@click.option(
+    "--search", metavar="WORDS", help="List only configs whose name, aliases or comments contain all of these words."
+)
 def list_(search: str | None) -> None:
     """List the configs that come with melcli, with a line on each.
 
-    Those marked as unverified are not held against the numbers of the project that they restate. With --search, the
-    other names that match stand below; upper and lower case, - _ and . make no difference. Ends with 5 if there is
-    none.
+    Configs marked as unverified have not been compared with the numbers of their project. With --search, the aliases
+    that match are listed too; upper and lower case, - _ and . make no difference. The exit code is 5 if no config
+    matches.
     """
     from melcli.config.named import named_configs, nearest_config, search_configs
     from melcli.errors import NoInput
@@ -59,9 +61,9 @@ def list_(search: str | None) -> None:
 def show(name: str, sets: tuple[str, ...]) -> None:
     """Print every value of a config and where it was set.
 
-    Before them stand, as comments, whose numbers it equals, what it does in words, which filters are empty if some
-    are, and the calls of librosa and torchaudio that compute the same where there are some. What is printed is a
-    config itself: save it and use it with -c.
+    Comments at the top name the project whose numbers the config equals, describe its steps, and list empty mel
+    filters. They also show the equivalent calls of librosa and torchaudio if they exist. The output is a valid config:
+    save it and use it with -c.
     """
     from melcli.config.explain import explain
     from melcli.config.resolve import resolve_config
@@ -77,12 +79,12 @@ def show(name: str, sets: tuple[str, ...]) -> None:
 @config.command()
 @click.argument("one", metavar="NAME|FILE")
 @click.argument("other", metavar="NAME|FILE")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead: a key, and its two values.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with each key and its two values.")
 def diff(one: str, other: str, as_json: bool) -> int:
     """Print the keys in which two configs differ, and nothing else.
 
-    Ends with 4 where they differ and with 0 where they are equal, so that a script can ask; diff and cmp say 1, which
-    here means a bug of melcli.
+    The exit code is 4 if they differ and 0 if they are equal. (It is not 1, as for diff and cmp, because 1 means a bug
+    of melcli.)
     """
     from melcli.config.difference import in_lines
     from melcli.config.resolve import resolve_config
@@ -99,9 +101,9 @@ def diff(one: str, other: str, as_json: bool) -> int:
 @config.command()
 @click.argument("files", metavar="NAME|FILE...", nargs=-1, required=True)
 def check(files: tuple[str, ...]) -> int:
-    """Check configs; ends with 2 if one of them is refused.
+    """Check configs; the exit code is 2 if one of them is invalid.
 
-    Filters that no bin of the spectrum lies under are named, and refuse nothing.
+    Empty mel filters, which contain no bin of the spectrum, cause a warning but do not make a config invalid.
     """
     return max(map(_check, files))
 

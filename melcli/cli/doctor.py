@@ -1,4 +1,4 @@
-"""``melcli doctor``: whether everything that a run stands on is sound."""
+"""``melcli doctor``: check the installation, the machine and the file system of OUT."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["doctor"]
 
 @click.command()
 @click.argument("out", metavar="[OUT]", type=click.Path(), default=".")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with everything, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all checks, and nothing else.")
 def doctor(out: str, *, as_json: bool) -> int:
-    """Examine the installation, the machine and the file system of OUT.
+    """Check the installation, the machine and the file system of OUT.
 
-    Versions of all libraries, each imported in a process of its own, and what is known against them; the codecs of
-    libsndfile; processors, memory and files that may really be used. OUT is the current folder where none is named; of
-    one that is not there yet the nearest folder above it is examined. There, in a folder that is removed again, is
-    tried what melcli's promises rest on: that a second process is refused the lock and a killed one leaves none
-    behind, that a name can be created once only, that a rename replaces a file at once, and that files and folders
-    can be flushed to the disk; and which names the file system takes for which. Trials on one machine show
-    nothing of other machines on the same network disk, nor whether a disk lies about its flushes.
+    doctor imports each library in a process of its own, prints its version and lists known problems of it. It lists
+    the codecs of libsndfile, and the processors, memory and open files that melcli can use.
+
+    It then tests the file system of OUT in a temporary folder: locks, exclusive creation, atomic renames, flushing of
+    files and folders, and names that the file system treats as the same. OUT is the current folder by default. If OUT
+    does not exist, doctor tests the nearest folder above it. These tests cannot show what other machines see on a
+    network disk, or whether a disk really flushes.
 
     \b
     melcli doctor
@@ -31,8 +31,11 @@ def doctor(out: str, *, as_json: bool) -> int:
     melcli doctor /mnt/features --json
 
     \b
-    Exit codes: 0 no problem, also with warnings; 2 usage;
-    4 a library cannot be used, or OUT cannot be written or lacks what the promises need.
+    Exit codes:
+      0   no problem, or warnings only
+      2   usage
+      4   a library cannot be used, OUT cannot be written, or its file system
+          fails a test
     """
     from melcli.addresses import refuse_url
     from melcli.run.doctor.diagnosis import diagnose

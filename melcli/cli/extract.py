@@ -49,7 +49,7 @@ WARNING = "warning: "
     "sets",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Set a key of the config, such as num_mel_bins=80; may be repeated.",
+    help="Set a key of the config, such as num_mel_bins=80; can be repeated.",
 )
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
 @click.option(
@@ -58,50 +58,50 @@ WARNING = "warning: "
     type=click.IntRange(1),
     envvar="MELCLI_JOBS",
     metavar="N",
-    help="Worker processes.  [default: the processors that this process may use]",
+    help="Number of worker processes.  [default: the available processors]",
 )
 @click.option(
     "-n",
     "--dry-run",
     is_flag=True,
-    help="Print the plan (+ new, * stale, = done, ! failed, - without an input) and write nothing.",
+    help="Print the plan (+ new, * stale, = done, ! failed, - without an input); write nothing.",
 )
 @input_options
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Make everything anew, also what is done or was made with another config; starts over each time.",
+    help="Recompute every input, also if OUT was made with another config; each run starts over.",
 )
-@click.option("--checksum", is_flag=True, help="Tell changed inputs by their content rather than by size and time.")
+@click.option("--checksum", is_flag=True, help="Detect changed inputs by content instead of size and time.")
 @click.option("--retry-failed", is_flag=True, help="Retry all inputs that failed, even if they did not change.")
-@retry_reason_option("Retry inputs that failed for this reason, such as timeout; may be repeated.")
+@retry_reason_option("Retry inputs that failed for this reason, such as timeout; can be repeated.")
 @bound_options
 @click.option(
     "--known-failures-ok",
     is_flag=True,
-    help="End with 0 rather than 3 when the only failed inputs failed in earlier runs and are not retried.",
+    help="Exit with 0 instead of 3 if all failed inputs failed in earlier runs and are not retried.",
 )
-@click.option("--allow-empty", is_flag=True, help="End with 0 rather than 5 when no input matched.")
+@click.option("--allow-empty", is_flag=True, help="Exit with 0 instead of 5 if no input matches.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "bar", "lines", "none"]),
     default="auto",
-    help="A bar, or a line every 30 s.  [default: a bar on a terminal, lines elsewhere]",
+    help="Show a bar, or a line every 30 s.  [default: a bar on a terminal, lines elsewhere]",
 )
 @click.option(
-    "--profile", is_flag=True, help="Print where the workers' time went, stage by stage, and what the limit was."
+    "--profile", is_flag=True, help="Print the time that the workers spent in each stage, and the bottleneck."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
-@click.option("-q", "--quiet", is_flag=True, help="Print failures, errors and warnings of lost audio only.")
-@click.option("-v", "--verbose", is_flag=True, help="Print the run id, the config and the plan's counts as well.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only failures, errors and warnings about lost audio.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print the run id, the config and the counts of the plan.")
 @log_file_option
 def extract(**arguments: Any) -> int:
-    """Turn audio files and folders into mel spectrograms.
+    """Extract mel spectrograms of audio files and folders.
 
-    Folders are searched for audio files, at any depth; what libsndfile reads is read: WAV, FLAC, OGG, Opus, MP3,
-    MP2, AIFF, AU, CAF, W64, RF64, SPHERE. Other audio and video, such as M4A, fails with a command that converts it.
-    Under OUT stands the same tree with .npy files, or HDF5 shards, and manifest.jsonl with a line on each input. The
-    same command again does only what is new or changed. A bad file costs that file alone.
+    melcli searches folders for audio files at any depth. It reads WAV, FLAC, Ogg Vorbis, Opus, MP3, MP2, AIFF, AU,
+    CAF, W64, RF64 and SPHERE. Other audio and video, such as M4A, fails, and the message has a command that converts
+    it. OUT gets .npy files in the same folders as the inputs, or HDF5 shards, and manifest.jsonl with a line for each
+    input. A rerun of the same command processes only new and changed inputs. If a file is bad, only that file fails.
 
     \b
     melcli extract recordings -o features
@@ -110,10 +110,17 @@ def extract(**arguments: Any) -> int:
     find . -name '*.wav' -print0 | melcli extract --files-from0 - -o features
 
     \b
-    Exit codes: 0 done, 2 usage or config, 3 some inputs failed, 5 no input, 6 cannot write,
-    7 too many failures, 10 --max-time was reached, 75 another melcli holds OUT,
-    129, 130, 143 stopped by a signal.
-    Finished work is always kept.
+    Exit codes:
+      0   done
+      2   usage or config
+      3   some inputs failed
+      5   no input matched
+      6   OUT cannot be written
+      7   too many failures
+      10  --max-time was reached
+      75  another melcli uses OUT
+      129, 130, 143  stopped by a signal
+    melcli always keeps finished work; run the same command again to resume.
     """
     from melcli.cli.run_log import new_run_id
 

@@ -1,4 +1,4 @@
-"""``melcli identify``: which config made these features from this audio."""
+"""``melcli identify``: find the config that made features from audio."""
 
 from __future__ import annotations
 
@@ -28,34 +28,42 @@ OUT_OF_TIME = 10
 
 @click.command()
 @click.argument("paths", metavar="AUDIO... FEATURES...", nargs=-1, required=True, type=click.Path())
-@click.option("--top", type=click.IntRange(1), default=5, metavar="N", help="Show so many answers.  [default: 5]")
+@click.option("--top", type=click.IntRange(1), default=5, metavar="N", help="Show at most N answers.  [default: 5]")
 @click.option(
     "--max-time",
     type=Seconds(),
-    help="End the search after so long, such as 30s, and print the nearest config.  [default: none]",
+    help="Stop the search after this time, such as 30s, and print the nearest config.  [default: none]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def identify(paths: Sequence[str], *, top: int, max_time: float | None, as_json: bool) -> int:
     """Find which config made these features from this audio.
 
-    FEATURES is a .npy file, or .npz, .h5 or an OUT of melcli with one array in it or with one that is called like the
-    audio file. Several audio files, then the same number of FEATURES, decide together what one clip cannot; so do two
-    folders, of which the first 8 files of one name are used.
+    FEATURES is a .npy file, or an .npz file, .h5 file or OUT of melcli that contains one array, or an array with the
+    name of the audio file. With several audio files and the same number of FEATURES, all pairs together decide what
+    one clip cannot. With two folders, identify uses the first 8 files whose names match.
 
-    All named configs are tried, and then their keys: sampling rate, frames, window, mels, logarithm, floor,
-    normalization, layout, cepstra. The output is a config that can be saved and used; all else in it is a comment.
-    A few seconds of speech or music with a pause in them tell most. The output lists keys that a clip cannot tell.
+    identify tries all named configs, and then other values of their keys: sampling rate, frames, window, mels,
+    logarithm, floor, normalization, layout, cepstra. The output is a config that you can save and use; everything else
+    in it is a comment. Use a few seconds of speech or music with a pause. The output lists keys that the clip leaves
+    undetermined.
 
-    The exit code is 0 if a config agrees to rounding and no number in it could be a statistic of the one clip.
+    The exit code is 0 if a config agrees up to rounding, and no number in it could be a statistic of this clip.
 
     \b
     melcli identify speech.wav speech.npy
     melcli identify one.wav two.wav one.npy two.npy
-    melcli identify recordings features > found.yaml && melcli extract recordings -o out -c found.yaml
+    melcli identify recordings features > found.yaml
+    melcli extract recordings -o out -c found.yaml
 
     \b
-    Exit codes: 0 found, 2 usage, 3 the audio cannot be read, 4 not found, only nearly, or undecided,
-    5 FEATURES holds none, 6 FEATURES cannot be read, 10 --max-time was reached.
+    Exit codes:
+      0   found
+      2   usage
+      3   the audio cannot be read
+      4   not found, only nearly, or undecided
+      5   FEATURES contains no features
+      6   FEATURES cannot be read
+      10  --max-time was reached
     """
     with errors_as_json(as_json):
         return _identify(paths, top, max_time, as_json)

@@ -21,29 +21,31 @@ _OPTIONS = (
         "--include",
         multiple=True,
         metavar="GLOB",
-        help="Take files that match this, rather than those with an audio file's extension; may be repeated.",
+        help="Use files that match this, instead of files with an audio extension; can be repeated.",
     ),
     click.option(
-        "--exclude", multiple=True, metavar="GLOB", help="Pass over files and folders that match this; may be repeated."
+        "--exclude", multiple=True, metavar="GLOB", help="Skip files and folders that match this; can be repeated."
     ),
     click.option(
         "--files-from",
         type=click.Path(),
         metavar="FILE",
-        help="Take INPUTs from a file too, one a line; - is standard input.",
+        help="Read more INPUTs from a file, one per line; - is standard input.",
     ),
     click.option(
         "--files-from0",
         type=click.Path(),
         metavar="FILE",
-        help="The same, with a NUL after each, as find -print0 writes it.",
+        help="The same, with a NUL after each path, as find -print0 writes them.",
     ),
     click.option(
         "--follow-symlinks",
         is_flag=True,
-        help="Enter links to folders too, each folder once; links to files are read anyway.",
+        help="Also enter links to folders, each folder once; links to files are always read.",
     ),
-    click.option("--keep-extension", is_flag=True, help="Name outputs a.wav.npy, so that a.wav and a.flac stay apart."),
+    click.option(
+        "--keep-extension", is_flag=True, help="Name outputs a.wav.npy, so that a.wav and a.flac get different names."
+    ),
 )
 
 

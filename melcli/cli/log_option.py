@@ -10,5 +10,5 @@ log_file_option = click.option(
     "--log-file",
     type=click.Path(),
     metavar="FILE",
-    help="Append every event to FILE, one line each, with time and run id; several runs may share it.",
+    help="Append each event to FILE as a line with time and run id; several runs can share it.",
 )

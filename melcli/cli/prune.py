@@ -1,4 +1,4 @@
-"""``melcli prune``: list and delete what OUT has without an input."""
+"""``melcli prune``: list and delete outputs without an input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["prune"]
 @click.command()
 @click.argument("out", metavar="OUT", type=click.Path())
 @click.argument("inputs", metavar="INPUT...", nargs=-1, type=click.Path())
-@click.option("--delete", is_flag=True, help="Delete what is listed.  [default: only list it]")
+@click.option("--delete", is_flag=True, help="Delete the listed items and files.  [default: only list them]")
 @click.option(
     "--max-delete",
     type=NumberOrPercent("items and files"),
@@ -27,7 +27,7 @@ __all__ = ["prune"]
 )
 @input_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the list and errors only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the list and errors.")
 def prune(out: str, **arguments: Any) -> int:
     """List items of OUT without an input, and files that no row of its manifest lists.
 
@@ -42,8 +42,13 @@ def prune(out: str, **arguments: Any) -> int:
     melcli prune features recordings --delete --max-delete 100
 
     \b
-    Exit codes: 0 listed or deleted, 2 usage, no such OUT or more than --max-delete, 5 no input matched,
-    6 OUT cannot be read or written, 75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
+    Exit codes:
+      0   listed or deleted
+      2   usage, OUT does not exist, or more than --max-delete
+      5   no input matched
+      6   OUT cannot be read or written
+      75  another melcli uses OUT
+      129, 130, 143  stopped by a signal
     """
     with errors_as_json(arguments["as_json"]):
         return _prune(out, arguments)

@@ -1,4 +1,4 @@
-"""The group that all commands hang from."""
+"""The group of all commands."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, message="melcli %(version)s")
 def melcli() -> None:
-    """Mel spectrograms of whole folders of audio, with the numbers of keras.layers.MelSpectrogram.
+    """Extract mel spectrograms of audio corpora, with the numbers of keras.layers.MelSpectrogram.
 
     \b
-    melcli extract recordings -o features                 one .npy for each file
-    melcli extract recordings -o features -f hdf5 -j 8    shards, eight processes
-    melcli status features recordings                     what is done, new, stale, failed
-    melcli verify features --read-data                    whether anything is damaged
-    melcli prune features recordings                      what has no input any more
-    melcli config list                                    the configs that come with it
-    melcli compare features other_features                how far apart, and why
-    melcli identify speech.wav speech.npy                 which config made these features
-    melcli doctor features                                whether all that a run stands on is sound
+    melcli extract recordings -o features           one .npy file per input
+    melcli extract recordings -o features -f hdf5   HDF5 shards
+    melcli status features recordings               done, new, stale and failed
+    melcli verify features --read-data              check outputs for damage
+    melcli prune features recordings                outputs without an input
+    melcli config list                              list the named configs
+    melcli compare features other_features          differences and their cause
+    melcli identify speech.wav speech.npy           find the config of features
+    melcli doctor features                          check installation and disk
     """
 
 

@@ -20,45 +20,50 @@ __all__ = ["status"]
 @click.command()
 @click.argument("out", metavar="OUT", type=click.Path())
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1, type=click.Path())
-@click.option("--check", is_flag=True, help="End with 4 unless everything is done.")
+@click.option("--check", is_flag=True, help="Exit with 4 unless everything is done.")
 @click.option(
     "--known-failures-ok",
     is_flag=True,
-    help="With --check: end with 0 also when inputs failed that extract does not retry.",
+    help="With --check: exit with 0 also if inputs failed that extract does not retry.",
 )
-@click.option("-c", "--config", metavar="NAME|FILE", help="The config that extract is given.  [default: that of OUT]")
+@click.option("-c", "--config", metavar="NAME|FILE", help="The config to plan with.  [default: the config of OUT]")
 @click.option(
-    "-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the config; may be repeated."
+    "-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the config; can be repeated."
 )
 @input_options
-@click.option("--checksum", is_flag=True, help="Tell changed inputs by their content rather than by size and time.")
-@click.option("--retry-failed", is_flag=True, help="Count inputs that failed as to be done, as extract --retry-failed.")
+@click.option("--checksum", is_flag=True, help="Detect changed inputs by content instead of size and time.")
+@click.option("--retry-failed", is_flag=True, help="Plan for extract --retry-failed: failed inputs count as stale.")
 @retry_reason_option(
-    "Count inputs that failed for this reason as to be done, as extract --retry-reason; may be repeated."
+    "Plan for extract --retry-reason: inputs that failed for this reason count as stale; can be repeated."
 )
 @planned_limit_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the items and nothing else.")
-@click.option("-v", "--verbose", is_flag=True, help="Print the items that are done too.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the items.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print the items that are done.")
 def status(out: str, **arguments: Any) -> int:
-    """Say what is done in OUT, and what the next extract would do.
+    """Show which items of OUT are done, and what the next extract would do.
 
-    Each item that is not done is printed with a sign: + new, * stale, ! failed, - in OUT without an input. With INPUTs
-    the plan is that of extract; without, the sources are looked at that OUT's manifest names. Nothing is written, and
-    a run that goes on meanwhile is not disturbed.
+    Items that are not done are printed with a sign: + new, * stale, ! failed, - in OUT without an input. With INPUTs,
+    status makes the same plan as extract. Without INPUTs, it checks the sources that the manifest lists. It writes
+    nothing and does not disturb a run that is in progress.
 
-    Some failed inputs are retried when a limit changes. If you do not give a limit here, status assumes the one that
-    each failed input was tried with. If you do, status plans for extract with the same option.
+    extract retries some failed inputs when a limit changes. Without a limit here, status assumes the limit that each
+    failed input was tried with. With a limit, it plans for extract with the same option.
 
     \b
     melcli status features
     melcli status features recordings
-    melcli status features recordings --check -q || melcli extract recordings -o features
+    melcli status features recordings --check -q
 
     \b
-    Exit codes: 0 told, 2 usage or no such OUT, 4 with --check: something is new, stale, failed or of another config,
-    a run was interrupted, or outputs were written unflushed before a reboot, 5 no input matched, 6 OUT cannot be read,
-    130 stopped by a signal. With --known-failures-ok, failed inputs do not count.
+    Exit codes:
+      0   printed; with --check: everything is done
+      2   usage, or OUT does not exist
+      4   with --check: an item is new, stale, failed or of another config,
+          a run was interrupted, or outputs were not flushed before a reboot
+      5   no input matched
+      6   OUT cannot be read
+      129, 130, 143  stopped by a signal
     """
     with errors_as_json(arguments["as_json"]):
         return _status(_request(out, arguments), arguments)

@@ -43,18 +43,18 @@ class _Percent(click.ParamType):  # type: ignore[type-arg]
     is_flag=False,
     flag_value="100%",
     type=_Percent(),
-    help="Read the numbers too, of so many of the items: checksum, finiteness, range.  [default without N%: 100%]",
+    help="Also read the numbers of N% of the items: checksum, finiteness, range.  [default without N%: 100%]",
 )
 @click.option(
     "--recompute",
     "recompute_percent",
     type=_Percent(),
-    help="Extract so many of the items again from their sources and compare the numbers.",
+    help="Recompute N% of the items from their sources and compare the numbers.",
 )
 @click.option(
     "--repair",
     is_flag=True,
-    help="Forget what is damaged, so that the next extract does it again; deletes no output.",
+    help="Mark damaged items, so that the next extract recomputes them; deletes no output.",
 )
 @click.option(
     "-j",
@@ -62,30 +62,36 @@ class _Percent(click.ParamType):  # type: ignore[type-arg]
     type=click.IntRange(1),
     envvar="MELCLI_JOBS",
     metavar="N",
-    help="Worker processes.  [default: the processors that this process may use]",
+    help="Number of worker processes.  [default: the available processors]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
-@click.option("-q", "--quiet", is_flag=True, help="Print damages and errors only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only damage and errors.")
 @log_file_option
 def verify(out: str, **arguments: Any) -> int:
-    """Check what stands under OUT: that nothing is missing, cut, damaged or exchanged.
+    """Check OUT for missing, truncated, damaged and exchanged outputs.
 
-    Always: the manifest, the list of failures and melcli.yaml are whole and agree; every output is there, a regular
-    file of the recorded size, with the header that its row speaks of; HDF5 shards open and hold what their rows say.
-    With --read-data also every number, and with --recompute also that the sources still give these numbers. Every
-    damaged item is named with a reason. Files that no row speaks of are no damage. Nothing is changed without --repair.
+    verify checks that the manifest, the list of failures and melcli.yaml are complete and agree. Each output must be a
+    regular file with the size and header of its row, and each HDF5 shard must contain what its rows describe. With
+    --read-data, verify also checks the numbers. With --recompute, it checks that the sources still give these numbers.
+    It names each damaged item with a reason. Files that no row lists are not damage. Only --repair changes anything.
 
     \b
     melcli verify features
     melcli verify features --read-data
     melcli verify features --read-data 5% --recompute 1%
-    melcli verify features --read-data --repair && echo nothing was wrong
+    melcli verify features --read-data --repair && echo no damage
 
     \b
-    Exit codes: 0 nothing is wrong, 2 usage or no such OUT, 4 damage was found, also if it was repaired, items of
-    another config were found, nothing was there to be extracted again, or outputs were written unflushed before a
-    reboot and --read-data 100% was not given, 6 cannot read, or with --repair cannot write, 7 workers that keep dying,
-    75 another melcli holds OUT, 129, 130, 143 stopped by a signal.
+    Exit codes:
+      0   no damage
+      2   usage, or OUT does not exist
+      4   damage was found, also if it was repaired, or items of another config,
+          or no item could be recomputed, or outputs were not flushed before a
+          reboot and --read-data 100% was not given
+      6   OUT cannot be read, or with --repair cannot be written
+      7   workers keep crashing
+      75  another melcli uses OUT
+      129, 130, 143  stopped by a signal
     """
     from melcli.cli.run_log import RunLog, new_run_id
 
