@@ -75,7 +75,8 @@ def _exit_code() -> int:
     try:
         code = melcli.main(standalone_mode=False)
     except click.ClickException as error:
-        vars(error)["message"] = printable(error.message)  # it quotes what it was given
+        if type(error).__name__ != "NoArgsIsHelpError":  # a group's own help, since Click 8.2
+            vars(error)["message"] = printable(error.message)  # it quotes what it was given
         with stderr_may_fail():
             error.show()
         code = error.exit_code
@@ -105,7 +106,7 @@ def _open_closed_streams() -> None:
 
 
 def _report_bug(kind: type[BaseException], error: BaseException, trace: "types.TracebackType | None") -> None:
-    """Show what nobody foresaw; Python itself then ends with 1."""
+    """Show an unexpected error; Python itself then exits with 1."""
     import traceback
 
     from melcli.printable import printable

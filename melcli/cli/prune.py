@@ -29,7 +29,9 @@ __all__ = ["prune"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the list and errors.")
 def prune(out: str, **arguments: Any) -> int:
-    """List items of OUT without an input, and files that no row of its manifest lists.
+    """List outputs without an input, and delete them with --delete.
+
+    prune lists items of OUT whose input is gone, and files that no row of the manifest lists.
 
     Give the same INPUTs and the same --include, --exclude and --keep-extension as to extract. An item whose input is
     gone is printed as "- ID". A file that no row lists, such as an old shard or a .npy file of an OUT that was changed

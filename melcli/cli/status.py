@@ -41,7 +41,7 @@ __all__ = ["status"]
 @click.option("-q", "--quiet", is_flag=True, help="Print only the items.")
 @click.option("-v", "--verbose", is_flag=True, help="Also print the items that are done.")
 def status(out: str, **arguments: Any) -> int:
-    """Show which items of OUT are done, and what the next extract would do.
+    """Show which items of OUT are done, new, stale and failed.
 
     Items that are not done are printed with a sign: + new, * stale, ! failed, - in OUT without an input. With INPUTs,
     status makes the same plan as extract. Without INPUTs, it checks the sources that the manifest lists. It writes

@@ -15,16 +15,32 @@ from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant
 
 Command = Callable[..., Ended]
-LEVELS = [(), ("extract",), ("config",), ("config", "list"), ("config", "show"), ("config", "check")]
+LEVELS = [
+    (),
+    *((name,) for name in ("extract", "status", "verify", "prune", "config", "compare", "identify", "doctor")),
+    *(("config", name) for name in ("list", "show", "diff", "check")),
+]
+GROUPS: list[tuple[str, ...]] = [(), ("config",)]
 
 
 @pytest.mark.parametrize("level", LEVELS, ids=" ".join)
-def test_help_at_every_level(melcli: Command, level: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("columns", [80, 100])
+def test_help_at_every_level(
+    melcli: Command, monkeypatch: pytest.MonkeyPatch, level: tuple[str, ...], columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     short, long = melcli(*level, "-h"), melcli(*level, "--help")
     assert (short.code, short.err) == (0, "")
     assert short == long
     assert short.out.startswith("Usage: ")
-    assert all(len(line) <= 100 for line in short.out.splitlines())
+    assert [line for line in short.out.splitlines() if len(line) > columns] == []
+    assert "..." not in short.out.partition("Commands:")[2]  # a first line that is too long
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=" ".join)
+def test_a_group_alone_prints_its_help(melcli: Command, group: tuple[str, ...]) -> None:
+    alone = melcli(*group)
+    assert (alone.out + alone.err).rstrip() == melcli(*group, "--help").out.rstrip()
 
 
 @pytest.mark.parametrize("level", [(), ("extract",), ("config",)], ids=" ".join)
