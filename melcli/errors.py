@@ -42,7 +42,7 @@ Reason = Literal[
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 
-CHECK_SAID_NO = 4  # exit code of a command that was asked whether, and found that not: an answer and no error
+CHECK_SAID_NO = 4  # exit code of a command that was asked whether, and found that it is not so: an answer, not an error
 
 
 class MelcliError(Exception):
@@ -52,7 +52,7 @@ class MelcliError(Exception):
 
 
 class ConfigError(MelcliError, ValueError):
-    """A key, a value or an argument breaks a rule: mend it and call again; no work was done.
+    """A key, a value or an argument breaks a rule: fix it and call again; no work was done.
 
     Parameters
     ----------
@@ -80,19 +80,19 @@ class NoInput(MelcliError):
 
 
 class StorageError(MelcliError):
-    """OUT cannot be written: free space or mend it, then run again; finished work is safe."""
+    """OUT cannot be written: free disk space or fix it, then run again; finished work is kept."""
 
     exit_code = 6
 
 
 class WorkersFailing(MelcliError):
-    """Workers keep dying or cannot start: mend the installation; finished work is safe."""
+    """Workers keep crashing or cannot start: fix the installation; finished work is kept."""
 
     exit_code = 7
 
 
 class OutputBusy(MelcliError):
-    """Another melcli holds OUT: wait for it, or choose another OUT."""
+    """Another melcli uses OUT: wait for it, or choose another OUT."""
 
     exit_code = 75
 

@@ -17,7 +17,7 @@ __all__ = ["main"]
 NO_BUGS = {
     errno.EMFILE: "let this user open more files (ulimit -n)",
     errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
-    errno.EIO: "look after the disk, which fails",
+    errno.EIO: "check the disk, which reports errors",
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some of your quota",
 }

@@ -71,7 +71,7 @@ def missing_in_kaldi(options: FeatureOptions) -> Iterator[str]:
     if options.mag_exp not in (1.0, 2.0) or options.mag_floor or options.mag_eps:
         yield "mag_exp, mag_floor, mag_eps (Kaldi takes powers or magnitudes as they are)"
     if options.upper_edge_hz > options.sampling_rate / 2:
-        yield "max_freq (Kaldi's lies below half the sampling rate)"
+        yield "max_freq (Kaldi's is below half the sampling rate)"
     if options.num_mel_bins <= 3:
         yield "num_mel_bins (Kaldi's are more than 3)"
     if options.use_energy and not is_kaldi_mfcc(options):
@@ -84,7 +84,7 @@ def missing_in_kaldi(options: FeatureOptions) -> Iterator[str]:
 
 
 def _rounding_fills_a_filter(options: FeatureOptions) -> bool:
-    """Tell whether a bin lies on the edge of a filter that has no other bin.
+    """Tell whether a bin is on the edge of a filter that has no other bin.
 
     torchaudio's filters are made in float32.  LASR's first one is empty and begins at 125 Hz, bin 4; torchaudio gives
     that bin a weight of 1e-7 or so, and the filter comes out up to 4.1 above its floor.

@@ -106,8 +106,8 @@ def _signal_lines(options: FeatureOptions, module: str) -> Iterator[str]:
 def _explicit_padding(options: FeatureOptions) -> Iterator[tuple[int, int, str]]:
     """Yield the paddings that neither library does by itself: left, right, mode.
 
-    Both cut frames as long as the FFT and put a shorter window into their middle, so a frame of ours that begins with
-    the window gets zeros around it that the window takes away again.
+    Both cut frames as long as the FFT and put a shorter window into their middle, so a frame of melcli that begins
+    with the window gets zeros around it that the window takes away again.
     """
     if options.padding == "same":
         half = (options.fft_length - options.sequence_stride) // 2

@@ -23,8 +23,8 @@ def explain(name_or_file: str, config: Config) -> list[str]:
     Parameters
     ----------
     name_or_file : str
-        What it was resolved from.  Only a named config's features, and only as they stand there, are said to equal
-        what its labels say.
+        What it was resolved from.  The labels of a named config are only printed if its features are
+        unchanged.
     config : Config
 
     Returns
@@ -60,7 +60,9 @@ def _origin(name: str, config: Config) -> Iterator[str]:
 
 def _call(call: Equivalent) -> Iterator[str]:
     if call.missing:
-        yield from _wrapped(f"No call of {call.library} equals it, for want of {'; '.join(call.missing)}.", 2)
+        yield from _wrapped(
+            f"No call of {call.library} equals it, because {call.library} lacks {'; '.join(call.missing)}.", 2
+        )
         return
     yield f"In {call.library}, from the samples y:"
     yield from (f"  {line}" for line in call.lines)

@@ -10,7 +10,7 @@
     #   distil-large-v2
     # Unverified: why it is not held against the project's own numbers.
 
-A line that goes on is indented.  Other comments, and files without any, are taken as they are.
+A continuation line is indented.  Other comments, and files without any, are taken as they are.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The configs that travel with melcli, found by name, by another name that people know them by, and by words.
+"""The configs that come with melcli, found by name, by alias and by words.
 
-They stand in ``configs/`` at the top of a checkout and in ``melcli/configs/`` in an installed wheel.  Names are told
+They are in ``configs/`` at the top of a checkout and in ``melcli/configs/`` in an installed wheel.  Names are told
 apart whatever the case and without ``-``, ``_``, ``.`` and spaces: ``Large-V3`` is ``large_v3``.
 """
 

@@ -90,7 +90,7 @@ class Config:
         Parameters
         ----------
         made_by : Mapping, optional
-            Written as a last section, which readers of configs pass over.
+            Written as a last section, which readers of configs skip.
         show_origins : bool
             Say behind each value where it was set.
         """
@@ -212,7 +212,7 @@ def _with_section(name: str, where: str) -> str:
     homes = [section for section, cls in SECTIONS.items() if name in key_types(cls)]
     if len(homes) != 1:
         every = [key for cls in SECTIONS.values() for key in key_types(cls)]
-        problem = f"stands in {' and '.join(homes)}; name the section" if homes else nearest(name, every)
+        problem = f"it is in {' and '.join(homes)}; name the section" if homes else nearest(name, every)
         raise ConfigError(f"{where}: unknown key {printable(repr(name))}; {problem}")
     return f"{homes[0]}.{name}"
 
@@ -245,7 +245,7 @@ def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Set
     """Say where the key of a refusal was set, and in brackets where the other keys were that its sentence names.
 
     Of keys that do not go together only the user knows the wrong one: after ``-s num_mel_bins=10`` that is not
-    ``num_ceps=13`` in a config of ours, though the rule is one for ``num_ceps``.
+    ``num_ceps=13`` in a named config, though the rule is one for ``num_ceps``.
     """
     words = set(re.findall(r"\w+", QUOTED.sub("", str(refusal))))
     named = [key for key in key_types(SECTIONS[section]) if key == refusal.key or key in words]

@@ -1,7 +1,7 @@
-"""How many frames go through the stages together, and the room for them.
+"""The number of frames that the stages process together, and the buffers for them.
 
-Both sizes follow from the options alone, never from the signal: products and sums differ in their last bit with the
-number of frames that they are taken over, and whole signals and those that come in pieces are to give the same bytes.
+Both sizes depend on the options alone, never on the signal. Products and sums differ in their last bit with the number
+of frames, and a signal must give the same bytes as a whole and in pieces.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def chunk_frames(options: FeatureOptions) -> int:
 
 
 class BlockBuffers(threading.local):
-    """Room for the windowed samples and the spectra of a block, one for each thread.
+    """Buffers for the windowed samples and the spectra of a block, one for each thread.
 
-    Made anew for every ten-second signal, it cost half as much again as the FFT: the system takes pages of that size
-    back and hands them out one by one.
+    Allocated again for every ten-second signal, they took half the time of the FFT: the system takes pages of that size
+    back and maps them again one by one.
     """
 
     def __init__(self, options: FeatureOptions) -> None:

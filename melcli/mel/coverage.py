@@ -1,4 +1,4 @@
-"""Filters that hold nothing: no bin of the spectrum lies under them, or the source has nothing there.
+"""Empty mel filters: they contain no bin of the spectrum, or the source has no signal there.
 
 A filter has weight strictly between its outer edges, on whatever axis its slopes are straight, so its edges alone tell
 whether `melcli.mel.filters.mel_filters` has a row of zeros.  They are computed here without NumPy, which a command
@@ -17,8 +17,8 @@ from melcli.mel.scales import one_hertz_to_mel, one_mel_to_hertz
 
 __all__ = ["empty_filters", "smallest_fft_length", "unheard_filters", "empty_filters_in_words", "ranges_in_words"]
 
-# A bin as near as this to an edge lies on it, in parts of its frequency.  Going to mels and back moved edges by up to
-# 2e-15, and a weight that comes of that alone, such as 1e-13, is no weight.
+# A bin as near as this to an edge is on the edge, relative to its frequency.  Converting to mels and back moved edges by
+# up to 2e-15, and a weight that results from that alone, such as 1e-13, does not count.
 ON_THE_EDGE = 1e-12
 MAX_RANGES = 8
 
@@ -34,21 +34,22 @@ class _Support(NamedTuple):
         return self.lower >= 1.0
 
     def holds_a_bin(self, num_steps: int) -> bool:
-        """Tell whether one of the bins ``0, 1 / num_steps, ..., 1`` lies inside."""
+        """Tell whether one of the bins ``0, 1 / num_steps, ..., 1`` is inside."""
         step = math.floor(self.lower * num_steps) + 1
         return step <= num_steps and step < self.upper * num_steps
 
     def next_num_steps(self, num_steps: int) -> int:
-        """Return how many steps it takes that the first bin behind an empty filter comes to lie before its end.
+        """Return the number of steps at which the first bin behind an empty filter is before its end.
 
-        With fewer the filter stays empty; with so many it may still be, as that bin may also lie before its beginning.
+        With fewer steps the filter stays empty.  With this number it can still be empty: that bin may also be before
+        the beginning.
         """
         step = math.floor(self.lower * num_steps) + 1
         return max(num_steps + 1, math.floor(step / self.upper) + 1)
 
 
 def empty_filters(options: FeatureOptions) -> list[int]:
-    """Return the numbers of all filters, from 0, that no bin of the spectrum lies under."""
+    """Return the numbers, from 0, of all filters that contain no bin of the spectrum."""
     num_steps = options.num_bins - 1
     return [number for number, support in enumerate(_supports(options)) if not support.holds_a_bin(num_steps)]
 
@@ -59,7 +60,7 @@ def smallest_fft_length(options: FeatureOptions) -> int | None:
     Returns
     -------
     fft_length : int or None
-        None where there is none: a filter lies above half the sampling rate, or takes more samples than
+        None if there is none: a filter is above half the sampling rate, or needs more samples than
         ``fft_length`` may have.
     """
     supports = _supports(options)
@@ -88,12 +89,12 @@ def empty_filters_in_words(options: FeatureOptions) -> str:
     beyond = [number for number in range(len(supports)) if number not in within]
     said = []
     if beyond:
-        lie = "it lies" if len(beyond) == 1 else "they lie"
+        they_are = "it is" if len(beyond) == 1 else "they are"
         limit = f"{options.sampling_rate / 2:g} Hz, half of sampling_rate={options.sampling_rate}"
-        said.append(f"{_are_empty(beyond, options)}: {lie} above {limit}")
+        said.append(f"{_are_empty(beyond, options)}: {they_are} above {limit}")
     if between:
         it = "it" if len(between) == 1 else "them"
-        said.append(f"{_are_empty(between, options)}: no bin lies inside {it} at fft_length={options.fft_length}")
+        said.append(f"{_are_empty(between, options)}: no bin is inside {it} at fft_length={options.fft_length}")
         said.append(_remedy(_smallest(list(within.values()), options), options, it))
     return "; ".join(said)
 

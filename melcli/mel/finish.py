@@ -1,7 +1,7 @@
-"""What needs the whole signal or the whole call, done over it in chunks of frames.
+"""Steps that need the whole signal or the whole call, done in chunks of frames.
 
-A chunk has `melcli.mel.blocks.chunk_frames` frames, whether a signal is held as one array or lies on a disk, and sums
-are taken chunk by chunk; so both ways give the same bytes.
+A chunk has `melcli.mel.blocks.chunk_frames` frames, whether a signal is in memory or on disk, and sums
+are taken chunk by chunk, so both ways give the same bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a prepared signal to overlapping frames, and what is done to each of them before its window."""
+"""Split a prepared signal into overlapping frames, and process each frame before its window."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FrameStream:
     ----------
     options : FeatureOptions
     multiple : int
-        Before the last block, frames are given in multiples of so many.
+        Each block but the last has a multiple of this number of frames.
     """
 
     def __init__(self, options: FeatureOptions, *, multiple: int = 1) -> None:

@@ -19,7 +19,7 @@ UNITS_PER_DB = {unit: factor * math.log(10.0) / 10.0 for unit, factor in UNITS_P
 
 
 def mels_to_levels(mels: np.ndarray, options: FeatureOptions) -> None:
-    """Replace linear mels by the levels that options ask for, in place; all but what hangs from the loudest."""
+    """Replace linear mels by levels in place, except for the steps that depend on the loudest value."""
     if options.logarithm is not None:
         to_levels(
             mels,

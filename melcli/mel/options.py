@@ -29,7 +29,7 @@ KERAS_KEYS = (
 
 # Below it a number loses its digits and at last becomes 0, which has no logarithm.
 NORMAL_RANGE = {"float32": (2.0**-126, (2 - 2.0**-23) * 2.0**127), "float64": (2.0**-1022, (2 - 2.0**-52) * 2.0**1023)}
-# Beyond these lies a slip of the finger, and features that no memory holds.
+# A larger value is a typing error, or needs more memory than any machine has.
 SIZES = {
     "fft_length": (2, 2**17),
     "sequence_stride": (1, 2**24),
@@ -66,8 +66,8 @@ class FeatureOptions:
     """Section ``features`` of a config, and the arguments of `melcli.mel.spectrogram.MelSpectrogram`.
 
     The first 13 are those of ``keras.layers.MelSpectrogram``, in its order; the others follow in the order in which
-    they act, and their defaults do nothing.  An instance that exists is valid, can be hashed, and is written beside
-    the features as the truth about them.
+    they act, and their defaults do nothing.  An instance is always valid, can be hashed, and is stored with the
+    features.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class FeatureOptions:
     power_to_db : bool
         10 log10 of the mel powers, against ``ref_power``.
     top_db : float or None
-        Levels more than so many dB below the loudest of the whole call are raised to there; None leaves them.
+        Levels more than this below the loudest level of the whole call are raised to that limit; None disables it.
         Always in dB: under ``log="log10"``, where one is 10 dB, 80 means 8.
     mag_exp : float
         The magnitude is raised to this: 2 gives power, 1 magnitude.
@@ -102,18 +102,18 @@ class FeatureOptions:
     input_scale : float
         Samples are multiplied by it: 32768 for front ends that think in 16-bit integers.
     num_samples : int or None
-        The signal is cut or filled with zeros to so many samples.
+        The signal is truncated or padded with zeros to this number of samples.
     pad_end : int
-        So many zeros are appended, or, where negative, so many samples dropped.
+        Number of zeros to append; if negative, number of samples to remove from the end.
     preemphasis : float
         ``a`` in ``y[t] = x[t] - a x[t-1]``, from 0 to 1; 0 does nothing.
     preemphasis_mode : "signal", "signal_valid" or "frame"
         On the signal with the first sample kept, or dropped; or on each frame, whose first sample becomes
         ``(1 - a) x[0]``.
     padding : "center", "same", "valid", "kaldi" or (left, right)
-        Where the frames stand; see `melcli.mel.geometry`.  Two numbers are samples before and behind the signal.
+        Position of the frames; see `melcli.mel.geometry`.  Two numbers are samples before and behind the signal.
     pad_mode : "reflect", "constant" or "symmetric"
-        What stands outside of the signal: its mirror image around the end sample, zeros, or the mirror image that
+        Values outside of the signal: its mirror image around the end sample, zeros, or the mirror image that
         repeats the end sample.
     drop_last : bool
         The last frame goes before anything else sees it.
@@ -135,7 +135,7 @@ class FeatureOptions:
     log_offset : float
         Added under the logarithm, before the floor.
     num_frames : int or None
-        The frames are cut or filled with zeros to so many, before ``mean`` and ``std``.
+        The frames are truncated or padded with zeros to this number, before ``mean`` and ``std``.
     mean, std : float, tuple of float, "bin" or "all"
         Features become ``(x - mean) / (std + std_eps)``: by one number, one for each feature, or what the signal
         itself has, in each feature over time or over everything.  A deviation of 0 gives 0.

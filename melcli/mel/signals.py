@@ -20,7 +20,7 @@ def prepare_signal(signal: np.ndarray, options: FeatureOptions) -> np.ndarray:
     Returns
     -------
     prepared : np.ndarray [shape=(samples,)], same type
-        May be empty, or the signal itself where nothing is to be done.
+        May be empty, or the signal itself if there is nothing to do.
     """
     return SignalStream(options).push(signal, last=True)
 

@@ -12,7 +12,7 @@
 
 Up to the levels `stream` does the work in small blocks of frames, while the signal comes in; what needs the whole
 signal (``top_db``, ``mean: bin``) and the rest comes after, in `finish`.
-What Keras does and what is different here on purpose stands in docs/parity.md.
+docs/parity.md describes what Keras does and what is different here on purpose.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ ADVICE = {
     errno.EDQUOT: "free some of your quota",
     errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or choose a file system that takes larger ones",
     errno.EROFS: "mount it for writing, or choose another OUT",
-    errno.EACCES: "mend the permissions, or choose another OUT",
-    errno.EPERM: "mend the permissions, or choose another OUT",
-    errno.EIO: "look after the disk, which fails",
+    errno.EACCES: "fix the permissions, or choose another OUT",
+    errno.EPERM: "fix the permissions, or choose another OUT",
+    errno.EIO: "check the disk, which reports errors",
     errno.EMFILE: "let this user open more files (ulimit -n), or use fewer workers (-j)",
     errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
     errno.ENOENT: "see who removed it",
@@ -297,7 +297,7 @@ def storage_errors(path: str, doing: str = "write") -> ErrorTranslation:
     def translate(error: Exception) -> StorageError:
         number, said = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
         return StorageError(
-            f"cannot {doing} {printable(path)}: {said or error}; {ADVICE.get(number or 0, 'look after the disk')}, and "
+            f"cannot {doing} {printable(path)}: {said or error}; {ADVICE.get(number or 0, 'check the disk')}, and "
             "run the same command again: what was finished is kept"
         )
 

@@ -150,7 +150,7 @@ def test_check_names_empty_filters_and_refuses_nothing(melcli: Command, tmp_path
     assert ended.code == 0
     assert ended.out.count(": ok, config_id ") == 3
     own, named = ended.err.splitlines()
-    assert own.startswith(f"{tmp_path}/bad\\x07.yaml: warning: filters 2, 7 and 16 of 128 are empty: no bin lies ")
+    assert own.startswith(f"{tmp_path}/bad\\x07.yaml: warning: filters 2, 7 and 16 of 128 are empty: no bin is ")
     assert named.startswith("ast: note: as in the original of ast, filter 3 of 128 is empty: ")
 
 

@@ -363,7 +363,7 @@ def test_quiet_says_nothing_of_success_and_names_failures(extract: Extract, soun
 
 
 TOO_MANY_MELS = ("-s", "num_mel_bins=64", "-s", "fft_length=128")
-SAID_OF_THEM = "warning: filters 2 and 5 of 64 are empty: no bin lies inside them at fft_length=128; fft_length=156 "
+SAID_OF_THEM = "warning: filters 2 and 5 of 64 are empty: no bin is inside them at fft_length=128; fft_length=156 "
 
 
 @pytest.mark.parametrize("arguments", [[], ["-n"], ["-n", "--json"], ["-j", "2", "--json"]])

@@ -464,7 +464,7 @@ def test_a_key_of_two_sections_needs_its_section(monkeypatch):
 
     monkeypatch.setattr(resolve, "SECTIONS", {"audio": Twin, "features": FeatureOptions, "output": OutputOptions})
     assert refusal(sets=["dtype=float16"]) == (
-        "--set dtype=float16: unknown key 'dtype'; stands in audio and output; name the section"
+        "--set dtype=float16: unknown key 'dtype'; it is in audio and output; name the section"
     )
 
 

@@ -178,26 +178,26 @@ def test_numbers_are_ranges(numbers, said):
         ({"fft_length": 2048}, ""),
         (
             {"fft_length": 400},
-            "filters 0, 3, 6 and 13 of 128 are empty: no bin lies inside them at fft_length=400; fft_length=574 is the "
+            "filters 0, 3, 6 and 13 of 128 are empty: no bin is inside them at fft_length=400; fft_length=574 is the "
             "smallest that fills them (sequence_length=400 keeps the window)",
         ),
         (
             {"fft_length": 512, "sequence_length": 400},
-            "filter 0 of 128 is empty: no bin lies inside it at fft_length=512; fft_length=574 is the smallest that "
+            "filter 0 of 128 is empty: no bin is inside it at fft_length=512; fft_length=574 is the smallest that "
             "fills it",
         ),
         (
             {"fft_length": 2048, "max_freq": 8400.0},
-            "filter 127 of 128 is empty: it lies above 8000 Hz, half of sampling_rate=16000",
+            "filter 127 of 128 is empty: it is above 8000 Hz, half of sampling_rate=16000",
         ),
         (
             {"fft_length": 512, "sequence_length": 512, "max_freq": 9000.0},
-            "filters 124 to 127 of 128 are empty: they lie above 8000 Hz, half of sampling_rate=16000; filter 0 of 128 "
-            "is empty: no bin lies inside it at fft_length=512; fft_length=550 is the smallest that fills it",
+            "filters 124 to 127 of 128 are empty: they are above 8000 Hz, half of sampling_rate=16000; filter 0 of 128 "
+            "is empty: no bin is inside it at fft_length=512; fft_length=550 is the smallest that fills it",
         ),
         (
             {"fft_length": 512, "min_freq": 7999.0},
-            "filters 0 to 127 of 128 are empty: no bin lies inside them at fft_length=512; no fft_length up to 131072 "
+            "filters 0 to 127 of 128 are empty: no bin is inside them at fft_length=512; no fft_length up to 131072 "
             "fills them",
         ),
     ],

@@ -301,7 +301,7 @@ def test_a_refusal_is_one_printable_sentence_with_what_to_do(number):
     with pytest.raises(StorageError) as raised, storage_errors("out/\x1b[2J\n.npy"):
         raise OSError(number, os.strerror(number))
     told = str(raised.value)
-    advice = files.ADVICE.get(number, "look after the disk")
+    advice = files.ADVICE.get(number, "check the disk")
     assert told == (
         f"cannot write out/\\x1b[2J\\x0a.npy: {os.strerror(number)}; {advice}, and run the same command again: "
         "what was finished is kept"
@@ -311,7 +311,7 @@ def test_a_refusal_is_one_printable_sentence_with_what_to_do(number):
 
 
 def test_a_refusal_without_a_number_is_told_too():
-    said = r"^cannot write a: hm; look after the disk, and run the same command"
+    said = r"^cannot write a: hm; check the disk, and run the same command"
     with pytest.raises(StorageError, match=said), storage_errors("a"):
         raise OSError("hm")
 
