@@ -17,7 +17,7 @@ from melcli.mel.scales import one_hertz_to_mel, one_mel_to_hertz
 
 __all__ = ["empty_filters", "smallest_fft_length", "unheard_filters", "empty_filters_in_words", "ranges_in_words"]
 
-# A bin as near as this to an edge is on the edge, relative to its frequency.  Converting to mels and back moved edges by
+# A bin as near as this to an edge is on it, relative to its frequency.  Converting to mels and back moved edges by
 # up to 2e-15, and a weight that results from that alone, such as 1e-13, does not count.
 ON_THE_EDGE = 1e-12
 MAX_RANGES = 8
