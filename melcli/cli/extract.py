@@ -179,35 +179,39 @@ def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: 
         for line in profile_lines(report):
             progress.write(line)
     if report.stopped_by is not None:
-        progress.write(f"melcli: stopped ({report.stopped_by}); finished work is kept, the same command goes on")
+        progress.write(f"melcli: stopped ({report.stopped_by}); finished work is kept; run the same command to resume")
     elif report.left:
         progress.write(f"melcli: internal error: {report.left:,} inputs were not processed; please report it")
     return report
 
 
 def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bool) -> None:
-    """Write what people should know of a run; if it is quiet, only that audio was cut off."""
-    if report.cut:
-        told.warned(report.inputs_cut())
-    if report.below_max_freq:
-        told.warned(report.sources_below_max_freq(), skip=progress if quiet else None)
+    """Write warnings and the summary; a quiet run only warns about audio that was cut off."""
+    from melcli.run import summary
+    from melcli.run.losses import losses_in_words
+
+    if warning := summary.cut_warning(report):
+        told.warned(warning)
+    if warning := summary.low_rates_warning(report):
+        told.warned(warning, skip=progress if quiet else None)
     if quiet:
         return
     remarks = (
-        report.inputs_truncated(),
-        report.losses_in_words(),
-        report.inputs_failed_before() if report.failed_before else "",
-        report.without_input(),
+        summary.truncated_note(report),
+        losses_in_words(report.losses, report.retried_alone),
+        summary.failed_before_note(report),
+        summary.without_input_note(report),
     )
-    for line in (*filter(None, remarks), report.sentence()):
+    for line in (*filter(None, remarks), summary.summary_line(report)):
         progress.write(line)
 
 
 def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
     from melcli.run.profile import stage_seconds
+    from melcli.run.summary import plain_report
 
     profile = {"stages_s": {stage: round(spent_s, 3) for stage, spent_s in stage_seconds(report).items()}}
-    return report.plain() | (profile if arguments["profile"] else {})
+    return plain_report(report) | (profile if arguments["profile"] else {})
 
 
 def _dry_run(request: Request, arguments: dict[str, Any]) -> int:

@@ -141,7 +141,7 @@ def _remarks(found: Status, out: str) -> list[str]:
     if found.running:
         lines.append("another melcli holds OUT: what it did last may not be counted yet")
     elif found.interrupted:
-        lines.append("the last run was interrupted; the same extract goes on")
+        lines.append("the last run was interrupted; run the same extract again to resume")
     if found.unflushed_after_reboot:
         lines.append("outputs were written unflushed before a reboot; the next extract reads all of them back")
     if len(found.plan.other_config):

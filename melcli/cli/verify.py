@@ -157,7 +157,7 @@ def _lines(verdict: Verdict) -> list[str]:
     if verdict.other_config:
         remarks.append(other_config(verdict.other_config, verdict.out))
     if verdict.interrupted:
-        remarks.append("the last run was interrupted; the same extract goes on")
+        remarks.append("the last run was interrupted; run the same extract again to resume")
     if verdict.unflushed_after_reboot:
         remarks.append(_unflushed(verdict))
     if not verdict.held:

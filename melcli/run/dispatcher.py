@@ -327,7 +327,7 @@ class Dispatcher:
             self._refuse(error)
             return
         failures = [row for row in rows if isinstance(row, Row)]
-        self._report.add(tally or Tally(), failures)
+        self._report.add_batch(tally or Tally(), failures)
         for row in failures:
             self._listener.failed(row)
         if self._limit.exceeded(self._report.failed, self._report.to_do):

@@ -1,4 +1,4 @@
-"""What was made of some inputs, in numbers: a worker counts its batch, so that the driver need not read the rows."""
+"""Counts of processed inputs: a worker counts its batch, so that the driver need not parse the rows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from melcli.store.manifest import Row
 __all__ = ["Tally", "count_rows"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Tally:
     """Counts of inputs.
 
     Attributes
     ----------
     done : int
-        Inputs that features were made of.
+        Inputs whose features were extracted.
     audio_s : float
         Seconds of audio of these.
     source_rates_hz : Counter
@@ -37,6 +37,15 @@ class Tally:
     cut: int = 0
     cut_samples: int = 0
     truncated: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of other inputs."""
+        self.done += other.done
+        self.audio_s += other.audio_s
+        self.source_rates_hz.update(other.source_rates_hz)
+        self.cut += other.cut
+        self.cut_samples += other.cut_samples
+        self.truncated += other.truncated
 
 
 def count_rows(rows: Sequence[Row], features: FeatureOptions) -> Tally:

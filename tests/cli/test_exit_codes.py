@@ -172,7 +172,7 @@ def test_6_when_the_disk_is_full_and_the_next_run_completes_it(melcli: Command, 
 def test_7_when_more_failed_than_allowed(bad: Path, tmp_path: Path) -> None:
     ended = extract(bad, tmp_path / "out", "-j", "1", "--max-failures", "1")
     assert ended.code == 7
-    assert "melcli: stopped (too many failures); finished work is kept, the same command goes on" in ended.err
+    assert "melcli: stopped (too many failures); finished work is kept; run the same command to resume" in ended.err
     check_after_fault(tmp_path / "out")
 
 

@@ -94,7 +94,7 @@ def test_a_signal_keeps_what_is_finished(
     assert watch.quiet_s < PROMPT_S
     assert ended.code == 128 + number
     assert "Traceback" not in ended.err
-    assert f"melcli: stopped ({number.name}); finished work is kept, the same command goes on" in ended.err
+    assert f"melcli: stopped ({number.name}); finished work is kept; run the same command to resume" in ended.err
     check_after_fault(out, said=ended.err, session=run.process.pid)
     manifest = rows(out)  # written also now
     assert len(manifest) >= FILES // 10  # the drain may have finished them all

@@ -127,7 +127,7 @@ def test_an_interrupted_run_is_not_done(melcli: Command, sounds: Path, tmp_path:
     with Journal(str(out)):
         ended = melcli("status", out, sounds, "--check")
     assert ended.code == 4
-    assert "the last run was interrupted; the same extract goes on\n" in ended.err
+    assert "the last run was interrupted; run the same extract again to resume\n" in ended.err
 
 
 def test_it_does_not_need_the_lock_and_says_who_has_it(melcli: Command, sounds: Path, out: Path) -> None:

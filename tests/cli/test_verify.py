@@ -438,7 +438,7 @@ def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out:
         journal.add(rows=kept)
     assert verify(melcli, out, "--read-data")["damages"] == []
     assert verify(melcli, out)["interrupted"]
-    assert "the last run was interrupted; the same extract goes on\n" in melcli("verify", out).err
+    assert "the last run was interrupted; run the same extract again to resume\n" in melcli("verify", out).err
     flip(out / "a.npy")
     assert kinds(verify(melcli, out, "--read-data", "--repair")) == {"a": "checksum"}
     assert [*rows(out)] == [row.id for row in kept]

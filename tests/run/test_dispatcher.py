@@ -28,7 +28,7 @@ from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, Tried
 from melcli.run.job import Outcome as BatchOutcome
 from melcli.run.limits import Limits
-from melcli.run.losses import WorkerLoss
+from melcli.run.losses import WorkerLoss, losses_in_words
 from melcli.run.report import FailureLimit, Report
 from melcli.run.tally import count_rows
 from melcli.sources.found import Found
@@ -241,7 +241,7 @@ def test_losses_and_retries_are_told_and_counted() -> None:
     assert (together, alone) == (("in/a.wav", "in/b.wav", "in/c.wav"), [("in/b.wav",)] * 2)
     assert outcome.retries == [(3, 3), (1, 1), (2, 1)]  # each alone, the suspect once more, the others together
     assert (report.losses, report.retries, report.retried_alone) == ({"worker_crash": 3}, 5, 3)
-    assert report.losses_in_words() == "workers: 3 crashed; 3 inputs retried alone"
+    assert losses_in_words(report.losses, report.retried_alone) == "workers: 3 crashed; 3 inputs retried alone"
 
 
 def test_no_input_counts_twice_as_retried_alone() -> None:

@@ -9,6 +9,7 @@ import pytest
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
 from melcli.run.losses import LossKind, losses_in_words, worker_loss
 from melcli.run.report import Report
+from melcli.run.summary import plain_report
 
 
 @pytest.mark.parametrize(
@@ -44,13 +45,12 @@ def test_what_is_known_of_a_loss(error: BatchLost, kind: str, how: str) -> None:
 )
 def test_the_summary_of_losses(losses: dict[LossKind, int], retried_alone: int, words: str) -> None:
     assert losses_in_words(losses, retried_alone) == words
-    assert Report(out="OUT", losses=Counter(losses), retried_alone=retried_alone).losses_in_words() == words
 
 
 def test_losses_in_json() -> None:
     kinds: list[LossKind] = ["worker_crash", "worker_killed", "worker_oom_kill", "worker_timeout", "call_lost"]
     losses = Counter({kind: number for number, kind in enumerate(kinds, 1)})
-    plain = Report(out="OUT", losses=losses, lost_batches=11, retries=12, retried_alone=13).plain()
+    plain = plain_report(Report(out="OUT", losses=losses, lost_batches=11, retries=12, retried_alone=13))
     keys = ("worker_crashes", "worker_kills", "worker_oom_kills", "worker_timeouts")
     assert [plain[key] for key in keys] == [1, 2, 3, 4]
     assert (plain["lost_batches"], plain["retries"], plain["retried_alone"]) == (11, 12, 13)

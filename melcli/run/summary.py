@@ -1,0 +1,150 @@
+"""The summary of a run, for people and as JSON."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from melcli.mel.coverage import ranges_in_words, unheard_filters
+from melcli.printable import printable
+from melcli.run.report import Report
+from melcli.store.layout import FAILURES_FILE
+
+__all__ = [
+    "cut_warning",
+    "failed_before_note",
+    "low_rates_warning",
+    "plain_report",
+    "summary_line",
+    "truncated_note",
+    "without_input_note",
+]
+
+
+def summary_line(report: Report) -> str:
+    """Return the last line of a run."""
+    unchanged = f" ({report.unchanged:,} unchanged)" if report.unchanged else ""
+    parts = [f"{report.ok:,} ok{unchanged}", f"{report.all_failed:,} failed"]
+    if report.left:
+        parts.append(f"{report.left:,} not done")
+    if report.done:
+        parts.append(_length(report.audio_s))
+    parts.append(_seconds(report.elapsed_s))
+    if report.done and report.elapsed_s:
+        parts.append(f"{report.audio_s / report.elapsed_s:,.0f}x real time")
+    return f"{'  '.join(parts)}  -> {printable(report.out)}/manifest.jsonl"
+
+
+def without_input_note(report: Report) -> str:
+    """Count the items of OUT that have no input; ``""`` if there are none."""
+    if not report.orphans:
+        return ""
+    outputs = "1 item of OUT has" if report.orphans == 1 else f"{report.orphans:,} items of OUT have"
+    other = report.orphans_of_other_config
+    made = f" ({other:,} made with another config)" if other else ""
+    return f"{outputs} no input{made}; melcli prune {printable(shlex.quote(report.out))} INPUT... lists them"
+
+
+def low_rates_warning(report: Report) -> str:
+    """Count the inputs whose sampling rate is too low for ``max_freq``; ``""`` if there are none."""
+    if not report.below_max_freq:
+        return ""
+    lowest_hz = min(report.low_rates_hz)
+    unheard = unheard_filters(report.features, lowest_hz)
+    filters, are = ("filter", "is") if len(unheard) == 1 else ("filters", "are")
+    return (
+        f"the sampling rate of {report.below_max_freq:,} of the {report.done:,} files done now is too low for max_freq "
+        f"({report.features.upper_edge_hz:g} Hz): at the lowest, {lowest_hz} Hz, nothing was recorded above "
+        f"{lowest_hz / 2:g} Hz, where {filters} {ranges_in_words(unheard)} of {report.features.num_mel_bins} {are}"
+    )
+
+
+def cut_warning(report: Report) -> str:
+    """Count the inputs that were cut, and the audio that was cut off; ``""`` if there are none."""
+    if not report.cut:
+        return ""
+    are = "is" if report.cut == 1 else "are"
+    files = "file" if report.done == 1 else "files"
+    return (
+        f"{report.cut:,} of {report.done:,} {files} {are} longer than {_longest(report)}: "
+        f"{_rough_time(report.cut_s)} of audio was cut off"
+    )
+
+
+def truncated_note(report: Report) -> str:
+    """Count the inputs that end early and were kept; ``""`` if there are none."""
+    if not report.truncated:
+        return ""
+    files, ends = ("file", "ends") if report.truncated == 1 else ("files", "end")
+    return f"{report.truncated:,} {files} of {report.done:,} {ends} early; what could be decoded was kept"
+
+
+def failed_before_note(report: Report) -> str:
+    """Count the failed inputs that were not retried, and name the option that does; ``""`` if there are none."""
+    if not report.failed_before:
+        return ""
+    one = report.failed_before == 1
+    failed = "input failed in an earlier run and was" if one else "inputs failed in earlier runs and were"
+    return (
+        f"{report.failed_before:,} {failed} not retried: see {printable(report.out)}/{FAILURES_FILE}; "
+        f"--retry-failed retries {'it' if one else 'them'}"
+    )
+
+
+def plain_report(report: Report) -> dict[str, Any]:
+    """Return what ``--json`` prints."""
+    return {
+        "ok": report.ok,
+        "unchanged": report.unchanged,
+        "failed": report.all_failed,
+        "failed_now": report.failed,
+        "failed_before": report.failed_before,
+        "not_done": report.left,
+        "orphans": report.orphans,
+        "orphans_of_other_config": report.orphans_of_other_config,
+        "unreadable_folders": report.unreadable_folders,
+        "reasons": dict(sorted(report.reasons.items())),
+        "below_max_freq": report.below_max_freq,
+        "cut": report.cut,
+        "cut_s": round(report.cut_s, 6),
+        "truncated": report.truncated,
+        "lost_batches": report.lost_batches,
+        "worker_crashes": report.losses["worker_crash"],
+        "worker_kills": report.losses["worker_killed"],
+        "worker_oom_kills": report.losses["worker_oom_kill"],
+        "worker_timeouts": report.losses["worker_timeout"],
+        "retries": report.retries,
+        "retried_alone": report.retried_alone,
+        "audio_s": round(report.audio_s, 3),
+        "elapsed_s": round(report.elapsed_s, 3),
+        "stopped_by": report.stopped_by,
+        "exit_code": report.exit_code,
+        "out": report.out,
+    }
+
+
+def _longest(report: Report) -> str:
+    """Name the keys that limit the length, with the seconds that they leave."""
+    features = report.features
+    limits = {"num_samples": 1, "num_frames": features.sequence_stride}
+    numbers = {name: getattr(features, name) for name in limits}
+    return " or ".join(
+        f"{name}={number} ({number * limits[name] / features.sampling_rate:.4g} s)"
+        for name, number in numbers.items()
+        if number is not None
+    )
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f} h of audio" if seconds >= 360 else f"{seconds:,.1f} s of audio"
+
+
+def _rough_time(seconds: float) -> str:
+    if seconds < 0.1:
+        return "less than 0.1 s"
+    size, unit = (3600, "h") if seconds >= 3600 else (60, "min") if seconds >= 60 else (1, "s")
+    return f"{seconds / size:,.1f} {unit}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -1,0 +1,34 @@
+"""Rows of inputs that were extracted, counted in a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from melcli.run.report import Report
+from melcli.run.tally import count_rows
+from melcli.store.manifest import Row
+
+__all__ = ["add", "failed", "ok"]
+
+
+def ok(row_id: str, duration: float = 1.5, **more: Any) -> Row:
+    return Row(
+        id=row_id,
+        source=row_id,
+        status="ok",
+        source_size=1,
+        source_mtime_ns=1,
+        duration=duration,
+        config_id="c",
+        **more,
+    )
+
+
+def add(report: Report, rows: list[Row]) -> None:
+    report.add_batch(count_rows(rows, report.features), [row for row in rows if row.status == "failed"])
+
+
+def failed(row_id: str, reason: Any = "empty") -> Row:
+    return Row(
+        id=row_id, source=row_id, status="failed", reason=reason, source_size=1, source_mtime_ns=1, config_id="c"
+    )
