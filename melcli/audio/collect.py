@@ -7,7 +7,7 @@ import numpy as np
 __all__ = ["Collector"]
 
 # A header may claim anything, so memory is not taken on its word beyond this: 64 MiB of float32, of which the system
-# hands out no more than is written to.
+# provides no more pages than are written to.
 MAX_EXPECTED_SAMPLES = 2**24
 
 

@@ -225,7 +225,7 @@ class AudioFile:
     def _place_of_damage(self) -> str:
         """Say where the frames of an MP3 break off or a page of Ogg is damaged; empty where that cannot be told.
 
-        mpg123 loses the block before damage, or goes on for a while; libsndfile drops damaged pages.
+        mpg123 loses the block before damage, or continues for a while; libsndfile drops damaged pages.
         """
         if isinstance(self._ending, MpegEnding):
             seconds = mpeg.break_in(self._raw.read_at, self._ending)
@@ -236,7 +236,7 @@ class AudioFile:
         return ""
 
     def _check_what_is_left(self, goes_on: Callable[[Read, int, int], bool], end: int, claimant: str) -> None:
-        """Tell what lies behind the end that a file names, such as a second stream; its decoder leaves it alone."""
+        """Report data behind the end that a file names, such as a second stream, which the decoder does not read."""
         stopped_at = self._decoder.position
         if goes_on(self._raw.read_at, stopped_at, end):
             self._end_early(f"{end - stopped_at:,} of {end:,} bytes lie behind the end that the {claimant} names")

@@ -53,7 +53,7 @@ class Decoder:
     container, coding : str
         Of the first stream, as libsndfile calls them: ``WAV``, ``PCM_16``.
     claim : int
-        Samples per channel of all streams by their headers; may be `UNKNOWN_LENGTH` or far from the truth.
+        Samples per channel of all streams by their headers; may be `UNKNOWN_LENGTH` or far too high or low.
     is_claim_guessed : bool
         A view claims more than there is, so that ``claim`` means nothing.
     num_samples : int
@@ -206,7 +206,7 @@ def _is_guess(view: View) -> bool:
 
 
 def _open_stream(raw: RegularFile, view: View | None) -> tuple[_Stream, str, str]:
-    """Open a stream; return also its container and coding, which soundfile looks up anew each time."""
+    """Open a stream; return also its container and coding, which soundfile looks up again each time."""
     try:
         stream = _Stream(raw.fileno(), view)
     except soundfile.LibsndfileError as error:

@@ -1,4 +1,4 @@
-"""The end of a FLAC file, and what is left behind the samples that its header counts.
+"""The end of a FLAC file, and data behind the samples that its header counts.
 
 libFLAC stops there without an error: 70,000 of 196,605 samples came out of a file whose count was damaged, and of two
 files one after the other (``cat a.flac b.flac``) the first.  Frames that are left give both away.  libFLAC reads up to

@@ -51,7 +51,7 @@ class FrameHeader(NamedTuple):
 
     @classmethod
     def read(cls, data: bytes, offset: int) -> FrameHeader | None:
-        """Read a header, and hold it against its CRC-8; None for what is none or is incomplete."""
+        """Read a header and check its CRC-8; None if it is not a header or is incomplete."""
         header = data[offset : offset + LONGEST_HEADER_BYTES]
         if len(header) < 6 or header[0] != 0xFF or header[1] & 0xFE != 0xF8:
             return None
@@ -111,7 +111,7 @@ def find_change(
     sampling_rate, num_channels : int
         Of the header of the file.
     stride_bytes : int
-        A piece of `PIECE_BYTES` is searched in each so many bytes, and one at the end.
+        A piece of `PIECE_BYTES` is searched in each stride of this many bytes, and one at the end.
     """
     pattern = _other_headers(sampling_rate, num_channels)
     last = max(start, end - PIECE_BYTES)

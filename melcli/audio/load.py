@@ -36,7 +36,7 @@ class AudioStream:
     dtype : "float32" or "float64"
         Of decoding, resampling and the blocks.
     max_duration_s : float, optional
-        A file that lasts longer is refused: by its header, and where that is silent or lies, once so much came out.
+        A longer file is refused: by its header or, if the header is missing or wrong, once this much was decoded.
     stopwatch : Stopwatch, optional
         Is told ``decode`` and ``resample``.
 
@@ -140,7 +140,7 @@ class AudioStream:
         """
         for block in self._file.blocks():
             self._stopwatch.lap("decode")
-            self._refuse_too_long(self._file.num_samples, "goes on after {:,.3f} s")
+            self._refuse_too_long(self._file.num_samples, "continues after {:,.3f} s")
             selected = select_channels(block, self._options.channels)
             if self._is_mix_silent:  # so far
                 self._is_mix_silent = not selected.any()

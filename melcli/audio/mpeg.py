@@ -6,7 +6,7 @@ libsndfile; constant and variable rate) all were found.  Without it only the hea
 of 200 cuts 196 to 199 were found, and in the rest the cut fell between two frames.  That cannot be known, nor can
 damage inside frames.
 
-Of two files with tags, one after the other, mpg123 decodes the first; `goes_on` notices what is left.
+Of two files with tags, one after the other, mpg123 decodes the first; `goes_on` detects the rest.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def follow(read: Read, ending: MpegEnding) -> MpegEnding:
     Raises
     ------
     AudioError
-        ``unreadable`` where frames go on behind bytes that are none, or where more than half of the file is none;
+        ``unreadable`` if frames follow bytes that are not frames, or if more than half of the file is not frames;
         ``unsupported_format`` where frames of another stream follow.
     """
     if ending.counts_frames or ending.cut_header:

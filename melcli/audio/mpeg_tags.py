@@ -28,7 +28,7 @@ class FrontTag(NamedTuple):
         Frames behind the first one; bytes with it.
     kind : str
         ``Xing`` (Info counts as one) or ``VBRI``; mpg123 does not know the latter, and decodes it as a frame of
-        silence.  Empty where there is none.
+        silence.  Empty if there is no tag.
     """
 
     num_frames: int = 0
@@ -73,7 +73,7 @@ def id3v2_bytes(head: bytes) -> int:
 
 
 def after_tags(read: Read, offset: int, end: int) -> int:
-    """Return the offset of what follows the tags that begin at an offset; one that claims more than ``end`` is none."""
+    """Return the offset of what follows the tags that begin at an offset; one that claims more than ``end`` is not a tag."""
     for _ in range(MAX_TAGS):
         size = _tag_at(read, offset) if offset < end else 0
         if not size or offset + size > end:

@@ -1,4 +1,4 @@
-"""What libsndfile is shown of MPEG audio: its frames, without what lies before, between and behind them."""
+"""Views of MPEG audio for libsndfile: its frames, without the data before, between and behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of an Ogg file: found, checked, and written anew where one has to be changed."""
+"""The pages of an Ogg file: find them, check them, and rewrite a page that has to be changed."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ wants the whole signal, and because it does one product of two numbers at a time
 The filter is a sinc under a Kaiser window, at the rate ``up * source_rate``:
 
 * with ``m = max(up, down)`` and 1 the lower of the two Nyquist frequencies, it passes up to ``1 - w``, stops from 1 on,
-  and its cutoff stands in the middle, ``1 - w / 2``; ``w = 0.1``;
+  and its cutoff is in the middle, ``1 - w / 2``; ``w = 0.1``;
 * Kaiser's formulas for ``a = 110`` dB: ``beta = 0.1102 (a - 8.7)``, half length ``m (a - 7.95) / (2.285 pi w) / 2``,
   which is 71.1 periods of the lower rate on either side: 62,695 taps from 44.1 to 16 kHz, 287 from 16 to 8 kHz;
 * measured over 1:2, 2:1, 147:160, 160:441, 441:160 and 1:6: ripple up to 0.9 below 0.0001 dB, stop band -109.9 dB or
@@ -199,7 +199,7 @@ def _design_bank(up: int, down: int, dtype: str) -> _Bank:
     for begin, first, end in zip(begins, edges[:-1], edges[1:], strict=True):
         matrix = np.zeros((window, end - first), dtype)
         for column, output in enumerate(range(first, end)):
-            # The source sample s stands under tap output * down + half - s * up.
+            # The source sample s meets tap output * down + half - s * up.
             newest, phase = divmod(output * down + half, up)
             column_taps = taps[phase::up][::-1]
             stop = newest + 1 - begin

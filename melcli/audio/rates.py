@@ -14,7 +14,7 @@ MAX_RATIO = 1024
 
 
 def check_rate(rate_hz: int) -> None:
-    """Raise `AudioError` unless a rate lies between 1 Hz and 768 kHz."""
+    """Raise `AudioError` unless a rate is between 1 Hz and 768 kHz."""
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise AudioError("bad_rate", f"the sampling rate of {rate_hz} Hz does not lie in 1 to {MAX_RATE_HZ} Hz")
 

@@ -14,7 +14,7 @@ FULL_SCALE = 1 - 2**-15  # the largest positive 16-bit sample
 class Scan:
     """What is known of the samples seen so far.
 
-    Two passes over a block that is still in cache, 1 to 2 % of decoding FLAC; closer looks are taken only when they
+    Two passes over a block that is still in cache, 1 to 2 % of decoding FLAC; closer checks run only when they
     can find something.
 
     Parameters
@@ -33,7 +33,7 @@ class Scan:
     num_nonfinite : int
         Values that are NaN or infinite, all channels counted.
     first_nonfinite : int
-        Index of the first sample with one; meaningless while there is none.
+        Index of the first sample with one; meaningless if there is no such sample.
     """
 
     __slots__ = ("_ended_full", "clipped", "first_nonfinite", "num_nonfinite", "num_samples", "silent")

@@ -15,7 +15,7 @@ _REAL_RATE = re.compile(rb"^sample_rate -r ([0-9]+)(?:\.0*)?[ \t]*$", re.MULTILI
 
 
 def sphere_views(read: Read, file_size: int, ending: Ending) -> tuple[View, ...] | None:
-    """Show a rate that is written as a real number as an integer; None where there is none."""
+    """Show a rate that is written as a real number as an integer; None if there is no such rate."""
     header = read(0, HEADER_BYTES)
     rate = _REAL_RATE.search(header)
     if rate is None:

@@ -238,7 +238,7 @@ def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) 
 
 
 def _expected_space(request: Request, to_do: ToDo) -> Estimate | None:
-    """Estimate the room that a run will take; None where it has nothing to do, or no worker can look."""
+    """Estimate the disk space that a run needs; None if there is nothing to do, or no worker can start."""
     from melcli.errors import WorkersFailing
     from melcli.run.estimate import expected_space_alone
 

@@ -43,7 +43,7 @@ class Listeners:
                 listener.warned(warning)
 
     def planned(self, report: Report) -> None:
-        """Tell them what is to be done."""
+        """Tell them the plan."""
         for listener in self._listeners:
             listener.planned(report)
 

@@ -24,7 +24,7 @@ def tell_plan(plan: Plan, *, without: Collection[str] = ()) -> None:
     ----------
     plan : Plan
     without : collection of str
-        Signs of items that are passed over.
+        Signs of items that are not printed.
     """
     from melcli.printable import printable
 

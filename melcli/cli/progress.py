@@ -59,7 +59,7 @@ class Progress:
         self._last_line_s = time.monotonic()
 
     def found(self, found: Found) -> None:
-        """Say what was passed over."""
+        """Print what was skipped."""
         if found.account and not self._quiet:
             self.write(found.account)
 
@@ -68,7 +68,7 @@ class Progress:
         self.write(f"warning: {warning}")
 
     def planned(self, report: Report) -> None:
-        """Say what is to be done, and open the bar."""
+        """Print the plan, and open the bar."""
         if self._verbose:
             counts = f"{report.to_do:,} to do, {report.unchanged:,} unchanged, {report.failed_before:,} failed before"
             self.write(f"{counts}, {report.orphans:,} in OUT without an input")

@@ -139,7 +139,7 @@ class RunLog:
         self.event("warning", "warning", message=warning)
 
     def planned(self, report: Report) -> None:
-        """Note what is to be done."""
+        """Log the plan."""
         self.event(
             "plan",
             to_do=report.to_do,

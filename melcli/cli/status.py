@@ -1,4 +1,4 @@
-"""``melcli status``: what is done, and what the next extract would do."""
+"""``melcli status``: done, new, stale and failed items."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _lines(verdict: Verdict) -> list[str]:
 
     remarks = []
     for kind, what in (
-        ("unknown", "named like outputs, and no row speaks of them"),
+        ("unknown", "named like outputs, but no row lists them"),
         ("leftover", "temporary files of runs that were killed"),
         ("unlisted", "folders that cannot be listed"),
     ):

@@ -238,7 +238,7 @@ def test_a_header_that_is_silent_or_lies_helps_no_longer_file(tmp_path, claim, s
         with pytest.raises(AudioError) as caught:
             list(audio.blocks())
         # Blocks of 32,768 samples: the third one ends after 12.288 s.
-        assert str(caught.value) == "too_long: it goes on after 12.288 s; 10 s are allowed"
+        assert str(caught.value) == "too_long: it continues after 12.288 s; 10 s are allowed"
         assert 0 < audio.num_samples <= 10 * sampling_rate
 
 
@@ -247,7 +247,7 @@ def test_an_mp3_whose_header_says_nothing_is_stopped_too(tmp_path):
     path.write_bytes(uncounted(tagged(12.5)))
     with stream(path, max_duration_s=5.5) as audio, pytest.raises(AudioError) as caught:
         list(audio.blocks())
-    assert str(caught.value).startswith("too_long: it goes on after 6.144 s; 5.5 s are allowed")
+    assert str(caught.value).startswith("too_long: it continues after 6.144 s; 5.5 s are allowed")
 
 
 @pytest.mark.parametrize("sampling_rate", [8000, 16_000])

@@ -289,7 +289,7 @@ def test_strays_are_told_and_only_temporary_files_are_removed(melcli: Command, e
     found = verify(melcli, out)
     assert (found["unknown"], found["leftovers"]) == (["unknown.npy"], [f"sub/{leftover}"])
     told = melcli("verify", out).err
-    assert "1 named like outputs, and no row speaks of them: unknown.npy\n" in told
+    assert "1 named like outputs, but no row lists them: unknown.npy\n" in told
     verify(melcli, out, "--repair")
     assert not (out / "sub" / leftover).exists()
     assert (out / "unknown.npy").read_bytes() == b"x"
