@@ -2,8 +2,8 @@
 
 libsndfile counts an incomplete last block as a complete one, and rounds the size of the audio up to an even number of
 bytes: a GSM 6.10 file of three blocks of 65 bytes came out with 320 samples of noise behind 960.  Of MS ADPCM it drops
-an incomplete block.  These counts are those of ffmpeg 9.0, which decodes the bytes that exist: of IMA and MS ADPCM also a part
-of a block, of GSM 6.10 and NMS ADPCM whole ones.
+an incomplete block.  These counts are those of ffmpeg 9.0, which decodes the bytes that exist: also a part of a
+block for IMA and MS ADPCM, and only whole blocks for GSM 6.10 and NMS ADPCM.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The end of containers whose header counts the bytes of audio: WAV, RF64, W64, AIFF, CAF, AU, NIST SPHERE.
 
-libsndfile reads the available data and reports nothing when that is less than the header claims.  Its log does say so, but
-not in a form to build on: "should be" also appears for good files (data of an odd size, a RIFF size that a pipe
+libsndfile reads the available data and reports nothing when that is less than the header claims.  Its log
+reports it, but not reliably: "should be" also appears for good files (data of an odd size, a RIFF size that a pipe
 could not fill in), and cut CAF and NIST files leave no such line.  So the claim is read here and held against the
 size of the file.  Of 200 random cuts each of WAV (PCM, IMA and MS ADPCM, GSM 6.10), RF64, W64, AIFF, CAF (PCM, ALAC),
 AU and NIST all were found, save those to under 12 bytes, in which no format can be told.

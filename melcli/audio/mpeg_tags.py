@@ -73,7 +73,7 @@ def id3v2_bytes(head: bytes) -> int:
 
 
 def after_tags(read: Read, offset: int, end: int) -> int:
-    """Return the offset of what follows the tags that begin at an offset; one that claims more than ``end`` is not a tag."""
+    """Return the offset behind the tags that begin at an offset; a tag does not reach beyond ``end``."""
     for _ in range(MAX_TAGS):
         size = _tag_at(read, offset) if offset < end else 0
         if not size or offset + size > end:
