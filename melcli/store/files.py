@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from melcli.errors import StorageError
 from melcli.printable import printable
+from melcli.store.flushing import flush_to_disk
 from melcli.store.translation import ErrorTranslation
 
 if TYPE_CHECKING:
@@ -386,7 +387,7 @@ def bring_to_disk(path: str) -> None:
     """Bring a file's or a folder's content to the disk, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        flush_to_disk(descriptor)
     finally:
         os.close(descriptor)
 

@@ -20,6 +20,7 @@ from melcli.errors import StorageError
 from melcli.opening import NotRegular, regular_here
 from melcli.printable import printable
 from melcli.store.files import bring_to_disk, storage_errors, write_all, write_file
+from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import OWN_FOLDER, journal_path, shard_name, shard_number
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import JSON_DECODER, Row
@@ -144,7 +145,7 @@ class Journal:
     def _append(self, line: bytes, *, flush: bool) -> None:
         self._write(line)
         if flush:
-            os.fsync(self._file.fileno())
+            flush_to_disk(self._file.fileno())
 
     def _write(self, data: bytes) -> None:
         self._end += write_all(self._file.write, data)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from melcli.errors import OutputBusy, StorageError
 from melcli.run.doctor.children import first_line, last_words, start_python
+from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import lock_path
 from melcli.store.lock import hold_output
 from melcli.store.probe import probe_output
@@ -240,7 +241,7 @@ def _flush_ms(path: str) -> float:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         began_s = time.perf_counter()
-        os.fsync(descriptor)
+        flush_to_disk(descriptor)
         return (time.perf_counter() - began_s) * 1000
     finally:
         os.close(descriptor)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 
 from melcli.null_device import open_null
@@ -29,7 +30,6 @@ end = prepare({descriptor}, {driver})
 {imports}
 serve(end, {max_memory_bytes})
 """
-HAS_WAITID = hasattr(os, "waitid")  # macOS has it since Python 3.13
 UNKNOWN_EXIT: int | None = None  # the exit code of a process that somebody else has reaped
 
 
@@ -105,7 +105,7 @@ class WorkerProcess:
 
     def is_stopped(self) -> bool:
         """Tell whether it is stopped, as by SIGSTOP."""
-        if not HAS_WAITID:
+        if sys.platform == "darwin" and sys.version_info < (3, 13):  # without waitid
             return False
         with contextlib.suppress(ChildProcessError):
             return os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
@@ -127,7 +127,7 @@ class WorkerProcess:
 
         So it is where this process was started with SIGCHLD ignored: then the system reaps all children itself.
         """
-        if not HAS_WAITID:
+        if sys.platform == "darwin" and sys.version_info < (3, 13):  # without waitid
             self.exit_code = self._process.poll()
             return self.exit_code is not None
         try:
@@ -150,8 +150,9 @@ def _unnamed_file(folder: str | None) -> int | None:
     """Open a new file for appending that no folder lists; None where that fails: a full disk is reported elsewhere."""
     where = tempfile.gettempdir() if folder is None else folder
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
-    with contextlib.suppress(OSError, AttributeError):  # only Linux has it, and not for every file system
-        return os.open(where, flags | os.O_TMPFILE, 0o600)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # not every file system has it
+            return os.open(where, flags | os.O_TMPFILE, 0o600)
     path = os.path.join(where, temporary_name())
     with contextlib.suppress(OSError):
         descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
