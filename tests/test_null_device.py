@@ -86,6 +86,7 @@ def without(tmp_path: Path) -> Callable[..., Ended]:
     return run
 
 
+@pytest.mark.full
 def test_a_run_is_done(without: Callable[..., Ended], tmp_path: Path) -> None:
     ended = without("extract", "in", *LIGHT, "-j", "2", "--json", "-o", "out")
     assert ended.code == 0, ended.err

@@ -56,6 +56,7 @@ def test_4_and_the_reason_where_something_differs(melcli: Command, out: Path, tm
     check_printed(ended.out)
 
 
+@pytest.mark.full
 def test_a_setting_of_another_run_is_seen(melcli: Command, out: Path, tmp_path: Path) -> None:
     assert melcli("extract", tmp_path / "in", *LIGHT, "-o", tmp_path / "b", "-s", "dtype=float16").code == 0
     ended = melcli("compare", out, tmp_path / "b")

@@ -15,6 +15,7 @@ from tests.run.invariants import check_printed
 Command = Callable[..., Ended]
 
 
+@pytest.mark.full
 def test_a_sound_installation(tmp_path: Path) -> None:
     ended = run_alone("doctor", tmp_path / "a\x1b[31m" / "out")
     assert (ended.code, ended.err) == (0, "")

@@ -151,6 +151,7 @@ def test_6_when_out_is_read_only(sounds: Path, tmp_path: Path) -> None:
     assert extract(sounds, tmp_path / "out").code == 6
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_6_when_the_disk_is_full_and_the_next_run_completes_it(melcli: Command, tmp_path: Path, format_: str) -> None:
     out = tmp_path / "out"
@@ -169,6 +170,7 @@ def test_6_when_the_disk_is_full_and_the_next_run_completes_it(melcli: Command, 
     check_after_rerun(out, tree(tmp_path / "undisturbed"), said=again.err)
 
 
+@pytest.mark.full
 def test_7_when_more_failed_than_allowed(bad: Path, tmp_path: Path) -> None:
     ended = extract(bad, tmp_path / "out", "-j", "1", "--max-failures", "1")
     assert ended.code == 7
@@ -193,6 +195,7 @@ def test_3_or_7_by_how_many_failures_are_allowed(
     assert melcli("extract", bad, *LIGHT, *limit, "-o", tmp_path / "out").code == code
 
 
+@pytest.mark.full
 def test_7_when_no_worker_can_start(sounds: Path, tmp_path: Path) -> None:
     """Every worker ends as soon as it begins; the run says so soon, and the inputs are not to blame."""
     broken = tmp_path / "broken"
@@ -245,6 +248,7 @@ def test_75_from_a_second_run_while_the_first_one_works(tmp_path: Path) -> None:
     check_finished(out)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("arguments", full_but([["-n"], ["--json"]], ["--json"]))
 @pytest.mark.parametrize("target", full_but([closed_pipe, full_disk], closed_pipe))
 def test_not_1_when_standard_output_takes_nothing(

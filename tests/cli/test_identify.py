@@ -36,6 +36,7 @@ def stored(tmp_path: Path, features: np.ndarray) -> Path:
     return tmp_path / "german.npy"
 
 
+@pytest.mark.full
 def test_it_prints_a_config_with_comments(melcli: Command, stored: Path) -> None:
     ended = melcli("identify", GERMAN, stored)
     assert (ended.code, ended.err) == (0, "")
@@ -98,6 +99,7 @@ def test_json_is_one_object(melcli: Command, stored: Path) -> None:
     assert told["answers"][0]["features"] == {}
 
 
+@pytest.mark.full
 def test_several_pairs_are_audio_files_and_then_features(melcli: Command, stored: Path) -> None:
     ended = melcli("identify", GERMAN, GERMAN, stored, stored)
     assert (ended.code, ended.out.splitlines()[-1]) == (0, "base: kaldi_80")
@@ -109,6 +111,7 @@ def test_paths_that_are_no_pairs_are_refused(melcli: Command, stored: Path) -> N
     assert ended.err == "melcli: 3 paths are not pairs: name audio files, then features for each; or two folders\n"
 
 
+@pytest.mark.full
 def test_10_where_max_time_ends_the_search(melcli: Command, tmp_path: Path, features: np.ndarray) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).standard_normal(features.shape))
     ended = melcli("identify", GERMAN, tmp_path / "a.npy", "--max-time", "0.001s")

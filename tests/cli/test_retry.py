@@ -102,7 +102,7 @@ def test_the_same_command_retries_nothing(corpus: Corpus) -> None:
     assert tree(corpus.out) == before
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "options, expected",
     [

@@ -74,7 +74,6 @@ def check_rerun(sounds: Path, out: Path, undisturbed: Undisturbed, format_: str 
     [
         (signal.SIGINT, True, "hdf5"),  # Ctrl-C
         pytest.param(signal.SIGTERM, False, "npy", marks=pytest.mark.full),  # kill, docker stop
-        pytest.param(signal.SIGTERM, True, "hdf5", marks=pytest.mark.full),  # a batch system
         pytest.param(signal.SIGHUP, True, "npy", marks=pytest.mark.full),  # a terminal that is closed
     ],
 )
@@ -155,6 +154,7 @@ def test_a_worker_that_is_killed_by_hand_costs_only_time(
     check_after_rerun(tmp_path / "out", undisturbed(format_), said=ended.err)
 
 
+@pytest.mark.full
 def test_the_workers_end_with_a_killed_parent(sounds: Path, tmp_path: Path) -> None:
     run = start_work(sounds, tmp_path / "out", "hdf5")
     assert len(alive(run.process.pid)) == 3  # itself and two workers

@@ -160,7 +160,7 @@ def test_an_error_that_nobody_reads_ends_with_its_own_code(tmp_path: Path, nowhe
     assert run_alone(*arguments, stderr=nowhere, env=BUFFERED, cwd=tmp_path).code == 2
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize("arguments", [["--progress", "bar"], ["--progress", "lines", "-v"]])
 def test_a_run_that_nobody_listens_to_is_done_all_the_same(
     sounds: Path, tmp_path: Path, nowhere: int, arguments: list[str]

@@ -122,7 +122,7 @@ def test_where_the_numbers_stand_alone_and_with_a_factor_and_rounded(moved, said
 SQUARE = log_mels(40, 40)
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize("change", [np.copy, db, lambda mels: mels - mels.mean(1, keepdims=True)], ids=range(3))
 def test_of_square_arrays_the_numbers_tell_whether_the_axes_are_exchanged(change):
     as_it_is, exchanged = explain(SQUARE, change(SQUARE)), explain(SQUARE, change(SQUARE).T)
@@ -153,7 +153,7 @@ def test_a_floor_is_none_where_the_other_side_is_not_lower():
     assert explain(floored, np.where(floored == -4, 1 - MELS, MELS)) is None
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "other",
     [

@@ -174,7 +174,7 @@ for name, path in named_configs().items():
 """
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize("layout", ["checkout", "wheel"])
 def test_configs_are_found_wherever_the_package_stands(tmp_path, layout):
     shutil.copytree(PACKAGE, tmp_path / "melcli", ignore=shutil.ignore_patterns("__pycache__", "configs"))

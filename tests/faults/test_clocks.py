@@ -28,7 +28,7 @@ time.time_ns = lambda: round(1e9 * time.time())
 """
 
 
-@loop(quick=3, soak=60)
+@loop(quick=1, soak=60)
 def test_clocks_that_go_back(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, melcli: Callable[..., Ended]
 ) -> None:

@@ -42,7 +42,7 @@ class _Input:
     size: int
 
 
-@loop(default=100, quick=300, soak=100_000)
+@loop(default=40, quick=200, soak=100_000)
 def test_damaged_inputs(rounds: int, seed: int, tally: Tally) -> None:
     """Damaged inputs."""
     ended: Counter[str] = Counter()

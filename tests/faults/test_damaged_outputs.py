@@ -122,6 +122,7 @@ def test_a_plain_run_mends_what_has_another_size(
                 assert anew == touched
 
 
+@pytest.mark.few(1)
 @FORMATS
 @loop(quick=2, soak=300)
 def test_verify_names_what_is_damaged_and_the_next_run_makes_it_again(
@@ -174,6 +175,7 @@ def bytes_of(features: Features, item: str) -> bytes | None:
         return None
 
 
+@pytest.mark.few(1)
 @FORMATS
 def test_all_outputs_damaged_at_once(source: Path, tmp_path: Path, melcli: Command, format_: str) -> None:
     out = tmp_path / "out"

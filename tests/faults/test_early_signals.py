@@ -40,6 +40,7 @@ EXEMPT = (INTERRUPTED, SWALLOWED)
 FRAME = re.compile(r'^ +File "(.+?)", line \d+', re.MULTILINE)
 
 
+@pytest.mark.full
 @loop(quick=1, soak=200)
 @pytest.mark.parametrize("how", full_but(STARTS, "python -m melcli"))
 def test_early_signals(

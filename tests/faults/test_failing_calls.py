@@ -136,7 +136,7 @@ def check_told(ended: Ended, out: Path, place: Place, *, hit: bool) -> None:
         assert str(out) in told[0] or re.search(r"features-\d+\.h5", told[0])
 
 
-@loop(quick=2, soak=MOST_CALLS)
+@loop(quick=1, soak=MOST_CALLS)
 def test_every_call_fails(
     rounds: int, seed: int, tally: Tally, failing: FailingCalls, layout: Layout, tmp_path: Path, melcli: Command
 ) -> None:

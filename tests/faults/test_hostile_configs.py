@@ -91,6 +91,7 @@ def test_a_hostile_config_is_refused(tmp_path, name):
     assert os.listdir(tmp_path) == ["hostile.yaml"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("filled", [True, False], ids=["of text", "of zeros"])
 def test_a_config_of_100_mb_is_not_read(tmp_path, filled):
     path = tmp_path / "hostile.yaml"

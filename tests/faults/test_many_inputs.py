@@ -32,7 +32,7 @@ ROOM_BYTES = 9_000  # that an input and all that is written of it take, also in 
 
 
 @pytest.mark.full
-@loop(default=2_000, quick=5_000, soak=1_000_000)
+@loop(default=1_000, quick=2_000, soak=1_000_000)
 def test_a_great_many_inputs(rounds: int, tally: Tally) -> None:
     """A great many inputs."""
     with in_memory() as folder:

@@ -96,7 +96,7 @@ def check(work: Work, enter: str, named: re.Pattern[str]) -> Ended:
     return ended
 
 
-DATA_LIMITS_MB = (130, 145, 160, 175)  # with less, OpenBLAS waits for memory for ever: the start takes its full timeout
+DATA_LIMITS_MB = (130, 160)  # with less, OpenBLAS waits for memory for ever: the start takes its full timeout
 
 
 @pytest.mark.full

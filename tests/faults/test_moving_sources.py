@@ -135,7 +135,7 @@ def moving(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "BLOCK_SAMPLES", 1_000)
 
 
-@loop(quick=6, soak=100)
+@loop(quick=3, soak=100)
 @pytest.mark.parametrize("arguments", [(), ("--checksum",), ("-f", "hdf5")], ids=lambda arguments: " ".join(arguments))
 def test_moving_sources(
     melcli: Callable[..., Ended], moving: None, rounds: int, seed: int, tally: Tally, arguments: tuple[str, ...]

@@ -26,7 +26,7 @@ SMALL_CACHE = "import melcli.scratch; melcli.scratch.CACHE_BYTES = 1024"
 
 @pytest.mark.full
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
-@loop(quick=6, soak=400)
+@loop(quick=4, soak=400)
 def test_a_failing_scratch_disk(
     rounds: int, tally: Tally, tmp_path: Path, melcli: Callable[..., Ended], error: int
 ) -> None:

@@ -137,6 +137,7 @@ def test_special_files_by_their_names(special: Path, tmp_path: Path) -> None:
     assert sum(row["status"] == "failed" for row in rows(out).values()) == len(names)
 
 
+@pytest.mark.full
 def test_a_list_that_is_a_pipe_is_read(tmp_path: Path) -> None:
     """As in ``--files-from0 <(find ...)``: of a list there is no need that it is a regular file."""
     plant(tmp_path / "in", "a.wav", seconds=0.1)

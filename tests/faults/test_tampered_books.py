@@ -237,7 +237,7 @@ def as_line(plain: Any) -> str:
     return f'{{"crc32":"{zlib.crc32(rest.encode()):08x}",{rest}\n'
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @FORMATS
 @JOURNALS
 def test_tampered_journals(work: Work, number: int) -> None:

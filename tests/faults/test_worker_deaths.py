@@ -96,7 +96,7 @@ def features_of(out: Path) -> dict[str, bytes]:
     return {name: content for name, content in tree(out).items() if name.endswith((".npy", ".h5"))}
 
 
-@loop(quick=3, soak=600)
+@loop(quick=2, soak=600)
 @pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "hdf5"))
 def test_deaths(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, format_: str

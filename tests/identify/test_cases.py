@@ -22,7 +22,7 @@ NOT_FOUND = {
 }
 FOUND = [name for name in CASES if name not in NOT_FOUND]
 # The quickest ones, of families that differ most; the others run with --all.
-DEFAULT = ("torchaudio_byol", "kaldi_40", "whisper_as_transcribed", "hifigan_16k")
+DEFAULT = ("torchaudio_byol", "kaldi_40", "hifigan_16k")
 
 
 @pytest.mark.parametrize("name", full_but(FOUND, *DEFAULT))

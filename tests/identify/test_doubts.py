@@ -31,6 +31,7 @@ def options_of(identification: Identification) -> FeatureOptions:
     return identification.options
 
 
+@pytest.mark.full
 def test_a_floor_below_the_loudest_is_told_as_such(clip: Path) -> None:
     """It was told as the power that lay 40 dB below the loudest of this clip."""
     told = found(clip, made(clip, replace(KERAS, top_db=40.0)))

@@ -107,6 +107,7 @@ def test_chunks_on_a_disk_give_the_same_bytes(call, cuts, sizes, dtype):
         assert on_disk.tobytes() == compute(signal).tobytes()
 
 
+@pytest.mark.full
 @settings(max_examples=examples(150))
 @given(call=calls(), sizes=SIZES)
 def test_small_blocks_and_chunks_equal_the_reference(call, sizes):

@@ -491,6 +491,7 @@ def test_a_batch_that_always_dies_and_never_alone_is_done_item_by_item() -> None
     assert outcome.ids == ["a", "b", "c"]
 
 
+@pytest.mark.full
 def test_workers_that_end_whenever_they_store_end_the_run_and_blame_no_item() -> None:
     """As where the system lets no thread be started: what is tried without storing anything goes well."""
 
@@ -636,7 +637,7 @@ def test_workers_that_die_of_every_item_of_a_large_batch_end_the_run_before_its_
     assert MAX_DEATHS_IN_A_ROW <= len(engine.calls) <= MAX_DEATHS_IN_A_ROW + 2
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize("most, known", [(1, ["a"]), (2, ["a"]), (5, ["a", "x"])])
 def test_culprits_that_are_known_by_then_are_written_down(
     monkeypatch: pytest.MonkeyPatch, most: int, known: list[str]

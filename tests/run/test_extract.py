@@ -171,6 +171,7 @@ def test_a_killed_overwrite_leaves_no_row_over_other_features(
     assert (out / "manifest.jsonl").read_bytes() == (tmp_path / "undisturbed" / "manifest.jsonl").read_bytes()
 
 
+@pytest.mark.few(1)
 @FORMATS
 def test_a_run_that_stopped_for_its_failures_is_completed_by_the_next(
     tmp_path: Path, inline: None, format_: str
@@ -186,6 +187,7 @@ def test_a_run_that_stopped_for_its_failures_is_completed_by_the_next(
     check_after_rerun(tmp_path / "out", tree(tmp_path / "undisturbed"))
 
 
+@pytest.mark.few(1)
 @FORMATS
 def test_a_run_whose_time_is_over_is_completed_by_the_next(tmp_path: Path, inline: None, format_: str) -> None:
     few_shards(tmp_path / "in")

@@ -51,11 +51,9 @@ def peak_mb(source: Path, out: Path, *sets: str) -> float:
     full_but(
         [
             (),
-            ("output.format=hdf5",),
             TIME_FIRST,
             (*TIME_FIRST, "output.format=hdf5"),
             ("output.dtype=float16", "top_db=null", "ref_power=max"),
-            ("sampling_rate=11025",),
             ("sampling_rate=11025", "audio.resampler=polyphase"),
         ],
         (*TIME_FIRST, "output.format=hdf5"),

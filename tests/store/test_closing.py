@@ -39,7 +39,7 @@ from tests.store.rows import journal_of, make_row, read_manifest
 from tests.store.stores import STORES, stored
 from tests.tiers import full_but
 
-ROUNDS = 80
+ROUNDS = 40
 SHARD = "features-00000.h5"
 REFUSALS = (MelcliError, OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError)
 ITEMS = {
@@ -137,7 +137,7 @@ def where_to_damage(path: Path) -> range:
     return range(chunk.byte_offset, chunk.byte_offset + chunk.size)
 
 
-@pytest.mark.few(1)
+@pytest.mark.full
 @pytest.mark.parametrize("opener", full_but(OPENERS, "arrays, npz", "set, hdf5", "reader, shard", "read_npy"))
 def test_a_damaged_file_is_closed_while_its_error_is_held(tmp_path, opener):
     name, save, read = OPENERS[opener]
@@ -205,6 +205,7 @@ def test_a_shard_of_another_structure_is_closed_and_the_next_file_of_its_name_is
             np.testing.assert_array_equal(arrays.read("a"), ITEMS["a"])
 
 
+@pytest.mark.full
 def test_a_set_that_is_refused_is_closed(tmp_path):
     with h5py.File(tmp_path / "empty.h5", "w"):
         pass

@@ -158,6 +158,7 @@ def test_any_bytes_at_all_are_read_without_a_row(written, content):
     assert damage(written[0], content) == []
 
 
+@pytest.mark.full
 def test_every_single_flipped_bit_costs_its_line_and_no_other(written):
     out, content = written
     for place in range(0, len(content), 7):

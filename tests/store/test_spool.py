@@ -150,6 +150,7 @@ def _is_open(number):
     return True
 
 
+@pytest.mark.full
 def test_a_folder_is_made_and_nothing_stands_in_it_and_the_file_goes_with_the_list(tmp_path):
     folder = tmp_path / "a"
     before = open_files()

@@ -60,6 +60,7 @@ def test_one_that_is_broken_is_told_in_a_line(first: Path, code: str, error: str
     assert other.error == ""
 
 
+@pytest.mark.full
 def test_a_worker_that_cannot_compute_is_found_where_versions_are_told(first: Path) -> None:
     broken(first, "soxr", "__version__ = '1'\nclass ResampleStream: pass")
     (library, worker) = examine_libraries(["soxr", "worker"])

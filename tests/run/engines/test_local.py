@@ -199,6 +199,7 @@ def test_a_driver_that_was_stopped_itself_takes_no_worker_for_hung(tmp_path: Pat
         process.communicate()
 
 
+@pytest.mark.full
 def test_signals_to_the_whole_group_pass_workers_by(engine_of_one: LocalEngine) -> None:
     """The driver takes them and lets its workers finish."""
     worker = engine_of_one.submit(probe.nap, 0.0, timeout_s=HANG_S).result(HANG_S)
@@ -480,6 +481,7 @@ def wait_for_children() -> list[int]:
     return found
 
 
+@pytest.mark.full
 def test_what_a_worker_printed_is_told_when_it_dies_and_nothing_reaches_the_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -546,6 +548,7 @@ def check_renewed(engine: LocalEngine, work: Callable[[Any], int], *, before: li
     assert wait_until_gone([old], 2.0) == []
 
 
+@pytest.mark.full
 def test_a_worker_gets_no_more_memory_than_it_may_have() -> None:
     one = LocalEngine(1, max_memory_bytes=400_000_000)
     try:
@@ -566,6 +569,7 @@ def test_an_item_past_its_deadline_ends_its_worker_though_it_hangs_in_c(engine: 
     assert watch.quiet_s < 5.0
 
 
+@pytest.mark.full
 def test_stop_ends_busy_workers_and_what_waits(tmp_path: Path) -> None:
     engine = LocalEngine(2)
     files = [tmp_path / "0", tmp_path / "1"]
