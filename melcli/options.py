@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from melcli.errors import ConfigError
+from melcli.other_names import key_of_other_name
 
 __all__ = [
     "check_types",
@@ -34,6 +35,7 @@ __all__ = [
 
 Options = TypeVar("Options")
 
+MAX_LISTED = 12  # known words in one sentence
 _MISFIT = object()
 _NEUTRAL = "neutral"  # key of a field's metadata
 
@@ -73,10 +75,15 @@ def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word an unknown one is nearest to, or which words are known."""
+    """Suggest the known word for an unknown one, or list what is known."""
     known = list(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    meant = key_of_other_name(word)
+    if meant is not None and meant[0] in known:
+        return f"did you mean {meant[0]!r}{meant[1]}?"
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known are {', '.join(known)}" if len(known) <= MAX_LISTED else "'melcli config show' lists all keys"
 
 
 def check_types(options: Any) -> None:

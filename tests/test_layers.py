@@ -32,6 +32,7 @@ LAYERS = [
         "melcli.errors",
         "melcli.null_device",
         "melcli.opening",
+        "melcli.other_names",
         "melcli.printable",
         "melcli.stopwatch",
         "melcli.threads",

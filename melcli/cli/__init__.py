@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import types
     from typing import NoReturn
 
+    import click
+
 __all__ = ["main"]
 
 
@@ -76,7 +78,7 @@ def _exit_code() -> int:
         code = melcli.main(standalone_mode=False)
     except click.ClickException as error:
         if type(error).__name__ != "NoArgsIsHelpError":  # a group's own help, since Click 8.2
-            vars(error)["message"] = printable(error.message)  # it quotes what it was given
+            vars(error)["message"] = printable(error.message) + _hint(error)  # it quotes what it was given
         with stderr_may_fail():
             error.show()
         code = error.exit_code
@@ -92,6 +94,24 @@ def _exit_code() -> int:
         say(f"melcli: {where}{error.strerror}; {NO_BUGS[error.errno]}")
         code = StorageError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _hint(error: "click.ClickException") -> str:
+    """Name the key of the config that an unknown option means, such as ``--n-mels``."""
+    import click
+
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return ""
+    if not any(parameter.name == "sets" for parameter in error.ctx.command.params):
+        return ""
+    from melcli.mel.options import FeatureOptions
+    from melcli.options import key_types
+    from melcli.other_names import key_of_other_name
+
+    name = error.option_name.lstrip("-").replace("-", "_")
+    meant = key_of_other_name(name)
+    key = name if name in key_types(FeatureOptions) else meant and meant[0]
+    return f" It is a key of the config: use -s {key}=VALUE." if key else ""
 
 
 def _open_closed_streams() -> None:

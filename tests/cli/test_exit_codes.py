@@ -57,7 +57,11 @@ def test_0_and_nothing_on_standard_output(sounds: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [(["--no-such-option"], "No such option"), (["-s", "num_mel_bin=80"], "did you mean 'num_mel_bins'?")],
+    [
+        (["--no-such-option"], "No such option '--no-such-option'.\n"),
+        (["--n-mels", "80"], "It is a key of the config: use -s num_mel_bins=VALUE."),
+        (["-s", "num_mel_bin=80"], "did you mean 'num_mel_bins'?"),
+    ],
 )
 def test_2_from_a_process(sounds: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
     ended = extract(sounds, tmp_path / "out", *arguments)

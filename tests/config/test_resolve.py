@@ -21,6 +21,8 @@ from melcli.store.options import OutputOptions
 from tests.elapsed import fail_after
 from tests.tiers import examples
 
+LISTED = "'melcli config show' lists all keys"
+
 
 def refusal(*arguments, **keywords):
     with pytest.raises(ConfigError) as raised:
@@ -215,12 +217,12 @@ def test_what_is_too_large_is_refused(write):
         ("audio: {}\noutput: null\n", "my.yaml:2: output must be a mapping of keys to values"),
         (
             "features: {'a\\b': 1}\n",
-            r"my.yaml:1: features: unknown key 'a\\b'; known are " + ", ".join(key_types(FeatureOptions)),
+            r"my.yaml:1: features: unknown key 'a\\b'; " + LISTED,
         ),
         ("features: {<<: {min_freq: 1}}\n", "my.yaml:1: a value is a number, a word, null or a list, not a mapping"),
         (
             "features: {<<: 1}\n",
-            "my.yaml:1: features: unknown key '<<'; known are " + ", ".join(key_types(FeatureOptions)),
+            "my.yaml:1: features: unknown key '<<'; " + LISTED,
         ),
         (
             "features:\n  min_freq: 1\n\noutput: {}\nfeatures:\n  min_freq: 2\n",
@@ -424,24 +426,23 @@ def test_a_set_may_hold_a_list():
     assert resolve_config(sets=["fft_length=4", "window=[0, 1, 1e0, .5]"]).features.window == (0.0, 1.0, 1.0, 0.5)
 
 
-EVERY_KEY = ", ".join(key for cls in SECTIONS.values() for key in key_types(cls))
-
-
 @pytest.mark.parametrize(
     "text, said",
     [
         ("num_mel_bins", "must be KEY=VALUE"),
         ("", "must be KEY=VALUE"),
+        ("hop_length=160", "unknown key 'hop_length'; did you mean 'sequence_stride'?"),
+        ("frame_shift=10", "unknown key 'frame_shift'; did you mean 'sequence_stride' (in samples)?"),
         ("num_mels=80", "unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
         ("resample=soxr_hq", "unknown key 'resample'; did you mean 'resampler'?"),
         ("features.num_mels=80", "features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
         ("output.num_mel_bins=80", "output: unknown key 'num_mel_bins'; known are format, dtype, shard_mb"),
         ("mel.num_mel_bins=80", "unknown key 'mel'; known are base, audio, features, output"),
         ("features.window.x=1", "features: unknown key 'window.x'; did you mean 'window'?"),
-        ("features.=1", f"features: unknown key ''; known are {', '.join(key_types(FeatureOptions))}"),
+        ("features.=1", f"features: unknown key ''; {LISTED}"),
         (".x=1", "unknown key ''; known are base, audio, features, output"),
-        ("=80", f"unknown key ''; known are {EVERY_KEY}"),
-        ("base=keras", f"unknown key 'base'; known are {EVERY_KEY}"),
+        ("=80", f"unknown key ''; {LISTED}"),
+        ("base=keras", f"unknown key 'base'; {LISTED}"),
         ("num_mel_bins=eighty", "features: num_mel_bins='eighty' is str, not int"),
         ("num_mel_bins==80", "features: num_mel_bins='=80' is str, not int"),
         ("window=a: b", ":1: a value is a number, a word, null or a list, not a mapping"),
@@ -454,7 +455,7 @@ def test_bad_sets_are_refused_in_a_sentence(text, said):
 
 def test_bad_sets_are_printed_without_control_characters():
     assert refusal(sets=["\x1b[2J\udcff"]) == "--set \\x1b[2J\\xff: must be KEY=VALUE"
-    assert refusal(sets=["\x1b=1"]).startswith("--set \\x1b=1: unknown key '\\x1b'; known are ")
+    assert refusal(sets=["\x1b=1"]).startswith("--set \\x1b=1: unknown key '\\x1b'; 'melcli config show' ")
 
 
 def test_a_key_of_two_sections_needs_its_section(monkeypatch):
