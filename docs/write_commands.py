@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from melcli.cli.grouped import GroupedCommand
 from melcli.cli.root import melcli
 
 PAGE = Path(__file__).with_name("commands.md")
@@ -22,9 +23,8 @@ def page() -> str:
     lines = ["# Commands", "", "Written by `docs/write_commands.py` from what `--help` says.", ""]
     for name, command in commands(melcli, "melcli"):
         lines += [f"## {name}", "", *_prose(command.help or ""), ""]
-        options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-        if options and not isinstance(command, click.Group):
-            lines += ["| option | meaning |", "|---|---|", *map(_row, options), ""]
+        if not isinstance(command, click.Group):
+            lines += _options(command)
     return "\n".join(lines)
 
 
@@ -46,6 +46,19 @@ def _prose(text: str) -> list[str]:
         else:
             lines += [*block.splitlines(), ""]
     return lines[:-1]
+
+
+def _options(command: click.Command) -> list[str]:
+    """Return a table of the options; of a grouped command, with a row for the title of each group."""
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    if isinstance(command, GroupedCommand):
+        rows = []
+        for title, group in command.grouped(click.Context(command)):
+            rows += [f"| **{title}** | |", *(_row(option) for option in group if option in options)]
+        rows = rows[: -1 if rows[-1].endswith("** | |") else None]
+    else:
+        rows = [*map(_row, options)]
+    return ["| option | meaning |", "|---|---|", *rows, ""] if rows else []
 
 
 def _row(option: click.Option) -> str:

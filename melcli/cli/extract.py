@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from melcli.cli.bounds import bound_options, failure_limit, limits
+from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json
@@ -29,8 +30,20 @@ __all__ = ["extract"]
 CONFIG_VARIABLE = "MELCLI_CONFIG"
 WARNING = "warning: "
 
+GROUPS = {
+    "Input": ("include", "exclude", "files_from", "files_from0", "follow_symlinks", "allow_empty"),
+    "Features": ("config", "sets"),
+    "Output": ("out", "format_", "keep_extension", "durability"),
+    "Reruns": ("dry_run", "overwrite", "checksum", "retry_failed", "retry_reasons", "known_failures_ok"),
+    "Limits": (
+        *("jobs", "max_time", "max_duration", "timeout_per_item", "max_memory_per_worker"),
+        *("fail_fast", "max_failures"),
+    ),
+    "Display": ("progress", "profile", "as_json", "quiet", "verbose", "log_file"),
+}
 
-@click.command()
+
+@click.command(cls=GroupedCommand, groups=GROUPS)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, type=click.Path())
 @click.option(
     "-o", "--out", required=True, type=click.Path(readable=False), help="Folder for the features and the manifest."
