@@ -13,7 +13,7 @@ import click
 from melcli.errors import MelcliError, StorageError
 from melcli.null_device import open_null
 
-__all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json"]
+__all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json", "warn"]
 
 
 def tell(text: str) -> None:
@@ -54,6 +54,11 @@ def say(text: str) -> None:
     """Write a line to standard error; a log that takes no more is no reason to stop."""
     with stderr_may_fail():
         click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Write a warning to standard error."""
+    say(f"warning: {text}")
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def make_plan(
     config_id: str,
     stored: StoredFiles,
     rerun: Rerun,
-    hash_content: Callable[[str], str],
+    hash_content: Callable[[str], str | None],
     conditions_differ: Callable[[Entry], bool],
 ) -> Plan:
     """Hold what was found against what OUT has.
@@ -148,7 +148,7 @@ def make_plan(
     rerun : Rerun
         What is done again all the same.
     hash_content : callable
-        From a path to the hash of its content; may raise OSError.
+        From a path to the hash of its content, or None where it cannot be read.
     conditions_differ : callable
         Tells of a failed row whether limits or versions that its reason depends on differ from those of this run.
     """
@@ -197,12 +197,9 @@ def _is_outdated(row: Entry) -> bool:
 
 
 def _same_source(
-    size: int, mtime_ns: int, source: bytes, row: Entry, rerun: Rerun, hash_content: Callable[[str], str]
+    size: int, mtime_ns: int, source: bytes, row: Entry, rerun: Rerun, hash_content: Callable[[str], str | None]
 ) -> bool:
     hashless_failure = row.status == "failed" and row.source_hash is None  # it could not be read or killed its worker
     if not rerun.checksum or size < 0 or hashless_failure:
         return size == row.source_size and mtime_ns == row.source_mtime_ns
-    try:
-        return row.source_hash is not None and hash_content(text_of(source)) == row.source_hash
-    except OSError:
-        return False
+    return row.source_hash is not None and hash_content(text_of(source)) == row.source_hash

@@ -16,7 +16,6 @@ converts it to ``a.flac`` the new file is the item ``a``, whatever becomes of ``
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 __all__ = ["AUDIO_EXTENSIONS", "UNDECODED_EXTENSIONS", "extension", "item_id", "listed_name", "needs_another_decoder"]
@@ -90,6 +89,8 @@ def _shortened(name: str) -> str:
     encoded = os.fsencode(last)
     if len(encoded) <= MAX_UNDECODED_NAME_BYTES:
         return name
+    import hashlib  # late: it takes 4 ms, and such names are rare
+
     stem, ending = os.path.splitext(last)
     ending = f"~{hashlib.sha256(encoded).hexdigest()[:DIGEST_DIGITS]}{ending}"
     while len(os.fsencode(stem)) > MAX_UNDECODED_NAME_BYTES - len(ending):
