@@ -15,8 +15,10 @@ from melcli.null_device import open_null
 
 __all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json", "warn"]
 
+PIECE_CHARACTERS = 1 << 16
 
-def tell(text: str) -> None:
+
+def tell(text: str, *, end: str = "\n") -> None:
     """Write a line to standard output.
 
     Raises
@@ -25,7 +27,7 @@ def tell(text: str) -> None:
         Nobody takes it: the disk is full, or ``head`` has seen enough.
     """
     try:
-        click.echo(text)
+        click.echo(f"{text}{end}", nl=False)
     except OSError as error:
         # Python would try to write the rest once more at its end, and complain.
         _put_null_device(sys.stdout.fileno())
@@ -33,10 +35,38 @@ def tell(text: str) -> None:
 
 
 def tell_json(plain: Any) -> None:
-    """Write one object to standard output; none of its numbers may be NaN or infinite."""
+    """Write one object to standard output; none of its numbers may be NaN or infinite.
+
+    Values of it that are iterators become arrays and are written as they come, so that no plan of a million is held.
+    """
+    pieces, text = _json_pieces(plain), ""
+    for piece in pieces:
+        text += piece
+        if len(text) >= PIECE_CHARACTERS:
+            tell(text, end="")
+            text = ""
+    tell(text)
+
+
+def _json_pieces(plain: Any) -> Iterator[str]:
+    """Yield the JSON of a value, as `json.dumps` makes it."""
     import json
 
-    tell(json.dumps(plain, allow_nan=False))
+    if not isinstance(plain, dict) or not any(isinstance(value, Iterator) for value in plain.values()):
+        yield json.dumps(plain, allow_nan=False)
+        return
+    comma = "{"
+    for key, value in plain.items():
+        yield f"{comma}{json.dumps(key)}: "
+        comma = ", "
+        if isinstance(value, Iterator):
+            yield "["
+            for number, one in enumerate(value):
+                yield f"{', ' if number else ''}{json.dumps(one, allow_nan=False)}"
+            yield "]"
+        else:
+            yield json.dumps(value, allow_nan=False)
+    yield "}"
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def _plain(found: Status, out: str, code: int) -> dict[str, Any]:
         "done": counts["="],
         "failed": counts["!"],
         "orphans": counts["-"],
-        "other_config": list(found.plan.other_config),
+        "other_config": iter(found.plan.other_config),
         "unreadable_folders": 0 if found.found is None else len(found.found.unreadable),
         "running": found.running,
         "interrupted": found.interrupted,
