@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from melcli.null_device import open_null
 
 __all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json", "warn"]
 
-PIECE_CHARACTERS = 1 << 16
+VALUES_AT_A_TIME = 1000
 
 
 def tell(text: str, *, end: str = "\n") -> None:
@@ -39,34 +40,31 @@ def tell_json(plain: Any) -> None:
 
     Values of it that are iterators become arrays and are written as they come, so that no plan of a million is held.
     """
-    pieces, text = _json_pieces(plain), ""
-    for piece in pieces:
-        text += piece
-        if len(text) >= PIECE_CHARACTERS:
-            tell(text, end="")
-            text = ""
-    tell(text)
+    for piece in _json_pieces(plain):
+        tell(piece, end="")
+    tell("")
 
 
 def _json_pieces(plain: Any) -> Iterator[str]:
     """Yield the JSON of a value, as `json.dumps` makes it."""
     import json
 
+    encode = json.JSONEncoder(allow_nan=False).encode
     if not isinstance(plain, dict) or not any(isinstance(value, Iterator) for value in plain.values()):
-        yield json.dumps(plain, allow_nan=False)
+        yield encode(plain)
         return
-    comma = "{"
+    start = "{"
     for key, value in plain.items():
-        yield f"{comma}{json.dumps(key)}: "
-        comma = ", "
+        start += f"{encode(key)}: "
         if isinstance(value, Iterator):
-            yield "["
-            for number, one in enumerate(value):
-                yield f"{', ' if number else ''}{json.dumps(one, allow_nan=False)}"
-            yield "]"
+            start += "["
+            while some := list(islice(value, VALUES_AT_A_TIME)):
+                yield f"{start}{encode(some)[1:-1]}"
+                start = ", "
+            start = f"{start.removesuffix(', ')}], "
         else:
-            yield json.dumps(value, allow_nan=False)
-    yield "}"
+            start += f"{encode(value)}, "
+    yield f"{start.removesuffix(', ')}}}"
 
 
 @contextmanager
