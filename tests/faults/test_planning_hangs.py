@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from melcli.run.planner.planner import MAX_RESTARTS
 from tests.cli.shell import Ended, Run, start
 from tests.elapsed import Stopwatch, stretch, wait, wait_until
 from tests.faults.hanging import ROOT
@@ -172,7 +173,7 @@ def test_a_planning_process_that_is_stopped_or_killed(planning: Planning, number
 def test_a_planning_process_that_is_killed_again_and_again(planning: Planning) -> None:
     """The run ends with the code for processes that keep dying, and has changed nothing."""
     run = planning.start(*LIGHT)
-    for _ in range(3):
+    for _ in range(MAX_RESTARTS + 1):
         assert wait_for_file(planning.marker, run)
         (process,) = descendants(run)
         planning.marker.unlink()

@@ -25,7 +25,7 @@ __all__ = ["Planner"]
 SILENT_S = 10.0  # without a message, after which people are told where the process is
 SILENT_AT_END_S = 1.0  # the same, where planning ends early
 TICK_S = 1.0
-MAX_RESTARTS = 2  # of a process that somebody kills
+MAX_RESTARTS = 4  # of a process that somebody kills
 
 
 class Planner:

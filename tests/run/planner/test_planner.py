@@ -132,6 +132,7 @@ def test_a_killed_process_has_a_successor(planner: Planner, sources: Path) -> No
             return planner.parts(name, argument)
 
     assert look(Killed()) == look(FileCalls())
+    assert look(Killed()) == look(FileCalls())
     with pytest.raises(WorkersFailing, match=r"was killed by SIGKILL at .*; OUT is as it was"):
         look(Killed())
 
