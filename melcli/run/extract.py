@@ -177,7 +177,7 @@ def _plan(request: Request, scratch: Scratch, files: Files, found: Found, condit
         _refuse_other_config(request, history)
     plan = make_plan(
         found.items,
-        history.entries(),
+        history.entries,
         config_id=request.config.config_id,
         stored=StoredFiles(request.out, request.config.output.format, {shard.number for shard in history.unmade()}),
         rerun=request.rerun,

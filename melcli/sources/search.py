@@ -6,8 +6,8 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from operator import attrgetter
+from itertools import compress, islice
+from operator import attrgetter, not_
 from typing import NamedTuple
 
 from melcli.addresses import refuse_url
@@ -41,10 +41,12 @@ def parts_of(items: Iterable[Item]) -> Iterator[Part]:
     """Cut items into parts, which are short enough to be held at once."""
     rest = iter(items)
     while some := list(islice(rest, PART_ITEMS)):
-        part: Part = ([], [])
-        for item in some:
-            part[needs_another_decoder(item.source)].append(item_values(item))
-        yield part
+        undecoded = [needs_another_decoder(item.source) for item in some]
+        values = list(map(item_values, some))
+        if any(undecoded):
+            yield list(compress(values, map(not_, undecoded))), list(compress(values, undecoded))
+        else:
+            yield values, []
 
 
 class Search:

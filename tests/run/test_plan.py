@@ -83,7 +83,7 @@ def plan(
         return Told(
             make_plan(
                 ItemTable(items, scratch),
-                (entry_of(row.to_json().encode()) for row in rows),
+                lambda is_settled: (entry_of(row.to_json().encode()) for row in rows),
                 config_id=CONFIG,
                 stored=stored,
                 rerun=Rerun(**rerun),
