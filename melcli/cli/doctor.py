@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-
 import click
 
 from melcli.cli.output import errors_as_json, tell, tell_json
@@ -37,6 +35,8 @@ def doctor(out: str, *, as_json: bool) -> int:
       4   a library cannot be used, OUT cannot be written, or its file system
           fails a test
     """
+    from importlib import metadata  # late: it takes 30 ms of every command
+
     from melcli.addresses import refuse_url
     from melcli.run.doctor.diagnosis import diagnose
     from melcli.run.doctor.report import lines

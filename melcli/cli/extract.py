@@ -13,7 +13,7 @@ from melcli.cli.bounds import bound_options, failure_limit, limits
 from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.log_option import log_file_option
-from melcli.cli.output import errors_as_json, say, tell_json
+from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import count_signs, plain_plan, tell_plan
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from melcli.cli.progress import Progress
     from melcli.run.estimate import Estimate
     from melcli.run.extract import Survey
+    from melcli.run.planner.planner import Planner
     from melcli.run.report import Report
     from melcli.run.request import Request
     from melcli.run.to_do import ToDo
@@ -149,16 +150,20 @@ def _logged_run(arguments: dict[str, Any], run_id: str) -> int:
     from melcli.cli.listeners import Listeners
     from melcli.cli.progress import Progress
     from melcli.cli.run_log import RunLog
+    from melcli.run.planner.planner import Planner
 
     progress = Progress(arguments["progress"], quiet=arguments["quiet"], verbose=arguments["verbose"])
     told = Listeners(progress)
-    with RunLog(arguments["log_file"], out=arguments["out"], run_id=run_id, tell=told.warned) as log:
+    with (
+        Planner(told.warned) as planner,
+        RunLog(arguments["log_file"], out=arguments["out"], run_id=run_id, tell=told.warned) as log,
+    ):
         told.add(log)
         request = replace(_request(arguments), own_files=log.identities)
         log.configured(request, arguments["config"])
         if arguments["verbose"]:
             progress.write(f"run {run_id}")
-        report = _run(request, arguments, progress, told)
+        report = _run(request, arguments, progress, told, planner)
         if arguments["as_json"]:
             more = {"run_id": run_id, "warnings": told.warnings}
             tell_json(_as_json(report, arguments) | more)
@@ -166,7 +171,7 @@ def _logged_run(arguments: dict[str, Any], run_id: str) -> int:
         return report.exit_code
 
 
-def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: Listeners) -> Report:
+def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: Listeners, planner: Planner) -> Report:
     from melcli.config.remarks import remark_on_filters
     from melcli.printable import printable
     from melcli.run.extract import extract as run
@@ -182,7 +187,7 @@ def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: 
     elif remark and not arguments["quiet"]:
         progress.write(remark)
     try:
-        report = run(request, told)
+        report = run(request, told, planner)
     finally:
         progress.close()
     _summarize(report, progress, told, quiet=arguments["quiet"])
@@ -229,10 +234,11 @@ def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     from melcli.run.extract import survey
+    from melcli.run.planner.planner import Planner
     from melcli.scratch import Scratch
 
-    with Scratch() as scratch:
-        return _tell_survey(survey(request, scratch), request, arguments)
+    with Planner(warn) as planner, Scratch() as scratch:
+        return _tell_survey(survey(request, scratch, planner), request, arguments)
 
 
 def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) -> int:
@@ -262,7 +268,7 @@ def _expected_space(request: Request, to_do: ToDo) -> Estimate | None:
             request.config, to_do, out=request.out, workers=request.workers, limits=request.limits
         )
     except WorkersFailing as error:
-        say(f"warning: how much room is needed is not known: {error}")
+        warn(f"how much room is needed is not known: {error}")
         return None
 
 

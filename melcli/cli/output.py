@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 import click
@@ -13,10 +14,12 @@ import click
 from melcli.errors import MelcliError, StorageError
 from melcli.null_device import open_null
 
-__all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json"]
+__all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json", "warn"]
+
+VALUES_AT_A_TIME = 1000
 
 
-def tell(text: str) -> None:
+def tell(text: str, *, end: str = "\n") -> None:
     """Write a line to standard output.
 
     Raises
@@ -25,7 +28,7 @@ def tell(text: str) -> None:
         Nobody takes it: the disk is full, or ``head`` has seen enough.
     """
     try:
-        click.echo(text)
+        click.echo(f"{text}{end}", nl=False)
     except OSError as error:
         # Python would try to write the rest once more at its end, and complain.
         _put_null_device(sys.stdout.fileno())
@@ -33,10 +36,35 @@ def tell(text: str) -> None:
 
 
 def tell_json(plain: Any) -> None:
-    """Write one object to standard output; none of its numbers may be NaN or infinite."""
+    """Write one object to standard output; none of its numbers may be NaN or infinite.
+
+    Values of it that are iterators become arrays and are written as they come, so that no plan of a million is held.
+    """
+    for piece in _json_pieces(plain):
+        tell(piece, end="")
+    tell("")
+
+
+def _json_pieces(plain: Any) -> Iterator[str]:
+    """Yield the JSON of a value, as `json.dumps` makes it."""
     import json
 
-    tell(json.dumps(plain, allow_nan=False))
+    encode = json.JSONEncoder(allow_nan=False).encode
+    if not isinstance(plain, dict) or not any(isinstance(value, Iterator) for value in plain.values()):
+        yield encode(plain)
+        return
+    start = "{"
+    for key, value in plain.items():
+        start += f"{encode(key)}: "
+        if isinstance(value, Iterator):
+            start += "["
+            while some := list(islice(value, VALUES_AT_A_TIME)):
+                yield f"{start}{encode(some)[1:-1]}"
+                start = ", "
+            start = f"{start.removesuffix(', ')}], "
+        else:
+            start += f"{encode(value)}, "
+    yield f"{start.removesuffix(', ')}}}"
 
 
 @contextmanager
@@ -54,6 +82,11 @@ def say(text: str) -> None:
     """Write a line to standard error; a log that takes no more is no reason to stop."""
     with stderr_may_fail():
         click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Write a warning to standard error."""
+    say(f"warning: {text}")
 
 
 @contextmanager

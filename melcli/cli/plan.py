@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -33,9 +33,9 @@ def tell_plan(plan: Plan, *, without: Collection[str] = ()) -> None:
         tell("\n".join(some))
 
 
-def plain_plan(plan: Plan) -> list[dict[str, str]]:
-    """Return the same for ``--json``."""
-    return [{"sign": sign, "id": item_id} for item_id, sign in plan.signs()]
+def plain_plan(plan: Plan) -> Iterator[dict[str, str]]:
+    """Yield the same for ``--json``."""
+    return ({"sign": sign, "id": item_id} for item_id, sign in plan.signs())
 
 
 def other_config(ids: Collection[str], out: str) -> str:

@@ -8,7 +8,7 @@ import click
 
 from melcli.cli.bounds import NumberOrPercent
 from melcli.cli.inputs import input_options, listed_inputs, source_options
-from melcli.cli.output import errors_as_json, say, tell, tell_json
+from melcli.cli.output import errors_as_json, say, tell, tell_json, warn
 
 if TYPE_CHECKING:
     from melcli.run.prune import Pruned
@@ -58,6 +58,7 @@ def prune(out: str, **arguments: Any) -> int:
 
 def _prune(out: str, arguments: dict[str, Any]) -> int:
     from melcli.printable import printable
+    from melcli.run.planner.planner import Planner
     from melcli.run.prune import DEFAULT_MOST, PruneRequest
     from melcli.run.prune import prune as run
 
@@ -71,7 +72,8 @@ def _prune(out: str, arguments: dict[str, Any]) -> int:
         delete=arguments["delete"],
         most=arguments["max_delete"] or DEFAULT_MOST,
     )
-    pruned = run(request)
+    with Planner(warn) as planner:
+        pruned = run(request, planner)
     if arguments["as_json"]:
         tell_json(_plain(pruned, request.delete, out))
     else:

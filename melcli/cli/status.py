@@ -8,7 +8,7 @@ import click
 
 from melcli.cli.bounds import limits, planned_limit_options
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
-from melcli.cli.output import errors_as_json, say, tell_json
+from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import count_signs, other_config, plain_plan, tell_plan
 
 if TYPE_CHECKING:
@@ -93,11 +93,12 @@ def _request(out: str, arguments: dict[str, Any]) -> StatusRequest:
 
 
 def _status(request: StatusRequest, arguments: dict[str, Any]) -> int:
+    from melcli.run.planner.planner import Planner
     from melcli.run.status import status as run
     from melcli.scratch import Scratch
 
-    with Scratch() as scratch:
-        return _tell(run(request, scratch), request, arguments)
+    with Planner(warn) as planner, Scratch() as scratch:
+        return _tell(run(request, scratch, planner), request, arguments)
 
 
 def _tell(found: Status, request: StatusRequest, arguments: dict[str, Any]) -> int:
@@ -123,7 +124,7 @@ def _plain(found: Status, out: str, code: int) -> dict[str, Any]:
         "done": counts["="],
         "failed": counts["!"],
         "orphans": counts["-"],
-        "other_config": list(found.plan.other_config),
+        "other_config": iter(found.plan.other_config),
         "unreadable_folders": 0 if found.found is None else len(found.found.unreadable),
         "running": found.running,
         "interrupted": found.interrupted,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melcli.cli.log_option import log_file_option
-from melcli.cli.output import errors_as_json, say, tell_json
+from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import other_config
 
 if TYPE_CHECKING:
@@ -98,13 +98,9 @@ def verify(out: str, **arguments: Any) -> int:
     run_id = new_run_id()
     with (
         errors_as_json(arguments["as_json"], run_id=run_id),
-        RunLog(arguments["log_file"], out=out, run_id=run_id, tell=_tell_warning) as log,
+        RunLog(arguments["log_file"], out=out, run_id=run_id, tell=warn) as log,
     ):
         return _verify(out, arguments, log)
-
-
-def _tell_warning(warning: str) -> None:
-    say(f"warning: {warning}")
 
 
 def _verify(out: str, arguments: dict[str, Any], log: RunLog) -> int:

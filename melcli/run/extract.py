@@ -15,13 +15,14 @@ from melcli.opening import regular_here
 from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
+from melcli.run.planner.planner import Planner
 from melcli.run.reboot import settle_unflushed
 from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.tried_with import Conditions
 from melcli.run.work import Work, conclude, write_config
 from melcli.scratch import Scratch
-from melcli.sources.content import hash_content
+from melcli.sources.file_calls import FileCalls, Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.store.files import remove_leftovers, storage_errors
@@ -45,7 +46,7 @@ class Survey:
 
 
 def survey(
-    request: Request, scratch: Scratch, found: Found | None = None, *, unset_limits_match: bool = False
+    request: Request, scratch: Scratch, files: Files, found: Found | None = None, *, unset_limits_match: bool = False
 ) -> Survey:
     """Find the inputs, unless they are given, and plan, without writing anything.
 
@@ -54,6 +55,8 @@ def survey(
     request : Request
     scratch : Scratch
         Holds what is surveyed.
+    files : Files
+        Looks at the inputs.
     found : Found, optional
         The inputs.
     unset_limits_match : bool
@@ -67,11 +70,20 @@ def survey(
         There is nothing to work on.
     """
     conditions = Conditions(request.limits, unset_matches_any=unset_limits_match)
-    return _plan(request, scratch, _find(request, scratch) if found is None else found, conditions)
+    return _plan(request, scratch, files, _find(request, scratch, files) if found is None else found, conditions)
 
 
-def extract(request: Request, listener: Listener) -> Report:
+def extract(request: Request, listener: Listener, planner: Planner | None = None) -> Report:
     """Run: after it, whatever happened, OUT holds the truth about itself and the same call completes the work.
+
+    Parameters
+    ----------
+    request : Request
+    listener : Listener
+        Is told how the run goes.
+    planner : Planner, optional
+        Looks at the inputs, and is closed when the plan is made; None: this process looks at them, and no limit of time
+        holds where it is kept waiting.
 
     Raises
     ------
@@ -82,11 +94,17 @@ def extract(request: Request, listener: Listener) -> Report:
     with Interrupts() as interrupts, ExitStack() as held:
         scratch = held.enter_context(Scratch())
         scratch.until_s = request.limits.until_s(started_s)
+        if planner is not None:
+            planner.until_s = scratch.until_s
         try:
-            surveyed = _prepare(request, listener, scratch, held)
+            surveyed = _prepare(request, listener, scratch, held, FileCalls() if planner is None else planner)
         except TimeUp:
+            if planner is not None:
+                planner.close(early=True)
             return Report(out=request.out, features=request.config.features, started_s=started_s, stopped_by=MAX_TIME)
         scratch.until_s = math.inf  # `Work` heeds it from here on, and what it finished is still to be sorted
+        if planner is not None:
+            planner.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
         if report.to_do:
@@ -101,9 +119,9 @@ def extract(request: Request, listener: Listener) -> Report:
     return report
 
 
-def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitStack) -> Survey:
+def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitStack, files: Files) -> Survey:
     """Find the inputs, hold OUT, clear away what a killed run left, and plan."""
-    found = _find(request, scratch)
+    found = _find(request, scratch, files)
     listener.found(found)
     if found.warning:
         listener.warned(found.warning)
@@ -111,7 +129,7 @@ def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitS
     for folder in (request.out, own_folder(request.out)):
         remove_leftovers(folder, deep=False)
     settle_unflushed(request, listener)
-    surveyed = _plan(request, scratch, found, Conditions(request.limits))
+    surveyed = _plan(request, scratch, files, found, Conditions(request.limits))
     if surveyed.plan.counts().keys() & TO_DO:
         try_names(surveyed.plan.ids, request.out, request.config.output.format)
     if surveyed.history.interrupted:
@@ -127,7 +145,7 @@ def _is_there(request: Request, name: str) -> bool:
         return False
 
 
-def _find(request: Request, scratch: Scratch) -> Found:
+def _find(request: Request, scratch: Scratch, files: Files) -> Found:
     try:
         os.getcwd()
     except OSError as error:
@@ -139,6 +157,7 @@ def _find(request: Request, scratch: Scratch) -> Found:
         listed=request.listed,
         out=request.out,
         own_files=request.own_files,
+        files=files,
     )
     if not found.items and not request.allow_empty:
         account = f"; {found.account}" if found.account else ""
@@ -152,17 +171,17 @@ def _find(request: Request, scratch: Scratch) -> Found:
     return found
 
 
-def _plan(request: Request, scratch: Scratch, found: Found, conditions: Conditions) -> Survey:
+def _plan(request: Request, scratch: Scratch, files: Files, found: Found, conditions: Conditions) -> Survey:
     history = read_history(request.out, scratch)
     if not request.rerun.overwrite:
         _refuse_other_config(request, history)
     plan = make_plan(
         found.items,
-        history.entries(),
+        history.entries,
         config_id=request.config.config_id,
         stored=StoredFiles(request.out, request.config.output.format, {shard.number for shard in history.unmade()}),
         rerun=request.rerun,
-        hash_content=hash_content,
+        hash_content=lambda path: result_of(files, "hash", path),
         conditions_differ=conditions.differ,
     )
     return Survey(found=found, plan=plan, history=history)

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from melcli.audio.revisions import is_outdated
 from melcli.byte_order import byte_order, text_of
 from melcli.run.to_do import ToDo
 from melcli.sources.item_table import Ids, ItemTable
-from melcli.store.entries import Entry
+from melcli.store.entries import Entry, PlainRow
 from melcli.store.placement import StoredFiles
 
 __all__ = ["SIGNS", "TO_DO", "Plan", "Rerun", "Sign", "make_plan"]
@@ -24,6 +24,7 @@ __all__ = ["SIGNS", "TO_DO", "Plan", "Rerun", "Sign", "make_plan"]
 Sign = Literal["+", "*", "=", "!", "-"]
 SIGNS: Mapping[Sign, str] = {"+": "new", "*": "stale", "=": "done", "!": "failed", "-": "without an input"}
 TO_DO: frozenset[Sign] = frozenset({"+", "*"})
+NEW = ord("+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,10 @@ class Plan:
 
     def __setitem__(self, number: int, sign: Sign) -> None:
         self._signs[number - 1] = ord(sign)
+
+    def is_new(self, number: int) -> bool:
+        """Tell whether nothing is known of an item so far."""
+        return self._signs[number - 1] == NEW
 
     def add_orphans(self, orphans: Iterable[tuple[bytes, bool]]) -> None:
         """Note ids that are no item's, and whether their rows are of another config."""
@@ -121,12 +126,12 @@ class Plan:
 
 def make_plan(
     items: ItemTable,
-    entries: Iterable[Entry],
+    entries: Callable[[Callable[[PlainRow], bool] | None], Iterable[Entry]],
     *,
     config_id: str,
     stored: StoredFiles,
     rerun: Rerun,
-    hash_content: Callable[[str], str],
+    hash_content: Callable[[str], str | None],
     conditions_differ: Callable[[Entry], bool],
 ) -> Plan:
     """Hold what was found against what OUT has.
@@ -138,9 +143,9 @@ def make_plan(
     Parameters
     ----------
     items : ItemTable
-    entries : iterable of Entry
-        Of the manifest and the journal; read once, none is kept.  Those in the order of the items are merged with them,
-        any other is looked up.
+    entries : callable
+        As `melcli.store.history.History.entries`.  They are read once, none is kept.  Those in the order of the items
+        are merged with them, any other is looked up.
     config_id : str
         Of this run.
     stored : StoredFiles
@@ -148,7 +153,7 @@ def make_plan(
     rerun : Rerun
         What is done again all the same.
     hash_content : callable
-        From a path to the hash of its content; may raise OSError.
+        From a path to the hash of its content, or None where it cannot be read.
     conditions_differ : callable
         Tells of a failed row whether limits or versions that its reason depends on differ from those of this run.
     """
@@ -179,7 +184,7 @@ def make_plan(
         return "="
 
     def orphans() -> Iterator[tuple[bytes, bool]]:
-        for row in entries:
+        for row in entries(None if rerun.overwrite or rerun.checksum else _settled(plan, find, config_id, stored)):
             found = find(row.key)
             if found is None:
                 yield row.key, row.status == "ok" and row.config_id != config_id
@@ -191,18 +196,46 @@ def make_plan(
     return plan
 
 
+def _settled(
+    plan: Plan, find: Callable[[bytes], Any], config_id: str, stored: StoredFiles
+) -> Callable[[PlainRow], bool]:
+    """Return what marks the item of a row as done where that is plain to see; most rows of a rerun are such.
+
+    It says no more than `make_plan` would: any doubt, such as a second row of an item, leaves the row to that.
+    """
+    own_config_id = byte_order(config_id)
+    are_outdated: dict[tuple[bytes, bytes], bool] = {}
+
+    def is_settled(row: PlainRow) -> bool:
+        row_id, status, size, mtime_ns, coding, decoding, _, path, output_size, row_config_id = row
+        if row_config_id != own_config_id or status != b"ok" or not coding or not output_size or b"\\" in path:
+            return False
+        made = coding, decoding
+        if made not in are_outdated:
+            are_outdated[made] = is_outdated(text_of(coding), int(decoding) if decoding else None, "")
+        found = find(row_id)
+        if found is None or are_outdated[made]:
+            return False
+        _, _, item_size, item_mtime_ns, number = found
+        if item_size != int(size) or int(item_mtime_ns) != int(mtime_ns) or not plan.is_new(number):
+            return False
+        if not stored.has(row_id.decode(), path.decode(), int(output_size)):
+            return False
+        plan[number] = "="
+        return True
+
+    return is_settled
+
+
 def _is_outdated(row: Entry) -> bool:
     """Tell whether decoding changed for the row's input; an input that failed before it was opened may be anything."""
     return is_outdated(row.format, row.decoding, row.source if row.status == "ok" else "")
 
 
 def _same_source(
-    size: int, mtime_ns: int, source: bytes, row: Entry, rerun: Rerun, hash_content: Callable[[str], str]
+    size: int, mtime_ns: int, source: bytes, row: Entry, rerun: Rerun, hash_content: Callable[[str], str | None]
 ) -> bool:
     hashless_failure = row.status == "failed" and row.source_hash is None  # it could not be read or killed its worker
     if not rerun.checksum or size < 0 or hashless_failure:
         return size == row.source_size and mtime_ns == row.source_mtime_ns
-    try:
-        return row.source_hash is not None and hash_content(text_of(source)) == row.source_hash
-    except OSError:
-        return False
+    return row.source_hash is not None and hash_content(text_of(source)) == row.source_hash

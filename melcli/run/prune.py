@@ -20,6 +20,7 @@ from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.report import FailureLimit
 from melcli.scratch import Scratch
+from melcli.sources.file_calls import Files
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.sources.item_table import ItemTable
@@ -92,8 +93,14 @@ class Pruned:
     num_bytes: int
 
 
-def prune(request: PruneRequest) -> Pruned:
+def prune(request: PruneRequest, files: Files) -> Pruned:
     """Find what no input stands for, and delete it if the request says so.
+
+    Parameters
+    ----------
+    request : PruneRequest
+    files : Files
+        Looks at the inputs.
 
     Raises
     ------
@@ -113,7 +120,12 @@ def prune(request: PruneRequest) -> Pruned:
             held.enter_context(hold_output(request.out))
         scratch = held.enter_context(Scratch())
         found = find_items(
-            request.inputs, scratch=scratch, options=request.sources, listed=request.listed, out=request.out
+            request.inputs,
+            scratch=scratch,
+            options=request.sources,
+            listed=request.listed,
+            out=request.out,
+            files=files,
         )
         if not len(found.items):
             raise NoInput("no audio file matched, so every item of OUT would be one without an input")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from melcli.config.resolve import Config, resolve_config
@@ -15,9 +15,10 @@ from melcli.run.limits import Limits
 from melcli.run.plan import Plan, Rerun
 from melcli.run.request import Request
 from melcli.scratch import Scratch
+from melcli.sources.file_calls import Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
-from melcli.sources.items import Item
+from melcli.sources.item_values import Values
 from melcli.sources.options import SourceOptions
 from melcli.store.durability import lost_its_memory
 from melcli.store.history import read_history
@@ -98,7 +99,7 @@ class Status:
         return not (to_do or unknown or self.unflushed_after_reboot)
 
 
-def status(request: StatusRequest, scratch: Scratch) -> Status:
+def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
     """Look at OUT and at the sources.
 
     Parameters
@@ -106,6 +107,8 @@ def status(request: StatusRequest, scratch: Scratch) -> Status:
     request : StatusRequest
     scratch : Scratch
         Holds what is found.
+    files : Files
+        Looks at the sources.
 
     Raises
     ------
@@ -129,8 +132,9 @@ def status(request: StatusRequest, scratch: Scratch) -> Status:
         limits=request.limits,
     )
     given = request.inputs is not None
-    found = None if given else _named_by_rows(request.out, scratch)
-    surveyed = survey(asked if given else replace(asked, allow_empty=True), scratch, found, unset_limits_match=True)
+    found = None if given else _named_by_rows(request.out, scratch, files)
+    asked = asked if given else replace(asked, allow_empty=True)
+    surveyed = survey(asked, scratch, files, found, unset_limits_match=True)
     return Status(
         plan=surveyed.plan,
         found=surveyed.found if given else None,
@@ -152,17 +156,15 @@ def _config(request: StatusRequest) -> Config:
     return resolve_config(os.path.join(".", request.out, CONFIG_FILE), sets=request.sets) if request.sets else stored
 
 
-def _named_by_rows(out: str, scratch: Scratch) -> Found:
+def _named_by_rows(out: str, scratch: Scratch, files: Files) -> Found:
     """Look at the sources that OUT's rows name."""
     history = read_history(out, scratch)
     if not has_manifest(out) and not history.interrupted:
         raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}; name the INPUTs to see what is to be done")
-    items = ItemTable((_look_at(entry.item_id, entry.source) for entry in history.entries()), scratch)
+
+    def seen() -> Iterator[Values]:
+        for named in in_parts((entry.item_id, entry.source) for entry in history.entries()):
+            yield from result_of(files, "look_at", named)
+
+    items = ItemTable.of(seen(), scratch)
     return Found(items=items, hidden=0, excluded=0, links=0, out_folders=0, other={}, unreadable={})
-
-
-def _look_at(item_id: str, source: str) -> Item:
-    try:
-        return Item.seen(item_id, source, os.stat(source))
-    except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
-        return Item.seen(item_id, source, None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from melcli.byte_order import byte_order, text_of
 from melcli.scratch import Scratch
-from melcli.sources.item_table import COLUMNS, item_values, to_item
+from melcli.sources.item_values import COLUMNS, item_values, to_item
 from melcli.sources.items import Item
 from melcli.sources.names import extension
 

@@ -11,14 +11,16 @@ from melcli.byte_order import byte_order
 from melcli.errors import NameClash
 from melcli.printable import printable
 from melcli.scratch import Scratch
-from melcli.sources.item_table import COLUMNS, ItemTable, item_values, to_item
+from melcli.sources.file_calls import Files, in_parts, result_of
+from melcli.sources.item_table import ItemTable
+from melcli.sources.item_values import COLUMNS, Values, item_values, to_item
 from melcli.sources.items import Item
-from melcli.sources.names import needs_another_decoder
+from melcli.sources.search import Part
 
 __all__ = ["one_for_each_id"]
 
 
-def one_for_each_id(items: Iterable[Item], scratch: Scratch) -> ItemTable:
+def one_for_each_id(parts: Iterable[Part], scratch: Scratch, files: Files) -> ItemTable:
     """Sort items by the bytes of their ids and keep one for each.
 
     Of items with one id and one real path, as when a folder is given twice, the one with the least ``source`` stays,
@@ -35,24 +37,23 @@ def one_for_each_id(items: Iterable[Item], scratch: Scratch) -> ItemTable:
     undecoded = scratch.table("undecoded", f"({COLUMNS})")
     num_undecoded = 0
 
-    def decoded() -> Iterator[Item]:
+    def decoded() -> Iterator[Values]:
         nonlocal num_undecoded
-        for item in items:
-            if needs_another_decoder(item.source):
-                num_undecoded += 1
-                scratch.insert(f"INSERT INTO {undecoded} VALUES (?, ?, ?, ?)", [item_values(item)])
-            else:
-                yield item
+        for good, others in parts:
+            if others:
+                num_undecoded += len(others)
+                scratch.insert(f"INSERT INTO {undecoded} VALUES (?, ?, ?, ?)", others)
+            yield from good
 
-    kept = ItemTable(decoded(), scratch)
-    _refuse_clashes(kept)
+    kept = ItemTable.of(decoded(), scratch)
+    _refuse_clashes(kept, files)
     if num_undecoded:
         rows = scratch.rows(f"SELECT {COLUMNS} FROM {undecoded} ORDER BY id, source")
-        kept.add(list(_numbered((to_item(*row) for row in rows), kept)))
+        kept.add(list(map(item_values, _numbered((to_item(*row) for row in rows), kept, files))))
     return kept
 
 
-def _numbered(undecoded: Iterable[Item], others: ItemTable) -> Iterator[Item]:
+def _numbered(undecoded: Iterable[Item], others: ItemTable, files: Files) -> Iterator[Item]:
     """Give each item an id of its own, the first by id and source keeps it; ``undecoded`` is sorted.
 
     Case makes no difference here, so that no file system of OUT takes two of the ids for one.
@@ -63,7 +64,7 @@ def _numbered(undecoded: Iterable[Item], others: ItemTable) -> Iterator[Item]:
     scratch.insert(take, ((_fold(item_id),) for item_id in others.ids))
     for own_id, alike in groupby(undecoded, key=attrgetter("id")):
         item_id, numbers = own_id, count(2)
-        for item in _distinct(list(alike)):
+        for item in _distinct(list(alike), files):
             while scratch.one(f"SELECT 1 FROM {taken} WHERE fold = ?", (_fold(item_id),)):
                 item_id = f"{own_id}.{next(numbers)}"
             scratch.execute(take, (_fold(item_id),))
@@ -74,32 +75,34 @@ def _fold(item_id: str) -> bytes:
     return byte_order(item_id.casefold())
 
 
-def _distinct(alike: Sequence[Item]) -> Iterable[Item]:
+def _distinct(alike: Sequence[Item], files: Files) -> Iterable[Item]:
     """Keep one item for each real path, the first."""
     if len(alike) == 1:
         return alike
     first: dict[str, Item] = {}
-    for item in alike:
-        first.setdefault(os.path.realpath(item.source), item)
+    for some in in_parts(alike):
+        for item, path in zip(some, _real_paths(some, files), strict=True):
+            first.setdefault(path, item)
     return first.values()
 
 
-def _refuse_clashes(items: ItemTable) -> None:
+def _refuse_clashes(items: ItemTable, files: Files) -> None:
     """Refuse items of one id whose sources are two files."""
     first: tuple[Item, Item] | None = None
-    ids = 0
-    for _, pairs in groupby(items.surplus(), key=lambda pair: pair[0].id):
-        # realpath costs 10 us, and most repeats are the same path written the same way.
-        clash = next((pair for pair in pairs if not _same_file(pair[0].source, pair[1].source)), None)
-        if clash is not None:
-            first = first or clash
-            ids += 1
+    ids, last_id = 0, None
+    for pairs in in_parts(items.surplus()):
+        taken, others = (_real_paths(some, files) for some in zip(*pairs, strict=True))
+        for pair, path, other in zip(pairs, taken, others, strict=True):
+            if path != other and pair[0].id != last_id:
+                first = first or pair
+                ids, last_id = ids + 1, pair[0].id
     if first is not None:
         raise NameClash(_refusal(*first, more=ids - 1))
 
 
-def _same_file(source: str, other: str) -> bool:
-    return os.path.realpath(source) == os.path.realpath(other)
+def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
+    paths: list[str] = result_of(files, "real_paths", [item.source for item in items])
+    return paths
 
 
 def _refusal(first: Item, second: Item, *, more: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -43,7 +43,13 @@ class _Folder(NamedTuple):
 
 
 def walk(
-    top: str, top_name: str, selection: Selection, out: Outputs | None, *, follow_symlinks: bool = False
+    top: str,
+    top_name: str,
+    selection: Selection,
+    out: Outputs | None,
+    *,
+    follow_symlinks: bool = False,
+    at: Callable[[str], None] = lambda path: None,
 ) -> Iterator[Met | PassedOver]:
     """Yield what is in a folder and below it, in no particular order.
 
@@ -61,6 +67,8 @@ def walk(
         Whether links to folders are followed, also out of ``top``.  Each folder that only links lead to is entered
         once: of several ways the one through the fewest links, and of those the one with the least name, compared part
         by part.
+    at : callable, optional
+        Called with the path of each folder before it is read.
 
     Yields
     ------
@@ -80,6 +88,7 @@ def walk(
             yield _AGAIN
             continue
         entered.add(folder.identity)
+        at(folder.path)
         above = "".join(f"{part}/" for part in folder.parts)
         for entry in _entries(folder.path):
             if isinstance(entry, PassedOver):

@@ -6,23 +6,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from melcli.byte_order import byte_order, text_of
 from melcli.scratch import Lookup, Scratch
+from melcli.sources.item_values import COLUMNS, Values, item_values, to_item
 from melcli.sources.items import Item
 
-__all__ = ["COLUMNS", "Ids", "ItemTable", "item_values", "to_item"]
-
-COLUMNS = "id, source, size, mtime_ns"  # in the order of the fields of Item
-LARGEST = (1 << 63) - 1  # that SQLite holds as an integer; a time after the year 2262 is more nanoseconds
-
-
-def item_values(item: Item) -> tuple[bytes, bytes, int, int | str]:
-    """Return an item as the values of `COLUMNS`."""
-    mtime_ns = item.mtime_ns if -LARGEST <= item.mtime_ns <= LARGEST else str(item.mtime_ns)
-    return byte_order(item.id), byte_order(item.source), item.size, mtime_ns
-
-
-def to_item(item_id: bytes, source: bytes, size: int, mtime_ns: int | str) -> Item:
-    """Make an item from the values of `COLUMNS`."""
-    return Item(text_of(item_id), text_of(source), size, int(mtime_ns))
+__all__ = ["Ids", "ItemTable"]
 
 
 class ItemTable(Collection[Item]):
@@ -47,12 +34,19 @@ class ItemTable(Collection[Item]):
         self.table = scratch.table(
             "items", "(number INTEGER PRIMARY KEY, id BLOB UNIQUE, source BLOB, size INTEGER, mtime_ns)"
         )
-        self.add(items)
+        self.add(map(item_values, items))
 
-    def add(self, items: Iterable[Item]) -> None:
-        """Take more items; all are numbered anew."""
+    @classmethod
+    def of(cls, values: Iterable[Values], scratch: Scratch) -> ItemTable:
+        """Make a table of items that are values already."""
+        table = cls((), scratch)
+        table.add(values)
+        return table
+
+    def add(self, values: Iterable[Values]) -> None:
+        """Take more items, as `item_values` gives them; all are numbered anew."""
         scratch = self.scratch
-        scratch.insert(f"INSERT INTO {self._met} VALUES (?, ?, ?, ?)", map(item_values, items))
+        scratch.insert(f"INSERT INTO {self._met} VALUES (?, ?, ?, ?)", values)
         scratch.execute(f"DELETE FROM {self.table}")
         # Sorted once, so that the index grows at its end; inserting a million in random order takes 5 times as long.
         scratch.execute(

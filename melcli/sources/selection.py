@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from fnmatch import translate
+from typing import Protocol
 
 from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS, extension
-from melcli.sources.options import SourceOptions
 
 __all__ = ["Selection"]
 
@@ -16,18 +16,30 @@ Fits = Callable[[str], bool]
 TAKEN_EXTENSIONS = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
 
 
+class Globs(Protocol):
+    """What has globs; see `melcli.sources.options.SourceOptions`."""
+
+    @property
+    def include(self) -> tuple[str, ...]:
+        """Those that replace the test by extension."""
+
+    @property
+    def exclude(self) -> tuple[str, ...]:
+        """Those that pass files and folders over."""
+
+
 class Selection:
-    """The globs of some options, ready to be held against names.
+    """Globs, ready to be held against names.
 
     Parameters
     ----------
-    options : SourceOptions
-        Only ``include`` and ``exclude`` are read.
+    options : Globs
+        Such as `melcli.sources.options.SourceOptions`.
     """
 
     __slots__ = ("_exclude", "_include")
 
-    def __init__(self, options: SourceOptions) -> None:
+    def __init__(self, options: Globs) -> None:
         self._include = [_glob(glob) for glob in options.include]
         self._exclude = [_glob(glob) for glob in options.exclude]
 

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import fields
 from typing import NamedTuple
 
 from melcli.byte_order import byte_order
+from melcli.opening import regular_here
 from melcli.store.lines import UTF8, Line, Lines, item_of
-from melcli.store.manifest import JSON_DECODER, Row, read_lines
+from melcli.store.manifest import JSON_DECODER, NO_ROW, Row, not_a_row, read_lines, read_pieces
 
-__all__ = ["Entry", "entry_of", "index_manifest", "escaped", "line_pattern", "read_entries", "unescaped"]
+__all__ = [
+    "Entry",
+    "PLAIN_FIELDS",
+    "PlainRow",
+    "entry_of",
+    "index_manifest",
+    "escaped",
+    "line_pattern",
+    "read_entries",
+    "unescaped",
+]
 
 
 class Entry(NamedTuple):
@@ -46,6 +57,13 @@ class Entry(NamedTuple):
         row_id = self.key if self.channel is None else byte_order(self.id)
         return Line(row_id, self.key, self.status == "failed", self.text)
 
+
+# What tells that a row is done, as it is written: strings without quotes and with escapes; null is empty.
+PLAIN_FIELDS = (
+    *("id", "status", "source_size", "source_mtime_ns", "format", "decoding", "channel"),
+    *("path", "output_size", "config_id"),
+)
+PlainRow = tuple[bytes, ...]  # no named tuple, since making one takes as long as finding it
 
 _TAKEN = Entry._fields[:-3]
 # Quantifiers never give back what they took, which saves a seventh of the time.
@@ -77,6 +95,7 @@ def line_pattern(taken: Collection[str]) -> str:
 
 
 _match = re.compile(line_pattern(_TAKEN)).fullmatch
+_find_plain = re.compile(f"(?m)^{line_pattern(PLAIN_FIELDS)}$".encode()).findall
 
 
 def entry_of(text: bytes) -> Entry:
@@ -146,15 +165,36 @@ def _checked_entry(text: bytes) -> Entry:
     return Entry._make((*(getattr(row, name) for name in _TAKEN), row.item_id, byte_order(row.item_id), text))
 
 
-def read_entries(out: str) -> Iterator[Entry]:
+def read_entries(out: str, is_settled: Callable[[PlainRow], bool] | None = None) -> Iterator[Entry]:
     """Read what planning needs of the rows of OUT, in the file's order; none where there is no manifest yet.
+
+    Parameters
+    ----------
+    out : str
+        OUT.
+    is_settled : callable, optional
+        Tells of a row whether it is passed over.  It is asked of rows that are just as melcli writes them, of many at
+        once, which takes a third of what an `Entry` takes.
 
     Raises
     ------
     StorageError
         A line is not a row, with its number.
     """
-    return read_lines(out, entry_of)
+    if is_settled is None:
+        yield from read_lines(out, entry_of)
+        return
+    for first, lines in read_pieces(out, regular_here):
+        plain: list[PlainRow] = _find_plain(b"".join(lines))
+        are_plain = len(plain) == len(lines)
+        for number, line in enumerate(lines):
+            if are_plain and is_settled(plain[number]):
+                continue
+            try:
+                entry = entry_of(line.removesuffix(b"\n"))
+            except NO_ROW as error:
+                raise not_a_row(out, first + number, error) from error
+            yield entry
 
 
 def index_manifest(out: str, lines: Lines) -> None:

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from melcli.byte_order import byte_order, text_of
 from melcli.scratch import Scratch
-from melcli.store.entries import Entry, entry_of, index_manifest, read_entries
+from melcli.store.entries import PLAIN_FIELDS, Entry, PlainRow, entry_of, index_manifest, read_entries
 from melcli.store.journal import PlannedShard, read_journal
 from melcli.store.layout import shard_number
 from melcli.store.lines import Line, Lines
@@ -19,6 +19,7 @@ from melcli.store.manifest import write_manifest
 __all__ = ["PLACE", "History", "read_history"]
 
 PLACE = itemgetter(0, 1)  # of a line in a manifest
+CHANNEL = PLAIN_FIELDS.index("channel")
 FREE_NUMBERS = (
     100_000_000  # more shards than any corpus has; a row that names a shard beyond such a gap was tampered with
 )
@@ -48,9 +49,15 @@ class History:
     shards: Sequence[PlannedShard]
     in_order: bool | None = None
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the newest rows of every input: those of the manifest, then the journal's, as the files have them."""
-        yield from self._older()
+    def entries(self, is_settled: Callable[[PlainRow], bool] | None = None) -> Iterator[Entry]:
+        """Yield the newest rows of every input: those of the manifest, then the journal's, as the files have them.
+
+        Parameters
+        ----------
+        is_settled : callable, optional
+            Tells of a row of the manifest, which has no channel and no escape in its id, whether it is passed over.
+        """
+        yield from self._older(is_settled)
         yield from map(entry_of, self.journal.texts())
 
     def write_manifest(self, keep: Callable[[str], bool] | None = None) -> None:
@@ -89,11 +96,22 @@ class History:
                 if newer.find(line.item_id) is None:
                     yield line
 
-    def _older(self) -> Iterator[Entry]:
+    def _older(self, is_settled: Callable[[PlainRow], bool] | None = None) -> Iterator[Entry]:
         """Yield the rows of the manifest that the journal has no newer ones for."""
         has_newer = self.journal.lookup().find if len(self.journal) else None
         in_order, before = True, (b"", b"")
-        for entry in read_entries(self.out):
+
+        def is_passed_over(row: PlainRow) -> bool:
+            nonlocal in_order, before
+            row_id = row[0]
+            if row[CHANNEL] or b"\\" in row_id or is_settled is None or not is_settled(row):
+                return False
+            place = row_id, row_id
+            in_order = in_order and before < place
+            before = place
+            return True
+
+        for entry in read_entries(self.out, None if is_settled is None or has_newer else is_passed_over):
             key = entry.key
             place = key if entry.channel is None else byte_order(entry.id), key
             in_order = in_order and before < place

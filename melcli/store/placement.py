@@ -42,16 +42,18 @@ class StoredFiles:
 
     def hold(self, row: Entry) -> bool:
         """Tell whether the row's file is of the format and has the size that it was written with."""
-        if row.path is None:
-            return False
+        return row.path is not None and row.output_size is not None and self.has(row.id, row.path, row.output_size)
+
+    def has(self, row_id: str, path: str, output_size: int) -> bool:
+        """Tell the same of a row's id, path and size."""
         if self._format == "npy":
-            return row.path == npy_name(row.id) and self._size(row.path) == row.output_size
-        number = shard_number(row.path)
+            return path == npy_name(row_id) and self._size(path) == output_size
+        number = shard_number(path)
         if number is None or number in self._unmade:
             return False
-        if row.path not in self._shard_sizes:
-            self._shard_sizes[row.path] = self._size(row.path)
-        return self._shard_sizes[row.path] == row.output_size
+        if path not in self._shard_sizes:
+            self._shard_sizes[path] = self._size(path)
+        return self._shard_sizes[path] == output_size
 
     def _size(self, path: str) -> int:
         try:

@@ -138,6 +138,11 @@ def test_nothing_is_deleted_when_no_input_is_found(
     assert files(out) == before
 
 
+def no_process() -> object:
+    """Start no planning process, so that this one looks at the inputs."""
+    raise OSError(11, "Resource temporarily unavailable")
+
+
 def test_nothing_is_deleted_when_a_folder_cannot_be_read(
     melcli: Command, extract: Command, recordings: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +154,7 @@ def test_nothing_is_deleted_when_a_folder_cannot_be_read(
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
+    monkeypatch.setattr("melcli.run.planner.planner.PlanningProcess", no_process)
     monkeypatch.setattr("os.scandir", refuse)
     ended = melcli("prune", out, recordings, "--delete")
     monkeypatch.undo()

@@ -283,7 +283,7 @@ def _plan_holds(history: History, scratch: Scratch) -> None:
     for stored_as in ("npy", "hdf5"):
         plan = make_plan(
             found,
-            history.entries(),
+            history.entries,
             config_id=make_row().config_id,
             stored=StoredFiles(history.out, stored_as, {shard.number for shard in history.unmade()}),
             rerun=Rerun(),

@@ -73,17 +73,15 @@ def plan(
     conditions: Conditions = CONDITIONS,
     **rerun: Any,
 ) -> Told:
-    def hash_content(path: str) -> str:
-        if not content:
-            raise OSError("nobody may look into the source here")
-        return content
+    def hash_content(path: str) -> str | None:
+        return content or None
 
     stored = cast(StoredFiles, Stored(*lost))
     with Scratch() as scratch:
         return Told(
             make_plan(
                 ItemTable(items, scratch),
-                (entry_of(row.to_json().encode()) for row in rows),
+                lambda is_settled: (entry_of(row.to_json().encode()) for row in rows),
                 config_id=CONFIG,
                 stored=stored,
                 rerun=Rerun(**rerun),

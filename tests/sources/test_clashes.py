@@ -6,14 +6,16 @@ import pytest
 
 from melcli.errors import NameClash
 from melcli.sources.clashes import one_for_each_id
+from melcli.sources.file_calls import FileCalls
 from melcli.sources.items import Item
 from melcli.sources.names import item_id
+from melcli.sources.search import parts_of
 
 
 @pytest.fixture
 def unique(scratch):
     """Return a function that gives one item for each id, as a tuple."""
-    return lambda items: tuple(one_for_each_id(items, scratch))
+    return lambda items: tuple(one_for_each_id(parts_of(items), scratch, FileCalls()))
 
 
 def item(item_id, source):

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
-import select
-import signal
-import sys
-import threading
 import time
 from typing import NoReturn
 
 from melcli.errors import MelcliError
 from melcli.run.engines.channel import Answer, Progress, Ready, WorkerEnd
+from melcli.run.engines.with_driver import end_with_driver
 from melcli.run.watchdog import watchdog
 
 __all__ = ["MAX_ITEMS", "prepare", "serve"]
@@ -23,7 +19,6 @@ __all__ = ["MAX_ITEMS", "prepare", "serve"]
 MAX_ITEMS = 5_000
 MAX_GROWTH_BYTES = 256_000_000
 PROGRESS_INTERVAL_S = 0.05  # messages are no more frequent than this, or small files would pay for them
-PR_SET_PDEATHSIG = 1
 OOM_SCORE_ADJUSTMENT = 500  # where memory runs out, the system kills a worker rather than the driver
 
 
@@ -38,7 +33,7 @@ def prepare(descriptor: int, driver: int) -> WorkerEnd:
         The process number of the driver.
     """
     end = WorkerEnd(descriptor)
-    _end_with_driver(driver, end.fileno())
+    end_with_driver(driver, end.fileno())
     _write_no_core()
     _open_many_files()
     _be_killed_first()
@@ -92,27 +87,6 @@ class _ProgressSender:
             return
         self._sent_s, self._allowed_s = now_s, allowed_s
         self._end.send(Progress(self._number, allowed_s))
-
-
-def _end_with_driver(driver: int, descriptor: int) -> None:
-    """See to it that the process ends with its driver, also in the middle of a call.
-
-    On Linux the system kills it, also where it is stopped.  Elsewhere the end of the connection is the sign.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != driver:  # it ended before that
-        os._exit(1)
-    with contextlib.suppress(RuntimeError):  # the system starts no more threads
-        threading.Thread(target=_wait_for_hangup, args=[descriptor], daemon=True).start()
-
-
-def _wait_for_hangup(descriptor: int) -> None:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLHUP)
-    while not poll.poll():  # macOS returns without an event while a call is unread
-        time.sleep(PROGRESS_INTERVAL_S)
-    os._exit(1)
 
 
 def _write_no_core() -> None:

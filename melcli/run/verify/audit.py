@@ -12,7 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from melcli.byte_order import byte_order
@@ -345,18 +346,23 @@ class _Audit:
             return
         is_taken = self._sample(self._request.recompute_percent)
         damaged = {damage.item_id for damage in self._verdict.damages}
-        rows_of: dict[str, list[int]] = defaultdict(list)
-        for ref in self.books.refs():
-            row = self.books.row(ref)
-            if row.status == "ok" and row.item_id not in damaged and is_taken(row.item_id):
-                rows_of[row.item_id].append(ref)
+        sample = self._scratch.table("sample", "(item BLOB, number INTEGER, PRIMARY KEY (item, number)) WITHOUT ROWID")
+
+        def taken() -> Iterator[tuple[bytes, int]]:
+            for ref in self.books.refs():
+                row = self.books.row(ref)
+                if row.status == "ok" and row.item_id not in damaged and is_taken(row.item_id):
+                    yield byte_order(row.item_id), ref
+
+        self._scratch.insert(f"INSERT INTO {sample} VALUES (?, ?)", taken())
+        refs_in_order = self._scratch.rows(f"SELECT item, number FROM {sample} ORDER BY item, number")
         job = Job(
             out=os.path.abspath(self._request.out),
             config=self._config.config,
             config_id=self._config.config_id,
             scratch=tempfile.gettempdir(),
         )
-        wanted = iter(rows_of.values())
+        wanted = ([ref for _, ref in group] for _, group in groupby(refs_in_order, key=itemgetter(0)))
         while part := list(islice(wanted, ITEMS_PER_RECOMPUTE)):
             items = []
             for refs in part:
@@ -374,8 +380,11 @@ class _Audit:
             return lambda item_id: True
         if percent <= 0:
             return lambda item_id: False
-        hashes = sorted({_hash(self.books.row(ref).item_id) for ref in self.books.refs()})
-        highest = hashes[math.ceil(len(hashes) * percent / 100) - 1]
+        hashes = self._scratch.table("hashes", "(hash INTEGER PRIMARY KEY)")
+        found = ((_hash(self.books.row(ref).item_id),) for ref in self.books.refs())
+        self._scratch.insert(f"INSERT OR IGNORE INTO {hashes} VALUES (?)", found)
+        number = math.ceil(self._scratch.one(f"SELECT count(*) FROM {hashes}")[0] * percent / 100)
+        highest = self._scratch.one(f"SELECT hash FROM {hashes} ORDER BY hash LIMIT 1 OFFSET ?", (number - 1,))[0]
         return lambda item_id: _hash(item_id) <= highest
 
     def _compare_versions(self, engine: Engine) -> None:

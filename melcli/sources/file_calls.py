@@ -1,0 +1,108 @@
+"""What planning asks the file system of the inputs, as calls by name: in this process, or in one that may hang.
+
+Arguments and results consist of what `marshal` writes, so that `melcli.run.planner` can send them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, Protocol
+
+from melcli.sources.item_values import Values, item_values
+from melcli.sources.items import Item
+from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
+
+__all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
+
+Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash"]
+SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "walk"})  # calls that later ones depend on
+
+
+class Files(Protocol):
+    """Makes calls."""
+
+    def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
+        """Yield what a call of `FileCalls` yields."""
+
+
+def result_of(files: Files, name: Name, argument: Any = None) -> Any:
+    """Make a call that yields one result, and return it."""
+    (result,) = files.parts(name, argument)
+    return result
+
+
+def in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Cut arguments into lists that are short enough to be held at once."""
+    part = []
+    for value in values:
+        part.append(value)
+        if len(part) == PART_ITEMS:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+class FileCalls:
+    """The calls, made in this process.
+
+    Parameters
+    ----------
+    at : callable, optional
+        Called with each path that may keep the process waiting, before it does.
+    """
+
+    def __init__(self, at: Callable[[str], None] = lambda path: None) -> None:
+        self._at = at
+        self._search = Search(SearchRequest(), at)  # for nothing, until one begins
+        self._calls: dict[Name, Callable[[Any], Iterable[Any]]] = {
+            "begin": self._begin,
+            "given": lambda paths: self._search.given(paths),
+            "listed": lambda paths: self._search.listed(paths),
+            "walk": lambda _: self._search.walk(),
+            "account": lambda _: [[(*what, count) for what, count in self._search.passed_over.items()]],
+            "real_paths": self._real_paths,
+            "look_at": self._look_at,
+            "hash": self._hash,
+        }
+
+    def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
+        """Make a call and yield its results.
+
+        ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given``, ``listed`` and
+        ``walk`` yield `Part`.  ``account`` yields one list, of the fields of `PassedOver` and a number.  The others
+        yield one result: the real paths of paths; the values of items, for pairs of id and source; the hash of a file's
+        content, or None where it cannot be read.
+        """
+        yield from self._calls[name](argument)
+
+    def _begin(self, fields: tuple[Any, ...]) -> Iterable[Part]:
+        self._search = Search(SearchRequest(*fields), self._at)
+        return []
+
+    def _real_paths(self, paths: Iterable[str]) -> Iterator[list[str]]:
+        yield [self._real_path(path) for path in paths]
+
+    def _real_path(self, path: str) -> str:
+        self._at(path)
+        return os.path.realpath(path)
+
+    def _look_at(self, named: Iterable[tuple[str, str]]) -> Iterator[list[Values]]:
+        yield [item_values(self._seen(*names)) for names in named]
+
+    def _seen(self, item_id: str, source: str) -> Item:
+        self._at(source)
+        try:
+            return Item.seen(item_id, source, os.stat(source))
+        except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
+            return Item.seen(item_id, source, None)
+
+    def _hash(self, path: str) -> Iterator[str | None]:
+        from melcli.sources.content import hash_content  # late: few plans hash
+
+        self._at(path)
+        try:
+            yield hash_content(path)
+        except OSError:
+            yield None
