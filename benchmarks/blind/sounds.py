@@ -38,6 +38,8 @@ def excerpt(folder: str) -> Maker:
 def digits(folder: Path) -> Maker:
     """Return a maker of spoken digits, one after another with pauses, from a folder of WAV files at 8 kHz."""
     paths = sorted(folder.glob("*.wav"))
+    if not paths:  # otherwise every draw of this kind would be drawn again, as what a package refuses
+        raise SystemExit(f"{folder} has no WAV files")
 
     def make(rate_hz: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
         parts: list[np.ndarray] = []
