@@ -22,14 +22,16 @@ LEVEL_DB = (-30.0, -3.0)  # of a clip's peak below full scale
 
 
 def excerpt(folder: str) -> Maker:
-    """Return a maker of excerpts from a folder of sample_audio."""
+    """Return a maker of excerpts from a folder of sample_audio, of several files where one is too short."""
 
     def make(rate_hz: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
         paths = sorted(path for path in (SAMPLES / folder).iterdir() if path.suffix != ".md")
-        sound, native_hz = soundfile.read(rng.choice(paths), always_2d=True)
-        sound = soxr.resample(sound.mean(axis=1), native_hz, rate_hz)
         samples = round(seconds * rate_hz)
-        start = int(rng.integers(0, max(1, len(sound) - samples)))
+        sound = np.zeros(0)
+        while len(sound) < samples:
+            part, native_hz = soundfile.read(rng.choice(paths), always_2d=True)
+            sound = np.concatenate([sound, soxr.resample(part.mean(axis=1), native_hz, rate_hz)])
+        start = int(rng.integers(0, len(sound) - samples + 1))
         return sound[start : start + samples]
 
     return make
