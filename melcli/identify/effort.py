@@ -8,7 +8,7 @@ from time import monotonic
 
 __all__ = ["Effort"]
 
-MAX_TRIALS = 20_000  # of about 0.5 ms of CPU
+MAX_TRIALS = 16_000  # of about 0.5 ms of CPU
 PRODUCTS_PER_TRIAL = 4e6  # multiplications of a spectrum by filters, over which a trial counts as more than one
 TOLD_EVERY = 100  # trials
 
