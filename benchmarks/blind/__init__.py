@@ -4,3 +4,7 @@
 ``python -m benchmarks.blind.score FOLDER`` asks `melcli identify` and holds its answers against second clips.
 docs/identify.md reports every run for the record.
 """
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads spin while other programs use the cores

@@ -22,14 +22,16 @@ LEVEL_DB = (-30.0, -3.0)  # of a clip's peak below full scale
 
 
 def excerpt(folder: str) -> Maker:
-    """Return a maker of excerpts from a folder of sample_audio."""
+    """Return a maker of excerpts from a folder of sample_audio, of several files where one is too short."""
 
     def make(rate_hz: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
         paths = sorted(path for path in (SAMPLES / folder).iterdir() if path.suffix != ".md")
-        sound, native_hz = soundfile.read(rng.choice(paths), always_2d=True)
-        sound = soxr.resample(sound.mean(axis=1), native_hz, rate_hz)
         samples = round(seconds * rate_hz)
-        start = int(rng.integers(0, max(1, len(sound) - samples)))
+        sound = np.zeros(0)
+        while len(sound) < samples:
+            part, native_hz = soundfile.read(rng.choice(paths), always_2d=True)
+            sound = np.concatenate([sound, soxr.resample(part.mean(axis=1), native_hz, rate_hz)])
+        start = int(rng.integers(0, len(sound) - samples + 1))
         return sound[start : start + samples]
 
     return make
@@ -38,6 +40,8 @@ def excerpt(folder: str) -> Maker:
 def digits(folder: Path) -> Maker:
     """Return a maker of spoken digits, one after another with pauses, from a folder of WAV files at 8 kHz."""
     paths = sorted(folder.glob("*.wav"))
+    if not paths:  # otherwise every draw of this kind would be drawn again, as what a package refuses
+        raise SystemExit(f"{folder} has no WAV files")
 
     def make(rate_hz: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
         parts: list[np.ndarray] = []

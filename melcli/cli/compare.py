@@ -58,10 +58,15 @@ def _compare(path_a: str, path_b: str, atol: float, rtol: float, top: int, as_js
     from melcli.compare.differences import Tolerance
     from melcli.compare.feature_sets import open_feature_set
     from melcli.compare.report import lines, plain
+    from melcli.run.array_reader import ArrayReader
 
     refuse_url("A", path_a)
     refuse_url("B", path_b)
-    with closing(open_feature_set(path_a)) as a, closing(open_feature_set(path_b)) as b:
+    with (
+        closing(ArrayReader()) as reader,
+        closing(open_feature_set(path_a, reader)) as a,
+        closing(open_feature_set(path_b, reader)) as b,
+    ):
         comparison = run(a, b, Tolerance(atol=atol, rtol=rtol))
     if as_json:
         tell_json(plain(comparison))

@@ -72,18 +72,21 @@ def identify(paths: Sequence[str], *, top: int, max_time: float | None, as_json:
 def _identify(paths: Sequence[str], top: int, max_time_s: float | None, as_json: bool) -> int:
     # Its products are small ones, on which more threads only get in each other's way: 8 s rather than 2 on two cores.
     os.environ.update(ONE_THREAD)  # before numpy is imported, since the libraries read it once
+    from contextlib import closing
     from time import monotonic
 
     from melcli.addresses import refuse_url
     from melcli.identify.effort import Effort
     from melcli.identify.pairs import read_pairs
     from melcli.identify.report import lines, plain
+    from melcli.run.array_reader import ArrayReader
     from melcli.run.limits import Limits
 
     for path in paths:
         refuse_url("AUDIO and FEATURES", path)
     until_s = Limits(max_time_s=max_time_s).until_s(monotonic())
-    pairs = read_pairs(paths)
+    with closing(ArrayReader()) as reader:
+        pairs = read_pairs(paths, reader)
     effort = Effort(until_s=until_s, listener=_show if sys.stderr.isatty() and not as_json else None)
     found = _found(pairs, top, effort)
     _clear()

@@ -29,7 +29,17 @@ from melcli.store.manifest import has_manifest
 from melcli.store.plain import PLAIN_EXTENSIONS, ArrayFile, open_arrays
 from melcli.store.reader import Features, open_features
 
-__all__ = ["FeatureSet", "open_feature_set"]
+__all__ = ["FeatureSet", "Opener", "open_feature_set"]
+
+
+class Opener(Protocol):
+    """Opens what anybody may have written."""
+
+    def open_arrays(self, path: str) -> ArrayFile:
+        """Open a file of arrays; `StorageError` if it cannot be read."""
+
+    def read_item(self, out: str, item_id: str) -> np.ndarray:
+        """Return an item of an OUT that is in HDF5; `StorageError` if it cannot be read."""
 
 
 class FeatureSet(Protocol):
@@ -60,8 +70,14 @@ class FeatureSet(Protocol):
         """Close what is open."""
 
 
-def open_feature_set(path: str) -> FeatureSet:
+def open_feature_set(path: str, opener: Opener | None = None) -> FeatureSet:
     """Open a set of features.
+
+    Parameters
+    ----------
+    path : str
+    opener : Opener, optional
+        What opens ``.npz`` and HDF5, such as a process with a deadline; this process by default.
 
     Raises
     ------
@@ -76,13 +92,13 @@ def open_feature_set(path: str) -> FeatureSet:
     """
     opened: FeatureSet
     if os.path.isdir(path):
-        opened = _Extracted(open_features(path)) if has_manifest(path) else _Arrays(path)
+        opened = _Extracted(path, opener) if has_manifest(path) else _Arrays(path, opener)
     elif not os.path.exists(path):
         raise ConfigError(f"{printable(path) or repr(path)} is not there")
     elif os.path.splitext(path)[1].lower() not in PLAIN_EXTENSIONS:
         raise ConfigError(f"{printable(path)} ends in none of {', '.join(PLAIN_EXTENSIONS)}")
     else:
-        opened = _Arrays(path)
+        opened = _Arrays(path, opener)
     if not opened.ids and not opened.unreadable:
         opened.close()
         raise NoInput(f"{printable(path)} holds no features: no {', '.join(PLAIN_EXTENSIONS)} with arrays in it")
@@ -92,14 +108,18 @@ def open_feature_set(path: str) -> FeatureSet:
 class _Extracted:
     """What stands under an OUT."""
 
-    def __init__(self, features: Features) -> None:
-        self._features = features
-        self.ids = sorted(features)
+    def __init__(self, out: str, opener: Opener | None) -> None:
+        self._out = out
+        self._opener = opener
+        self._features: Features = open_features(out)
+        self.ids = sorted(self._features)
         self.unreadable: dict[str, str] = {}
         self.is_one_array = False
 
     def read(self, item_id: str) -> np.ndarray:
-        return self._features[item_id]
+        if self._opener is None or self._features.rows[item_id].start is None:  # which is in a .npy
+            return self._features[item_id]
+        return self._opener.read_item(self._out, item_id)
 
     def time_axis(self, item_id: str, shape: tuple[int, ...]) -> int | None:
         row = self._features.rows[item_id]
@@ -112,7 +132,8 @@ class _Extracted:
 class _Arrays:
     """A file, or the files below a folder; the one that was read last stays open."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, opener: Opener | None) -> None:
+        self._open_arrays = open_arrays if opener is None else opener.open_arrays
         self._open: tuple[str, ArrayFile] | None = None
         self._places: dict[str, tuple[str, str]] = {}
         self.unreadable: dict[str, str] = {}
@@ -164,5 +185,5 @@ class _Arrays:
     def _file(self, path: str) -> ArrayFile:
         if self._open is None or self._open[0] != path:
             self.close()
-            self._open = (path, open_arrays(path))
+            self._open = (path, self._open_arrays(path))
         return self._open[1]

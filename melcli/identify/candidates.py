@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, product
 from operator import attrgetter
 
 import numpy as np
@@ -21,13 +21,15 @@ from melcli.mel.options import FeatureOptions
 __all__ = ["Candidate", "named", "rivals", "searched", "settled_from"]
 
 NUM_FRAMES, NUM_FRAMES_BY_BIN = 32, 48  # that are looked at while spectrum and filters are searched
-# Of the guesses at a rate so many have their edges moved before they are ranked, and so many of these go on: at the
-# file's own rate, and at all others together.  At a rate that is not the right one many come near, and none fits.
-EDGED, EDGED_AT_OTHER_RATES = 12, 3
-DESCENTS, DESCENTS_AT_OTHER_RATES = 3, 3
+# Of the guesses so many are tried with the commonest edges, at the file's own rate and at all others together; so many
+# of these have their edges moved step by step; and so many of these go on.
+EDGED, EDGED_AT_OTHER_RATES, MOVED = 12, 8, 4
+PLACEMENTS, PLACEMENTS_AT_OTHER_RATES = 12, 2
+DESCENTS = 3
+WITH_ANY_EDGES = 2
 PLACEMENT_IS_RIGHT = 0.02  # a misfit that no other rate or stride has been seen to leave
 SAME_FRAMES = 1e-9  # misfits so near each other are those of the same frames, by another padding
-SLOPELESS = 0.3  # a misfit from which no moving of edges has been seen to lead to the right ones
+SLOPELESS = 0.5  # a misfit from which no moving of edges has been seen to lead to the right ones
 NO_EXPLANATION = 0.95  # a misfit that no edges mend
 MAX_LEVELLINGS = 3
 MAX_SETTLED = 2  # of those that nearly fit, if none fits
@@ -138,56 +140,73 @@ def searched(
 def _ranked(
     views: Sequence[Settling], known: Mapping[str, FeatureOptions], effort: Effort, reached: Sequence[_Guess]
 ) -> Iterator[list[_Guess]]:
-    """Yield where to search from: at the file's own rate, and elsewhere for as long as nothing came near."""
+    """Yield where to search from, for as long as nothing came near.
+
+    At the file's own rate, the whole clip and then cut ones; with all usual edges, which takes 1,500 trials for each
+    guess; and then at other rates.
+    """
     if not views:
         return
     own, *others = views[0].clip.rates()
-    for rates, cut in (([own], False), ([own], True), (others, False), (others, True)):
-        if min((found.misfit for found in reached), default=1.0) < PLACEMENT_IS_RIGHT:
-            return
-        edged, most = (EDGED, DESCENTS) if rates == [own] else (EDGED_AT_OTHER_RATES, DESCENTS_AT_OTHER_RATES)
-        guesses = [
-            guess
-            for channels in _by_channels(views)
-            for rate in rates
-            for guess in _guesses(channels, rate, known, effort, edged, cut=cut)
-        ]
-        yield sorted(guesses, key=attrgetter("misfit"))[:most]
+    for rates in ([own], others):
+        later: list[_Guess] = []
+        for cut in (False, True):
+            if _is_over(effort, reached):
+                return
+            guesses = _guesses(views, rates, known, effort, cut=cut)[:DESCENTS]
+            yield [guess for guess in guesses if guess.misfit < SLOPELESS]
+            later += [guess for guess in guesses if guess.misfit >= SLOPELESS]
+        for guess in sorted(later, key=attrgetter("misfit"))[:WITH_ANY_EDGES]:
+            if not _is_over(effort, reached) and guess.misfit < NO_EXPLANATION:
+                yield [_reached(guess, guess.descent.with_any_edges)]
 
 
-def _by_channels(views: Sequence[Settling]) -> list[list[Settling]]:
-    """Put together the views that take the channels in the same way."""
-    return [list(group) for _, group in groupby(views, key=lambda view: view.clip.audio.channels)]
+def _is_over(effort: Effort, reached: Sequence[_Guess]) -> bool:
+    return effort.spent or min((found.misfit for found in reached), default=1.0) < PLACEMENT_IS_RIGHT
+
+
+def _by_channels(guesses: Sequence[_Guess]) -> list[list[_Guess]]:
+    """Put together the guesses that take the channels in the same way."""
+    return [list(group) for _, group in groupby(guesses, key=lambda guess: guess.settling.clip.audio.channels)]
 
 
 def _guesses(
     views: Sequence[Settling],
-    sampling_rate: int,
+    rates: Sequence[int],
     known: Mapping[str, FeatureOptions],
     effort: Effort,
-    edged: int,
     *,
     cut: bool,
 ) -> list[_Guess]:
-    """Return where a rate may be searched from, the likeliest first.
+    """Return where some rates may be searched from, the likeliest first.
 
     A band that is far from that of any config hides which frames are right, so the likeliest have their edges moved.
     """
-    guesses = []
-    for view in views:
+    is_own = rates[0] == views[0].clip.sampling_rate
+    edged, most = (EDGED, PLACEMENTS) if is_own else (EDGED_AT_OTHER_RATES, PLACEMENTS_AT_OTHER_RATES)
+    guesses: list[_Guess] = []
+    for view, rate in product(views, rates):
+        if effort.spent:
+            break
         number = NUM_FRAMES if view.seen.normalised == "no" else NUM_FRAMES_BY_BIN
         descent = Descent(view.clip, view.seen, view.seen.telling_frames(number), effort)
-        ranked = starts(len(view.clip.at(sampling_rate)), sampling_rate, view.seen, descent, known, cut=cut)
+        ranked = starts(len(view.clip.at(rate)), rate, view.seen, descent, known, most, cut=cut)
         guesses += [_Guess(misfit, options, descent, view) for misfit, options in ranked]
     possible = [guess for guess in guesses if guess.misfit < NO_EXPLANATION]
-    likely = _distinct(sorted(possible, key=attrgetter("misfit")))[:edged]
-    moved = [(guess, *guess.descent.edged(guess.options)) for guess in likely]
-    again = [replace(guess, options=options, misfit=misfit) for guess, options, misfit in moved]
-    again.sort(key=attrgetter("misfit"))
-    if edged == EDGED and again and again[0].misfit > SLOPELESS:  # of the likeliest ones, each of which takes a second
-        with_any = [(guess, *guess.descent.with_any_edges(guess.options)) for guess in again[:DESCENTS]]
-        again[:DESCENTS] = [replace(guess, options=options, misfit=misfit) for guess, options, misfit in with_any]
-    return sorted(again, key=attrgetter("misfit"))
+    likely = [
+        guess
+        for channels in _by_channels(possible)
+        for guess in _distinct(sorted(channels, key=attrgetter("misfit")))[:edged]
+    ]
+    edged_ones = [_reached(guess, guess.descent.with_usual_edges) for guess in likely]
+    edged_ones.sort(key=attrgetter("misfit"))
+    moved = [_reached(guess, guess.descent.with_moved_edges) for guess in edged_ones[:MOVED]]
+    return sorted([*moved, *edged_ones[MOVED:]], key=attrgetter("misfit"))
+
+
+def _reached(guess: _Guess, step: Callable[[FeatureOptions], tuple[FeatureOptions, float]]) -> _Guess:
+    options, misfit = step(guess.options)
+    return replace(guess, options=options, misfit=misfit)
 
 
 def _distinct(guesses: Sequence[_Guess]) -> list[_Guess]:

@@ -20,11 +20,12 @@ from melcli.identify.variations import (
     FINE,
     Variations,
     every_usual_edge,
+    nearby,
     neighbouring_edges,
     neighbouring_lengths,
+    other_spectra,
     scales_and_edges,
     triangles,
-    varied,
 )
 from melcli.mel.filters import mel_filters
 from melcli.mel.options import FeatureOptions
@@ -100,6 +101,18 @@ class Descent:
 
     def run(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the best options in reach, and their misfit; what does not come near at once is given up."""
+        best, least = self._run(options)
+        if FOUND < least < NEAR:
+            for keys in other_spectra(best):
+                changed = nearby(best, keys)
+                other, found = (best, least) if changed is None else self._run(changed)
+                if found < BETTER * least:
+                    best, least = other, found
+                if least < FOUND:
+                    break
+        return best, least
+
+    def _run(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         best, least = self._round(self._coarse, options, self.misfit(options))
         if least > HOPELESS:
             return best, least
@@ -117,10 +130,13 @@ class Descent:
             return best, least
         return self._to_whole_hertz(*self._rounds(every, *self._other_slopes(best, least)))
 
-    def edged(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
+    def with_usual_edges(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
+        """Return the options with the best of the commonest edges, and their misfit."""
+        return self._best_of(scales_and_edges, options, self.misfit(options))
+
+    def with_moved_edges(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the options with the best edges in reach, and their misfit."""
-        best, least = self._best_of(scales_and_edges, options, self.misfit(options))
-        return self._slide(best, least, EDGE_STEPS_HZ)
+        return self._slide(options, self.misfit(options), EDGE_STEPS_HZ)
 
     def with_any_edges(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the options with the best of all usual edges, and their misfit.
@@ -132,7 +148,7 @@ class Descent:
     def _other_slopes(self, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
         """Try other filters with edges that are moved to suit them, since the slopes shift the best edges."""
         for keys in triangles(best):
-            changed = varied(best, **keys)
+            changed = nearby(best, keys)
             if changed is not None:
                 moved, found = self._slide(changed, self.misfit(changed), SMALL_STEPS_HZ)
                 if found < BETTER * least:
@@ -190,7 +206,7 @@ class Descent:
         for keys in group(best):
             if self._effort.spent:
                 break
-            changed = varied(best, **keys)
+            changed = nearby(best, keys)
             found = self.misfit(changed)
             if changed is not None and found < BETTER * least:
                 best, least = changed, found

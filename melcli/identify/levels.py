@@ -12,6 +12,7 @@ import numpy as np
 from melcli.identify.knowable import is_knowable, significant_digits
 from melcli.identify.likeness import affine_fit
 from melcli.identify.observation import Observation
+from melcli.identify.usual import LOG_OFFSETS
 from melcli.mel.levels import UNITS_PER_NEPER
 from melcli.mel.options import FeatureOptions
 from melcli.mel.windows import analysis_window
@@ -26,6 +27,7 @@ FEWEST_AT_FLOOR = 2  # values in one bin, or in all of them together
 FEWEST_QUIET, OFFSET_SPREAD = 8, 0.05  # values that tell an offset, and how far they may lie apart, relative
 OFFSET_FIT = 5e-3  # of an offset: it is told by few values, and usual ones lie far apart
 OFFSET_ROUNDS = 3
+LARGE = 1e-4  # an offset that any clip tells
 LEAST = 1e-37  # a floor that nothing reaches, and float32 still holds
 FITTED = ("std", "mean", "input_scale", "log_offset", "min_power", "top_db")
 SCALES = (1.0, 32_768.0, 100.0)  # full scale 1, 16-bit integers, Essentia's MusiCNN
@@ -216,6 +218,8 @@ def _floors(
             depth_db = (seen.values.max() - seen.values.min()) / line.factor * UNITS_PER_NEPER["db"]
             floors += [(found, LEAST, top_db) for found in offsets for top_db in plain_numbers(depth_db)]
     named = {(o.log_offset, o.min_power, o.top_db) for o in known if o.logarithm is not None}
+    if offset == options.log_offset == 0.0:  # too few quiet values to work it out
+        named |= {(usual, LEAST, None) for usual in LOG_OFFSETS if 0.0 < usual < LARGE}
     for offset_, floor_, top_db in dict.fromkeys([*floors, *sorted(named, key=repr)]):
         yield {"log_offset": offset_, "min_power": floor_, "top_db": top_db}
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from melcli.compare.feature_sets import FeatureSet, open_feature_set
+from melcli.compare.feature_sets import FeatureSet, Opener, open_feature_set
 from melcli.errors import ConfigError, NoInput
 from melcli.printable import printable
 from melcli.sources.folders import Met, walk
@@ -29,8 +29,14 @@ class Pair(NamedTuple):
     features: np.ndarray
 
 
-def read_pairs(paths: Sequence[str]) -> list[Pair]:
+def read_pairs(paths: Sequence[str], opener: Opener | None = None) -> list[Pair]:
     """Read pairs: a number of audio files and then the same number of features, or a folder of each.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    opener : Opener, optional
+        See `melcli.compare.feature_sets.open_feature_set`.
 
     Raises
     ------
@@ -45,20 +51,20 @@ def read_pairs(paths: Sequence[str]) -> list[Pair]:
         raise ConfigError(f"{len(paths)} paths are not pairs: name audio files, then features for each; or two folders")
     half = len(paths) // 2
     if len(paths) == 2 and os.path.isdir(paths[0]):
-        return _of_folders(*paths)
-    return [_of_file(audio, features) for audio, features in zip(paths[:half], paths[half:], strict=True)]
+        return _of_folders(paths[0], paths[1], opener)
+    return [_of_file(audio, features, opener) for audio, features in zip(paths[:half], paths[half:], strict=True)]
 
 
-def _of_file(audio: str, features: str) -> Pair:
-    with closing(open_feature_set(features)) as opened:
+def _of_file(audio: str, features: str, opener: Opener | None) -> Pair:
+    with closing(open_feature_set(features, opener)) as opened:
         return Pair(audio, features, opened.read(_meant(opened.ids, features, audio)))
 
 
-def _of_folders(audio: str, features: str) -> list[Pair]:
+def _of_folders(audio: str, features: str, opener: Opener | None) -> list[Pair]:
     """Pair what has one name but for its ending, the first few in the order of their names."""
     selection = Selection(SourceOptions())
     files = sorted((met.name, met.path) for met in walk(audio, "", selection, None) if isinstance(met, Met))
-    with closing(open_feature_set(features)) as opened:
+    with closing(open_feature_set(features, opener)) as opened:
         found = _first(files, features, opened)
     if not found:
         raise NoInput(f"{printable(audio)} and {printable(features)} have no name in common")

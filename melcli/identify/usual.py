@@ -55,7 +55,7 @@ CEPSTRAL_FLOORS: tuple[dict[str, float | None], ...] = (
     {"min_power": 1e-30, "top_db": None, "log_offset": 1e-6},
 )
 
-LOG_OFFSETS = (0.0, 1e-10, 1e-9, 1e-8, 5.9604644775390625e-08, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0)
+LOG_OFFSETS = (0.0, 1e-10, 1e-9, 1e-8, 2.0**-24, 1e-7, 2.0**-23, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0)
 
 MIN_FREQS_HZ = (
     0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -34,8 +34,10 @@ __all__ = [
     "FINE",
     "Variations",
     "every_usual_edge",
+    "nearby",
     "neighbouring_edges",
     "neighbouring_lengths",
+    "other_spectra",
     "scales_and_edges",
     "triangles",
     "varied",
@@ -55,6 +57,21 @@ def varied(options: FeatureOptions, **keys: Any) -> FeatureOptions | None:
         return replace(options, **keys)
     except ConfigError:
         return None
+
+
+def nearby(options: FeatureOptions, keys: Mapping[str, Any]) -> FeatureOptions | None:
+    """Return the options with other keys of frames, spectrum and filters, or None where that is illegal.
+
+    The variations below have the right types and signs: to check those of all 40 keys took half of a search.
+    """
+    changed = object.__new__(FeatureOptions)
+    for key in FeatureOptions.__slots__:
+        object.__setattr__(changed, key, keys[key] if key in keys else getattr(options, key))
+    try:
+        changed.check_spectrum()
+    except ConfigError:
+        return None
+    return changed
 
 
 def scales_and_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -96,6 +113,13 @@ def fft_lengths(options: FeatureOptions) -> Iterator[dict[str, Any]]:
         powers_of_two = [2**k for k in range(5, 14) if window <= 2**k <= 4 * window]
         for fft in sorted({window, *powers_of_two, *(n for n in FFT_LENGTHS if window <= n <= 2 * window)}):
             yield {"fft_length": fft, "sequence_length": window}
+
+
+def fft_lengths_of_the_window(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield all usual FFT lengths that the present window fits into."""
+    for fft in FFT_LENGTHS:
+        if options.window_length <= fft <= 4 * options.window_length:
+            yield {"fft_length": fft, "sequence_length": options.window_length}
 
 
 def _window_lengths(options: FeatureOptions) -> list[int]:
@@ -197,6 +221,14 @@ def cepstral_floors(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     yield from CEPSTRAL_FLOORS
 
 
+def other_spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield what a descent can get stuck without: magnitudes for powers, and no offset."""
+    other = 3.0 - options.mag_exp
+    yield {"mag_exp": other, "log_offset": 0.0}
+    if options.log_offset:
+        yield {"log_offset": 0.0}
+
+
 CEPSTRAL: tuple[Variations, ...] = (mel_counts, cepstral_floors)
 COARSE: tuple[Variations, ...] = (
     preemphases,
@@ -204,6 +236,7 @@ COARSE: tuple[Variations, ...] = (
     triangles,
     frequency_ranges,
     fft_lengths,
+    fft_lengths_of_the_window,
     triangles,
     exponents,
     preemphases,

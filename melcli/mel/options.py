@@ -207,14 +207,24 @@ class FeatureOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
-        self._check_sizes()
         self._check_signs()
-        self._check_frames()
-        self._check_frequencies()
+        self.check_spectrum()
         self._check_levels()
         self._check_cepstra()
         self._check_normalisation()
         self._check_fixed_length()
+
+    def check_spectrum(self) -> None:
+        """Check what the keys of frames, spectrum and filters say together.
+
+        Raises
+        ------
+        ConfigError
+            They break a rule.
+        """
+        self._check_sizes()
+        self._check_frames()
+        self._check_frequencies()
 
     @property
     def window_length(self) -> int:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from melcli.run.batches import Batch
 from melcli.run.job import Job, Measured, Outcome, Tried
 from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
 from melcli.store.damage import OF_NUMBERS
 
-__all__ = ["check_outputs", "library_versions", "measure_batch", "recompute", "run_batch", "try_batch"]
+__all__ = [
+    "check_outputs",
+    "library_versions",
+    "list_arrays",
+    "measure_batch",
+    "read_array",
+    "read_item",
+    "recompute",
+    "run_batch",
+    "try_batch",
+]
 
 
 def run_batch(task: tuple[Job, Batch]) -> Outcome:
@@ -63,3 +75,24 @@ def recompute(task: RecomputeTask) -> Checked:
     from melcli.run.verify.recompute import recompute_items
 
     return recompute_items(task)
+
+
+def list_arrays(path: str) -> list[str]:
+    """See `melcli.store.last_open.names_in`."""
+    from melcli.store.last_open import names_in
+
+    return names_in(path)
+
+
+def read_array(task: tuple[str, str]) -> Any:
+    """See `melcli.store.last_open.read_from`."""
+    from melcli.store.last_open import read_from
+
+    return read_from(*task)
+
+
+def read_item(task: tuple[str, str]) -> Any:
+    """See `melcli.store.last_open.read_from_out`."""
+    from melcli.store.last_open import read_from_out
+
+    return read_from_out(*task)

@@ -84,7 +84,9 @@ def test_it_comes_to_the_truth_from_the_spectrum_of_keras(clip: Path, name: str)
 
 def test_edges_alone_are_brought_to_the_features(clip: Path) -> None:
     truth = linear(TRUTHS["hop and mels"])
-    found, _ = descent_to(clip, TRUTHS["hop and mels"]).edged(replace(truth, min_freq=300.0, max_freq=4000.0))
+    descent = descent_to(clip, TRUTHS["hop and mels"])
+    usual, _ = descent.with_usual_edges(replace(truth, min_freq=300.0, max_freq=4000.0))
+    found, _ = descent.with_moved_edges(usual)
     assert (found.min_freq, found.upper_edge_hz) == (50.0, 8000.0)
 
 

@@ -32,7 +32,7 @@ def test_the_likeliest_guess_has_the_frames_of_the_truth(clip: Path, name: str) 
     seen = observe(made(clip, truth), time_major=truth.time_major)
     descent = Descent(opened, seen, seen.telling_frames(48))
 
-    ranked = sorted(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN), key=lambda entry: entry[0])
+    ranked = sorted(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN, 12), key=lambda entry: entry[0])
 
     misfit, guess = ranked[0]
     assert misfit < 0.5
@@ -46,7 +46,7 @@ def test_a_stride_that_nobody_chooses_counts_for_less(clip: Path) -> None:
     opened = open_clips(str(clip))[0]
     seen = observe(made(clip, truth), time_major=truth.time_major)
     descent = Descent(opened, seen, seen.telling_frames(48))
-    ranked = list(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN))
+    ranked = list(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN, 12))
     odd = {is_plain(guess.sequence_stride, 16_000): misfit / descent.misfit(guess) for misfit, guess in ranked}
     assert odd == {True: 1.0, False: pytest.approx(ODD)}
     assert ODD > 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from melcli.identify.variations import COARSE, FINE, round_edges_near, varied
+from melcli.identify.variations import CEPSTRAL, COARSE, FINE, nearby, round_edges_near, varied
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import KNOWN
 
@@ -27,6 +27,13 @@ def test_a_group_has_legal_keys_and_something_new(group: object) -> None:
     tried = [varied(OPTIONS, **keys) for keys in group(OPTIONS)]  # type: ignore[operator]
     assert sum(options is not None for options in tried) > len(tried) / 4
     assert any(options != OPTIONS for options in tried if options is not None)
+
+
+@pytest.mark.parametrize("group", [*COARSE, *FINE, *CEPSTRAL], ids=lambda group: group.__name__)
+def test_what_is_tried_needs_no_check_of_types_and_signs(group: object) -> None:
+    for options in (OPTIONS, KNOWN["kaldi_mfcc"], KNOWN["whisper"]):
+        for keys in group(options):  # type: ignore[operator]
+            assert nearby(options, keys) == varied(options, **keys)
 
 
 @pytest.mark.parametrize("key", SEARCHED)
