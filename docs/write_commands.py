@@ -52,10 +52,8 @@ def _options(command: click.Command) -> list[str]:
     """Return a table of the options; of a grouped command, with a row for the title of each group."""
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     if isinstance(command, GroupedCommand):
-        rows = []
-        for title, group in command.grouped(click.Context(command)):
-            rows += [f"| **{title}** | |", *(_row(option) for option in group if option in options)]
-        rows = rows[: -1 if rows[-1].endswith("** | |") else None]
+        groups = [(title, group) for title, group in command.grouped(command.params) if group]
+        rows = [row for title, group in groups for row in (f"| **{title}** | |", *map(_row, group))]
     else:
         rows = [*map(_row, options)]
     return ["| option | meaning |", "|---|---|", *rows, ""] if rows else []

@@ -25,16 +25,16 @@ class GroupedCommand(click.Command):
         super().__init__(*arguments, **keywords)
         self._groups = groups
 
-    def grouped(self, context: click.Context) -> Iterator[tuple[str, list[click.Parameter]]]:
+    def grouped(self, parameters: Sequence[click.Parameter]) -> Iterator[tuple[str, list[click.Option]]]:
         """Yield the title and the options of each group."""
-        options = {option.name or "": option for option in self.get_params(context) if isinstance(option, click.Option)}
+        options = {option.name or "": option for option in parameters if isinstance(option, click.Option)}
         for title, names in self._groups.items():
             yield title, [options.pop(name) for name in names]
         yield LAST_GROUP, list(options.values())
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group."""
-        for title, options in self.grouped(ctx):
+        for title, options in self.grouped(self.get_params(ctx)):
             records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
             if records:
                 with formatter.section(title):

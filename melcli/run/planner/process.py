@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 
 from melcli.printable import printable
@@ -148,7 +149,9 @@ class PlanningProcess:
 
 def _unnamed_file(name: str, files: contextlib.ExitStack) -> int | None:
     """Return a file in memory; None where the system has none: then less is told of a process that hangs."""
-    with contextlib.suppress(OSError, AttributeError):  # only Linux has it
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError):
         descriptor = os.memfd_create(f"melcli-{name}")
         files.callback(os.close, descriptor)
         return descriptor
