@@ -24,11 +24,11 @@ MOST_CEPSTRA = 40
 INDEPENDENT = 0.6  # correlation of neighbours: cepstra had -0.1 to 0.5, mels of all but a few chords 0.6 to 1
 FEWEST = 4  # frames that have a mean and a deviation of their own
 MAX_FRAMES = 3000  # from the beginning, that are chosen from: what is looked at of a long file
-QUIET = 0.3  # of the frames: the share that is passed over
+QUIET = 0.3  # of the frames: the share that is skipped
 MOVING, COMMON = (
     1e-3,
     0.8,
-)  # of the range above which values are counted, and the share of these that may be passed over
+)  # of the range above which values are counted, and the share of these that may be skipped
 LOUD = 0.45  # of the range, from the lowest value: what lies above it is taken to be free of floors and offsets
 
 

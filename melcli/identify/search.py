@@ -99,7 +99,7 @@ def identify(
     ----------
     audio_path : str
     features : np.ndarray [shape=(mels, frames) or (frames, mels)]
-        Axes of length 1 in front are passed over.
+        Axes of length 1 in front are skipped.
     more : sequence of (str, np.ndarray), optional
         Further audio files and their features, which the same config has to explain.
     known : Mapping of str to FeatureOptions, optional

@@ -74,7 +74,7 @@ def walk(
     ------
     Met or PassedOver
         A link to a file is met as that file, and a broken link or a special file as well, if it is called audio.
-        What cannot be listed or looked at is passed over as ``unreadable``.  A folder that holds itself, as a bind
+        What cannot be listed or looked at is skipped as ``unreadable``.  A folder that holds itself, as a bind
         mount can, is not entered in itself.
     """
     search = _Walk(top, selection, out, follow_symlinks)

@@ -1,4 +1,4 @@
-"""What a search of the INPUTs brings back: the files to work on, and an account of all that was passed over."""
+"""What a search of the INPUTs brings back: the files to work on, and an account of all that was skipped."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Found:
     links : int
         Links to folders, where they are not followed.
     again : int
-        Folders that were met once more, by way of a link or because a folder holds itself, and not read again.
+        Folders that were found once more, through a link or because a folder contains itself, and not read again.
     out_folders : int
-        Times that OUT, or by way of a link a folder in it, was met inside an INPUT and not read.
+        Times that OUT, or through a link a folder in it, was found inside an INPUT and not read.
     other : Mapping
         Files that are no audio by extension, that ``include`` did not take, or that melcli wrote under OUT: extension
         in lower case to number, the most frequent first.
@@ -45,19 +45,19 @@ class Found:
 
     @property
     def account(self) -> str:
-        """What was passed over, in one line; ``""`` if nothing was."""
+        """What was skipped, in one line; ``""`` if nothing was."""
         others = few([f"{kind or 'without extension'} {count:,}" for kind, count in self.other.items()])
         counts = {
             "hidden": self.hidden,
             "excluded": self.excluded,
             _plural(self.links, "link to a folder", "links to folders"): self.links,
-            _plural(self.again, "folder met again", "folders met again"): self.again,
+            _plural(self.again, "folder already found", "folders already found"): self.again,
             _plural(self.out_folders, "output folder", "output folders"): self.out_folders,
             f"other ({others})": sum(self.other.values()),
         }
         total = sum(counts.values())
         parts = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
-        return f"passed over {total:,}: {parts}" if total else ""
+        return f"skipped {total:,}: {parts}" if total else ""
 
     @property
     def warning(self) -> str:

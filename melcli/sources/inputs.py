@@ -57,7 +57,7 @@ def find_items(
     Returns
     -------
     Found
-        The items sorted by id, and an account of what was passed over.
+        The items sorted by id, and an account of what was skipped.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a search of the INPUTs meets: files to work on, and what is passed over."""
+"""What a search of the INPUTs meets: files to work on, and what is skipped."""
 
 from __future__ import annotations
 

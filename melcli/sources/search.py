@@ -61,7 +61,7 @@ class Search:
     Attributes
     ----------
     passed_over : Counter
-        What was passed over, and how often.
+        What was skipped, and how often.
     """
 
     def __init__(self, request: SearchRequest, at: Callable[[str], None]) -> None:

@@ -44,11 +44,11 @@ class Selection:
         self._exclude = [_glob(glob) for glob in options.exclude]
 
     def excludes(self, name: str) -> bool:
-        """Say whether ``name``, a file or a folder, is passed over; the folders above it are not looked at."""
+        """Say whether ``name``, a file or a folder, is skipped; the folders above it are not looked at."""
         return bool(self._exclude) and any(fits(name) for fits in self._exclude)
 
     def excludes_path(self, name: str) -> bool:
-        """Say whether ``name`` or a folder above it is passed over, as a walk down to it would find out."""
+        """Say whether ``name`` or a folder above it is skipped, as a walk down to it would find out."""
         if not self._exclude or not name:
             return False
         parts = name.split("/")

@@ -173,7 +173,7 @@ def read_entries(out: str, is_settled: Callable[[PlainRow], bool] | None = None)
     out : str
         OUT.
     is_settled : callable, optional
-        Tells of a row whether it is passed over.  It is asked of rows that are just as melcli writes them, of many at
+        Tells of a row whether it is skipped.  It is asked of rows that are just as melcli writes them, of many at
         once, which takes a third of what an `Entry` takes.
 
     Raises

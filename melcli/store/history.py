@@ -55,7 +55,7 @@ class History:
         Parameters
         ----------
         is_settled : callable, optional
-            Tells of a row of the manifest, which has no channel and no escape in its id, whether it is passed over.
+            Tells of a row of the manifest, which has no channel and no escape in its id, whether it is skipped.
         """
         yield from self._older(is_settled)
         yield from map(entry_of, self.journal.texts())

@@ -138,7 +138,7 @@ class Row:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Row:
-        """Read a row from a JSON object; keys of later versions are passed over.
+        """Read a row from a JSON object; keys of later versions are skipped.
 
         Raises
         ------

@@ -102,7 +102,7 @@ class _NpyFile:
 
 
 class _NpzFile:
-    """A zip of ``.npy`` files; other members are passed over."""
+    """A zip of ``.npy`` files; other members are skipped."""
 
     def __init__(self, path: str) -> None:
         self._path = path

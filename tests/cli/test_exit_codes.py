@@ -128,7 +128,7 @@ def test_5_when_nothing_matched(tmp_path: Path) -> None:
     (tmp_path / "in" / "README.txt").write_text("no audio here")
     ended = extract(tmp_path / "in", tmp_path / "out")
     assert (ended.code, ended.out) == (5, "")
-    assert ended.err == "melcli: no audio file matched; passed over 1: 1 other (.txt 1)\n"
+    assert ended.err == "melcli: no audio file matched; skipped 1: 1 other (.txt 1)\n"
     assert not (tmp_path / "out").exists()
 
 

@@ -70,7 +70,7 @@ def test_what_is_passed_over_is_counted(extract: Extract, sounds: Path, out: Pat
     plant(sounds, "LOUD.wav")
     (sounds / "LOUD.wav").rename(sounds / "LOUD.WaV")
     ended = extract("in")
-    assert ended.err.splitlines()[0] == "passed over 6: 3 hidden, 3 other (.txt 2, .jpg 1)"
+    assert ended.err.splitlines()[0] == "skipped 6: 3 hidden, 3 other (.txt 2, .jpg 1)"
     assert list(rows(out)) == ["LOUD", "a", "b", "bad", "deep/er/c"]
 
 

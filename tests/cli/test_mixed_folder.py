@@ -85,7 +85,7 @@ def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, 
 def test_it_ends_with_3_and_says_what_it_passed_over(run: tuple[Ended, Path]) -> None:
     ended, out = run
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err.splitlines()[0] == "passed over 3: 1 hidden, 1 link to a folder, 1 other (.txt 1)"
+    assert ended.err.splitlines()[0] == "skipped 3: 1 hidden, 1 link to a folder, 1 other (.txt 1)"
     assert ended.last_line.startswith(f"{len(GOOD)} ok  {len(BAD)} failed  ")
     check_printed(ended.err)
     check_finished(out)

@@ -186,12 +186,12 @@ def test_links_to_folders(melcli: Callable[..., Ended], tmp_path: Path) -> None:
     (tmp_path / "far" / "features").symlink_to(out)
     ended = melcli("extract", tmp_path / "in", *LIGHT, "-o", out)
     assert ended.code == 0
-    assert "passed over 1: 1 link to a folder\n" in ended.err
+    assert "skipped 1: 1 link to a folder\n" in ended.err
     assert set(rows(out)) == {"a"}
     for _ in range(2):
         ended = melcli("extract", tmp_path / "in", *LIGHT, "--include", "*", "-o", out, "--follow-symlinks")
         assert ended.code == 0
-        assert "passed over 3: 1 folder met again, 2 output folders\n" in ended.err
+        assert "skipped 3: 1 folder already found, 2 output folders\n" in ended.err
         assert set(rows(out)) == {"a", "far/b"}
 
 

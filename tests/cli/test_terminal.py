@@ -136,7 +136,7 @@ def test_warnings_are_printed_in_any_case(quiet: bool, capsys: pytest.CaptureFix
     listener.warned(found.warning)
     told = capsys.readouterr().err.splitlines()
     assert told[-1] == "warning: could not read 1 folder: in/x (Permission denied)"
-    assert told[:-1] == ([] if quiet else ["passed over 1: 1 hidden"])
+    assert told[:-1] == ([] if quiet else ["skipped 1: 1 hidden"])
 
 
 # Nobody takes what is said

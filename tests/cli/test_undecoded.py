@@ -68,10 +68,10 @@ def test_a_folder_of_nothing_else_ends_with_3(melcli: Command, tmp_path: Path) -
 def test_the_globs_hold_for_them(melcli: Command, mixed: Path, tmp_path: Path) -> None:
     ended = melcli("extract", mixed, *LIGHT, "--exclude", "*.m4a", "--exclude", "*.mp4", "-o", tmp_path / "one")
     assert ended.code == 0
-    assert ended.err.splitlines()[0] == "passed over 3: 2 excluded, 1 other (.txt 1)"
+    assert ended.err.splitlines()[0] == "skipped 3: 2 excluded, 1 other (.txt 1)"
     ended = melcli("extract", mixed, *LIGHT, "--include", "*.wav", "-o", tmp_path / "two")
     assert ended.code == 0
-    assert ended.err.splitlines()[0] == "passed over 3: 3 other (.m4a 1, .mp4 1, .txt 1)"
+    assert ended.err.splitlines()[0] == "skipped 3: 3 other (.m4a 1, .mp4 1, .txt 1)"
 
 
 def test_plans_show_them(melcli: Command, mixed: Path, tmp_path: Path) -> None:

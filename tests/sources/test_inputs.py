@@ -139,7 +139,7 @@ def test_nothing_gives_nothing(plant):
     plant("d/notes.txt")
     found = find("d")
     assert found.items == ()
-    assert found.account == "passed over 1: 1 other (.txt 1)"
+    assert found.account == "skipped 1: 1 other (.txt 1)"
     assert find().items == ()
 
 
@@ -184,7 +184,7 @@ def test_the_account_is_complete(plant):
     os.symlink("n", "d/link")
     found = find("d", exclude=("n",), out="d/out")
     assert found.account == (
-        "passed over 8: 1 hidden, 1 excluded, 1 link to a folder, 1 output folder, "
+        "skipped 8: 1 hidden, 1 excluded, 1 link to a folder, 1 output folder, "
         "4 other (.txt 2, without extension 1, .m3u 1)"
     )
     assert list(found.other) == [".txt", "", ".m3u"]
@@ -230,7 +230,7 @@ def test_links_to_folders_are_followed_when_that_is_asked_for(plant):
     assert sources(find("d")) == {"a": "d/a.wav"}
     found = find("d", "e", follow_symlinks=True)
     assert sources(found) == {"a": "d/a.wav", "again/b": "d/again/b.wav", "c": "e/c.wav", "far/b": "e/far/b.wav"}
-    assert found.account == "passed over 3: 3 folders met again"
+    assert found.account == "skipped 3: 3 folders already found"
     assert sources(find(listed=["./d"], follow_symlinks=True)) == {
         "d/a": "./d/a.wav",
         "d/again/b": "./d/again/b.wav",

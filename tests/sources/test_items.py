@@ -29,15 +29,15 @@ def test_an_item_that_is_no_regular_file_has_no_size(tmp_path):
         ({}, ""),
         (
             {"hidden": 3, "excluded": 2, "other": {".txt": 7, ".m3u": 2}},
-            "passed over 14: 3 hidden, 2 excluded, 9 other (.txt 7, .m3u 2)",
+            "skipped 14: 3 hidden, 2 excluded, 9 other (.txt 7, .m3u 2)",
         ),
-        ({"links": 1}, "passed over 1: 1 link to a folder"),
-        ({"links": 2, "out_folders": 1}, "passed over 3: 2 links to folders, 1 output folder"),
-        ({"again": 1}, "passed over 1: 1 folder met again"),
-        ({"again": 2}, "passed over 2: 2 folders met again"),
+        ({"links": 1}, "skipped 1: 1 link to a folder"),
+        ({"links": 2, "out_folders": 1}, "skipped 3: 2 links to folders, 1 output folder"),
+        ({"again": 1}, "skipped 1: 1 folder already found"),
+        ({"again": 2}, "skipped 2: 2 folders already found"),
         (
             {"other": {".a": 2_000, "": 6, ".\x1b": 5, ".d": 4, ".e": 3, ".f": 2, ".g": 1}},
-            "passed over 2,021: 2,021 other (.a 2,000, without extension 6, .\\x1b 5, .d 4, .e 3, and 2 more)",
+            "skipped 2,021: 2,021 other (.a 2,000, without extension 6, .\\x1b 5, .d 4, .e 3, and 2 more)",
         ),
     ],
 )
