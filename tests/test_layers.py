@@ -47,19 +47,19 @@ FOREIGN = {
     "yaml": {"melcli.config.document"},
     "numpy": {
         *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
-        *("melcli.run.batch", "melcli.run.warm"),
+        *("melcli.run.process_batch", "melcli.run.warm"),
     },
     "scipy": {"melcli.mel"},
     "soundfile": {"melcli.audio.decoder"},
     "soxr": {"melcli.audio.resample"},
-    "h5py": {"melcli.store.hdf5", "melcli.store.plain"},
+    "h5py": {"melcli.store.hdf5", "melcli.store.foreign_arrays"},
     "filelock": {"melcli.store.lock"},
 }
 
 # Imported late, so that a command that computes nothing does not wait for them.
 SLOW = {"numpy", "scipy", "h5py", "soundfile", "soxr"}
 
-THE_BROAD_EXCEPT = "melcli.run.batch"  # at the worker's edge, where one file's failure becomes a row
+THE_BROAD_EXCEPT = "melcli.run.process_batch"  # at the worker's edge, where one file's failure becomes a row
 MAX_MODULE_LINES = 320  # of code: docstrings, comments and empty lines are free
 MAX_FUNCTION_LINES = 50
 
@@ -307,7 +307,7 @@ def run(program: str) -> list[str]:
 @pytest.mark.parametrize(
     "name, source, broken",
     [
-        ("melcli.mel.levels", "import melcli.audio.rates", ["melcli.mel.levels imports melcli.audio.rates"]),
+        ("melcli.mel.blocks", "import melcli.audio.rates", ["melcli.mel.blocks imports melcli.audio.rates"]),
         ("melcli.store.npy", "from melcli.mel import options", ["melcli.store.npy imports melcli.mel.options"]),
         ("melcli.store.npy", "def f():\n  import melcli.run.plan", ["melcli.store.npy imports melcli.run.plan"]),
         ("melcli.store.npy", "if TYPE_CHECKING:\n  import melcli.cli", ["melcli.store.npy imports melcli.cli"]),
@@ -340,7 +340,7 @@ def test_a_module_without_a_place_is_seen():
     [
         ("melcli.cli.root", "import numpy as np", ["melcli.cli.root imports numpy"]),
         ("melcli.run.plan", "def f():\n  import numpy.linalg", ["melcli.run.plan imports numpy"]),
-        ("melcli.run.batch", "import numpy", []),
+        ("melcli.run.process_batch", "import numpy", []),
         ("melcli.store.npy", "from h5py import File", ["melcli.store.npy imports h5py"]),
         ("melcli.audio.load", "import scipy.signal", ["melcli.audio.load imports scipy"]),
         ("melcli.audio.resample", "import scipy.signal", ["melcli.audio.resample imports scipy"]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from melcli.audio.block_codings import GSM_BLOCK, IMA4_BLOCK, bit_samples, whole_blocks
-from melcli.audio.counted import ChunkedEnding
+from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.ending import Ending, Read
 from melcli.audio.view import Extent, View
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from melcli.audio.counted import (
+from melcli.audio.chunked_containers import (
     AIFF,
     BW64,
     CAF,

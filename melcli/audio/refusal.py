@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.containers import after_id3, examine
-from melcli.audio.counted import ChunkedEnding
 from melcli.audio.formats import ALL_ENDINGS, name_ending
 from melcli.audio.mpeg import MpegEnding, follow
 from melcli.audio.regular import RegularFile

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Literal
 
 from melcli.audio.block_views import aiff_views, au_views, caf_views
+from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.containers import ORDINARY_WAV, after_id3
-from melcli.audio.counted import ChunkedEnding
 from melcli.audio.ending import Ending, Read
 from melcli.audio.mpeg import MpegEnding
 from melcli.audio.mpeg_views import mpeg_views

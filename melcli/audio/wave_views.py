@@ -12,7 +12,7 @@ import struct
 import numpy as np
 
 from melcli.audio.block_codings import wave_samples
-from melcli.audio.counted import ChunkedEnding
+from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.ending import Ending, Read
 from melcli.audio.view import Extent, Piece, View
 from melcli.audio.wave_format import MOST_BYTES, MS_ADPCM, PCM, WaveFormat

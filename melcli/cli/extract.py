@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from melcli.cli.bounds import bound_options, failure_limit, limits
 from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
+from melcli.cli.limit_options import bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import count_signs, plain_plan, tell_plan

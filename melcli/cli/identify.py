@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from melcli.cli.bounds import Seconds
+from melcli.cli.limit_options import Seconds
 from melcli.cli.output import errors_as_json, say, stderr_may_fail, tell, tell_json
 from melcli.errors import CHECK_SAID_NO, AudioError, ConfigError
 from melcli.printable import printable

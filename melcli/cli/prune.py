@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcli.cli.bounds import NumberOrPercent
 from melcli.cli.inputs import input_options, listed_inputs, source_options
+from melcli.cli.limit_options import NumberOrPercent
 from melcli.cli.output import errors_as_json, say, tell, tell_json, warn
 
 if TYPE_CHECKING:

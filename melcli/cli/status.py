@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcli.cli.bounds import limits, planned_limit_options
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
+from melcli.cli.limit_options import limits, planned_limit_options
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import count_signs, other_config, plain_plan, tell_plan
 

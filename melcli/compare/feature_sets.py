@@ -25,8 +25,8 @@ from melcli.sources.folders import walk
 from melcli.sources.items import PassedOver
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
+from melcli.store.foreign_arrays import PLAIN_EXTENSIONS, ArrayFile, open_arrays
 from melcli.store.manifest import has_manifest
-from melcli.store.plain import PLAIN_EXTENSIONS, ArrayFile, open_arrays
 from melcli.store.reader import Features, open_features
 
 __all__ = ["FeatureSet", "Opener", "open_feature_set"]

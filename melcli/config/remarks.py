@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from melcli.config.named import config_name
 from melcli.config.resolve import Config, resolve_config
-from melcli.mel.coverage import empty_filters_in_words
+from melcli.mel.empty_filters import empty_filters_in_words
 
 __all__ = ["remark_on_filters"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from melcli.identify.cepstral import cepstral_keys
 from melcli.identify.descent import FOUND, Descent
 from melcli.identify.effort import Effort
+from melcli.identify.initial_guesses import starts
 from melcli.identify.levels import level_keys
-from melcli.identify.settling import Settling
-from melcli.identify.starts import starts
+from melcli.identify.refine import Settling
 from melcli.identify.variations import varied
 from melcli.mel.options import FeatureOptions
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from melcli.identify.likeness import affine_fit
 from melcli.identify.observation import Observation
+from melcli.identify.residual import affine_fit
 from melcli.mel.cepstra import lifter
-from melcli.mel.levels import UNITS_PER_NEPER
+from melcli.mel.log_compression import UNITS_PER_NEPER
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["cepstral_keys"]

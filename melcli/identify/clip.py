@@ -13,7 +13,7 @@ from melcli.audio.options import AudioOptions
 from melcli.audio.rates import MAX_RATIO
 from melcli.errors import AudioError
 from melcli.mel.frames import frame_signal, window_frames
-from melcli.mel.geometry import count_frames, count_prepared_samples, first_sample
+from melcli.mel.framing import count_frames, count_prepared_samples, first_sample
 from melcli.mel.options import FeatureOptions
 from melcli.mel.signals import prepare_signal
 from melcli.mel.spectrum import magnitude_spectrum

@@ -12,8 +12,8 @@ import numpy as np
 
 from melcli.identify.clip import Clip
 from melcli.identify.effort import Effort
-from melcli.identify.likeness import misfit
 from melcli.identify.observation import Observation
+from melcli.identify.residual import misfit
 from melcli.identify.variations import (
     CEPSTRAL,
     COARSE,

@@ -10,8 +10,8 @@ import numpy as np
 
 from melcli.identify.knowable import is_knowable
 from melcli.identify.levels import gains
-from melcli.identify.settling import Settling
-from melcli.mel.levels import UNITS_PER_NEPER
+from melcli.identify.refine import Settling
+from melcli.mel.log_compression import UNITS_PER_NEPER
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["doubts", "is_of_each_range"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from melcli.identify.clip import Clip
-from melcli.identify.settling import Difference, Settling
+from melcli.identify.refine import Difference, Settling
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["JointSettling"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from melcli.identify.common_values import LOG_OFFSETS
 from melcli.identify.knowable import is_knowable, significant_digits
-from melcli.identify.likeness import affine_fit
 from melcli.identify.observation import Observation
-from melcli.identify.usual import LOG_OFFSETS
-from melcli.mel.levels import UNITS_PER_NEPER
+from melcli.identify.residual import affine_fit
+from melcli.mel.log_compression import UNITS_PER_NEPER
 from melcli.mel.options import FeatureOptions
 from melcli.mel.windows import analysis_window
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melcli.identify.settling import Difference, Settling
+from melcli.identify.refine import Difference, Settling
 from melcli.identify.variations import varied
 from melcli.mel.options import FeatureOptions
 

@@ -18,8 +18,8 @@ from melcli.identify.effort import Effort
 from melcli.identify.joint import JointSettling
 from melcli.identify.naming import Answer, name, untold
 from melcli.identify.observation import observations
+from melcli.identify.refine import Settling
 from melcli.identify.resampled import resampled_otherwise
-from melcli.identify.settling import Settling
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["Identification", "identify", "named_options"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from melcli.mel.geometry import count_output_frames
+from melcli.mel.framing import count_output_frames
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["Placement", "is_plain", "placements"]

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from melcli.errors import ConfigError
-from melcli.identify.usual import (
+from melcli.identify.common_values import (
     BELOW_NYQUIST_HZ,
     CEPSTRAL_FLOORS,
     COMMON_MAX_FREQS_HZ,

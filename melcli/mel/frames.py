@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melcli.errors import AudioError
-from melcli.mel.geometry import count_frames, first_sample, most_samples_behind
+from melcli.mel.framing import count_frames, first_sample, most_samples_behind
 from melcli.mel.options import FeatureOptions
 
 __all__ = [
@@ -41,7 +41,7 @@ def frame_signal(signal: np.ndarray, options: FeatureOptions) -> np.ndarray:
 class FrameStream:
     """Cuts a prepared signal that comes in blocks into frames; any cutting into blocks gives the same frames.
 
-    Where the frames stand is told by `melcli.mel.geometry`; where they reach beyond the signal, ``pad_mode`` says what
+    Where the frames stand is told by `melcli.mel.framing`; where they reach beyond the signal, ``pad_mode`` says what
     is there.  A mirror image is mirrored again and again where the signal is shorter than what is missing, as NumPy
     does.
 

@@ -77,7 +77,7 @@ class FeatureOptions:
         Samples from one frame to the next.
     sequence_length : int or None
         Samples under the window, at most ``fft_length``; None means ``fft_length``.  Under the paddings ``center``
-        and ``same`` a shorter window takes the middle of ``fft_length`` samples; see `melcli.mel.geometry`.
+        and ``same`` a shorter window takes the middle of ``fft_length`` samples; see `melcli.mel.framing`.
     window : "hann", "hamming", "povey", "blackman", None or tuple of float
         Of ``sequence_length`` samples; numbers are taken as they are; None is a rectangle, which is ``fft_length``
         long under the paddings ``center`` and ``same``, whatever ``sequence_length`` says, as in Keras.
@@ -111,7 +111,7 @@ class FeatureOptions:
         On the signal with the first sample kept, or dropped; or on each frame, whose first sample becomes
         ``(1 - a) x[0]``.
     padding : "center", "same", "valid", "kaldi" or (left, right)
-        Position of the frames; see `melcli.mel.geometry`.  Two numbers are samples before and behind the signal.
+        Position of the frames; see `melcli.mel.framing`.  Two numbers are samples before and behind the signal.
     pad_mode : "reflect", "constant" or "symmetric"
         Values outside of the signal: its mirror image around the end sample, zeros, or the mirror image that
         repeats the end sample.

@@ -27,9 +27,9 @@ from numpy.typing import ArrayLike
 
 from melcli.mel.blocks import BlockBuffers
 from melcli.mel.filters import FilterBank, linear_to_mel_weight_matrix
-from melcli.mel.finish import Chunks, finish, join_chunks
-from melcli.mel.geometry import count_output_frames
+from melcli.mel.framing import count_output_frames
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
+from melcli.mel.postprocess import Chunks, finish, join_chunks
 from melcli.mel.stream import LevelStream
 from melcli.mel.windows import analysis_window
 from melcli.options import read_options, to_plain
@@ -126,7 +126,7 @@ class MelSpectrogram:
     def stream(self, chunks: Chunks, *, expected_samples: int = 0, stopwatch: Stopwatch | None = None) -> LevelStream:
         """Open a stream for one signal that comes in blocks; see `melcli.mel.stream.LevelStream`.
 
-        When it has ended, `melcli.mel.finish.finish` makes features of the chunks.
+        When it has ended, `melcli.mel.postprocess.finish` makes features of the chunks.
         """
         return LevelStream(
             self.options,

@@ -9,8 +9,8 @@ import numpy as np
 from melcli.mel.blocks import BlockBuffers, block_frames, chunk_frames
 from melcli.mel.filters import FilterBank
 from melcli.mel.frames import FrameStream, window_frames
-from melcli.mel.geometry import count_frames, count_prepared_samples
-from melcli.mel.levels import mels_to_levels
+from melcli.mel.framing import count_frames, count_prepared_samples
+from melcli.mel.log_compression import mels_to_levels
 from melcli.mel.options import FeatureOptions
 from melcli.mel.signals import SignalStream
 from melcli.mel.spectrum import magnitude_spectrum

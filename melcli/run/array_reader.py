@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from melcli.errors import StorageError
 from melcli.printable import printable
-from melcli.run.calls import list_arrays, read_array, read_item
 from melcli.run.engines.contract import BatchLost, BatchOverdue
 from melcli.run.engines.local import LocalEngine
 from melcli.run.memory_limit import usable_memory_bytes
+from melcli.run.worker_tasks import list_arrays, read_array, read_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from melcli.store.plain import ArrayFile
+    from melcli.store.foreign_arrays import ArrayFile
 
 __all__ = ["MAX_READ_S", "ArrayReader"]
 
@@ -47,7 +47,7 @@ class ArrayReader:
         self._engine: LocalEngine | None = None
 
     def open_arrays(self, path: str) -> ArrayFile:
-        """Open a file; see `melcli.store.plain.open_arrays`.
+        """Open a file; see `melcli.store.foreign_arrays.open_arrays`.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class ArrayReader:
             It cannot be read, not within the limits, or its worker crashed.
         """
         if os.path.splitext(path)[1].lower() == READ_HERE:
-            from melcli.store.plain import open_arrays
+            from melcli.store.foreign_arrays import open_arrays
 
             return open_arrays(path)
         return _File(self, path, self.ask(list_arrays, path, path))
@@ -67,7 +67,9 @@ class ArrayReader:
     def ask(self, function: Callable[[Any], Any], argument: Any, where: str) -> Any:
         """Call a function in the worker; ``where`` names what it reads."""
         if self._engine is None:
-            self._engine = LocalEngine(1, imports=("melcli.store.plain",), max_memory_bytes=self._max_memory_bytes)
+            self._engine = LocalEngine(
+                1, imports=("melcli.store.foreign_arrays",), max_memory_bytes=self._max_memory_bytes
+            )
         try:
             return self._engine.submit(function, argument, timeout_s=self._timeout_s).result()
         except BatchOverdue:

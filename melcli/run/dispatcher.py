@@ -16,8 +16,7 @@ from typing import Any
 from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import Reason, StorageError, WorkersFailing
 from melcli.printable import printable
-from melcli.run.batches import Batch, item_timeout_s
-from melcli.run.calls import run_batch, try_batch
+from melcli.run.batching import Batch, item_timeout_s
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, Outcome, Tried
@@ -26,6 +25,7 @@ from melcli.run.pressure import use_fewer_workers
 from melcli.run.report import MAX_TIME, FailureLimit, Listener, Report
 from melcli.run.tally import Tally
 from melcli.run.watchdog import last_line
+from melcli.run.worker_tasks import run_batch, try_batch
 from melcli.sources.items import Item
 from melcli.store.lines import Line
 from melcli.store.manifest import Row

@@ -13,8 +13,8 @@ from statistics import fmean
 from typing import Any
 
 from melcli.config.resolve import Config
-from melcli.mel.geometry import count_output_frames
-from melcli.run.batches import Batch
+from melcli.mel.framing import count_output_frames
+from melcli.run.batching import Batch
 from melcli.run.engines.contract import Engine
 from melcli.run.headers import measure
 from melcli.run.interrupts import Interrupts

@@ -13,25 +13,25 @@ from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
 from melcli.opening import regular_here
 from melcli.printable import printable
+from melcli.run.execute import Work, conclude, write_config
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
 from melcli.run.planner.planner import Planner
-from melcli.run.reboot import settle_unflushed
+from melcli.run.recover_unflushed import settle_unflushed
 from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.tried_with import Conditions
-from melcli.run.work import Work, conclude, write_config
 from melcli.scratch import Scratch
 from melcli.sources.file_calls import FileCalls, Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
+from melcli.store.filename_probe import try_names
 from melcli.store.files import remove_leftovers, storage_errors
 from melcli.store.history import History, read_history
 from melcli.store.layout import CONFIG_FILE, FAILURES_FILE, MANIFEST_FILE, own_folder, refuse_names
 from melcli.store.lock import hold_output
 from melcli.store.manifest import has_manifest
 from melcli.store.placement import StoredFiles
-from melcli.store.trials import try_names
 
 __all__ = ["Survey", "extract", "survey"]
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
 from melcli.errors import WorkersFailing
-from melcli.run.batches import STORING_S, Batch, header_timeout_s
-from melcli.run.calls import measure_batch
+from melcli.run.batching import STORING_S, Batch, header_timeout_s
 from melcli.run.deadline import result_until
 from melcli.run.engines.contract import BatchLost, Engine
 from melcli.run.job import Job, Measured
 from melcli.run.pressure import use_fewer_workers
 from melcli.run.watchdog import last_line
+from melcli.run.worker_tasks import measure_batch
 
 __all__ = ["measure"]
 

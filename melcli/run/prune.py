@@ -32,7 +32,7 @@ from melcli.store.journal import start_journal_anew
 from melcli.store.layout import MANIFEST_FILE, npy_name, shard_number
 from melcli.store.lock import hold_output
 from melcli.store.manifest import has_manifest
-from melcli.store.strays import find_strays
+from melcli.store.untracked import find_strays
 
 __all__ = ["DEFAULT_MOST", "PruneRequest", "Pruned", "prune"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from melcli.errors import MelcliError
-from melcli.mel.coverage import unheard_filters
+from melcli.mel.empty_filters import unheard_filters
 from melcli.mel.options import FeatureOptions
 from melcli.run.losses import LossKind, WorkerLoss
 from melcli.run.tally import Tally

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from melcli.mel.geometry import count_output_frames
-from melcli.run.batches import small_batches
+from melcli.mel.framing import count_output_frames
+from melcli.run.batching import small_batches
 from melcli.run.engines.contract import Engine
 from melcli.run.headers import measure
 from melcli.run.job import Job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from melcli.mel.coverage import ranges_in_words, unheard_filters
+from melcli.mel.empty_filters import ranges_in_words, unheard_filters
 from melcli.printable import printable
 from melcli.run.report import Report
 from melcli.store.layout import FAILURES_FILE

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from melcli.mel.geometry import count_cut_samples
+from melcli.mel.framing import count_cut_samples
 from melcli.mel.options import FeatureOptions
 from melcli.store.manifest import Row
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 
 from melcli.errors import WorkersFailing
-from melcli.run.calls import library_versions
 from melcli.run.deadline import result_until
 from melcli.run.engines.contract import BatchLost, Engine
 from melcli.run.watchdog import last_line
+from melcli.run.worker_tasks import library_versions
 
 __all__ = ["ask_versions", "other_kernels", "other_versions"]
 

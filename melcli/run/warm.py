@@ -11,7 +11,7 @@ import numpy as np
 
 from melcli.audio.resample import Resampler
 from melcli.mel.spectrogram import MelSpectrogram
-from melcli.run import batch as batch  # what the workers do, and all that it imports
+from melcli.run import process_batch as process_batch  # what the workers do, and all that it imports
 
 __all__: list[str] = []
 

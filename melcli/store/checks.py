@@ -24,7 +24,7 @@ from melcli.store.files import linked_folder
 from melcli.store.hdf5 import ShardReader
 from melcli.store.manifest import Row
 from melcli.store.npy import npy_header
-from melcli.store.values import StoredFeatures, stored_dtype
+from melcli.store.stored_array import StoredFeatures, stored_dtype
 
 __all__ = ["check_file", "check_shard", "largest_difference", "open_shard"]
 

@@ -22,7 +22,7 @@ from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.store.files import StagedFiles, write_all
 from melcli.store.placement import Placement
-from melcli.store.values import StoredFeatures
+from melcli.store.stored_array import StoredFeatures
 
 if TYPE_CHECKING:
     import h5py

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from melcli.store.plain import ArrayFile, open_arrays
+from melcli.store.foreign_arrays import ArrayFile, open_arrays
 from melcli.store.reader import Features, open_features
 
 __all__ = ["names_in", "read_from", "read_from_out"]

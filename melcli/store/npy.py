@@ -15,7 +15,7 @@ from melcli.opening import regular_only
 from melcli.store.files import StagedFiles
 from melcli.store.layout import npy_name
 from melcli.store.placement import Placement
-from melcli.store.values import StoredFeatures
+from melcli.store.stored_array import StoredFeatures
 
 __all__ = ["NpySink", "npy_header", "read_npy"]
 

@@ -16,7 +16,7 @@ from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, npy_name, shard_numb
 from melcli.store.manifest import Row, has_manifest
 from melcli.store.npy import read_npy
 from melcli.store.row_index import RowIndex, read_index
-from melcli.store.values import stored_dtype
+from melcli.store.stored_array import stored_dtype
 
 __all__ = ["Features", "open_features"]
 

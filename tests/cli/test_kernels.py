@@ -12,7 +12,7 @@ from melcli.config.stored import read_stored_config
 from melcli.mel.kernels import kernels
 from melcli.run.versions import other_kernels, other_versions
 from melcli.store.spool import Spool
-from melcli.store.values import StoredFeatures
+from melcli.store.stored_array import StoredFeatures
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant
 
@@ -30,7 +30,7 @@ def extract(melcli: Command, tmp_path: Path) -> Callable[..., Ended]:
 @pytest.fixture
 def moved(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return a function after whose call the workers compute with another kernel."""
-    return lambda: monkeypatch.setattr("melcli.run.batch.kernels", lambda: OTHER)
+    return lambda: monkeypatch.setattr("melcli.run.process_batch.kernels", lambda: OTHER)
 
 
 def test_a_config_that_is_stored_says_the_kernel(extract: Command, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_verify_says_what_rounds_otherwise(
     is_moved: bool,
     words: str,
 ) -> None:
-    from melcli.run.batch import as_stored
+    from melcli.run.process_batch import as_stored
 
     def nearly(spool: Spool, dtype: str, *, time_axis: int) -> StoredFeatures:
         for number, chunk in enumerate(spool):
@@ -87,7 +87,7 @@ def test_verify_says_what_rounds_otherwise(
         return as_stored(spool, dtype, time_axis=time_axis)
 
     extract()
-    monkeypatch.setattr("melcli.run.batch.as_stored", nearly)
+    monkeypatch.setattr("melcli.run.process_batch.as_stored", nearly)
     if is_moved:
         moved()
     ended = melcli("verify", tmp_path / "out", "--recompute", "100%")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.store.trials import Trials
+from melcli.store.filename_probe import Trials
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant, rows, tree
 

@@ -18,7 +18,7 @@ from filelock import FileLock
 from melcli import open_features
 from melcli.errors import StorageError
 from melcli.store.spool import Spool
-from melcli.store.values import StoredFeatures
+from melcli.store.stored_array import StoredFeatures
 from tests.cli.shell import Ended, start
 from tests.run.corpus import LIGHT, plant, rows, times, tree
 from tests.run.invariants import check_finished, check_printed
@@ -133,7 +133,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
 def test_damaged_outputs_are_named_repaired_and_done_again(
     melcli: Command, extract: Command, out: Path, format: str, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("melcli.run.batches.MOST_SHARD_ITEMS", 2)
+    monkeypatch.setattr("melcli.run.batching.MOST_SHARD_ITEMS", 2)
     extract("-f", format)
     undisturbed, before = tree(out), rows(out)
     victim = "sub/c.npy" if format == "npy" else "features-00000.h5"
@@ -374,7 +374,7 @@ def test_sources_that_changed_or_vanished_cannot_be_compared(
 def test_rounding_of_another_processor_is_no_damage(
     melcli: Command, extract: Command, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from melcli.run.batch import as_stored
+    from melcli.run.process_batch import as_stored
 
     extract()
 
@@ -383,7 +383,7 @@ def test_rounding_of_another_processor_is_no_damage(
             spool[number] = chunk * np.float32(1 + 1e-6)
         return as_stored(spool, dtype, time_axis=time_axis)
 
-    monkeypatch.setattr("melcli.run.batch.as_stored", nearly)
+    monkeypatch.setattr("melcli.run.process_batch.as_stored", nearly)
     found = verify(melcli, out, "--recompute", "100%")
     assert found["damages"] == []
     assert found["recomputed"] == {"same": 0, "close": 5, "not_comparable": 0}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from melcli.audio.load import AudioStream
-from melcli.run import batch
+from melcli.run import process_batch
 from melcli.run.engines.local import LocalEngine
 
 __all__ = ["BEFORE", "MARKER", "ROOT", "HangingEngine"]
@@ -30,7 +30,7 @@ BEFORE = (
     "local.LocalEngine = HangingEngine"
 )
 
-_measure = batch.measure
+_measure = process_batch.measure
 
 
 class HangingEngine(LocalEngine):
@@ -41,8 +41,8 @@ class HangingEngine(LocalEngine):
 
 
 def _with_hangs(function: Callable[[Any], Any], argument: Any) -> Any:
-    setattr(batch, "measure", _hanging_measure)  # noqa: B010  in this worker alone
-    setattr(batch, "AudioStream", _Hanging)  # noqa: B010
+    setattr(process_batch, "measure", _hanging_measure)  # noqa: B010  in this worker alone
+    setattr(process_batch, "AudioStream", _Hanging)  # noqa: B010
     return function(argument)
 
 

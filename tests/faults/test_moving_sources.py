@@ -21,7 +21,7 @@ import pytest
 from melcli.audio import decode
 from melcli.audio.load import AudioStream
 from melcli.errors import REASONS
-from melcli.run import batch
+from melcli.run import process_batch
 from melcli.sources.items import Item
 from tests.cli.shell import Ended
 from tests.faults.damaged_sounds import in_memory
@@ -123,15 +123,15 @@ class _Moving(AudioStream):
 
 @pytest.fixture
 def moving(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_at = batch._look_at
+    look_at = process_batch._look_at
 
     def strike_and_look_at(item: Item, job: Any) -> dict[str, Any]:
         _strike(item.source, "planned")
         return look_at(item, job)
 
     MOVES.clear()
-    monkeypatch.setattr(batch, "_look_at", strike_and_look_at)
-    monkeypatch.setattr(batch, "AudioStream", _Moving)
+    monkeypatch.setattr(process_batch, "_look_at", strike_and_look_at)
+    monkeypatch.setattr(process_batch, "AudioStream", _Moving)
     monkeypatch.setattr(decode, "BLOCK_SAMPLES", 1_000)
 
 

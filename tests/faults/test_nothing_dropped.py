@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from melcli.run.calls import run_batch
 from melcli.run.report import Report
+from melcli.run.worker_tasks import run_batch
 from tests.cli.shell import Ended, run_alone
 from tests.faults.hanging import ROOT
 from tests.faults.processes import kill_any

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from melcli.errors import StorageError
-from melcli.store.plain import open_arrays
+from melcli.store.foreign_arrays import open_arrays
 from melcli.store.reader import open_features
 from tests.cli.shell import Ended, run_alone
 from tests.elapsed import Stopwatch, fail_after, run, wait

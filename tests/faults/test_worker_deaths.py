@@ -174,7 +174,7 @@ def test_a_worker_that_is_stopped_is_ended_at_its_deadline(tmp_path: Path) -> No
     """As by a debugger, or by a disk that no longer answers: then no alarm strikes, and the driver ends it."""
     plant(tmp_path / "in", *[f"{number:02}.wav" for number in range(32)], seconds=0.8)
     heavy = ("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_stride=16", "-s", "num_mel_bins=4")
-    before = "import melcli.run.batches as batches; batches.STORING_S = 2"
+    before = "import melcli.run.batching as batches; batches.STORING_S = 2"
     limit = ("--timeout-per-item", f"{ITEM_S * stretch():.1f}")
     process = start("extract", tmp_path / "in", *heavy, *limit, "-j", "2", out=tmp_path / "out", before=before)
     process.wait_for_rows(1)

@@ -60,8 +60,8 @@ def _close(child: subprocess.Popen[str]) -> None:
 def _read(path: str) -> str:
     """Read a shard by the numbers of a manifest, and all that is in the file."""
     from melcli.errors import StorageError
+    from melcli.store.foreign_arrays import open_arrays
     from melcli.store.hdf5 import ShardReader
-    from melcli.store.plain import open_arrays
 
     try:
         # What `melcli.store.reader.Features` turns into a StorageError.

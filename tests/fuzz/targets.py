@@ -41,15 +41,15 @@ from melcli.sources.lists import read_list
 from melcli.sources.names import item_id, listed_name
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
-from melcli.store.books import read_books
 from melcli.store.entries import Entry, read_entries
+from melcli.store.foreign_arrays import open_arrays
 from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
 from melcli.store.layout import refuse_names
 from melcli.store.manifest import Row
 from melcli.store.npy import read_npy
 from melcli.store.placement import StoredFiles
-from melcli.store.plain import open_arrays
+from melcli.store.recovery import read_books
 from tests.fuzz.hdf5_process import ask
 from tests.store.rows import ODD_IDS, journal_of, make_row, read_manifest
 

@@ -11,7 +11,7 @@ import pytest
 from melcli.identify.clip import open_clips
 from melcli.identify.descent import FOUND, Descent
 from melcli.identify.observation import observe
-from melcli.identify.settling import linear
+from melcli.identify.refine import linear
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import made, named
 from tests.tiers import full_but

@@ -12,8 +12,8 @@ import pytest
 from melcli.identify.clip import open_clips
 from melcli.identify.doubts import doubts, is_of_each_range
 from melcli.identify.observation import observe
+from melcli.identify.refine import Settling
 from melcli.identify.search import Identification, identify
-from melcli.identify.settling import Settling
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import KNOWN, made
 

@@ -12,7 +12,7 @@ import pytest
 from melcli.identify.clip import open_clips
 from melcli.identify.levels import level_keys, plain_number
 from melcli.identify.observation import observe
-from melcli.identify.settling import Settling, linear
+from melcli.identify.refine import Settling, linear
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import KNOWN, made
 

@@ -11,7 +11,7 @@ import pytest
 from melcli.identify.clip import open_clips
 from melcli.identify.naming import name, untold
 from melcli.identify.observation import observe
-from melcli.identify.settling import Settling
+from melcli.identify.refine import Settling
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import KNOWN, made, named
 

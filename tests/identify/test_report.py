@@ -11,9 +11,9 @@ import pytest
 
 from melcli.config.resolve import resolve_config
 from melcli.identify.naming import Answer
+from melcli.identify.refine import Difference
 from melcli.identify.report import lines, plain
 from melcli.identify.search import CLOSE, EXACT, Identification
-from melcli.identify.settling import Difference
 from tests.identify.sounds import KNOWN
 
 KEYS: dict[str, Any] = {"num_mel_bins": 40, "window": "hann", "std": (1.0,) * 40, "log_offset": 1e-8}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.identify.shapes import WINDOWS_S, is_plain, placements
-from melcli.mel.geometry import count_output_frames
+from melcli.mel.framing import count_output_frames
 from melcli.mel.options import FeatureOptions
 
 RATES_HZ = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)

@@ -16,10 +16,10 @@ import numpy as np
 from melcli.mel import (
     cepstra,
     filters,
-    finish,
     frames,
-    levels,
+    log_compression,
     normalisation,
+    postprocess,
     scales,
     signals,
     spectrogram,
@@ -365,23 +365,23 @@ def both_slopes_as_wide_as_the_right_one(monkeypatch):
 
 @damage("power_to_db")
 def natural_logarithm(monkeypatch):
-    monkeypatch.setitem(levels.UNITS_PER_NEPER, "db", 10.0)
+    monkeypatch.setitem(log_compression.UNITS_PER_NEPER, "db", 10.0)
 
 
 @damage("log", power_to_db=False, log="log10")
 def logarithm_of_ten_rounded(monkeypatch):
-    monkeypatch.setitem(levels.UNITS_PER_NEPER, "log10", 1.0 / 2.3026)
+    monkeypatch.setitem(log_compression.UNITS_PER_NEPER, "log10", 1.0 / 2.3026)
 
 
 def before_levels(monkeypatch, change):
     """Do something to the powers before their logarithm is taken; it may change the keys, too."""
-    right = levels.to_levels
+    right = log_compression.to_levels
 
     def to_levels(powers, logarithm, **keys):
         change(powers, keys)
         right(powers, logarithm, **keys)
 
-    monkeypatch.setattr(levels, "to_levels", to_levels)
+    monkeypatch.setattr(log_compression, "to_levels", to_levels)
 
 
 @damage("log_offset", log_offset=0.1, min_power=0.1, top_db=None)
@@ -411,13 +411,13 @@ def reference_below_the_floor(monkeypatch):
 
 def relate_each(monkeypatch):
     """Take the loudest of each signal for itself."""
-    right = finish._relate_to_loudest
+    right = postprocess._relate_to_loudest
 
     def relate(batch, options):
         for chunks in batch:
             right([chunks], options)
 
-    monkeypatch.setattr(finish, "_relate_to_loudest", relate)
+    monkeypatch.setattr(postprocess, "_relate_to_loudest", relate)
 
 
 @damage("ref_power", ref_power="max", top_db=None)
@@ -432,7 +432,7 @@ def a_floor_for_each_signal(monkeypatch):
 
 @damage("top_db", top_db=4.0, power_to_db=False, log="ln")
 def top_db_in_the_unit_of_the_levels(monkeypatch):
-    monkeypatch.setitem(levels.UNITS_PER_DB, "ln", 1.0)
+    monkeypatch.setitem(log_compression.UNITS_PER_DB, "ln", 1.0)
 
 
 # cepstra
@@ -443,7 +443,7 @@ def coefficients_from_one_on(monkeypatch):
     def shifted(levels, num_ceps, **keys):
         return cepstra.cepstra(levels, num_ceps + 1, **keys)[..., 1:, :]
 
-    monkeypatch.setattr(finish, "cepstra", shifted)
+    monkeypatch.setattr(postprocess, "cepstra", shifted)
 
 
 @damage("cepstral_lifter", num_ceps=4, cepstral_lifter=22.0)
@@ -459,7 +459,7 @@ def coefficient_0_not_halved(monkeypatch):
         coefficients[..., 0, :] *= np.sqrt(2.0)
         return coefficients
 
-    monkeypatch.setattr(finish, "cepstra", loud)
+    monkeypatch.setattr(postprocess, "cepstra", loud)
 
 
 @damage("use_energy", num_ceps=4, use_energy=True)
@@ -470,12 +470,12 @@ def energy_of_the_windowed_frame(monkeypatch):
 
 @damage("use_energy", num_ceps=4, use_energy=True, cepstral_lifter=22.0, ref_power=2.0)
 def energy_against_the_reference(monkeypatch):
-    right = levels.to_levels
+    right = log_compression.to_levels
 
     def to_levels(powers, logarithm, *, min_power, ref_power=2.0, **keys):
         right(powers, logarithm, min_power=min_power, ref_power=ref_power, **keys)
 
-    monkeypatch.setattr(finish, "to_levels", to_levels)
+    monkeypatch.setattr(postprocess, "to_levels", to_levels)
 
 
 # normalisation
@@ -487,9 +487,9 @@ def frames_fitted_after_the_mean(monkeypatch):
         normalisation.standardise(chunks, FeatureOptions(mean="bin"))
         fit_frames(chunks, num_frames, most)
 
-    fit_frames = finish._fit
-    monkeypatch.setattr(finish, "_fit", fit)
-    monkeypatch.setattr(finish, "standardise", lambda chunks, options: None)
+    fit_frames = postprocess._fit
+    monkeypatch.setattr(postprocess, "_fit", fit)
+    monkeypatch.setattr(postprocess, "standardise", lambda chunks, options: None)
 
 
 @damage("mean", mean="bin")
@@ -543,7 +543,7 @@ def clipped_before_the_mean(monkeypatch):
             np.clip(chunk, *options.clip, out=chunk)
         normalisation.standardise(chunks, options)
 
-    monkeypatch.setattr(finish, "standardise", standardise)
+    monkeypatch.setattr(postprocess, "standardise", standardise)
 
 
 @damage("time_major", time_major=True)

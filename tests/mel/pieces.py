@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from melcli.mel import MelSpectrogram, blocks
-from melcli.mel.finish import finish, join_chunks
+from melcli.mel.postprocess import finish, join_chunks
 
 __all__ = ["CUTS", "SIZES", "in_pieces", "set_sizes", "streamed"]
 

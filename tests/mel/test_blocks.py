@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melcli.mel import MelSpectrogram, finish, signals, stream
+from melcli.mel import MelSpectrogram, postprocess, signals, stream
 from melcli.mel.blocks import block_frames, chunk_frames
 from melcli.mel.frames import FrameStream
 from melcli.mel.options import FeatureOptions
@@ -215,18 +215,18 @@ def a_changed_chunk_is_not_put_back(monkeypatch):
         for chunk in chunks:
             change(chunk)
 
-    monkeypatch.setattr(finish, "_revise", revise)
+    monkeypatch.setattr(postprocess, "_revise", revise)
 
 
 @damage(std="bin")
 def a_standardised_chunk_is_not_put_back(monkeypatch):
-    right = finish.standardise
+    right = postprocess.standardise
 
     class ReadOnly(list):
         def __setitem__(self, number, chunk):
             self[number][:] = chunk
 
-    monkeypatch.setattr(finish, "standardise", lambda chunks, options: right(ReadOnly(chunks), options))
+    monkeypatch.setattr(postprocess, "standardise", lambda chunks, options: right(ReadOnly(chunks), options))
 
 
 @pytest.mark.few(2)

@@ -14,7 +14,7 @@ from melcli.mel.frames import (
     remove_dc_offset,
     window_frames,
 )
-from melcli.mel.geometry import count_frames
+from melcli.mel.framing import count_frames
 from melcli.mel.options import FeatureOptions
 from tests.mel import reference
 from tests.mel.legal_options import DTYPES, legal_options

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from melcli.errors import AudioError, ConfigError
 from melcli.mel import MelSpectrogram
-from melcli.mel.finish import finish, join_chunks
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
+from melcli.mel.postprocess import finish, join_chunks
 from melcli.options import to_plain
 from melcli.stopwatch import Stopwatch
 from tests.golden.answers import read_answers

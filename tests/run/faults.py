@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from melcli.audio.load import AudioStream
-from melcli.run import batch
+from melcli.run import process_batch
 from melcli.run.engines.local import LocalEngine
 
 __all__ = ["BEFORE", "FaultyEngine"]
@@ -38,7 +38,7 @@ class FaultyEngine(LocalEngine):
 
 
 def _with_faults(function: Callable[[Any], Any], argument: Any) -> Any:
-    setattr(batch, "AudioStream", _Faulty)  # noqa: B010  in this worker alone
+    setattr(process_batch, "AudioStream", _Faulty)  # noqa: B010  in this worker alone
     return function(argument)
 
 

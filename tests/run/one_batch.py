@@ -22,9 +22,9 @@ def peak_mb() -> float:
 
 def main(source: str, out: str, *sets: str) -> None:
     from melcli.config.resolve import resolve_config
-    from melcli.run.batch import run_batch
-    from melcli.run.batches import Batch, planned_shard
+    from melcli.run.batching import Batch, planned_shard
     from melcli.run.job import Job
+    from melcli.run.process_batch import run_batch
     from melcli.sources.items import Item
     from melcli.store.manifest import Row
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from melcli.run import work
+from melcli.run import execute
 from melcli.run.capacity import Capacity, capacity_warnings, examine_capacity
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant
@@ -99,7 +99,7 @@ def test_the_warning_is_told_once_and_changes_nothing_else(
     melcli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plant(tmp_path / "in", "a.wav", "b.wav")
-    monkeypatch.setattr(work, "examine_capacity", lambda: Capacity(group_memory_bytes=70 * MB))
+    monkeypatch.setattr(execute, "examine_capacity", lambda: Capacity(group_memory_bytes=70 * MB))
     ended = melcli("extract", tmp_path / "in", *LIGHT, "-j", "8", "-o", tmp_path / "out", "--json", "-q")
     warning = (
         "the memory limit of this control group is 70 MB; 2 workers need at least 96 MB: use -j 1, or raise the limit"

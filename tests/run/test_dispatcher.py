@@ -20,7 +20,7 @@ from melcli.config.resolve import Config
 from melcli.errors import StorageError, WorkersFailing
 from melcli.mel.options import FeatureOptions
 from melcli.run import dispatcher as dispatcher_module
-from melcli.run.batches import Batch, planned_shard
+from melcli.run.batching import Batch, planned_shard
 from melcli.run.deadline import remaining_s
 from melcli.run.dispatcher import MAX_DEATHS_IN_A_ROW, MAX_LOSSES_IN_A_ROW, Dispatcher
 from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied

@@ -17,11 +17,11 @@ from melcli.config.resolve import Config
 from melcli.errors import StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.run import estimate as estimates
-from melcli.run.batch import run_batch
-from melcli.run.batches import Batch, planned_shard
+from melcli.run.batching import Batch, planned_shard
 from melcli.run.engines.contract import BatchLost
 from melcli.run.estimate import Estimate
 from melcli.run.job import Job, Measured
+from melcli.run.process_batch import run_batch
 from melcli.run.to_do import ToDo
 from melcli.scratch import Scratch
 from melcli.sources.inputs import find_items

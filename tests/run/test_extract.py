@@ -16,8 +16,7 @@ import pytest
 from melcli.audio.options import AudioOptions
 from melcli.config.resolve import Config
 from melcli.mel.options import FeatureOptions
-from melcli.run.batches import Batch
-from melcli.run.calls import run_batch
+from melcli.run.batching import Batch
 from melcli.run.engines.contract import WorkerDied
 from melcli.run.extract import extract
 from melcli.run.limits import Limits
@@ -25,6 +24,7 @@ from melcli.run.losses import WorkerLoss
 from melcli.run.plan import Rerun
 from melcli.run.report import FailureLimit, Report
 from melcli.run.request import Request
+from melcli.run.worker_tasks import run_batch
 from melcli.sources.found import Found
 from melcli.store.files import temporary_name
 from melcli.store.manifest import Row
@@ -161,7 +161,7 @@ def test_a_killed_overwrite_leaves_no_row_over_other_features(
     other = replace(FEATURES, num_mel_bins=FEATURES.num_mel_bins + 1)
     overwrite: dict[str, Any] = {"format_": format_, "features": other, "rerun": Rerun(overwrite=True)}
     with monkeypatch.context() as patch:
-        patch.setattr("melcli.run.work.conclude", die)
+        patch.setattr("melcli.run.execute.conclude", die)
         with pytest.raises(Killed):
             run(out, tmp_path / "in", **overwrite)
     check_after_fault(out)

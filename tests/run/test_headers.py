@@ -13,7 +13,7 @@ import pytest
 from melcli.config.resolve import Config
 from melcli.errors import TimeUp, WorkersFailing
 from melcli.run import headers
-from melcli.run.batches import Batch
+from melcli.run.batching import Batch
 from melcli.run.deadline import remaining_s, result_until
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
 from melcli.run.headers import measure

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from melcli.run.batches import Batch
+from melcli.run.batching import Batch
 from melcli.scratch import Scratch
 from melcli.store.history import read_history
 from melcli.store.journal import Journal
@@ -64,7 +64,7 @@ def kill(extract: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
         with monkeypatch.context() as patch:
             patch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=die))
-            patch.setattr("melcli.run.work.conclude", lambda *_, **__: None)
+            patch.setattr("melcli.run.execute.conclude", lambda *_, **__: None)
             patch.setattr("melcli.run.dispatcher.BATCHES_PER_WORKER", 1)  # so that a shard has its row before the next
             with pytest.raises(Killed):
                 extract(out, *more)

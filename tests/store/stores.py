@@ -15,7 +15,7 @@ from melcli.store.manifest import Row, write_manifest
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
 from melcli.store.spool import Spool
-from melcli.store.values import StoredFeatures, as_stored
+from melcli.store.stored_array import StoredFeatures, as_stored
 from tests.store.rows import make_row
 
 __all__ = ["NUM_FEATURES", "STORES", "Store", "in_memory", "stored"]

@@ -169,7 +169,7 @@ def test_swapped_files_are_found(out):
 
 
 def test_numbers_that_are_not_finite_are_found_though_the_checksum_is_theirs(out, format, monkeypatch):
-    monkeypatch.setattr("melcli.store.values._largest", lambda name: float("inf"))
+    monkeypatch.setattr("melcli.store.stored_array._largest", lambda name: float("inf"))
     odd = features()
     odd[2, 3] = np.inf
     rows = write(out, {"a": odd}, format=format)

@@ -21,18 +21,18 @@ from melcli.errors import MelcliError, StorageError
 from melcli.opening import regular_only
 from melcli.scratch import Scratch
 from melcli.store import files, hdf5, spool
-from melcli.store.books import read_books
 from melcli.store.checks import check_file, check_shard, open_shard
 from melcli.store.entries import index_manifest
 from melcli.store.files import StagedFiles, storage_errors, write_all
+from melcli.store.foreign_arrays import open_arrays
 from melcli.store.hdf5 import Hdf5Sink, ShardReader
 from melcli.store.history import read_history
 from melcli.store.journal import Journal
 from melcli.store.lines import Lines
 from melcli.store.manifest import write_manifest
 from melcli.store.npy import read_npy
-from melcli.store.plain import open_arrays
 from melcli.store.reader import open_features
+from melcli.store.recovery import read_books
 from melcli.store.spool import Spool
 from tests.open_files import collector_off, error_of, num_open_files
 from tests.store.rows import journal_of, make_row, read_manifest
@@ -367,7 +367,7 @@ def books_that_cannot_be_read(out, monkeypatch):
     with Journal(str(out)) as journal:
         journal.add(rows=[make_row("a")])
     (out / "manifest.jsonl").write_bytes(b"{}\n")
-    monkeypatch.setattr("melcli.store.books._parse", failing())
+    monkeypatch.setattr("melcli.store.recovery._parse", failing())
     with Scratch() as scratch:
         read_books(str(out), scratch)
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from melcli.errors import OutputBusy, StorageError
 from melcli.run.doctor.children import first_line, last_words, start_python
+from melcli.store.filename_probe import Trials
 from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import lock_path
 from melcli.store.lock import hold_output
 from melcli.store.probe import probe_output
-from melcli.store.trials import Trials
 
 __all__ = ["LONGEST_NAME_BYTES", "Names", "Promise", "examine_names", "examine_promises", "reason_in_words"]
 

@@ -20,7 +20,6 @@ from melcli.byte_order import byte_order
 from melcli.config.stored import StoredConfig, read_stored_config
 from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
 from melcli.printable import printable
-from melcli.run.calls import check_outputs, recompute
 from melcli.run.engines.contract import Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
@@ -28,15 +27,16 @@ from melcli.run.verify.inquiry import results
 from melcli.run.verify.repair import Repairs, repair
 from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
 from melcli.run.versions import ask_versions, other_kernels, other_versions
+from melcli.run.worker_tasks import check_outputs, recompute
 from melcli.scratch import Scratch
 from melcli.sources.items import Item
-from melcli.store.books import read_books
 from melcli.store.damage import Damage
 from melcli.store.durability import forget_unflushed, lost_its_memory
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, journal_path
 from melcli.store.lock import hold_output
 from melcli.store.manifest import Row
-from melcli.store.strays import Stray, find_strays
+from melcli.store.recovery import read_books
+from melcli.store.untracked import Stray, find_strays
 from melcli.version import __version__
 
 __all__ = ["Verdict", "VerifyRequest", "examine", "verify"]

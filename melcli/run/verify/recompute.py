@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from melcli.run.batch import extract_item
 from melcli.run.job import Job
+from melcli.run.process_batch import extract_item
 from melcli.run.verify.tasks import Checked, RecomputeTask
 from melcli.sources.items import Item
 from melcli.store.checks import largest_difference
 from melcli.store.damage import Damage
 from melcli.store.manifest import Row
 from melcli.store.placement import Placement
-from melcli.store.values import StoredFeatures
+from melcli.store.stored_array import StoredFeatures
 
 __all__ = ["CLOSE", "recompute_items"]
 

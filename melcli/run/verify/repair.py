@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from melcli.byte_order import sorted_by_bytes
-from melcli.run.batches import planned_shard
+from melcli.run.batching import planned_shard
 from melcli.sources.items import Item
-from melcli.store.books import Books
 from melcli.store.damage import Damage
 from melcli.store.files import linked_folder, make_below, remove_leftovers, storage_errors
 from melcli.store.journal import PlannedShard
 from melcli.store.layout import OWN_FOLDER, own_folder, shard_number
+from melcli.store.recovery import Books
 
 __all__ = ["Repairs", "repair"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from melcli.run.batches import Batch
+from melcli.run.batching import Batch
 from melcli.run.job import Job
 from melcli.sources.items import Item
 from melcli.store.damage import Damage

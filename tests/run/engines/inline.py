@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from melcli.run.batches import Batch
-from melcli.run.calls import run_batch
+from melcli.run.batching import Batch
 from melcli.run.engines.contract import BatchLost
+from melcli.run.worker_tasks import run_batch
 
 __all__ = ["InlineEngine", "ScriptedEngine"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from melcli.sources.file_calls import FileCalls, Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.sources.options import SourceOptions
-from tests.elapsed import Stopwatch
+from tests.elapsed import Stopwatch, deadline_in
 from tests.test_layers import SLOW
 
 
@@ -99,7 +98,7 @@ def test_other_calls(planner: Planner, sources: Path, name: Any, argument: Any) 
 
 def test_time_that_is_up_ends_a_call(planner: Planner, sources: Path) -> None:
     os.kill(pid_of(planner), signal.SIGSTOP)
-    planner.until_s = time.monotonic() + 0.2
+    planner.until_s = deadline_in(0.2)
     watch = Stopwatch()
     with pytest.raises(TimeUp):
         look(planner)
@@ -116,7 +115,7 @@ def test_silence_is_told_once(
     monkeypatch.setattr(module, "TICK_S", 0.05)
     result_of(planner, "hash", "in/a.wav")
     os.kill(pid_of(planner), signal.SIGSTOP)
-    planner.until_s = time.monotonic() + 0.5
+    planner.until_s = deadline_in(0.5)
     with pytest.raises(TimeUp):
         result_of(planner, "hash", "in/b")
     assert warned == ["the search for inputs has not gone on for 0 s at in/a.wav"]

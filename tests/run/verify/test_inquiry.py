@@ -13,11 +13,11 @@ import pytest
 
 from melcli.errors import WorkersFailing
 from melcli.run import versions
-from melcli.run.calls import check_outputs
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
 from melcli.run.engines.local import LocalEngine
 from melcli.run.verify.inquiry import results
 from melcli.run.verify.tasks import Checked, CheckTask
+from melcli.run.worker_tasks import check_outputs
 from tests.store.rows import make_row
 
 

@@ -10,14 +10,14 @@ import pytest
 from melcli.errors import StorageError
 from melcli.run.verify.repair import repair
 from melcli.scratch import Scratch
-from melcli.store.books import read_books
 from melcli.store.damage import Damage
 from melcli.store.history import read_history
 from melcli.store.journal import Journal, PlannedShard
 from melcli.store.manifest import write_manifest
+from melcli.store.recovery import read_books
 from tests.run.corpus import times
 from tests.store.rows import rows_of
-from tests.store.test_books import ok_row
+from tests.store.test_recovery import ok_row
 
 
 @pytest.fixture

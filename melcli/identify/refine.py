@@ -13,10 +13,10 @@ from melcli.errors import AudioError
 from melcli.identify.clip import Clip
 from melcli.identify.observation import Observation
 from melcli.identify.variations import varied
-from melcli.mel.finish import cut_into_chunks, finish, join_chunks
-from melcli.mel.geometry import count_output_frames
-from melcli.mel.levels import mels_to_levels
+from melcli.mel.framing import count_output_frames
+from melcli.mel.log_compression import mels_to_levels
 from melcli.mel.options import FeatureOptions
+from melcli.mel.postprocess import cut_into_chunks, finish, join_chunks
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 

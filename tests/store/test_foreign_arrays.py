@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from melcli.errors import StorageError
-from melcli.store.plain import open_arrays
+from melcli.store.foreign_arrays import open_arrays
 from tests.store.stores import STORES
 from tests.tiers import full_but
 

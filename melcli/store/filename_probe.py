@@ -21,7 +21,7 @@ from melcli.printable import printable
 from melcli.scratch import Scratch
 from melcli.store.files import storage_errors
 from melcli.store.layout import OWN_NAMES, npy_name, own_folder
-from melcli.store.twins import Folds, folded
+from melcli.store.name_collisions import Folds, folded
 
 __all__ = ["Trials", "try_names"]
 

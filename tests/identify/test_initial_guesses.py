@@ -8,9 +8,9 @@ import pytest
 
 from melcli.identify.clip import open_clips
 from melcli.identify.descent import Descent
+from melcli.identify.initial_guesses import ODD, STARTS, starts
 from melcli.identify.observation import observe
 from melcli.identify.shapes import is_plain
-from melcli.identify.starts import ODD, STARTS, starts
 from tests.identify.sounds import KNOWN, made, named
 from tests.tiers import full_but
 

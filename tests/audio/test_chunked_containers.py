@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from melcli.audio.counted import (
+from melcli.audio.chunked_containers import (
     AIFF,
     CAF,
     RF64,

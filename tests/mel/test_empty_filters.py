@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
-from melcli.mel.coverage import (
+from melcli.mel.empty_filters import (
     empty_filters,
     empty_filters_in_words,
     ranges_in_words,
@@ -209,7 +209,7 @@ def test_a_sentence(keys, said):
 def test_no_numpy_is_loaded():
     program = (
         "import sys; from melcli.mel.options import FeatureOptions\n"
-        "from melcli.mel.coverage import empty_filters_in_words\n"
+        "from melcli.mel.empty_filters import empty_filters_in_words\n"
         "print(len(empty_filters_in_words(FeatureOptions(fft_length=64))) > 0, 'numpy' in sys.modules)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

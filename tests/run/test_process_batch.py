@@ -25,11 +25,11 @@ from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
-from melcli.run import batch as batch_module
-from melcli.run.batch import measure_batch, try_batch
-from melcli.run.batches import Batch, item_timeout_s, planned_shard
+from melcli.run import process_batch
+from melcli.run.batching import Batch, item_timeout_s, planned_shard
 from melcli.run.job import Job
 from melcli.run.limits import Limits
+from melcli.run.process_batch import measure_batch, try_batch
 from melcli.run.watchdog import Watchdog
 from melcli.sources.items import Item
 from melcli.stopwatch import STAGES, Stopwatch
@@ -61,7 +61,7 @@ def batch(*paths: Path) -> Batch:
 def run_batch(task: tuple[Job, Batch]) -> list[Row]:
     """Run a batch in an OUT that is there, and return its rows."""
     os.makedirs(task[0].out, exist_ok=True)
-    rows = batch_module.run_batch(task).rows
+    rows = process_batch.run_batch(task).rows
     return [row if isinstance(row, Row) else Row.from_plain(json.loads(row.text)) for row in rows]
 
 
@@ -105,7 +105,7 @@ def test_a_bad_input_costs_itself_alone(tmp_path: Path) -> None:
         (
             ZeroDivisionError("hm"),
             "internal",
-            "a bug of melcli, please report it: ZeroDivisionError('hm') at test_batch.py",
+            "a bug of melcli, please report it: ZeroDivisionError('hm') at test_process_batch.py",
         ),
         (AudioError("unreadable", "with \x1b[31m and \n"), "unreadable", r"with \x1b[31m and \x0a"),
     ],
@@ -120,7 +120,7 @@ def test_whatever_is_raised_is_a_row(
             raise error
         return AudioStream(path, *arguments, **options)
 
-    monkeypatch.setattr("melcli.run.batch.AudioStream", refuse_b)
+    monkeypatch.setattr("melcli.run.process_batch.AudioStream", refuse_b)
     good, bad = run_batch((job(tmp_path / "out"), batch(*paths)))
     assert good.status == "ok"
     assert (bad.status, bad.reason) == ("failed", reason)
@@ -134,7 +134,7 @@ def test_a_lack_of_file_descriptors_is_not_blamed_on_the_input(
     def refuse(path: str, *arguments: Any, **options: Any) -> Any:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr("melcli.run.batch.AudioStream", refuse)
+    monkeypatch.setattr("melcli.run.process_batch.AudioStream", refuse)
     with pytest.raises(StorageError):
         run_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"))))
 
@@ -156,7 +156,7 @@ def test_an_out_that_was_removed_is_not_made_again(tmp_path: Path, format_: str)
     one = batch(*plant(tmp_path / "in", "a.wav", "sub/b.wav"))
     shard = as_shard(one.items, 0)
     with pytest.raises(StorageError, match=r"No such file or directory; see who removed it, "):
-        batch_module.run_batch((of, shard if format_ == "hdf5" else one))
+        process_batch.run_batch((of, shard if format_ == "hdf5" else one))
     assert not (tmp_path / "out").exists()
 
 
@@ -205,7 +205,7 @@ def test_each_item_is_watched_over_for_its_own_time_and_by_itself(
         def stderr(self) -> str | None:
             return "mpg123: hm" if len(given_s) == 2 else None
 
-    monkeypatch.setattr(batch_module, "watchdog", Listening())
+    monkeypatch.setattr(process_batch, "watchdog", Listening())
     bad = tmp_path / "b.wav"
     bad.write_bytes(b"")
     one = batch(*plant(tmp_path, "a.wav"), bad, *plant(tmp_path, "c.wav"))
@@ -242,7 +242,7 @@ def test_a_header_that_cannot_be_measured_ends_no_run(
     def refuse(path: str, *, opus_rate: object) -> tuple[int, int]:
         raise error
 
-    monkeypatch.setattr("melcli.run.batch.measure", refuse)
+    monkeypatch.setattr("melcli.run.process_batch.measure", refuse)
     (measured,) = measure_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"))))
     assert measured.duration_s == 0.0
 
@@ -278,7 +278,7 @@ def test_a_content_that_cannot_be_hashed_is_left_to_the_decoder_to_judge(
     def refuse(path: str, *arguments: Any, **options: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("melcli.run.batch.hash_content", refuse)
+    monkeypatch.setattr("melcli.run.process_batch.hash_content", refuse)
     (row,) = run_batch((job(tmp_path / "out", checksum=True), batch(*plant(tmp_path, "a.wav"))))
     assert (row.status, row.source_hash) == ("ok", None)
 
@@ -383,13 +383,13 @@ EVERYTHING = {
 @pytest.fixture
 def small_blocks() -> Iterator[None]:
     """Let half a minute fill many blocks of every kind, and lie on the disk."""
-    batch_module._mel.cache_clear()
+    process_batch._mel.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("melcli.audio.decode.BLOCK_SAMPLES", 5000)
-        patch.setattr("melcli.run.batch.MOST_BYTES_IN_MEMORY", 0)
+        patch.setattr("melcli.run.process_batch.MOST_BYTES_IN_MEMORY", 0)
         set_sizes(patch, 16, 20 * 64)
         yield
-    batch_module._mel.cache_clear()
+    process_batch._mel.cache_clear()
 
 
 def whole(source: Path, config: Config) -> list[np.ndarray]:
@@ -454,7 +454,7 @@ def test_channels_that_are_made_a_few_at_a_time_are_the_same(tmp_path: Path, mon
     for at_a_time in (1, 3, 7, 16):
         out = tmp_path / f"out{at_a_time}"
         out.mkdir()
-        monkeypatch.setattr(batch_module, "OUTPUTS_AT_A_TIME", at_a_time)
+        monkeypatch.setattr(process_batch, "OUTPUTS_AT_A_TIME", at_a_time)
         rows = run_batch((Job(out=str(out), config=config, config_id=config.config_id), batch(*sources)))
         assert [row.channel for row in rows] == list(range(7))
         made.append(({row.id: row.crc32 for row in rows}, tree(out)))
@@ -480,7 +480,7 @@ def test_the_time_of_a_worker_is_told_by_stages(tmp_path: Path, monkeypatch: pyt
     # The clock of CPU time: on a busy machine this process waits for a core between two stages too.
     monkeypatch.setattr("melcli.stopwatch.time.perf_counter", time.process_time)
     began_s = time.process_time()
-    outcome = batch_module.run_batch((job(tmp_path / "out"), batch(*sources, bad)))
+    outcome = process_batch.run_batch((job(tmp_path / "out"), batch(*sources, bad)))
     took_s = time.process_time() - began_s
     assert set(outcome.seconds) == set(STAGES)
     assert min(outcome.seconds.values()) > 0.0
@@ -497,11 +497,11 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
             if laps[-1:] != [stage]:
                 laps.append(stage)
 
-    monkeypatch.setattr("melcli.run.batch.Stopwatch", Listening)
-    monkeypatch.setattr("melcli.run.batch.finish", lambda batch, options: laps.append("finish"))
+    monkeypatch.setattr("melcli.run.process_batch.Stopwatch", Listening)
+    monkeypatch.setattr("melcli.run.process_batch.finish", lambda batch, options: laps.append("finish"))
     sources = plant(tmp_path, "a.wav", "b.wav", seconds=1.0)
     (tmp_path / "out").mkdir()
-    batch_module.run_batch((job(tmp_path / "out"), batch(*sources)))
+    process_batch.run_batch((job(tmp_path / "out"), batch(*sources)))
     half = len(laps) // 2
     assert laps[:half] == laps[half : 2 * half]  # two items of the same length
     # Decoding is told a second time when the file has ended; only then there is a block of frames.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from melcli.config.resolve import resolve_config
 from melcli.mel.frames import frame_signal
-from melcli.mel.geometry import (
+from melcli.mel.framing import (
     count_cut_samples,
     count_frames,
     count_output_frames,

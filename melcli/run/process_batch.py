@@ -21,15 +21,15 @@ from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
 from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import AudioError, Reason, StorageError
-from melcli.mel.finish import finish
-from melcli.mel.geometry import count_cut_samples, count_valid_frames
+from melcli.mel.framing import count_cut_samples, count_valid_frames
 from melcli.mel.kernels import kernels
 from melcli.mel.options import FeatureOptions
+from melcli.mel.postprocess import finish
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.mel.spectrum import scipy_version
 from melcli.options import to_plain
 from melcli.printable import printable
-from melcli.run.batches import Batch, header_timeout_s, item_timeout_s
+from melcli.run.batching import Batch, header_timeout_s, item_timeout_s
 from melcli.run.job import Job, Measured, Outcome, Tried
 from melcli.run.tally import count_rows
 from melcli.run.watchdog import watchdog
@@ -42,7 +42,7 @@ from melcli.store.manifest import Row
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
 from melcli.store.spool import MOST_BYTES_IN_MEMORY, Spool
-from melcli.store.values import StoredFeatures, as_stored
+from melcli.store.stored_array import StoredFeatures, as_stored
 from melcli.version import __version__
 
 __all__ = ["extract_item", "library_versions", "measure_batch", "run_batch", "try_batch"]

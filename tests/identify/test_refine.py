@@ -12,7 +12,7 @@ import soundfile
 
 from melcli.identify.clip import open_clips
 from melcli.identify.observation import observe
-from melcli.identify.settling import Difference, Settling, linear
+from melcli.identify.refine import Difference, Settling, linear
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import KNOWN, made
 from tests.run.corpus import noise

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from melcli.errors import ConfigError, NameClash, StorageError
-from melcli.store import trials
+from melcli.store import filename_probe
+from melcli.store.filename_probe import TYPICAL_TWINS, Trials, try_names
 from melcli.store.layout import own_folder
 from melcli.store.lock import hold_output
-from melcli.store.trials import TYPICAL_TWINS, Trials, try_names
-from melcli.store.twins import folded
+from melcli.store.name_collisions import folded
 from tests.store.rows import ODD_IDS, names_below
 
 
@@ -35,9 +35,9 @@ class Played:
         self._refused = refused
         self._error = error
         self._open, self._unlink, self._lexists = os.open, os.unlink, os.path.lexists
-        monkeypatch.setattr(trials.os, "open", self.open)
-        monkeypatch.setattr(trials.os, "unlink", self.unlink)
-        monkeypatch.setattr(trials.os.path, "lexists", self.lexists)
+        monkeypatch.setattr(filename_probe.os, "open", self.open)
+        monkeypatch.setattr(filename_probe.os, "unlink", self.unlink)
+        monkeypatch.setattr(filename_probe.os.path, "lexists", self.lexists)
 
     def _there(self, path):
         folder, name = os.path.split(os.fspath(path))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.byte_order import byte_order, ids_in_order
-from melcli.run import batches as cuts
-from melcli.run.batches import (
+from melcli.run import batching
+from melcli.run.batching import (
     FEWEST_PER_WORKER,
     MOST_BYTES,
     MOST_ITEMS,
@@ -56,17 +56,17 @@ def to_do(items: Sequence[Item], sizes: Mapping[str, int] | None = None) -> Iter
 
 def small_batches(items: Sequence[Item], workers: int, **more: int) -> list[Batch]:
     with to_do(items) as wanted:
-        return list(cuts.small_batches(wanted, workers, **more))
+        return list(batching.small_batches(wanted, workers, **more))
 
 
 def plan_shards(items: Sequence[Item], sizes: Mapping[str, int], most_bytes: int, first: int) -> list[Batch]:
     with to_do(items, sizes) as wanted:
-        return in_batches(wanted, cuts.plan_shards(wanted, most_bytes, first))
+        return in_batches(wanted, batching.plan_shards(wanted, most_bytes, first))
 
 
 def planned_before(items: Sequence[Item], shards: Sequence[PlannedShard]) -> list[Batch]:
     with to_do(items) as wanted:
-        return in_batches(wanted, cuts.planned_before(wanted, shards))
+        return in_batches(wanted, batching.planned_before(wanted, shards))
 
 
 def in_batches(wanted: ToDo, shards: Sequence[PlannedShard]) -> list[Batch]:
@@ -118,7 +118,7 @@ def test_small_batches_do_not_hang_from_the_order_of_the_items(items: list[Item]
 @given(item_lists(largest=3 * MOST))
 def test_the_shards_of_most_audio_are_made_first(items: list[Item]) -> None:
     with to_do(items, decoded_bytes_of(items)) as wanted:
-        shards = cuts.plan_shards(wanted, MOST, 0)
+        shards = batching.plan_shards(wanted, MOST, 0)
         ordered = list(shard_batches(wanted, shards))
         assert list(shard_batches(wanted, shards[::-1])) == ordered
         assert sorted(ids(ordered)) == sorted(ids(in_batches(wanted, shards)))

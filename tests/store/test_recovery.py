@@ -6,10 +6,10 @@ import os
 import pytest
 
 from melcli.errors import StorageError
-from melcli.store.books import read_books
 from melcli.store.damage import Damage
 from melcli.store.journal import Journal
 from melcli.store.manifest import write_manifest
+from melcli.store.recovery import read_books
 from tests.store.rows import ODD_IDS, make_row, read_manifest
 
 
@@ -169,7 +169,7 @@ def test_a_manifest_that_cannot_be_read_is_not_taken_for_an_empty_one(out, monke
     def refuse(path, flags=0):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("melcli.store.books.regular_here", refuse)
+    monkeypatch.setattr("melcli.store.recovery.regular_here", refuse)
     with pytest.raises(StorageError, match=rf"^cannot read {out}/manifest\.jsonl: Permission denied$"):
         read_books(out, scratch)
 

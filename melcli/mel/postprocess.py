@@ -12,7 +12,7 @@ import numpy as np
 
 from melcli.mel.blocks import chunk_frames
 from melcli.mel.cepstra import cepstra
-from melcli.mel.levels import raise_to_top_db, to_levels
+from melcli.mel.log_compression import raise_to_top_db, to_levels
 from melcli.mel.normalisation import fit_frames, standardise
 from melcli.mel.options import FeatureOptions
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.mel.cepstra import cepstra
-from melcli.mel.finish import cut_into_chunks, finish, join_chunks
-from melcli.mel.levels import to_levels
+from melcli.mel.log_compression import to_levels
 from melcli.mel.options import FeatureOptions
+from melcli.mel.postprocess import cut_into_chunks, finish, join_chunks
 from melcli.store.spool import Spool
 from tests.mel.pieces import set_sizes
 

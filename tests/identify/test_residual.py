@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from melcli.identify.likeness import affine_fit, misfit
 from melcli.identify.observation import observe
+from melcli.identify.residual import affine_fit, misfit
 
 RANDOM = np.random.default_rng(5)
 MELS = np.exp(3.0 * RANDOM.standard_normal((60, 10)) - 5.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from melcli.run.batches import Batch
+from melcli.run.batching import Batch
 from melcli.run.job import Job, Measured, Outcome, Tried
 from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
 from melcli.store.damage import OF_NUMBERS
@@ -23,31 +23,31 @@ __all__ = [
 
 
 def run_batch(task: tuple[Job, Batch]) -> Outcome:
-    """See `melcli.run.batch.run_batch`."""
-    from melcli.run import batch
+    """See `melcli.run.process_batch.run_batch`."""
+    from melcli.run import process_batch
 
-    return batch.run_batch(task)
+    return process_batch.run_batch(task)
 
 
 def try_batch(task: tuple[Job, Batch]) -> Tried:
-    """See `melcli.run.batch.try_batch`."""
-    from melcli.run import batch
+    """See `melcli.run.process_batch.try_batch`."""
+    from melcli.run import process_batch
 
-    return batch.try_batch(task)
+    return process_batch.try_batch(task)
 
 
 def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
-    """See `melcli.run.batch.measure_batch`."""
-    from melcli.run import batch
+    """See `melcli.run.process_batch.measure_batch`."""
+    from melcli.run import process_batch
 
-    return batch.measure_batch(task)
+    return process_batch.measure_batch(task)
 
 
 def library_versions(nothing: None) -> dict[str, str]:
-    """See `melcli.run.batch.library_versions`."""
-    from melcli.run import batch
+    """See `melcli.run.process_batch.library_versions`."""
+    from melcli.run import process_batch
 
-    return batch.library_versions(nothing)
+    return process_batch.library_versions(nothing)
 
 
 def check_outputs(task: CheckTask) -> Checked:

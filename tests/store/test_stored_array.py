@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from melcli.errors import AudioError
 from melcli.store.manifest import Row
 from melcli.store.spool import Spool
-from melcli.store.values import as_stored
+from melcli.store.stored_array import as_stored
 from tests.store.rows import make_row
 from tests.store.stores import in_memory, stored
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melcli.mel.levels import mels_to_levels, raise_to_top_db, to_levels
+from melcli.mel.log_compression import mels_to_levels, raise_to_top_db, to_levels
 from melcli.mel.options import FeatureOptions
 
 UNITS_PER_DB = {"db": 1.0, "log10": 0.1, "ln": np.log(10.0) / 10.0}

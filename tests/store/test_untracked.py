@@ -2,7 +2,7 @@
 
 import os
 
-from melcli.store.strays import Stray, find_strays
+from melcli.store.untracked import Stray, find_strays
 
 
 def plant(out, *paths):

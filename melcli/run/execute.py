@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from melcli.config.stored import read_stored_config
 from melcli.errors import ConfigError, TimeUp
 from melcli.printable import printable
-from melcli.run.batches import MOST_ITEMS, Batch, plan_shards, planned_before, shard_batches, small_batches
+from melcli.run.batching import MOST_ITEMS, Batch, plan_shards, planned_before, shard_batches, small_batches
 from melcli.run.capacity import capacity_warnings, examine_capacity
 from melcli.run.dispatcher import Dispatcher
 from melcli.run.engines.contract import Engine

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.scratch import Scratch
-from melcli.store.twins import Folds, folded
+from melcli.store.name_collisions import Folds, folded
 
 
 def find_twins(names):
