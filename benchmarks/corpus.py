@@ -57,26 +57,26 @@ def _voiced(length: int, sampling_rate: int, pitch_hz: float, rng: np.random.Gen
     phase = np.cumsum(glide / sampling_rate)
     pulses = np.diff(np.floor(phase), prepend=0.0) + 0.02 * rng.standard_normal(length)
     formants_hz = np.array(FORMANTS_HZ[rng.integers(len(FORMANTS_HZ))]) * rng.uniform(0.9, 1.15)
-    return _normalised(sosfilt(_resonators([*formants_hz, FOURTH_FORMANT_HZ], BANDWIDTHS_HZ, sampling_rate), pulses))
+    return _normalized(sosfilt(_resonators([*formants_hz, FOURTH_FORMANT_HZ], BANDWIDTHS_HZ, sampling_rate), pulses))
 
 
 def _unvoiced(length: int, sampling_rate: int, rng: np.random.Generator) -> np.ndarray:
-    centre_hz = min(rng.uniform(2500, 6500), 0.42 * sampling_rate)
-    return 0.3 * _normalised(sosfilt(_resonators([centre_hz], [900], sampling_rate), rng.standard_normal(length)))
+    center_hz = min(rng.uniform(2500, 6500), 0.42 * sampling_rate)
+    return 0.3 * _normalized(sosfilt(_resonators([center_hz], [900], sampling_rate), rng.standard_normal(length)))
 
 
-def _resonators(centres_hz: list[float], bandwidths_hz: tuple[int, ...] | list[int], sampling_rate: int) -> np.ndarray:
+def _resonators(centers_hz: list[float], bandwidths_hz: tuple[int, ...] | list[int], sampling_rate: int) -> np.ndarray:
     """Return two-pole resonators as second-order sections; those above the band are left out."""
     rows = []
-    for centre_hz, bandwidth_hz in zip(centres_hz, bandwidths_hz, strict=True):
-        if centre_hz < 0.47 * sampling_rate:
+    for center_hz, bandwidth_hz in zip(centers_hz, bandwidths_hz, strict=True):
+        if center_hz < 0.47 * sampling_rate:
             radius = np.exp(-np.pi * bandwidth_hz / sampling_rate)
-            turn = 2.0 * np.pi * centre_hz / sampling_rate
+            turn = 2.0 * np.pi * center_hz / sampling_rate
             rows.append([1.0, 0.0, 0.0, 1.0, -2.0 * radius * np.cos(turn), radius**2])
     return np.array(rows)
 
 
-def _normalised(sound: np.ndarray) -> np.ndarray:
+def _normalized(sound: np.ndarray) -> np.ndarray:
     peak = float(np.abs(sound).max())
     return sound / peak if peak > 0.0 else sound
 

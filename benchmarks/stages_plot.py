@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["bars", "draw"]
 
-COLOURS = {
+COLORS = {
     "decode": "#4477aa",
     "resample": "#66ccee",
     "fft": "#228833",
@@ -48,10 +48,10 @@ def draw(result: dict[str, Any], path: Path) -> None:
     for place, (_, stages) in enumerate(rows):
         left = 0.0
         for stage, spent_s in stages.items():
-            axes.barh(place, spent_s, left=left, color=COLOURS.get(stage, "#888888"), edgecolor="white", linewidth=0.5)
+            axes.barh(place, spent_s, left=left, color=COLORS.get(stage, "#888888"), edgecolor="white", linewidth=0.5)
             left += spent_s
-    shown = [stage for stage in COLOURS if any(stages.get(stage) for _, stages in rows)]
-    handles = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[stage]) for stage in shown]
+    shown = [stage for stage in COLORS if any(stages.get(stage) for _, stages in rows)]
+    handles = [plt.Rectangle((0, 0), 1, 1, color=COLORS[stage]) for stage in shown]
     axes.legend(
         handles,
         ["FFT" if stage == "fft" else stage for stage in shown],

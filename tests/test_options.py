@@ -125,7 +125,7 @@ def test_plain_values_read_back_to_the_same_options():
 
 
 def test_a_fingerprint_is_of_the_values_and_not_of_their_order():
-    # As `printf '{"a":[1,null],"b":1.0}' | sha256sum` begins: outputs are recognised by it, so it may never change.
+    # As `printf '{"a":[1,null],"b":1.0}' | sha256sum` begins: outputs are recognized by it, so it may never change.
     assert fingerprint({"b": 1.0, "a": [1, None]}) == fingerprint({"a": [1, None], "b": 1.0}) == "b66379b4ec39a03c"
     assert fingerprint({"b": 1, "a": [1, None]}) != fingerprint({"b": 1.0, "a": [1, None]})
 

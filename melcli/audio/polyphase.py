@@ -14,7 +14,7 @@ The filter is a sinc under a Kaiser window, at the rate ``up * source_rate``:
   better.
 
 An output is the product of a window of the source, 142 periods of the lower rate long, with every ``up``-th tap; which
-ones, its phase, comes again ``up`` outputs and ``down`` source samples later.  Some 32 neighbours have nearly the same
+ones, its phase, comes again ``up`` outputs and ``down`` source samples later.  Some 32 neighbors have nearly the same
 window, so their taps are the columns of one matrix, with zeros where a column needs less of the window (a fifth of it
 from 44.1 to 16 kHz).  It is multiplied by the windows at all places where these phases come again: a view of the source
 at a fixed stride, which BLAS takes without a copy.

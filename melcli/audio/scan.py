@@ -28,7 +28,7 @@ class Scan:
     silent : bool
         Every sample is exactly 0.
     clipped : bool
-        Some channel has two neighbouring samples at or beyond ``1 - 2**-15`` in magnitude, also across two blocks.
+        Some channel has two neighboring samples at or beyond ``1 - 2**-15`` in magnitude, also across two blocks.
         What was recorded in 8 bits, u-law or A-law never gets there on the positive side.
     num_nonfinite : int
         Values that are NaN or infinite, all channels counted.

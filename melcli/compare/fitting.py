@@ -18,7 +18,7 @@ from melcli.compare.rounding import FLOAT32_STEP, half_steps, narrow_type
 __all__ = ["relate"]
 
 # What is left, RMS, over the standard deviation of what is explained.  Float16 leaves 0.0015 of log mels, triangles on
-# the wrong axis 0.001; the neighbouring frame, which is no explanation, leaves 0.1 and more.
+# the wrong axis 0.001; the neighboring frame, which is no explanation, leaves 0.1 and more.
 ENOUGH = 0.005
 SHRUNK = 0.1  # of the difference itself at most so much may be left, or nothing is explained
 FEWEST_VALUES = 6
@@ -158,12 +158,12 @@ def _enough(y: np.ndarray) -> float:
 def _fit_line(x: np.ndarray, y: np.ndarray) -> Relation | None:
     """Fit ``y = factor * x + offset`` by least squares, and take known and round numbers where they do as well."""
     mean_x, mean_y = x.mean(), y.mean()
-    centred = x - mean_x
-    variation = float(centred @ centred)
+    centered = x - mean_x
+    variation = float(centered @ centered)
     if not variation > 0:
         return None
-    slope = float(centred @ (y - mean_y)) / variation
-    free_rms = float((y - mean_y - slope * centred).std())
+    slope = float(centered @ (y - mean_y)) / variation
+    free_rms = float((y - mean_y - slope * centered).std())
     if free_rms > _enough(y):
         return None
     allowed = _allowed(free_rms, x, y, slope)
@@ -260,7 +260,7 @@ def _fit_each(x: np.ndarray, y: np.ndarray, finite: np.ndarray) -> Iterator[Rela
         lines = _Lines(x, y, used, along)
         if not lines.variation.sum() > 0:
             continue
-        limit = min(ENOUGH * _rms(lines.centred_y[used]), SHRUNK * _rms((y - x)[used]))
+        limit = min(ENOUGH * _rms(lines.centered_y[used]), SHRUNK * _rms((y - x)[used]))
         for factors, offsets, bound in lines.forms(limit):
             expected = factors * x + offsets
             rest = (y - expected)[used]
@@ -290,14 +290,14 @@ class _Lines:
         self.is_used = counts > 0
         counts = np.maximum(counts, 1.0)
         self.mean_x, self.mean_y = self._sum(x) / counts, self._sum(y) / counts
-        self.centred_x, self.centred_y = x - self.mean_x, y - self.mean_y
-        self.variation = self._sum(self.centred_x**2)
+        self.centered_x, self.centered_y = x - self.mean_x, y - self.mean_y
+        self.variation = self._sum(self.centered_x**2)
 
     def forms(self, limit: float) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
         """Yield factors, offsets and the RMS up to which they are believed, the simplest first."""
-        common = self._sum(self.centred_x * self.centred_y)
+        common = self._sum(self.centered_x * self.centered_y)
         slope = float(common.sum() / self.variation.sum())
-        free_rms = float((self.centred_y - slope * self.centred_x)[self._used].std())
+        free_rms = float((self.centered_y - slope * self.centered_x)[self._used].std())
         allowed = min(limit, _allowed(free_rms, self._x, self._y, slope))
         for factor in _simplest_first(slope, KNOWN_FACTORS, neutral=1.0):
             yield np.full_like(common, factor), self.mean_y - factor * self.mean_x, allowed

@@ -146,7 +146,7 @@ def _placements(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Iterator[
 
 
 def _stack(array: np.ndarray, axis: int, step: int) -> np.ndarray:
-    """Put so many neighbours along an axis into one, one after another along the other axis."""
+    """Put so many neighbors along an axis into one, one after another along the other axis."""
     frames = array if axis == 0 else array.T
     whole = frames[: len(frames) // step * step].reshape(len(frames) // step, -1)
     return whole if axis == 0 else whole.T

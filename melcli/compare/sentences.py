@@ -113,7 +113,7 @@ def _equation(relation: Relation, left: str, right: str, time_axis: int | None) 
     factor, offset = relation.factors[0], relation.offsets[0]
     if not (_one_number(relation.factors) and _one_number(relation.offsets)):
         return said
-    meant = meaning(relation.function, factor, offset, names=(right, left)) or _normalised(relation, right)
+    meant = meaning(relation.function, factor, offset, names=(right, left)) or _normalized(relation, right)
     return f"{said}: {meant}" if meant else said
 
 
@@ -134,7 +134,7 @@ def _plus(offsets: Range, place: str) -> str:
     return "" if offset == 0.0 else f" {'-' if offset < 0 else '+'} {abs(offset):.7g}"
 
 
-def _normalised(relation: Relation, right: str) -> str:
+def _normalized(relation: Relation, right: str) -> str:
     """Read a factor and an offset without a name as a mean and a standard deviation."""
     factor, offset = relation.factors[0], relation.offsets[0]
     if relation.function or relation.each is not None or factor <= 0 or factor == 1.0 or offset == 0.0:

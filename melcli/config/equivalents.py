@@ -261,7 +261,7 @@ def _later_lines(options: FeatureOptions, module: str, time_axis: int) -> Iterat
         else:
             behind = f"0, {size} - mel.shape[{time_axis}]"
             yield f"mel = torch.nn.functional.pad(mel, ({behind if time_axis else f'0, 0, {behind}'}))"
-    yield from _normalisation_lines(options, module, time_axis)
+    yield from _normalization_lines(options, module, time_axis)
     if options.clip is not None:
         yield f"mel = mel.clip({options.clip[0]!r}, {options.clip[1]!r})"
     if options.time_axis != time_axis:
@@ -304,7 +304,7 @@ def _cepstrum_lines(options: FeatureOptions, module: str, time_axis: int) -> Ite
         yield f"mel = mel * {weights}{_column(time_axis)}"
 
 
-def _normalisation_lines(options: FeatureOptions, module: str, time_axis: int) -> Iterator[str]:
+def _normalization_lines(options: FeatureOptions, module: str, time_axis: int) -> Iterator[str]:
     """Write ``(mel - mean) / (std + std_eps)`` as one expression: both are taken from the same levels."""
     ddof = f"{'ddof' if module == 'np' else 'correction'}={options.std_ddof}"
     expression = "mel"

@@ -1,4 +1,4 @@
-"""What the opening comments of a config say: a sentence, and then labelled lines, in one fixed form.
+"""What the opening comments of a config say: a sentence, and then labeled lines, in one fixed form.
 
 .. code-block:: yaml
 

@@ -16,10 +16,10 @@ PREEMPHASIS = {
     "frame": "inside each frame",
 }
 PLACES = {
-    "center": "frame t centred on sample {stride} t",
+    "center": "frame t centered on sample {stride} t",
     "same": "{margin} samples added on both sides",
     "valid": "whole frames only",
-    "kaldi": "frame t centred on sample {stride} t + {half}",
+    "kaldi": "frame t centered on sample {stride} t + {half}",
 }
 OUTSIDE = {
     "reflect": "ends mirrored",
@@ -102,7 +102,7 @@ def _preemphasis(options: FeatureOptions) -> str:
 
 
 def _mels(options: FeatureOptions) -> Iterator[str]:
-    norm = "peaks of 1" if options.mel_norm is None else "area-normalised"
+    norm = "peaks of 1" if options.mel_norm is None else "area-normalized"
     edges = f"from {_number(options.min_freq)} to {_number(options.upper_edge_hz)} Hz"
     kind = f"({TRIANGLES[options.mel_triangles]}, {norm})"
     yield f"{options.num_mel_bins} {options.mel_scale} mels {kind} {edges} of {_magnitudes(options)}"
@@ -147,14 +147,14 @@ def _cepstra(options: FeatureOptions) -> Iterator[str]:
 def _result(options: FeatureOptions) -> Iterator[str]:
     if options.num_frames is not None:
         yield f"cut or filled with zeros to {options.num_frames} frames"
-    yield from _normalisation(options)
+    yield from _normalization(options)
     if options.clip is not None:
         yield f"limited to {_number(options.clip[0])} .. {_number(options.clip[1])}"
     features = "mels" if options.num_ceps is None else "coefficients"
     yield f"(time, {features})" if options.time_major else f"({features}, time)"
 
 
-def _normalisation(options: FeatureOptions) -> Iterator[str]:
+def _normalization(options: FeatureOptions) -> Iterator[str]:
     """Write ``(x + 4) / 4``, or with words where there are no numbers."""
     mean, std = options.mean, options.std
     if mean == 0 and std == 1 and not options.std_eps:

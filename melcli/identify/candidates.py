@@ -188,7 +188,7 @@ def _guesses(
     for view, rate in product(views, rates):
         if effort.spent:
             break
-        number = NUM_FRAMES if view.seen.normalised == "no" else NUM_FRAMES_BY_BIN
+        number = NUM_FRAMES if view.seen.normalized == "no" else NUM_FRAMES_BY_BIN
         descent = Descent(view.clip, view.seen, view.seen.telling_frames(number), effort)
         ranked = starts(len(view.clip.at(rate)), rate, view.seen, descent, known, most, cut=cut)
         guesses += [_Guess(misfit, options, descent, view) for misfit, options in ranked]
@@ -237,7 +237,7 @@ def settled_from(options: FeatureOptions, settling: Settling, known: Mapping[str
         options = varied(options, **cepstral) or options
     either = [varied(options, drop_last=drop_last) for drop_last in (False, True)]
     options = next((changed for changed in either if changed is not None and settling.fits(changed)), options)
-    norms = (None, "slaney") if settling.seen.normalised != "no" else (options.mel_norm,)  # told by floors alone
+    norms = (None, "slaney") if settling.seen.normalized != "no" else (options.mel_norm,)  # told by floors alone
     settled = settling.best(_levelled(varied(options, mel_norm=norm), settling, known) for norm in norms)
     for _ in range(MAX_LEVELLINGS):
         if settled is None:
@@ -254,7 +254,7 @@ def settled_from(options: FeatureOptions, settling: Settling, known: Mapping[str
 def _levelled(
     options: FeatureOptions | None, settling: Settling, known: Mapping[str, FeatureOptions]
 ) -> FeatureOptions | None:
-    """Return the options with the likeliest logarithm, floor and normalisation."""
+    """Return the options with the likeliest logarithm, floor and normalization."""
     mels = None if options is None else settling.mels(options)
     if options is None or mels is None:
         return None

@@ -21,8 +21,8 @@ from melcli.identify.variations import (
     Variations,
     every_usual_edge,
     nearby,
-    neighbouring_edges,
-    neighbouring_lengths,
+    neighboring_edges,
+    neighboring_lengths,
     other_spectra,
     scales_and_edges,
     triangles,
@@ -159,11 +159,11 @@ class Descent:
         self, best: FeatureOptions, least: float, all_steps_hz: tuple[tuple[float, float], ...]
     ) -> tuple[FeatureOptions, float]:
         """Move the edges by ever smaller steps: the misfit is smooth in them."""
-        return self._repeat((partial(neighbouring_edges, steps_hz=steps_hz) for steps_hz in all_steps_hz), best, least)
+        return self._repeat((partial(neighboring_edges, steps_hz=steps_hz) for steps_hz in all_steps_hz), best, least)
 
     def _resize(self, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
         """Move the length of the window by ever smaller steps."""
-        return self._repeat((partial(neighbouring_lengths, step=step) for step in LENGTH_STEPS), best, least)
+        return self._repeat((partial(neighboring_lengths, step=step) for step in LENGTH_STEPS), best, least)
 
     def _repeat(self, groups: Iterable[Variations], best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
         """Try each group of variations for as long as it helps."""

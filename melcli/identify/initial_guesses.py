@@ -14,7 +14,7 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["starts"]
 
-# Named configs that between them have most spectra and filters; from any of them the search reaches its neighbours.
+# Named configs that between them have most spectra and filters; from any of them the search reaches its neighbors.
 STARTS = ("keras", "librosa", "torchaudio", "kaldi_80", "whisper", "nemo", "speechbrain", "hifigan", "vggish", "panns")
 PROBES = ("librosa", "kaldi_80")  # the first for any placement, both for the likeliest, all the others for the best
 PROBED_AGAIN = (

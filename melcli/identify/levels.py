@@ -1,4 +1,4 @@
-"""Logarithm, floor and normalisation, worked out from the features and the linear mels that they were made of."""
+"""Logarithm, floor and normalization, worked out from the features and the linear mels that they were made of."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def level_keys(
     options : FeatureOptions
         How ``mel`` was made.
     known : iterable of FeatureOptions
-        The named configs, whose floors and normalisations are usual ones.
+        The named configs, whose floors and normalizations are usual ones.
     """
     known = list(known)
     frames = seen.telling_frames(seen.num_frames)  # none at the ends, where the padding may be another
@@ -70,7 +70,7 @@ def level_keys(
     floor = _floor(seen, factor, term)
     candidates = [
         {**keys, **low}
-        for keys in _normalisations(seen, line, options, known)
+        for keys in _normalizations(seen, line, options, known)
         for low in _floors(seen, line, keys, options, known, offset, floor)
     ]
     usual = {key: {getattr(option, key) for option in known} for key in FITTED}
@@ -85,7 +85,7 @@ def level_keys(
 
 def _offset(seen: Observation, mel: np.ndarray, offset: float) -> float:
     """Return what was added under the logarithm, told by the quiet values; ``offset`` where they do not tell."""
-    if seen.linear or seen.normalised == "std":
+    if seen.linear or seen.normalized == "std":
         return offset
     for _ in range(OFFSET_ROUNDS):
         factor, term, _ = affine_fit(mel + offset, seen)
@@ -104,7 +104,7 @@ def _offset(seen: Observation, mel: np.ndarray, offset: float) -> float:
 
 def _floor(seen: Observation, factor: np.ndarray, term: np.ndarray) -> float | None:
     """Return the mel power at which the features have a floor, or None where they have none that is seen."""
-    lowest = seen.logs.min(axis=0) if seen.normalised != "no" else np.full(seen.num_features, seen.logs.min())
+    lowest = seen.logs.min(axis=0) if seen.normalized != "no" else np.full(seen.num_features, seen.logs.min())
     at_floor = (seen.logs <= lowest + AT_FLOOR * np.ptp(seen.logs)).sum(axis=0)
     reached = at_floor >= FEWEST_AT_FLOOR
     if not reached.any():
@@ -129,11 +129,11 @@ def _linear(line: Line, options: FeatureOptions) -> Iterator[dict[str, Any]]:
         yield {**keys, "input_scale": 1.0, "std": std}
 
 
-def _normalisations(
+def _normalizations(
     seen: Observation, line: Line, options: FeatureOptions, known: list[FeatureOptions]
 ) -> Iterator[dict[str, Any]]:
     """Yield logarithms with the mean and deviation that explain the line."""
-    if seen.normalised != "no":
+    if seen.normalized != "no":
         for logarithm in ("ln", "log10", "db"):
             yield from _by_bin(seen, logarithm, line)
         return
@@ -170,7 +170,7 @@ def _normalisations(
 
 def _by_bin(seen: Observation, logarithm: str, line: Line) -> Iterator[dict[str, Any]]:
     keys = {**_logarithm(logarithm), "mean": "bin"}
-    if seen.normalised == "mean":
+    if seen.normalized == "mean":
         std = UNITS_PER_NEPER[logarithm] / line.factor
         for scale in SCALES[:2]:
             yield {**keys, "std": 1.0 if abs(std - 1) < NEAR else plain_number(std), "input_scale": scale}
@@ -190,7 +190,7 @@ def _scales(options: FeatureOptions) -> list[float]:
 
 
 def gains(options: FeatureOptions) -> set[float]:
-    """Return the scales that normalised spectra have: they depend on the window and on nothing in the audio."""
+    """Return the scales that normalized spectra have: they depend on the window and on nothing in the audio."""
     window = analysis_window(options)
     power, total = float(np.square(window).sum()), float(window.sum())
     return {power**-0.5, 1 / total, options.fft_length**-0.5, 1 / options.fft_length}
@@ -214,7 +214,7 @@ def _floors(
         floors += [(0.0, value, None) for value in values if value >= LEAST] + [
             (value, LEAST, None) for value in values
         ]
-        if seen.normalised == "no":
+        if seen.normalized == "no":
             depth_db = (seen.values.max() - seen.values.min()) / line.factor * UNITS_PER_NEPER["db"]
             floors += [(found, LEAST, top_db) for found in offsets for top_db in plain_numbers(depth_db)]
     named = {(o.log_offset, o.min_power, o.top_db) for o in known if o.logarithm is not None}

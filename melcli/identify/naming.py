@@ -18,7 +18,7 @@ SAME = 2e-5  # of the range: features so near each other are taken for the same
 MAX_NAMED = 6  # configs, those with the fewest other keys, that the found keys are brought to
 PAIRS = (("log", "power_to_db"), ("padding", "pad_mode"), ("preemphasis", "preemphasis_mode"))
 
-# Keys that do nothing where the clip does not come to them; and with which logarithm and normalisation they may matter.
+# Keys that do nothing where the clip does not come to them; and with which logarithm and normalization they may matter.
 UNTOLD = ("min_power", "log_offset", "top_db", "mag_floor", "mag_eps", "pad_mode", "window_periodic", "std_eps", "clip")
 
 

@@ -7,21 +7,21 @@ from typing import Literal
 
 import numpy as np
 
-Normalised = Literal["no", "mean", "std"]
+Normalized = Literal["no", "mean", "std"]
 
 __all__ = ["Observation", "observations", "observe"]
 
 # Mean over median of what is above the lowest value: levels had 0.5 to 1.4, magnitudes of speech 3 and more.
 SURELY_LEVELS, SURELY_LINEAR = 1.2, 20.0
 LARGEST_LEVEL = 30.0  # of ln(1 + x): x is 1e13
-CENTRED = 2e-3  # of the deviation: how near 0 the mean of a bin is where each bin has its own mean taken off
+CENTERED = 2e-3  # of the deviation: how near 0 the mean of a bin is where each bin has its own mean taken off
 EQUAL = 0.02  # of the largest deviation: how near each other they are where each bin is divided by its own
 STILL = 1e-6  # of the range: changes below it are rounding
 EXACT = 1e-6  # of the loudest power: above it single precision leaves 4 digits
 MANY_STEPS = 100  # of rounding: values above have 2 digits
 LEAST = 1e-30  # in place of a range of 0
 MOST_CEPSTRA = 40
-INDEPENDENT = 0.6  # correlation of neighbours: cepstra had -0.1 to 0.5, mels of all but a few chords 0.6 to 1
+INDEPENDENT = 0.6  # correlation of neighbors: cepstra had -0.1 to 0.5, mels of all but a few chords 0.6 to 1
 FEWEST = 4  # frames that have a mean and a deviation of their own
 MAX_FRAMES = 3000  # from the beginning, that are chosen from: what is looked at of a long file
 QUIET = 0.3  # of the frames: the share that is skipped
@@ -46,7 +46,7 @@ class Observation:
         Whether they are powers or magnitudes rather than levels.
     trusted : np.ndarray [shape=(frames, features)], bool
         What is loud enough to be free of floors and offsets.
-    normalised : "no", "mean" or "std"
+    normalized : "no", "mean" or "std"
         Whether each bin had its own mean taken off, and was divided by its own deviation.
     time_major : bool
         Whether time was the first axis.
@@ -60,7 +60,7 @@ class Observation:
     logs: np.ndarray
     linear: bool
     trusted: np.ndarray
-    normalised: Normalised
+    normalized: Normalized
     time_major: bool
     num_live_frames: int
     cepstral: bool = False
@@ -118,7 +118,7 @@ def observations(features: np.ndarray) -> list[Observation]:
 
 
 def may_be_cepstra(values: np.ndarray) -> bool:
-    """Tell whether neighbouring features move so independently of each other as cepstral coefficients do.
+    """Tell whether neighboring features move so independently of each other as cepstral coefficients do.
 
     Parameters
     ----------
@@ -126,13 +126,13 @@ def may_be_cepstra(values: np.ndarray) -> bool:
     """
     if not values.min() < 0 or len(values[0]) > MOST_CEPSTRA:
         return False
-    centred = values - values.mean(axis=0)
-    deviation = centred.std(axis=0)
+    centered = values - values.mean(axis=0)
+    deviation = centered.std(axis=0)
     moving = deviation > STILL * max(LEAST, deviation.max())
     both = moving[1:] & moving[:-1]
     if not both.any():
         return False
-    common = (centred[:, 1:] * centred[:, :-1]).mean(axis=0)[both]
+    common = (centered[:, 1:] * centered[:, :-1]).mean(axis=0)[both]
     return float(np.median(common / (deviation[1:] * deviation[:-1])[both])) < INDEPENDENT
 
 
@@ -153,13 +153,13 @@ def observe(features: np.ndarray, *, time_major: bool, linear: bool = False, cep
     values = values if time_major else values.T
     logs = np.log(np.maximum(values, values[values > 0].min())) if linear else values
     live = _num_live_frames(values)
-    normalised: Normalised = "no" if linear else "std" if cepstral else _normalised(values[:live])
+    normalized: Normalized = "no" if linear else "std" if cepstral else _normalized(values[:live])
     return Observation(
         values=values,
         logs=logs,
         linear=linear,
-        trusted=_in_loud_frames(values) if cepstral else _exact(values) if linear else _above_floor(logs, normalised),
-        normalised=normalised,
+        trusted=_in_loud_frames(values) if cepstral else _exact(values) if linear else _above_floor(logs, normalized),
+        normalized=normalized,
         time_major=time_major,
         num_live_frames=live,
         cepstral=cepstral,
@@ -182,12 +182,12 @@ def _in_loud_frames(values: np.ndarray) -> np.ndarray:
     return marked
 
 
-def _above_floor(logs: np.ndarray, normalised: str) -> np.ndarray:
+def _above_floor(logs: np.ndarray, normalized: str) -> np.ndarray:
     """Mark the upper part of the range, of all values or of each bin: neither floors nor offsets reach there."""
-    axis = None if normalised == "no" else 0
+    axis = None if normalized == "no" else 0
     lowest, highest = logs.min(axis=axis), logs.max(axis=axis)
     limit = lowest + LOUD * (highest - lowest)
-    if normalised == "no":
+    if normalized == "no":
         # Beside an offset of 1 levels are nearly linear: hardly any lie in the upper part of the range.
         above = logs[logs > lowest + MOVING * (highest - lowest)]
         limit = min(limit, np.quantile(above, COMMON)) if len(above) else limit
@@ -195,10 +195,10 @@ def _above_floor(logs: np.ndarray, normalised: str) -> np.ndarray:
     return marked
 
 
-def _normalised(values: np.ndarray) -> Normalised:
+def _normalized(values: np.ndarray) -> Normalized:
     deviation = values.std(axis=0)
     moving = deviation > STILL * max(LEAST, deviation.max())
-    if len(values) < FEWEST or np.abs(values.mean(axis=0)).max() > CENTRED * deviation.max():
+    if len(values) < FEWEST or np.abs(values.mean(axis=0)).max() > CENTERED * deviation.max():
         return "no"
     return "std" if np.ptp(deviation[moving]) < EQUAL * deviation.max() else "mean"
 

@@ -1,4 +1,4 @@
-"""How far a spectrum and its filters lie from the features, whatever logarithm and normalisation came after them.
+"""How far a spectrum and its filters lie from the features, whatever logarithm and normalization came after them.
 
 Levels are an affine function of the logarithm of the mel powers: the unit of the logarithm and ``std`` are the factor,
 ``mean``, ``input_scale`` and ``ref_power`` the term.  So the distance is what is left after the best such function.
@@ -30,7 +30,7 @@ def affine_fit(mel: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarr
     Returns
     -------
     factor, term : np.ndarray [shape=(1,) or (mels,)]
-        One for each bin where each was normalised by itself.
+        One for each bin where each was normalized by itself.
     misfit : float
         Root of the mean square of what is left, in deviations of the features; 1 says nothing fits.
     """
@@ -40,12 +40,12 @@ def affine_fit(mel: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarr
     y, weight = seen.logs, seen.trusted
     count = weight.sum(axis=0)
     x_mean, y_mean = (np.where(weight, values, 0.0).sum(axis=0) / np.maximum(count, 1) for values in (x, y))
-    if seen.normalised == "no":
+    if seen.normalized == "no":
         total = max(1, int(count.sum()))
         x_mean, y_mean = (np.full_like(mean, (mean * count).sum() / total) for mean in (x_mean, y_mean))
     dx, dy = np.where(weight, x - x_mean, 0.0), np.where(weight, y - y_mean, 0.0)
     xx, xy, yy = (dx * dx).sum(axis=0), (dx * dy).sum(axis=0), (dy * dy).sum(axis=0)
-    if seen.normalised != "std":
+    if seen.normalized != "std":
         xx, xy = xx.sum(keepdims=True), xy.sum(keepdims=True)
     factor = xy / np.maximum(xx, 1e-300)
     left = np.square(dy - factor * dx).sum() / max(yy.sum(), 1e-300)

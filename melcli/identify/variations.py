@@ -35,8 +35,8 @@ __all__ = [
     "Variations",
     "every_usual_edge",
     "nearby",
-    "neighbouring_edges",
-    "neighbouring_lengths",
+    "neighboring_edges",
+    "neighboring_lengths",
     "other_spectra",
     "scales_and_edges",
     "triangles",
@@ -127,7 +127,7 @@ def _window_lengths(options: FeatureOptions) -> list[int]:
     return sorted({*WINDOW_LENGTHS, *shares, *(int(s * options.sampling_rate) for s in WINDOW_LENGTHS_S)})
 
 
-def neighbouring_lengths(options: FeatureOptions, step: int) -> Iterator[dict[str, Any]]:
+def neighboring_lengths(options: FeatureOptions, step: int) -> Iterator[dict[str, Any]]:
     """Yield windows a step longer and shorter than the present one, under the same FFT."""
     for length in (options.window_length - step, options.window_length + step):
         yield {"sequence_length": length}
@@ -183,7 +183,7 @@ def finer_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
             yield {"min_freq": max(0.0, options.min_freq + sign * step / 5)}
 
 
-def neighbouring_edges(options: FeatureOptions, steps_hz: tuple[float, float]) -> Iterator[dict[str, Any]]:
+def neighboring_edges(options: FeatureOptions, steps_hz: tuple[float, float]) -> Iterator[dict[str, Any]]:
     """Yield edges a step beside the present ones, the upper and the lower by a step of its own, one or both."""
     upper_step, lower_step = steps_hz
     nyquist = options.sampling_rate / 2

@@ -89,7 +89,7 @@ def mel_filters(options: FeatureOptions) -> np.ndarray:
 
 
 class FilterBank:
-    """The filters of a front end, cut into groups of neighbours for the product with a spectrum.
+    """The filters of a front end, cut into groups of neighbors for the product with a spectrum.
 
     A bin is in two filters at most (three with ``hz_symmetric``), so one dense product multiplies nearly always by
     zeros.  A group is a small dense product over its own range of bins.  Microseconds a frame in blocks of 128, one
@@ -129,7 +129,7 @@ class FilterBank:
 
 
 def _groups(filters: np.ndarray, most_weights: int) -> Iterator[tuple[slice, slice]]:
-    """Cut filters into groups of neighbours, each with as many filters times bins; yield their bins and filters."""
+    """Cut filters into groups of neighbors, each with as many filters times bins; yield their bins and filters."""
     heard = [np.flatnonzero(weights) for weights in filters]
     spans = [(int(bins[0]), int(bins[-1]) + 1) if len(bins) else (0, 0) for bins in heard]
     first, low, high = 0, *spans[0]

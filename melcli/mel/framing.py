@@ -110,5 +110,5 @@ def _count_frames_with_signal(num_samples: int, options: FeatureOptions) -> int:
 
 
 def _pad_length(options: FeatureOptions) -> int:
-    centred = options.padding == "center"
-    return options.fft_length // 2 if centred else (options.fft_length - options.sequence_stride) // 2
+    centered = options.padding == "center"
+    return options.fft_length // 2 if centered else (options.fft_length - options.sequence_stride) // 2

@@ -211,7 +211,7 @@ class FeatureOptions:
         self.check_spectrum()
         self._check_levels()
         self._check_cepstra()
-        self._check_normalisation()
+        self._check_normalization()
         self._check_fixed_length()
 
     def check_spectrum(self) -> None:
@@ -350,7 +350,7 @@ class FeatureOptions:
                 f"num_ceps={self.num_ceps} needs a logarithm; set log, or power_to_db to true", key="num_ceps"
             )
 
-    def _check_normalisation(self) -> None:
+    def _check_normalization(self) -> None:
         for key, value in (("mean", self.mean), ("std", self.std)):
             if isinstance(value, tuple) and len(value) != self.num_features:
                 owner = "num_mel_bins" if self.num_ceps is None else "num_ceps"

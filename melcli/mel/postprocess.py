@@ -13,7 +13,7 @@ import numpy as np
 from melcli.mel.blocks import chunk_frames
 from melcli.mel.cepstra import cepstra
 from melcli.mel.log_compression import raise_to_top_db, to_levels
-from melcli.mel.normalisation import fit_frames, standardise
+from melcli.mel.normalization import fit_frames, standardize
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["Chunks", "cut_into_chunks", "finish", "join_chunks"]
@@ -38,7 +38,7 @@ def finish(batch: Sequence[Chunks], options: FeatureOptions) -> None:
             _revise(chunks, lambda chunk: _to_cepstra(chunk, options))
         if options.num_frames is not None:
             _fit(chunks, options.num_frames, chunk_frames(options))
-        standardise(chunks, options)
+        standardize(chunks, options)
         if options.clip is not None or options.time_major:
             _revise(chunks, lambda chunk: _laid_out(chunk, options))
 

@@ -7,7 +7,7 @@
 ``filters``        through the filters                           ``(frames, mels)``
 ``levels``         in dB if asked                                ``(mels, frames)``
 ``cepstra``        coefficients of the levels, if asked          ``(ceps, frames)``
-``normalisation``  a number of frames, mean, deviation, limits   ``(features, time)``
+``normalization``  a number of frames, mean, deviation, limits   ``(features, time)``
 =================  ============================================  =================================
 
 Up to the levels `stream` does the work in small blocks of frames, while the signal comes in; what needs the whole
@@ -162,7 +162,7 @@ class MelSpectrogram:
         """Make one from `get_config`, ours or that of the Keras layer.
 
         Of what a Keras layer adds, ``name`` and ``trainable`` mean nothing here, and ``dtype`` (a name or a
-        serialised policy) becomes ``compute_dtype`` where it is float64; for all others Keras computes in float32.
+        serialized policy) becomes ``compute_dtype`` where it is float64; for all others Keras computes in float32.
         """
         keys = {key: value for key, value in config.items() if key not in {"name", "trainable", "dtype"}}
         dtype = config.get("dtype")

@@ -112,7 +112,7 @@ def shard_batches(to_do: ToDo, shards: Iterable[PlannedShard]) -> Iterator[Batch
 def plan_shards(
     to_do: ToDo, most_bytes: int, first: int, *, config_id: str | None = None, shard_mb: int | None = None
 ) -> list[PlannedShard]:
-    """Cut the items that are in no shard into shards of neighbours, by about what their features take.
+    """Cut the items that are in no shard into shards of neighbors, by about what their features take.
 
     The cuts depend on the items alone and never on the workers.
 

@@ -18,7 +18,7 @@ ADVICE = {
     "resample": "resampling; more cores help, and so does -s audio.resampler=soxr_mq",
     "fft": "the Fourier transforms; more cores help",
     "mel": "the mel filters; more cores help",
-    "log": "logarithms and normalisation; more cores help",
+    "log": "logarithms and normalization; more cores help",
     "write": "writing; a faster disk helps, and for hdf5 more cores, which compress",
     "other": "work on each file beside its audio; fewer and longer files help",
 }

@@ -103,7 +103,7 @@ def _shortened(name: str) -> str:
 
 
 def listed_name(path: str) -> str:
-    """Turn a listed path into a name that stays below OUT: normalised, no leading ``/``, ``./`` or ``../``.
+    """Turn a listed path into a name that stays below OUT: normalized, no leading ``/``, ``./`` or ``../``.
 
     ``""`` where nothing is left, as for ``.`` and ``/``.
     """

@@ -1,6 +1,6 @@
 """What OUT's file system makes of names, found out by trying.
 
-No call of the system tells whether a file system folds case or normalises names, and a table of file systems would be
+No call of the system tells whether a file system folds case or normalizes names, and a table of file systems would be
 wrong where a server behind the network decides.
 """
 

@@ -31,14 +31,14 @@ def scanned(signal: np.ndarray, block: int) -> Scan:
         ([FULL, 0, 0, FULL], False),
     ],
 )
-def test_two_neighbours_at_full_scale_are_clipped(samples, clipped, block):
+def test_two_neighbors_at_full_scale_are_clipped(samples, clipped, block):
     scan = scanned(np.float32(samples)[:, np.newaxis], block)
     assert scan.clipped == clipped
     assert not scan.silent
 
 
 @pytest.mark.parametrize("block", [1, 2, 100])
-def test_neighbours_in_two_channels_are_no_neighbours(block):
+def test_neighbors_in_two_channels_are_no_neighbors(block):
     signal = np.zeros((4, 2), np.float32)
     signal[1, 0] = signal[2, 1] = 1
     assert not scanned(signal, block).clipped

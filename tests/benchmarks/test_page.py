@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import page as writer
 from benchmarks.page import JSON, PAGE, ahead_in_commands, ahead_in_the_core, page
-from benchmarks.stages_plot import COLOURS, bars
+from benchmarks.stages_plot import COLORS, bars
 from tests.benchmarks.results import result
 
 
@@ -60,7 +60,7 @@ def test_the_plot_has_two_bars_for_a_corpus_and_knows_every_stage():
     assert (floor, ours) == ("hour: unavoidable", "hour: melcli")
     assert floor_stages["decode"] == 2.0
     assert stages["wait"] == 0.125
-    assert set(stages) <= set(COLOURS)
+    assert set(stages) <= set(COLORS)
 
 
 def test_without_stages_melcli_is_one_piece():

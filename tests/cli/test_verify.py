@@ -167,7 +167,7 @@ def test_damaged_outputs_are_named_repaired_and_done_again(
         assert tree(out) == undisturbed
 
 
-def test_the_neighbours_of_what_is_damaged_stay_when_nobody_makes_the_shard_anew(
+def test_the_neighbors_of_what_is_damaged_stay_when_nobody_makes_the_shard_anew(
     melcli: Command, tmp_path: Path, out: Path
 ) -> None:
     """Their sources are gone, or the next run is over others; what is damaged stays in the books, too."""

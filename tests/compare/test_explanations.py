@@ -100,7 +100,7 @@ PLACES = {
     "a frame more at the start": (lambda mels: np.pad(mels, ((0, 0), (1, 0))), "B has 1 frame more, at the start", 1),
     "a frame less at the end": (lambda mels: mels[:, :-1], "A has 1 frame more, at the end", 1),
     "a frame less at the start": (lambda mels: mels[:, 1:].T, "B is A transposed and A has 1 frame more, at the st", 0),
-    "not centred": (lambda mels: mels[:, 2:-2], "A has 4 frames more, 2 at the start, 2 at the end", 1),
+    "not centered": (lambda mels: mels[:, 2:-2], "A has 4 frames more, 2 at the start, 2 at the end", 1),
     "late": (lambda mels: np.roll(mels, 1, axis=1), "B is 1 frame late", 1),
     "early": (lambda mels: np.roll(mels, -1, axis=1), "B is 1 frame early", 1),
     "in a batch": (lambda mels: mels[None], "the shapes differ by axes of length 1", 1),

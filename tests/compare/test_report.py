@@ -110,10 +110,10 @@ def test_nan_is_counted():
 
 
 def test_explanations_of_one_kind_are_brought_together_and_wrapped():
-    def normalised(mels):
+    def normalized(mels):
         return (mels - mels.mean(axis=1, keepdims=True)) / mels.std(axis=1, keepdims=True)
 
-    said = shown(change(a=normalised, b=normalised, d=lambda mels: mels[::-1]))
+    said = shown(change(a=normalized, b=normalized, d=lambda mels: mels[::-1]))
     start = next(number for number, line in enumerate(said) if line.startswith("2 files: "))
     assert said[start].startswith("2 files: B = A * a factor of each bin's own (")
     assert said[start + 1].startswith("  ")

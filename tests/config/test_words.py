@@ -83,7 +83,7 @@ def test_every_key_is_told(key):
         (
             {},
             "frames",
-            "Hann windows of 2048 samples (128 ms), every 512 samples (32 ms), frame t centred on sample 512 t",
+            "Hann windows of 2048 samples (128 ms), every 512 samples (32 ms), frame t centered on sample 512 t",
         ),
         ({"sequence_length": 400, "fft_length": 512}, "frames", "of 400 samples (25 ms), FFT of 512, every 512"),
         ({"window": None, "sequence_length": 400}, "frames", "rectangles of 2048 samples (128 ms), every"),
@@ -98,7 +98,7 @@ def test_every_key_is_told(key):
         (
             {"padding": "kaldi", "pad_mode": "symmetric"},
             "frames",
-            "centred on sample 512 t + 256, ends mirrored with the",
+            "centered on sample 512 t + 256, ends mirrored with the",
         ),
         (
             {"padding": (160, 0), "pad_mode": "constant"},

@@ -263,7 +263,7 @@ def test_wide_and_long(seconds: int, tally: Tally) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_max_duration(tmp_path: Path, format_: str) -> None:
-    """What claims to be longer is not decoded, what turns out to be longer is stopped, and neighbours are done."""
+    """What claims to be longer is not decoded, what turns out to be longer is stopped, and neighbors are done."""
     plant(tmp_path / "in", "short.wav", seconds=0.2)
     (tmp_path / "in" / "long.flac").write_bytes(silent_flac(20_000))
     (tmp_path / "in" / "unknown.flac").write_bytes(silent_flac(20_000, claim=0))

@@ -101,7 +101,7 @@ def features_of(out: Path) -> dict[str, bytes]:
 def test_deaths(
     rounds: int, seed: int, tally: Tally, tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
-    """A worker dies while it decodes a file: the culprit is named each time, and its neighbours are done."""
+    """A worker dies while it decodes a file: the culprit is named each time, and its neighbors are done."""
     chance = random.Random(f"deaths {format_} {seed}")
     run(good, tmp_path / "undisturbed", format_)
     undisturbed = features_of(tmp_path / "undisturbed")

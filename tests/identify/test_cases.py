@@ -15,8 +15,8 @@ SHARE_FOUND = 0.9
 # What is known not to be found, and why; each takes about 10 s, since nothing ends the search.
 NOT_FOUND = {
     "torchaudio_resampled": "another resampler, so that nothing fits to rounding",
-    "librosa_8k_standardised_by_band": "0.8 s of standardised bands are too few to tell an offset from a filter",
-    "librosa_peak_normalised": "the scale to a peak of 1 is known with this clip only",
+    "librosa_8k_standardized_by_band": "0.8 s of standardized bands are too few to tell an offset from a filter",
+    "librosa_peak_normalized": "the scale to a peak of 1 is known with this clip only",
     "librosa_read_at_22050": "the file's own rate takes most of the 8,000 trials",
     "librosa_bird_song": "the same, and edges that no config has",
 }

@@ -19,7 +19,7 @@ OTHER_RESAMPLER = "torchaudio_resampled"  # close to 8 kHz far from soxr's
 # said otherwise, and said about what this clip does not show
 AS_GOOD: dict[str, tuple[str, dict[str, Any]]] = {
     "another logarithm": ("librosa_amplitude_db", {"power_to_db": False, "log": "log10", "std": 0.05}),
-    "no scale but an offset": ("torchaudio_normalised", {"input_scale": 1.0, "mean": 28.8536122, "min_power": 7.68e-8}),
+    "no scale but an offset": ("torchaudio_normalized", {"input_scale": 1.0, "mean": 28.8536122, "min_power": 7.68e-8}),
     "a floor that is not reached": ("librosa_sixty_db", {"min_power": 1e-9}),
     "the top edge by its number": ("kaldi_40", {"max_freq": 8000.0}),
     "a number that is estimated": ("librosa_ln_eps", {"log_offset": 1.0004e-6}),
@@ -32,7 +32,7 @@ NOT_AS_GOOD: dict[str, tuple[str, dict[str, Any]]] = {
     "symmetry": ("torchaudio_byol", {"window_periodic": False}),
     "padding": ("hifigan_16k", {"padding": "center"}),
     "pad mode": ("librosa_older", {"pad_mode": "constant"}),
-    "floor": ("librosa_not_centred", {"min_power": 1.01e-5}),
+    "floor": ("librosa_not_centered", {"min_power": 1.01e-5}),
     "offset": ("nemo_streaming", {"log_offset": 0.0}),
     "in the root": ("matcha_16k", {"mag_eps": 0.0}),
     "degrees of freedom": ("nemo_all_features", {"std_ddof": 0}),

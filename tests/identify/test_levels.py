@@ -1,4 +1,4 @@
-"""Logarithm, floor and normalisation: the truth is among what is worked out."""
+"""Logarithm, floor and normalization: the truth is among what is worked out."""
 
 from __future__ import annotations
 

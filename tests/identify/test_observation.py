@@ -35,7 +35,7 @@ def test_silence_in_the_middle_is_no_padding() -> None:
 
 
 @pytest.mark.parametrize(
-    "change, normalised",
+    "change, normalized",
     [
         (lambda x: x, "no"),
         (lambda x: (x - x.mean()) / x.std(), "no"),
@@ -46,9 +46,9 @@ def test_silence_in_the_middle_is_no_padding() -> None:
     ],
     ids=["not", "of all", "mean", "mean in float16", "std", "std with eps"],
 )
-def test_bins_that_were_normalised_are_seen(change: Any, normalised: str) -> None:
+def test_bins_that_were_normalized_are_seen(change: Any, normalized: str) -> None:
     uneven = LEVELS * np.linspace(0.5, 2.0, 12)
-    assert observe(change(uneven), time_major=True).normalised == normalised
+    assert observe(change(uneven), time_major=True).normalized == normalized
 
 
 def test_only_what_is_loud_is_trusted() -> None:

@@ -1,4 +1,4 @@
-"""The distance that no logarithm and no normalisation changes."""
+"""The distance that no logarithm and no normalization changes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_truth_fits_and_other_mels_do_not(change: Any) -> None:
     assert misfit(OTHER, seen) > 0.9
 
 
-def test_one_factor_for_each_bin_only_where_each_was_normalised() -> None:
+def test_one_factor_for_each_bin_only_where_each_was_normalized() -> None:
     logs = np.log(MELS) * np.linspace(1.0, 2.0, 10)
     assert misfit(MELS, observe(logs, time_major=True)) > 0.1
     assert misfit(MELS, observe((logs - logs.mean(axis=0)) / logs.std(axis=0), time_major=True)) < 1e-6

@@ -18,7 +18,7 @@ from melcli.mel import (
     filters,
     frames,
     log_compression,
-    normalisation,
+    normalization,
     postprocess,
     scales,
     signals,
@@ -478,23 +478,23 @@ def energy_against_the_reference(monkeypatch):
     monkeypatch.setattr(postprocess, "to_levels", to_levels)
 
 
-# normalisation
+# normalization
 
 
 @damage("num_frames", num_frames=15, mean="bin")
 def frames_fitted_after_the_mean(monkeypatch):
     def fit(chunks, num_frames, most):
-        normalisation.standardise(chunks, FeatureOptions(mean="bin"))
+        normalization.standardize(chunks, FeatureOptions(mean="bin"))
         fit_frames(chunks, num_frames, most)
 
     fit_frames = postprocess._fit
     monkeypatch.setattr(postprocess, "_fit", fit)
-    monkeypatch.setattr(postprocess, "standardise", lambda chunks, options: None)
+    monkeypatch.setattr(postprocess, "standardize", lambda chunks, options: None)
 
 
 @damage("mean", mean="bin")
 def mean_over_the_bins(monkeypatch):
-    monkeypatch.setattr(normalisation, "_mean", lambda chunks, mean: chunks[0].mean(axis=0, keepdims=True))
+    monkeypatch.setattr(normalization, "_mean", lambda chunks, mean: chunks[0].mean(axis=0, keepdims=True))
 
 
 def over_the_batch(monkeypatch, key, change):
@@ -522,28 +522,28 @@ def deviation_over_the_batch(monkeypatch):
 
 @damage("std_ddof", std="bin")
 def ddof_forgotten(monkeypatch):
-    right = normalisation._deviation
-    monkeypatch.setattr(normalisation, "_deviation", lambda chunks, std, ddof: right(chunks, std, 0))
+    right = normalization._deviation
+    monkeypatch.setattr(normalization, "_deviation", lambda chunks, std, ddof: right(chunks, std, 0))
 
 
 @damage("std_eps", std="bin", std_eps=0.1)
 def eps_on_the_variance(monkeypatch):
-    right = normalisation._deviation
+    right = normalization._deviation
 
     def deviation(chunks, std, ddof):
         return np.sqrt(right(chunks, std, ddof) ** 2 + 0.1) - 0.1  # what is added to it later
 
-    monkeypatch.setattr(normalisation, "_deviation", deviation)
+    monkeypatch.setattr(normalization, "_deviation", deviation)
 
 
 @damage("clip", clip=[-4.0, 4.0], mean=-20.0, std=5.0)
 def clipped_before_the_mean(monkeypatch):
-    def standardise(chunks, options):
+    def standardize(chunks, options):
         for chunk in chunks:
             np.clip(chunk, *options.clip, out=chunk)
-        normalisation.standardise(chunks, options)
+        normalization.standardize(chunks, options)
 
-    monkeypatch.setattr(postprocess, "standardise", standardise)
+    monkeypatch.setattr(postprocess, "standardize", standardize)
 
 
 @damage("time_major", time_major=True)

@@ -49,7 +49,7 @@ def legal_options(draw, sizes=SMALL):
     filters = draw(filtering(sizes))
     levels = draw(logarithms(filters["num_mel_bins"]))
     num_features = levels["num_ceps"] or filters["num_mel_bins"]
-    parts = [preparation(sizes), framing(sizes), SPECTRUM, normalisation(sizes, num_features)]
+    parts = [preparation(sizes), framing(sizes), SPECTRUM, normalization(sizes, num_features)]
     options = {**filters, **levels}
     for part in parts:
         options.update(draw(part))
@@ -141,7 +141,7 @@ def logarithms(draw, num_mel_bins):
 
 
 @st.composite
-def normalisation(draw, sizes, num_features):
+def normalization(draw, sizes, num_features):
     """Draw what is done to finished features."""
 
     def statistic(least, most):

@@ -2,7 +2,7 @@
 
 Slow and without a trick, and written from the definition of the keys rather than from `melcli.mel`, which it imports
 nothing of.  One small function stands for each step, in the order of work: signal, frames, spectrum, filters, levels,
-cepstra, normalisation.  A signal is a list of numbers, frames are a list of such lists; ``key`` holds all options.
+cepstra, normalization.  A signal is a list of numbers, frames are a list of such lists; ``key`` holds all options.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def mel_spectrogram(signals, /, **keys):
     powers = [[mel_powers(frame, bank, key) for frame in row] for row in batch]
     features = levels(powers, key) if key.num_ceps is None else cepstra(levels(powers, key), batch, key)
     features = [resized(row, key.num_frames, [0.0] * key.num_features) for row in features]
-    features = [standardised(row, key) for row in features]
+    features = [standardized(row, key) for row in features]
     features = np.array(each(features, lambda value: clipped(value, key)))
     if not key.time_major:
         features = features.swapaxes(1, 2)
@@ -389,10 +389,10 @@ def energy(frame):
     return math.fsum(sample**2 for sample in frame)
 
 
-# normalisation
+# normalization
 
 
-def standardised(row, key):
+def standardized(row, key):
     """Subtract the mean and divide by the standard deviation in one signal; where there is none, all is 0."""
     means = statistics(row, key.mean, average)
     stds = statistics(row, key.std, lambda values: deviation(values, key.std_ddof))

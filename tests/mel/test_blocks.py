@@ -219,14 +219,14 @@ def a_changed_chunk_is_not_put_back(monkeypatch):
 
 
 @damage(std="bin")
-def a_standardised_chunk_is_not_put_back(monkeypatch):
-    right = postprocess.standardise
+def a_standardized_chunk_is_not_put_back(monkeypatch):
+    right = postprocess.standardize
 
     class ReadOnly(list):
         def __setitem__(self, number, chunk):
             self[number][:] = chunk
 
-    monkeypatch.setattr(postprocess, "standardise", lambda chunks, options: right(ReadOnly(chunks), options))
+    monkeypatch.setattr(postprocess, "standardize", lambda chunks, options: right(ReadOnly(chunks), options))
 
 
 @pytest.mark.few(2)

@@ -22,7 +22,7 @@ from tests.mel.legal_options import legal_options
 
 
 @pytest.mark.parametrize("samples, frames", [(1599, 10), (1600, 11), (1601, 11), (1, 1), (159, 1), (160, 2)])
-def test_centred_frames_around_a_multiple_of_the_stride(samples, frames):
+def test_centered_frames_around_a_multiple_of_the_stride(samples, frames):
     assert count_frames(samples, FeatureOptions(fft_length=512, sequence_stride=160)) == frames
 
 
@@ -47,7 +47,7 @@ def test_a_second_at_16_khz(padding, first, frames):
 @pytest.mark.parametrize(
     "padding, first, frames", [("center", -256, 101), ("same", -176, 100), ("valid", 0, 98), ("kaldi", -120, 100)]
 )
-def test_no_window_spans_the_fft_where_frames_are_centred_and_the_sequence_elsewhere(padding, first, frames):
+def test_no_window_spans_the_fft_where_frames_are_centered_and_the_sequence_elsewhere(padding, first, frames):
     options = FeatureOptions(fft_length=512, sequence_length=400, sequence_stride=160, padding=padding, window=None)
     assert options.frame_length == (512 if padding in ("center", "same") else 400)
     assert (first_sample(options), count_frames(16_000, options)) == (first, frames)

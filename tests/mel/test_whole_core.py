@@ -65,8 +65,8 @@ def test_the_tolerance_is_what_is_promised_where_nothing_is_ill_conditioned():
     assert tolerance(loud, **SMALL).max() < 3 * RELATIVE * 10 / np.log(10.0)
     linear = {**SMALL, "power_to_db": False}
     assert (tolerance(loud, **linear) / reference.mel_spectrogram(loud, **linear)).max() < 3 * RELATIVE
-    normalised = {**SMALL, "num_ceps": 4, "mean": "bin", "std": "bin"}
-    assert tolerance(loud, **normalised).max() < 1e-7
+    normalized = {**SMALL, "num_ceps": 4, "mean": "bin", "std": "bin"}
+    assert tolerance(loud, **normalized).max() < 1e-7
 
 
 @cache

@@ -61,6 +61,6 @@ def test_numbers_are_taken_as_they_are(periodic):
 @pytest.mark.parametrize(
     "padding, length", [("center", 8), ("same", 8), ("valid", 3), ("kaldi", 3), ((1, 2), 3)], ids=str
 )
-def test_no_window_is_as_long_as_the_fft_where_frames_are_centred(padding, length):
+def test_no_window_is_as_long_as_the_fft_where_frames_are_centered(padding, length):
     options = FeatureOptions(fft_length=8, sequence_length=3, sequence_stride=4, padding=padding, window=None)
     assert analysis_window(options).tolist() == [1.0] * length

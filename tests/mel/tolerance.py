@@ -30,13 +30,13 @@ def tolerance(signals, /, **keys):
     roundings = [ROUNDING * 4 * key.input_scale * max(map(abs, row)) for row in rows]
     ranges = np.array([mel_ranges(*pair, key) for pair in zip(batch, roundings, strict=True)])
     low, high = level_ranges(ranges[:, 0], ranges[:, 1], key)
-    centres, radii = (low + high) / 2, high - low
+    centers, radii = (low + high) / 2, high - low
     if key.unit is not None:
         radii += ROUNDING * 1000  # levels are hundreds at most
     if key.num_ceps is not None:
         energies = np.array([energy_ranges(*pair, key) for pair in zip(batch, roundings, strict=True)])
-        centres, radii = cepstra_radii(centres, radii, energies, key)
-    radii = normalised_radii(fitted(centres, key.num_frames), fitted(radii, key.num_frames), key)
+        centers, radii = cepstra_radii(centers, radii, energies, key)
+    radii = normalized_radii(fitted(centers, key.num_frames), fitted(radii, key.num_frames), key)
     if not key.time_major:
         radii = radii.swapaxes(1, 2)
     return radii if np.ndim(signals) == 2 else radii[0]
@@ -92,16 +92,16 @@ def energy_ranges(frames, rounding, key):
     return np.vectorize(reference.LOGARITHMS[key.unit], otypes=[float])(np.maximum(bounds, key.min_power))
 
 
-def cepstra_radii(centres, radii, energies, key):
+def cepstra_radii(centers, radii, energies, key):
     """Return the coefficients and how far they may be off, each (batch, frames, ceps)."""
     transform = np.array(
         [np.multiply(reference.lifter(i, key), reference.cosines(i, key)) for i in range(key.num_ceps)]
     )
-    centres, radii = centres @ transform.T, radii @ np.abs(transform).T
+    centers, radii = centers @ transform.T, radii @ np.abs(transform).T
     if key.use_energy:
-        centres[..., 0] = energies.mean(axis=-1)
+        centers[..., 0] = energies.mean(axis=-1)
         radii[..., 0] = np.diff(energies)[..., 0] + RELATIVE
-    return centres, radii
+    return centers, radii
 
 
 def fitted(array, num_frames):
@@ -111,20 +111,20 @@ def fitted(array, num_frames):
     return np.pad(array[:, :num_frames], [(0, 0), (0, missing), (0, 0)])
 
 
-def normalised_radii(centres, radii, key):
+def normalized_radii(centers, radii, key):
     """Return how far off ``(x - mean) / (std + std_eps)`` may be: the mean moves, and so does the divisor."""
     axes = {"bin": (1,), "all": (1, 2)}
     shift = radii.mean(axis=axes[key.mean], keepdims=True) if isinstance(key.mean, str) else 0.0
-    radii = radii + shift + ROUNDING * np.abs(centres).max()
+    radii = radii + shift + ROUNDING * np.abs(centers).max()
     if not isinstance(key.std, str):
         return radii / (np.array(key.std) + key.std_eps)
     count = np.prod([radii.shape[axis] for axis in axes[key.std]])
     if count <= key.std_ddof:
         return np.zeros_like(radii)
-    deviation = centres.std(axis=axes[key.std], ddof=key.std_ddof, keepdims=True)
+    deviation = centers.std(axis=axes[key.std], ddof=key.std_ddof, keepdims=True)
     deviation_radius = np.sqrt((radii**2).sum(axis=axes[key.std], keepdims=True) / (count - key.std_ddof))
     divisor = deviation + key.std_eps
-    mean = centres.mean(axis=axes[key.mean], keepdims=True) if isinstance(key.mean, str) else np.array(key.mean)
-    off = radii * divisor + np.abs(centres - mean) * deviation_radius
+    mean = centers.mean(axis=axes[key.mean], keepdims=True) if isinstance(key.mean, str) else np.array(key.mean)
+    off = radii * divisor + np.abs(centers - mean) * deviation_radius
     least = divisor - deviation_radius
     return np.divide(off, divisor * least, out=np.full_like(off, np.inf), where=np.broadcast_to(least > 0, off.shape))

@@ -31,7 +31,7 @@ WHISPER = SLANEY | {
     "mean": -4.0,
     "std": 4.0,
 }
-# FilterbankFeatures's own defaults, without its normalisation
+# FilterbankFeatures's own defaults, without its normalization
 NEMO = SLANEY | {
     "fft_length": 512,
     "sequence_length": 320,
@@ -140,8 +140,8 @@ def _speechbrain_long(path: Path) -> np.ndarray:
 
 def _speechbrain_mean_removed(path: Path) -> np.ndarray:
     features = _speechbrain(path, n_mels=24, n_fft=512, f_min=20)
-    normalise = InputNormalization(norm_type="sentence", std_norm=False)
-    return normalise(features, torch.ones(1))[0].numpy()
+    normalize = InputNormalization(norm_type="sentence", std_norm=False)
+    return normalize(features, torch.ones(1))[0].numpy()
 
 
 CASES = {

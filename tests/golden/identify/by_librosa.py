@@ -58,7 +58,7 @@ def _htk(path: Path) -> np.ndarray:
     return np.log10(np.maximum(mel, 1e-10)).T
 
 
-def _not_centred(path: Path) -> np.ndarray:
+def _not_centered(path: Path) -> np.ndarray:
     mel = _mel(path, n_fft=1024, hop_length=256, n_mels=80, fmax=8000, power=1.0, center=False)
     return np.log(np.clip(mel, 1e-5, None))
 
@@ -85,12 +85,12 @@ def _tacotron(path: Path) -> np.ndarray:
     return np.clip((level - 20 + 100) / 100, 1e-8, 1).T.astype(np.float32)
 
 
-def _standardised(path: Path) -> np.ndarray:
+def _standardized(path: Path) -> np.ndarray:
     level = librosa.power_to_db(_mel(path, n_fft=2048, hop_length=320, n_mels=64, fmin=20, fmax=7600))
     return (level - level.mean()) / (level.std() + 1e-6)
 
 
-def _standardised_by_band(path: Path) -> np.ndarray:
+def _standardized_by_band(path: Path) -> np.ndarray:
     level = np.log(_mel(path, n_fft=256, hop_length=80, n_mels=40) + 1e-8)
     return (level - level.mean(axis=1, keepdims=True)) / level.std(axis=1, keepdims=True)
 
@@ -115,7 +115,7 @@ def _int16_samples(path: Path) -> np.ndarray:
     return np.log1p(mel)
 
 
-def _peak_normalised(path: Path) -> np.ndarray:
+def _peak_normalized(path: Path) -> np.ndarray:
     samples, rate_hz = librosa.load(path, sr=None)
     samples /= np.abs(samples).max()
     mel = librosa.feature.melspectrogram(y=samples, sr=rate_hz, n_fft=2048, hop_length=512, n_mels=96)
@@ -191,8 +191,8 @@ CASES = {
         | {"mel_scale": "htk", "mel_norm": None, "time_major": True},
         packages=LIBROSA,
     ),
-    "librosa_not_centred": Case(
-        make=_not_centred,
+    "librosa_not_centered": Case(
+        make=_not_centered,
         options=LN
         | {"fft_length": 1024, "sequence_stride": 256, "num_mel_bins": 80, "max_freq": 8000.0, "mag_exp": 1.0}
         | {"sampling_rate": 24_000, "padding": "valid", "min_power": 1e-5},
@@ -225,15 +225,15 @@ CASES = {
         packages=LIBROSA,
         rate_hz=22_050,
     ),
-    "librosa_standardised": Case(
-        make=_standardised,
+    "librosa_standardized": Case(
+        make=_standardized,
         options=DB
         | {"sequence_stride": 320, "num_mel_bins": 64, "min_freq": 20.0, "max_freq": 7600.0}
         | {"mean": "all", "std": "all", "std_ddof": 0, "std_eps": 1e-6},
         packages=LIBROSA,
     ),
-    "librosa_8k_standardised_by_band": Case(
-        make=_standardised_by_band,
+    "librosa_8k_standardized_by_band": Case(
+        make=_standardized_by_band,
         options=LN
         | {"sampling_rate": 8000, "fft_length": 256, "sequence_stride": 80, "num_mel_bins": 40}
         | {"log_offset": 1e-8, "mean": "bin", "std": "bin", "std_ddof": 0},
@@ -252,8 +252,8 @@ CASES = {
         | {"fft_length": 512, "sequence_stride": 256, "num_mel_bins": 64, "input_scale": 32768.0, "log_offset": 1.0},
         packages=LIBROSA,
     ),
-    "librosa_peak_normalised": Case(
-        make=_peak_normalised,
+    "librosa_peak_normalized": Case(
+        make=_peak_normalized,
         options=LN | {"num_mel_bins": 96, "log_offset": 2.0**-23},
         packages=LIBROSA,
         measure=_peak,

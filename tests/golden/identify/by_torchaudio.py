@@ -64,13 +64,13 @@ def _db(path: Path) -> np.ndarray:
     return ((level + 30) / 20).numpy()
 
 
-def _normalised(path: Path) -> np.ndarray:
+def _normalized(path: Path) -> np.ndarray:
     arguments = {"sample_rate": 44_100, "n_fft": 2048, "hop_length": 1024, "n_mels": 64, "f_min": 20, "f_max": 16_000}
     mel = _mel(path, **arguments, normalized=True)
     return torchaudio.transforms.AmplitudeToDB(top_db=80)(mel).numpy()
 
 
-def _not_centred(path: Path) -> np.ndarray:
+def _not_centered(path: Path) -> np.ndarray:
     mel = _mel(path, n_fft=512, hop_length=256, n_mels=64, norm="slaney", center=False)
     return mel.clamp(min=1e-10).log10().numpy()
 
@@ -130,16 +130,16 @@ CASES = {
         options=MEL | {"fft_length": 400, "sequence_stride": 160, "num_mel_bins": 40, "mean": -30.0, "std": 20.0},
         packages=TORCHAUDIO,
     ),
-    "torchaudio_normalised": Case(
-        make=_normalised,
+    "torchaudio_normalized": Case(
+        make=_normalized,
         options=DB
         | {"sampling_rate": 44_100, "sequence_stride": 1024, "num_mel_bins": 64, "min_freq": 20.0}
         | {"max_freq": 16_000.0, "input_scale": HANN_2048_POWER**-0.5},
         packages=TORCHAUDIO,
         rate_hz=44_100,
     ),
-    "torchaudio_not_centred": Case(
-        make=_not_centred,
+    "torchaudio_not_centered": Case(
+        make=_not_centered,
         options=LOG10
         | {"fft_length": 512, "sequence_stride": 256, "num_mel_bins": 64, "mel_norm": "slaney", "padding": "valid"},
         packages=TORCHAUDIO,

@@ -46,7 +46,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert broken(tmp_path / "gone") == dict.fromkeys(NAMES, os.strerror(errno.ENOENT))
 
 
-def test_locks_that_nobody_honours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locks_that_nobody_honors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(promises, "hold_output", lambda out: contextlib.nullcontext())
     assert broken(tmp_path) == {"locks": "a second process is not refused: two runs would write into one OUT"}
 

@@ -89,7 +89,7 @@ SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGKILL)
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize("number", full_but(SIGNALS, signal.SIGSEGV, signal.SIGKILL))
-def test_a_worker_that_dies_is_told_and_its_neighbours_go_on(engine: LocalEngine, number: int) -> None:
+def test_a_worker_that_dies_is_told_and_its_neighbors_go_on(engine: LocalEngine, number: int) -> None:
     before = [engine.submit(probe.double, number, timeout_s=HANG_S) for number in range(5)]
     dying = engine.submit(probe.die, number, timeout_s=HANG_S)
     after = [engine.submit(probe.double, number, timeout_s=HANG_S) for number in range(5)]
@@ -112,7 +112,7 @@ def test_a_worker_that_exits_is_told_long_before_its_deadline(engine: LocalEngin
     assert engine.submit(probe.double, 1, timeout_s=HANG_S).result(HANG_S) == 2
 
 
-def test_a_call_past_its_deadline_is_ended_and_its_neighbours_go_on(engine: LocalEngine) -> None:
+def test_a_call_past_its_deadline_is_ended_and_its_neighbors_go_on(engine: LocalEngine) -> None:
     watch = Stopwatch()
     slow = engine.submit(probe.nap, 60.0, timeout_s=0.3)
     others = [engine.submit(probe.nap, 0.05, timeout_s=HANG_S) for _ in range(10)]

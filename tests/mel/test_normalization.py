@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from melcli.mel.normalisation import fit_frames, standardise
+from melcli.mel.normalization import fit_frames, standardize
 from melcli.mel.options import FeatureOptions
 from melcli.store.spool import Spool
 
@@ -14,10 +14,10 @@ from melcli.store.spool import Spool
 FEATURES = np.array([[[1.0, 2.0, 6.0], [0.0, 0.0, 0.0]], [[5.0, 5.0, 5.0], [-1.0, 0.0, 1.0]]])
 
 
-def standardised(features=FEATURES[0], dtype="float64", cuts=(), **keys):
-    """Standardise one signal, in as many chunks as it is cut into."""
+def standardized(features=FEATURES[0], dtype="float64", cuts=(), **keys):
+    """Standardize one signal, in as many chunks as it is cut into."""
     chunks = [chunk.astype(dtype) for chunk in np.split(features, cuts, axis=1)]
-    assert standardise(chunks, FeatureOptions(num_mel_bins=len(features), **keys)) is None
+    assert standardize(chunks, FeatureOptions(num_mel_bins=len(features), **keys)) is None
     assert {chunk.dtype.name for chunk in chunks} == {dtype}
     return np.concatenate(chunks, axis=1)
 
@@ -51,7 +51,7 @@ def test_frames_are_cut_or_zeros_appended(num_frames, expected):
 )
 @pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2)], ids=str)
 def test_a_signal_by_numbers_or_by_its_own(cuts, keys, expected, dtype):
-    ours = standardised(dtype=dtype, cuts=cuts, **keys)
+    ours = standardized(dtype=dtype, cuts=cuts, **keys)
     np.testing.assert_allclose(ours, expected, rtol=1e-6 if dtype == "float32" else 1e-14, atol=0)
 
 
@@ -61,11 +61,11 @@ def test_a_signal_by_numbers_or_by_its_own(cuts, keys, expected, dtype):
     mean=st.sampled_from([0.0, "bin", "all"]),
     std=st.sampled_from([1.0, "bin", "all"]),
 )
-def test_several_chunks_are_standardised_as_one(values, cuts, mean, std):
+def test_several_chunks_are_standardized_as_one(values, cuts, mean, std):
     keys = {"mean": mean, "std": std, "std_eps": 0.1}
     inner = sorted({cut for cut in cuts if cut < values.shape[1]})
     np.testing.assert_allclose(
-        standardised(values, cuts=inner, **keys), standardised(values, **keys), rtol=1e-9, atol=1e-9
+        standardized(values, cuts=inner, **keys), standardized(values, **keys), rtol=1e-9, atol=1e-9
     )
 
 
@@ -74,8 +74,8 @@ def test_equal_chunks_give_equal_bytes_wherever_they_lie(tmp_path):
     options = FeatureOptions(num_mel_bins=7, mean="all", std="bin")
     spool = Spool(str(tmp_path), most_bytes=0)
     spool.extend(np.ascontiguousarray(chunk) for chunk in np.split(values, [30, 60], axis=1))
-    standardise(spool, options)
-    ours = standardised(values, "float32", (30, 60), mean="all", std="bin")
+    standardize(spool, options)
+    ours = standardized(values, "float32", (30, 60), mean="all", std="bin")
     assert np.concatenate(list(spool), axis=1).tobytes() == ours.tobytes()
 
 
@@ -88,18 +88,18 @@ def test_where_nothing_deviates_the_result_is_0(statistic, ddof, frames, level, 
     still = np.full((2, frames), level)
     cuts = [frames // 2] if frames > 1 else []
     for mean in (0.0, "bin", "all"):
-        assert not standardised(still, dtype, cuts, mean=mean, std=statistic, std_ddof=ddof).any()
+        assert not standardized(still, dtype, cuts, mean=mean, std=statistic, std_ddof=ddof).any()
 
 
 def test_one_frame_has_no_deviation_with_ddof_1_whatever_is_added_to_it():
     one = np.array([[3.0], [4.0]])
-    assert not standardised(one, std="bin", std_eps=0.5).any()
-    np.testing.assert_allclose(standardised(one, std="bin", std_eps=0.5, std_ddof=0), [[6.0], [8.0]])
-    np.testing.assert_allclose(standardised(one, std="all"), one / np.sqrt(0.5))
+    assert not standardized(one, std="bin", std_eps=0.5).any()
+    np.testing.assert_allclose(standardized(one, std="bin", std_eps=0.5, std_ddof=0), [[6.0], [8.0]])
+    np.testing.assert_allclose(standardized(one, std="all"), one / np.sqrt(0.5))
 
 
 def test_a_bin_that_stands_still_leaves_the_others_alone():
-    ours = standardised(FEATURES[1], mean="bin", std="bin")
+    ours = standardized(FEATURES[1], mean="bin", std="bin")
     np.testing.assert_allclose(ours, [[0, 0, 0], [-1, 0, 1]])
 
 
@@ -109,7 +109,7 @@ def test_statistics_of_float32_are_taken_in_float64():
         axis=1, ddof=1, dtype=float, keepdims=True
     )
     for cuts in ((), (1000, 1001, 4000)):
-        ours = standardised(features, "float32", cuts, mean="bin", std="bin")
+        ours = standardized(features, "float32", cuts, mean="bin", std="bin")
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
 
 
@@ -121,6 +121,6 @@ def test_nothing_to_do_touches_nothing():
         __setitem__ = __getitem__ = __iter__
 
     untouched = Untouchable([FEATURES[0]])
-    standardise(untouched, FeatureOptions())
+    standardize(untouched, FeatureOptions())
     with pytest.raises(AssertionError):
-        standardise(untouched, FeatureOptions(mean=1.0))
+        standardize(untouched, FeatureOptions(mean=1.0))

@@ -9,7 +9,7 @@ import numpy as np
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["fit_frames", "standardise"]
+__all__ = ["fit_frames", "standardize"]
 
 Statistic = float | Sequence[float] | str
 
@@ -29,7 +29,7 @@ def fit_frames(features: np.ndarray, num_frames: int) -> np.ndarray:
     return np.pad(features[..., :num_frames], [(0, 0)] * (features.ndim - 1) + [(0, missing)])
 
 
-def standardise(chunks: MutableSequence[np.ndarray], options: FeatureOptions) -> None:
+def standardize(chunks: MutableSequence[np.ndarray], options: FeatureOptions) -> None:
     """Replace features by ``(x - mean) / (std + std_eps)``, in place; a deviation of 0 or of none at all gives 0.
 
     Statistics are those of the signal, in float64: "bin" over time, "all" over everything.
@@ -47,9 +47,9 @@ def standardise(chunks: MutableSequence[np.ndarray], options: FeatureOptions) ->
         deviation = np.zeros((1, 1))  # one frame has none with std_ddof=1, whatever is added to it
     else:
         deviation = _deviation(chunks, std, options.std_ddof) + options.std_eps
-    centre = _mean(chunks, mean)
+    center = _mean(chunks, mean)
     for number, chunk in enumerate(chunks):
-        chunk -= centre
+        chunk -= center
         np.divide(chunk, deviation, out=chunk, where=deviation != 0.0)
         np.copyto(chunk, 0.0, where=deviation == 0.0)
         chunks[number] = chunk
@@ -67,8 +67,8 @@ def _deviation(chunks: Sequence[np.ndarray], std: Statistic, ddof: int) -> np.nd
     # Taken from the first frame, so that values which are all the same have the deviation 0 and not a rounding error.
     first = chunks[0][:, :1].copy() if std == "bin" else chunks[0][:1, :1].copy()
     sums = ((chunk - first).sum(axis=-1, dtype=np.float64, keepdims=True) for chunk in chunks)
-    centre = _sum(sums, std) / _count(chunks, std)
-    squares = (np.square(chunk - first - centre).sum(axis=-1, keepdims=True) for chunk in chunks)
+    center = _sum(sums, std) / _count(chunks, std)
+    squares = (np.square(chunk - first - center).sum(axis=-1, keepdims=True) for chunk in chunks)
     deviation: np.ndarray = np.sqrt(_sum(squares, std) / (_count(chunks, std) - ddof))
     return deviation
 
