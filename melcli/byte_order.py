@@ -1,4 +1,4 @@
-"""The order of ids: that of their bytes.
+"""The order of ids, by their bytes.
 
 Python sorts strings by code points.  That is the order of their UTF-8 bytes too, except for names that are not UTF-8:
 their bytes are lone surrogates in a string, and these sort behind most other characters.  Other programs, such as

@@ -1,4 +1,4 @@
-"""What can go wrong, one class for each thing that a caller can do differently.
+"""Exceptions, one class for each case that a caller can handle differently.
 
 Every class has the exit code of the command line; docs/reference/exit_codes.md has the table.  No class depends on
 Click.  A failing input is an `AudioError`: only that input fails, and its row records a reason of the closed list

@@ -1,4 +1,4 @@
-"""The null device, also where there is none: a container or a chroot may have an empty /dev."""
+"""The null device, also where /dev is empty, as in some containers and chroots."""
 
 from __future__ import annotations
 

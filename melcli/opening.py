@@ -1,4 +1,4 @@
-"""Opening what others may have put there: regular files, descriptors that we were given, and never a wait.
+"""Open paths that somebody else may have prepared: regular files and inherited descriptors, without waiting.
 
 To open a named pipe waits for somebody who writes to it, for ever, and to open a device can act.  A look before the
 opening keeps both out, but between the look and the opening a file can be swapped; so it is opened without waiting, and

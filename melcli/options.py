@@ -1,4 +1,4 @@
-"""Strict reading of options: frozen dataclasses that are valid if they exist.
+"""Strict reading of options: frozen dataclasses that are always valid.
 
 A stage keeps its options as a frozen, keyword-only dataclass beside its code and calls `check_types` first in
 ``__post_init__``.  Nothing is coerced in silence: an int may stand for a float and a list for a tuple, since

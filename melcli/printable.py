@@ -1,4 +1,4 @@
-"""Text that a terminal or a log can show without being steered by it.
+"""Escape text, so that it cannot control a terminal or forge a log line.
 
 File names are bytes chosen by others.  A newline in one forges a line of the log, ESC moves the cursor, and a
 right-to-left override makes ``exe.wav`` read ``vaw.exe``.  Whatever came from a name, a tag or a foreign

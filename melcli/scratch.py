@@ -1,4 +1,4 @@
-"""A private database for what a run needs to plan and to sort: memory does not grow with it, and nothing is kept.
+"""A private temporary database for planning and sorting, so that memory does not grow with the corpus.
 
 Its file has no name: SQLite unlinks it when it creates it, in the folder that `scratch_folder` returns, so it is gone
 with its process however that ends.  No run reads what another one wrote.  Up to `CACHE_BYTES` nothing is written.

@@ -1,4 +1,4 @@
-"""Where the time of a piece of work goes, stage by stage."""
+"""The time of a piece of work, by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of melcli and of its numbers, alone, so that whoever writes them down need not import the package's root."""
+"""Versions of melcli and of its numbers."""
 
 __all__ = ["NUMERICS_VERSION", "__version__"]
 

@@ -46,6 +46,13 @@ def test_the_page_of_commands_is_what_the_commands_say():
     assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run: python docs/write_commands.py"
 
 
+def test_the_code_map_lists_every_module() -> None:
+    script = load("docs/write_code_map.py")
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run: python docs/write_code_map.py"
+    listed = {path for package in script.PACKAGES for path in (ROOT / "melcli" / package).glob("*.py")}
+    assert listed == set((ROOT / "melcli").rglob("*.py"))
+
+
 def test_the_page_of_decoding_is_what_was_measured():
     script = load("docs/write_decoding.py")
     made = script.page(json.loads(script.JSON.read_text(encoding="utf-8")))

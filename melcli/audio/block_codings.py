@@ -1,4 +1,4 @@
-"""How many samples blocks of ADPCM, GSM 6.10 and the like hold.
+"""Sample counts of block codings: ADPCM, GSM 6.10 and similar.
 
 libsndfile counts an incomplete last block as a complete one, and rounds the size of the audio up to an even number of
 bytes: a GSM 6.10 file of three blocks of 65 bytes came out with 320 samples of noise behind 960.  Of MS ADPCM it drops

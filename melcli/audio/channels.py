@@ -1,4 +1,4 @@
-"""Which channels of a file become signals."""
+"""Channel selection: mix, one channel, or each channel as a signal."""
 
 from __future__ import annotations
 

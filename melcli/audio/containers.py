@@ -1,4 +1,4 @@
-"""Which container a file is, and whether it ends where it says; nothing is decoded here."""
+"""Detection of the container of a file, and of its end; nothing is decoded here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decode a file forward, in blocks, and judge whether all of it came out.
+"""Decode a file in blocks, and check that all of it was decoded.
 
 * ``frames`` of libsndfile is a claim: 2**63 - 1 for a FLAC that was written into a pipe, and whatever a damaged header
   says.  Nothing is allocated by it.  What is beyond it is not decoded.

@@ -1,4 +1,4 @@
-"""Streams of a file, decoded one after another; soundfile enters the package here.
+"""The decoder: streams of a file, one after another.  soundfile enters the package here.
 
 Measured on soundfile 0.14 with libsndfile 1.2.2, and the reason for how it is done:
 

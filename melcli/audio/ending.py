@@ -1,4 +1,4 @@
-"""What a container tells about its own end."""
+"""The end of an audio file as its container describes it."""
 
 from __future__ import annotations
 

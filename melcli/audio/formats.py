@@ -1,4 +1,4 @@
-"""The formats that are read: what libsndfile calls them, and the endings of their names."""
+"""The formats that melcli reads: libsndfile's names and file extensions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a file to signals at the wanted rate, block by block."""
+"""Read a file as signals at the wanted sampling rate, block by block."""
 
 from __future__ import annotations
 

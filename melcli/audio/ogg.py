@@ -1,4 +1,4 @@
-"""The streams of an Ogg file and its end: Vorbis, Opus, FLAC and whatever else travels in pages.
+"""The streams of an Ogg file and its end: Vorbis, Opus, FLAC and others.
 
 A cut Ogg file decodes short and without an error, and its length is not in a header but on the last page.  What gives
 a cut away is that the last page is incomplete or does not carry the end-of-stream flag.  Of 200 random cuts each of

@@ -1,4 +1,4 @@
-"""What libsndfile is shown of an Ogg file: streams one by one, and Opus streams whose beginning it would get wrong.
+"""Views of Ogg files for libsndfile: single streams, and Opus streams whose start it would decode wrongly.
 
 It is shown each section from its audio on, because it takes the first stream of a file and refuses other ones there.
 

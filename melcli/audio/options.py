@@ -1,4 +1,4 @@
-"""How a file's channels and rate are brought to what the mel core wants."""
+"""Options of decoding and resampling: section ``audio`` of a config."""
 
 from __future__ import annotations
 

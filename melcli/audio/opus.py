@@ -1,4 +1,4 @@
-"""What the header and the packets of an Opus stream tell without being decoded (RFC 7845 and RFC 6716)."""
+"""Header and packets of an Opus stream, read without decoding (RFC 7845 and RFC 6716)."""
 
 from __future__ import annotations
 

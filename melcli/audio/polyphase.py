@@ -1,4 +1,4 @@
-"""A polyphase resampler with a long filter of our own, in products of matrices.
+"""A polyphase resampler with a long filter, computed as products of matrices.
 
 The reference is ``scipy.signal.resample_poly(signal, up, down, window=kaiser_lowpass(max(up, down)))``, and the tests
 hold these numbers against it, up to rounding.  It is not called, because importing it takes 0.5 to 1.3 s, because it

@@ -1,4 +1,4 @@
-"""Which sampling rates make sense."""
+"""The range of valid sampling rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a file is refused, in better words than libsndfile's."""
+"""Error messages for files that cannot be decoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open regular files, and say why something else is not opened."""
+"""Open regular files, and explain why another path cannot be opened."""
 
 from __future__ import annotations
 

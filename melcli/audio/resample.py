@@ -1,4 +1,4 @@
-"""From each file's own sampling rate to the one that the mel core wants.
+"""Resample signals from the rate of the file to the rate of the mel core.
 
 soxr is the default; it streams, and its stream gives bit for bit what one call gives.  ``polyphase`` is a long filter
 of our own, because SciPy's default has only 20 zero crossings: see `melcli.audio.polyphase`, which streams likewise.

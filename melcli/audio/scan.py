@@ -1,4 +1,4 @@
-"""A cheap look at every decoded sample: finite, silent, clipped."""
+"""Checks of every decoded sample: finite, silent, clipped."""
 
 from __future__ import annotations
 

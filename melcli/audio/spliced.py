@@ -1,4 +1,4 @@
-"""A file as a view shows it: parts of it, and bytes in place of others, one after another."""
+"""A file as a view shows it: parts of it, with bytes replaced or inserted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that libsndfile does not read: what they are by their first bytes, and how to convert them."""
+"""Files that libsndfile does not read: detection by the first bytes, and the command that converts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What libsndfile is shown of a file, where the file as it is would be decoded wrongly or refused."""
+"""A view: what libsndfile reads instead of the file, where the file itself would be refused or decoded wrongly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What libsndfile is shown of a file: the file itself, or views of it."""
+"""Choose the views of a file for libsndfile, or the file itself."""
 
 from __future__ import annotations
 

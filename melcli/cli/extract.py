@@ -1,4 +1,4 @@
-"""``melcli extract``: the main job."""
+"""``melcli extract``: extract features."""
 
 from __future__ import annotations
 

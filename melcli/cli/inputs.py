@@ -1,4 +1,4 @@
-"""The options that choose INPUTs, which several commands have."""
+"""Options that choose inputs, shared by several commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that bound a run, and how their values are written."""
+"""Options that limit a run, and the syntax of their values."""
 
 from __future__ import annotations
 

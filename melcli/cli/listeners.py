@@ -1,4 +1,4 @@
-"""Several listeners of one run, and the warnings of it."""
+"""Several listeners of one run, and the warnings of the run."""
 
 from __future__ import annotations
 

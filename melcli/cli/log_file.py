@@ -1,4 +1,4 @@
-"""The file of a log: opened without waiting, appended to in whole lines, and never a reason to stop."""
+"""The file of ``--log-file``: whole lines are appended, and a failure to write never stops a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One event as one line of a log, in the form that is called logfmt."""
+"""Format one event as a line of logfmt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The option that names a log, which several commands have."""
+"""The option ``--log-file``, shared by several commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard output, which programs read, and standard error, which people do."""
+"""Standard output for programs, and standard error for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a plan is shown: by ``extract --dry-run`` and by ``status``."""
+"""Print a plan, for ``extract --dry-run`` and ``status``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see of a run on standard error: a bar on a terminal, plain lines in a log."""
+"""Progress on standard error: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of one command: what happens, when, and how it ends, for whoever was not there."""
+"""The log of one command: its start, its events and its end."""
 
 from __future__ import annotations
 

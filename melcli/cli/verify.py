@@ -1,4 +1,4 @@
-"""``melcli verify``: whether everything under OUT is what OUT says that it is."""
+"""``melcli verify``: check OUT for damage."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How far apart two sets of features are, and what explains it."""
+"""Compare two sets of features, and explain their differences."""

@@ -1,4 +1,4 @@
-"""The pass over two sets of features: one pair of arrays at a time, in the order of their ids."""
+"""Compare two sets of features, one pair of arrays at a time, in the order of their ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far apart two arrays are, and two sets of arrays.
+"""Measure the difference of two arrays, and of two sets of arrays.
 
 ``a`` and ``b`` are arrays of real numbers of one shape; everything is computed in float64.  A difference is
 ``|a - b|``, and relative to ``|b|``, as in `numpy.allclose`.  Two numbers that are NaN, or the same infinity, at the

@@ -1,4 +1,4 @@
-"""What explains the difference of two arrays: where the numbers stand, and what was done to them.
+"""Explain the difference of two arrays: moved numbers, and changed values.
 
 `explain` is pure and needs no word on which axis is time.  `melcli.compare.sentences` says the result in words.
 """

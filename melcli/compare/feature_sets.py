@@ -1,4 +1,4 @@
-"""Sets of features by id: what ``melcli extract`` wrote, a file of arrays, or a folder of such files.
+"""Open a set of features: an OUT of ``melcli extract``, a file of arrays, or a folder of such files.
 
 =================================  =====================================================
 where                              ids

@@ -1,4 +1,4 @@
-"""Finding the relation of two arrays: least squares, and then the simplest numbers that do as well.
+"""Fit the relation of two arrays: least squares, then the simplest numbers that fit as well.
 
 Pairs of which one is not finite are left out of everything.
 """

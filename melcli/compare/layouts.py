@@ -1,4 +1,4 @@
-"""Ways in which one array's numbers may stand elsewhere in another: transposed, backwards, early, late, cut.
+"""Layouts of one array in another: transposed, reversed, shifted, truncated, stacked.
 
 Axes are counted in b, once axes of length 1 are left out.  Which of the two axes is time is not asked: an axis that
 differs in length, or along which the numbers fit when they are moved, tells by itself.

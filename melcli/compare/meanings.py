@@ -1,4 +1,4 @@
-"""What a factor and an offset between two sets of features mean: the numbers that front ends are known to differ by.
+"""Known meanings of a factor and an offset between two sets of features.
 
 Everything is for ``B = factor * A + offset``; read backwards, with A and B exchanged, it serves the inverse too.
 """

@@ -1,4 +1,4 @@
-"""Recognizing the logarithm of a power and a little more: ``log(x + eps)`` against ``log(max(x, floor))``."""
+"""Recognize ``log(x + eps)`` against ``log(max(x, floor))``."""
 
 from __future__ import annotations
 

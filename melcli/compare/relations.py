@@ -1,4 +1,4 @@
-"""What turns the numbers of one array into those of another at the same places, as data.
+"""Relations between the values of two arrays, as data.
 
 The forms, from the simplest: a factor, an offset, both (which a subtracted mean and a divided standard deviation are);
 the same for each bin or frame by itself; all of these on the squares or the logarithms of one of the arrays; a floor

@@ -1,4 +1,4 @@
-"""A comparison for people, in lines of 80 columns and the names' own length, and for programs."""
+"""The report of a comparison, as lines of 80 columns and as JSON."""
 
 from __future__ import annotations
 

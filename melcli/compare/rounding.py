@@ -1,4 +1,4 @@
-"""Recognizing numbers that were rounded to a type narrower than float32."""
+"""Recognize numbers that were rounded to a type narrower than float32."""
 
 from __future__ import annotations
 

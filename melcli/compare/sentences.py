@@ -1,4 +1,4 @@
-"""Explanations in words: an equation, what it is known for, and what else was done."""
+"""Explanations as sentences: the equation and its known meaning."""
 
 from __future__ import annotations
 

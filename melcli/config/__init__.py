@@ -1,1 +1,1 @@
-"""From YAML, a config's name, ``--set`` and the environment to one resolved `melcli.config.resolve.Config`."""
+"""Resolve a config from YAML, a name, ``--set`` and the environment."""

@@ -1,4 +1,4 @@
-"""Which keys librosa and torchaudio have no counterpart for, and why."""
+"""Keys that librosa and torchaudio have no counterpart for, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where two configs differ, for people."""
+"""The keys in which two configs differ, as lines."""
 
 from __future__ import annotations
 

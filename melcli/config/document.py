@@ -1,4 +1,4 @@
-"""Strict reading of one YAML document into settings that know where they stand.
+"""Strict reading of one YAML document into settings that know their position.
 
 YAML is read as its version 1.2 has it, not as PyYAML's 1.1: ``1e-10`` is a number, ``no`` is text, ``017`` is 17.
 Aliases, anchors and tags are refused (a config of 400 bytes can otherwise stand for gigabytes), and so is a key that

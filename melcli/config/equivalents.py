@@ -1,4 +1,4 @@
-"""The same features by librosa and by torchaudio: from options to a few lines of Python that compute them.
+"""Equivalent calls of librosa and torchaudio: options as lines of Python.
 
 The lines take a signal ``y`` (a NumPy array for librosa, a tensor for torchaudio, of one axis) and leave the features
 in ``mel``.  Both libraries are told everything that changes numbers, their own defaults too, since these differ between

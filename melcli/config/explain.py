@@ -1,4 +1,4 @@
-"""What a config comes to, for people: whose numbers it equals, what it does, and other libraries' calls for it."""
+"""Explain a config: whose numbers it equals, its steps, and equivalent calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the opening comments of a config say: a sentence, and then labeled lines, in one fixed form.
+"""Labels in the opening comments of a config: a description, and labeled lines.
 
 .. code-block:: yaml
 

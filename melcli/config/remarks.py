@@ -1,4 +1,4 @@
-"""What is odd about a config though it is legal, in a sentence."""
+"""Warnings about a valid config, such as empty filters."""
 
 from __future__ import annotations
 

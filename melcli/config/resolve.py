@@ -1,4 +1,4 @@
-"""One resolved config out of defaults, files and their bases, the environment, ``--set`` and flags."""
+"""Merge defaults, files and their bases, the environment, ``--set`` and flags into one config."""
 
 from __future__ import annotations
 

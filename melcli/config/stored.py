@@ -1,4 +1,4 @@
-"""The config that OUT was made with, and what made it, as melcli.yaml says."""
+"""The config and versions that OUT was made with, as melcli.yaml records them."""
 
 from __future__ import annotations
 

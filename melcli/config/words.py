@@ -1,4 +1,4 @@
-"""Options in words: what a front end does to a signal, stage by stage, in the order of the work."""
+"""Options in words: the steps of a front end, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which config made these features from this audio: ``melcli identify``.
+"""Find the config that made features from audio.
 
 clip        -> the audio at the rates that it may have been read at
 observation -> the features as logarithms, time first, and which of their values can be trusted

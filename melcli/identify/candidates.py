@@ -1,4 +1,4 @@
-"""Options that may have made the features: named ones, and what the search reaches from them."""
+"""Candidate options: named configs, and what the search reaches from them."""
 
 from __future__ import annotations
 

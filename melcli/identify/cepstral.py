@@ -1,4 +1,4 @@
-"""Logarithm, lifter and energy of cepstral coefficients, worked out from them and the mels that they were made of."""
+"""Logarithm, lifter and energy of cepstral coefficients, computed from them and their mels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audio at the rates that it may have been read at."""
+"""The audio at each sampling rate that it may have been read at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that front ends and scripts use, key by key: what the search tries beside what it can work out."""
+"""Values of keys that front ends and scripts commonly use."""
 
 from __future__ import annotations
 

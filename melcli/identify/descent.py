@@ -1,4 +1,4 @@
-"""Spectrum and filters of a front end, found key by key from the features of a few frames."""
+"""Find spectrum and filters key by key, from the features of a few frames."""
 
 from __future__ import annotations
 

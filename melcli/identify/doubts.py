@@ -1,4 +1,4 @@
-"""Why an answer that agrees with these clips may be wrong about the next one."""
+"""Reasons why an answer that fits these clips may not fit the next one."""
 
 from __future__ import annotations
 

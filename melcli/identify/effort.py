@@ -1,4 +1,4 @@
-"""How much a search may try, and what is told of it meanwhile."""
+"""The limit on the effort of a search, and its progress."""
 
 from __future__ import annotations
 

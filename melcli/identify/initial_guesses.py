@@ -1,4 +1,4 @@
-"""Guesses to start from: where the frames may stand, with the spectrum of a named config."""
+"""Initial guesses: positions of frames, with the spectrum of a named config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several pairs of audio and features that one config made: they decide together what one clip cannot."""
+"""Decide with several pairs of audio and features that one config made."""
 
 from __future__ import annotations
 

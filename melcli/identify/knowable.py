@@ -1,4 +1,4 @@
-"""Which numbers of a config could be known without the clip: round ones, and those of named front ends.
+"""Numbers that could be known without the clip: round ones, and those of named front ends.
 
 Any front end with a mean and a deviation agrees with features that were scaled by a statistic of the clip itself: by
 its peak, its loudest level, its range.  So an explanation with a number that nobody would write says nothing about

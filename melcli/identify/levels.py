@@ -1,4 +1,4 @@
-"""Logarithm, floor and normalization, worked out from the features and the linear mels that they were made of."""
+"""Logarithm, floor and normalization, computed from the features and their linear mels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nearest named config of what was found, and what the clip cannot tell."""
+"""The nearest named config, and the keys that the clip leaves undetermined."""
 
 from __future__ import annotations
 

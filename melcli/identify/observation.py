@@ -1,4 +1,4 @@
-"""The features as they are looked at: logarithms, time first, with what can be trusted of them."""
+"""The features as the search sees them: logarithms, time first, reliable values marked."""
 
 from __future__ import annotations
 

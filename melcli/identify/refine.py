@@ -1,4 +1,4 @@
-"""The real core against the features: what decides in the end, key by key."""
+"""Refine a candidate with the real mel core, key by key."""
 
 from __future__ import annotations
 

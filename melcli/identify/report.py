@@ -1,4 +1,4 @@
-"""What an identification says: for people, as a config with comments, and for programs."""
+"""The report of an identification, as a config with comments and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nearly fits, held against features of audio that another resampler brought to the rate."""
+"""Compare a near fit with features of audio from other resamplers."""
 
 from __future__ import annotations
 

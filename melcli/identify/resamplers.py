@@ -1,4 +1,4 @@
-"""Resamplers that features may have come through: those of a config, and others that can only be named.
+"""Resamplers that features may have come through.
 
 The others are windowed sincs, computed as their packages do it, as far as that decides the numbers: torchaudio's
 default, SciPy's ``resample_poly``, and the two Kaiser filters of resampy that librosa offers.  Noise of 8 to

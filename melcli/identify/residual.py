@@ -1,4 +1,4 @@
-"""How far a spectrum and its filters lie from the features, whatever logarithm and normalization came after them.
+"""The residual of a spectrum and its filters against the features, for any logarithm and normalization.
 
 Levels are an affine function of the logarithm of the mel powers: the unit of the logarithm and ``std`` are the factor,
 ``mean``, ``input_scale`` and ``ref_power`` the term.  So the distance is what is left after the best such function.

@@ -1,4 +1,4 @@
-"""Which config made these features: all steps in order."""
+"""The search for the config, all steps in order."""
 
 from __future__ import annotations
 

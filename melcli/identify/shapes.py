@@ -1,4 +1,4 @@
-"""What the shape of the features allows: strides, paddings, lengths."""
+"""Strides, paddings and lengths that the shape of the features allows."""
 
 from __future__ import annotations
 

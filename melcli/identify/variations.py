@@ -1,4 +1,4 @@
-"""Other values for groups of keys: what the descent tries of spectrum and filters."""
+"""Other values for groups of keys that the descent tries."""
 
 from __future__ import annotations
 

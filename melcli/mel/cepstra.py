@@ -1,4 +1,4 @@
-"""From levels to cepstral coefficients (MFCC)."""
+"""Cepstral coefficients (MFCC) from log mels."""
 
 from __future__ import annotations
 

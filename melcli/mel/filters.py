@@ -1,4 +1,4 @@
-"""Triangular mel filters, and the product that takes a spectrum through them.
+"""Triangular mel filters, and their product with a spectrum.
 
 Edges are equidistant on a mel scale.  The slopes of a triangle are straight on an axis of their own: that same scale
 (Keras, TensorFlow, Kaldi), or hertz (librosa, torchaudio, Hugging Face).  Filters are built in float64.

@@ -1,4 +1,4 @@
-"""Where frames stand and how many there are: whole numbers, known before there is a signal.
+"""Positions and number of frames.
 
 N samples, FFTs of n samples every S, and F samples to a frame (`FeatureOptions.frame_length`, the window's as a rule).
 Frame t takes the samples from ``first + t S`` on.

@@ -1,4 +1,4 @@
-"""Which BLAS kernel and which SIMD level compute: with the same versions they decide the last bits of the numbers.
+"""The BLAS kernel and SIMD level in use, which decide the last bits of the numbers.
 
 OpenBLAS chooses a kernel by the processor, or by OPENBLAS_CORETYPE, which may be set in a shell and not in cron.  NumPy
 chooses its loops by the processor, or by NPY_DISABLE_CPU_FEATURES.

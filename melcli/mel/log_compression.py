@@ -1,4 +1,4 @@
-"""From mel powers to levels, in place."""
+"""Log compression of mel powers, in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last steps of a front end: a number of frames, mean and deviation, limits."""
+"""The last steps of a front end: number of frames, mean and standard deviation, limits."""
 
 from __future__ import annotations
 

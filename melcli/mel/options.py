@@ -1,4 +1,4 @@
-"""What one mel spectrogram is made of: Keras's names and defaults, and what other front ends do beside them."""
+"""Options of a mel spectrogram: Keras's names and defaults, and the keys of other front ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to a signal before it is cut into frames, block by block."""
+"""Steps on the signal before framing, block by block."""
 
 from __future__ import annotations
 

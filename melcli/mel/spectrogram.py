@@ -1,4 +1,4 @@
-"""Mel spectrograms equal to those of ``keras.layers.MelSpectrogram`` and of other front ends: the stages in order.
+"""Mel spectrograms equal to those of ``keras.layers.MelSpectrogram`` and of other front ends: all stages in order.
 
 =================  ============================================  =================================
 ``signals``        scaled, brought to a length, pre-emphasised   ``(samples,)``

@@ -1,4 +1,4 @@
-"""From windowed frames to powers of the spectrum's bins."""
+"""The spectrum of windowed frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a signal that comes in blocks to the levels of its frames."""
+"""Mel levels of a signal that arrives in blocks."""
 
 from __future__ import annotations
 

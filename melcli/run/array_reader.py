@@ -1,4 +1,4 @@
-"""Reads arrays that anybody may have written in a worker process, with a deadline and a limit on memory.
+"""Read untrusted arrays in a worker process, with a deadline and a memory limit.
 
 A damaged HDF5 file can crash its library or keep it busy for ever, and a few kilobytes of ``.npz`` can unpack to more
 than the memory of a machine.  Then only the worker ends, and the file is named.  A plain ``.npy`` cannot: its size is

@@ -1,4 +1,4 @@
-"""Batches: which items a worker does in one go, and in which order they are handed out."""
+"""Batches: which items a worker processes together, and in which order they are dispatched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the limits of this process and its control group are enough for the workers of a run."""
+"""Check that limits of this process and its control group suffice for the workers."""
 
 from __future__ import annotations
 

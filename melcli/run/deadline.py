@@ -1,4 +1,4 @@
-"""Waiting for workers no longer than a run may take (``--max-time``)."""
+"""Wait for workers until ``--max-time``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop over batches: dispatch, collect, record; find the items that crash workers; stop in time."""
+"""The dispatcher: dispatch batches, collect results, isolate items that crash workers, stop in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many bytes of features a run will write, told by the headers of a few inputs before it writes them."""
+"""Estimate the disk space of a run from the headers of a few inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of one run: the workers are started, the batches dispatched, and the books brought up to date."""
+"""Execute a plan: start workers, dispatch batches, write manifest and journal."""
 
 from __future__ import annotations
 

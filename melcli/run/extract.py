@@ -1,4 +1,4 @@
-"""One run of ``melcli extract``: find, plan, drive, and leave the truth behind."""
+"""One run of ``melcli extract``: search, plan, execute, write the manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the headers of inputs in the workers, before anything is decoded: how long they are."""
+"""Read the headers of inputs in the workers: durations before decoding."""
 
 from __future__ import annotations
 

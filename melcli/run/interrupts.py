@@ -1,4 +1,4 @@
-"""Signals that end a run: the first lets finished work be kept, the second ends it at once."""
+"""Signals: the first one stops a run and keeps finished work, the second ends it at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to a worker beside a batch, and what comes back; nothing of it needs NumPy, so the parent does without."""
+"""Messages to and from workers.  Nothing here needs NumPy, so the driver does not load it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one run, one worker and one input may take at most."""
+"""Limits of a run, a worker and an input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that a run loses: what is known of each, and how a summary counts them."""
+"""Lost workers: their kind, and their counts for the summary."""
 
 from __future__ import annotations
 

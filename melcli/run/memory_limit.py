@@ -1,4 +1,4 @@
-"""How much memory this process may use: physical memory, and the limit of its control group."""
+"""The memory that this process can use: physical memory and the limit of the control group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan: what of the items is to be done, by what OUT says of them.
+"""The plan: compare the items with the manifest and the journal.
 
 Signs, as rclone has them: ``+`` new, ``*`` stale, ``=`` done, ``!`` failed and not to be tried again, ``-`` orphan: in
 OUT but not among the inputs.

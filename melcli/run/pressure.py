@@ -1,4 +1,4 @@
-"""What to do where the system kills a worker because memory ran out: the same work with fewer of them."""
+"""Reduce the number of workers when the system kills one for memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of one batch, in a worker: decode, channels, resample, mel, store, item by item."""
+"""Process one batch in a worker: decode, select channels, resample, mel, store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the system allows: limits of this process, and the number of processes and threads."""
+"""Limits on processes, threads and memory that the system sets."""
 
 from __future__ import annotations
 

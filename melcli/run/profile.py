@@ -1,4 +1,4 @@
-"""Where the workers' time went, for ``--profile``, and what that says about the limit."""
+"""The time of the workers by stage, and the bottleneck, for ``--profile``."""
 
 from __future__ import annotations
 

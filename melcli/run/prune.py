@@ -1,4 +1,4 @@
-"""``melcli prune``: what OUT has that no input stands for, and its removal.
+"""``melcli prune``: find and delete outputs without an input.
 
 Two kinds of things are found: items whose input is gone, and files that no row of the manifest lists, such as the .npy
 files of an OUT that was changed to HDF5.  Rows are removed first and files afterwards, so that an interrupted removal

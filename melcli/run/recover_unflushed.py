@@ -1,4 +1,4 @@
-"""After a reboot: outputs that were never flushed are read back, and those that are torn are made again."""
+"""Recover after a reboot: read outputs that were not flushed, and mark truncated ones for recomputing."""
 
 from __future__ import annotations
 

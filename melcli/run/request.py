@@ -1,4 +1,4 @@
-"""What a user asks of one run of ``melcli extract``."""
+"""The request for one run of ``melcli extract``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many bytes the features of each item will take, by the headers of the inputs: what HDF5 shards are cut by."""
+"""Sizes of the features of each item, from the headers of the inputs, for cutting HDF5 shards."""
 
 from __future__ import annotations
 

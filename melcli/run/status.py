@@ -1,4 +1,4 @@
-"""``melcli status``: what `extract` would do, by the same planner; nothing is written and OUT is not held."""
+"""``melcli status``: plan like ``extract``, without a lock and without writing."""
 
 from __future__ import annotations
 

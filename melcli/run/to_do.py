@@ -1,4 +1,4 @@
-"""What is to be done, in a scratch database: with what each item costs, and in which shard it is planned."""
+"""Items to process, in a scratch database, with their cost and their shard."""
 
 from __future__ import annotations
 

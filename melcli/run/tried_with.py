@@ -1,4 +1,4 @@
-"""What a failed item was tried with: the limits and versions that decide whether another try is worthwhile.
+"""The limits and versions that a failed item was tried with, which decide whether to retry it.
 
 Rows failed for one of the reasons in `LIMITS_BY_REASON` record it in `tried_with`, such as ``timeout_per_item=3s
 melcli=0.1.0 numpy=2.4.6 scipy=1.17.1 soundfile=0.14.0 soxr=1.1.0``.  The planner retries such a row when the present

@@ -1,4 +1,4 @@
-"""The versions and kernels of what makes the numbers, and with them whether workers can work at all."""
+"""Versions and kernels of the libraries that compute, as a worker reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goes once through what every worker needs, at import, so that it is ready when its first call comes.
+"""Warm up a worker at import: load everything that its first call needs.
 
 The stages import scipy and soxr late, where they use them; a tiny signal makes them do so.  A larger product makes
 OpenBLAS allocate its buffer now: where the limits of the process do not allow it, it ends the process, and no input

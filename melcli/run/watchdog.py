@@ -1,4 +1,4 @@
-"""What watches over a worker while it processes an item: how long that takes, and what native libraries print.
+"""The watchdog of a worker: time limits of items, and output of native libraries.
 
 The deadline is the kernel's alarm, whose default is to end the process: it needs neither Python nor its lock, so it
 also works while a decoder hangs in C.  The driver hears of each step and has a deadline of its own behind it, for a

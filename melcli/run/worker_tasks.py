@@ -1,4 +1,4 @@
-"""What the parent asks of a worker, by name: only the worker imports what does it, and NumPy with it."""
+"""Tasks for workers by name, so that only the worker imports NumPy."""
 
 from __future__ import annotations
 

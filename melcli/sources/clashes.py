@@ -1,4 +1,4 @@
-"""One id, one source: a file found twice is one item, and two sources for one output are refused."""
+"""Detect two sources with the same id; a file found twice is one item."""
 
 from __future__ import annotations
 

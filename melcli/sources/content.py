@@ -1,4 +1,4 @@
-"""The content of an input, as a hash."""
+"""The hash of the content of an input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What planning asks the file system of the inputs, as calls by name: in this process, or in one that may hang.
+"""File-system calls of planning by name, made in this process or in the planning process.
 
 Arguments and results consist of what `marshal` writes, so that `melcli.run.planner` can send them.
 """

@@ -1,4 +1,4 @@
-"""Walk a folder: every file in it is met or accounted for."""
+"""Walk a folder, and count every file that is skipped."""
 
 from __future__ import annotations
 

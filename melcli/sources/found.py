@@ -1,4 +1,4 @@
-"""What a search of the INPUTs brings back: the files to work on, and an account of all that was skipped."""
+"""The result of a search for inputs: items, and counts of skipped files."""
 
 from __future__ import annotations
 

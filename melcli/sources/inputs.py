@@ -1,4 +1,4 @@
-"""From what the user names, folders, files and lists, to the items of a run."""
+"""Find the items of a run from folders, files and lists."""
 
 from __future__ import annotations
 

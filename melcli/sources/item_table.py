@@ -1,4 +1,4 @@
-"""The items of a run in a scratch database: sorted by id, each id once, and none of them in memory."""
+"""The table of items in a scratch database, sorted by id, each id once."""
 
 from __future__ import annotations
 

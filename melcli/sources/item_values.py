@@ -1,4 +1,4 @@
-"""Items as the values of columns, in which they go from process to process and into a scratch database."""
+"""Items as values of columns, for messages and the scratch database."""
 
 from __future__ import annotations
 

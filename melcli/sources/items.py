@@ -1,4 +1,4 @@
-"""What a search of the INPUTs meets: files to work on, and what is skipped."""
+"""Items and skipped files, as the search finds them."""
 
 from __future__ import annotations
 

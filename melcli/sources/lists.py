@@ -1,4 +1,4 @@
-"""Lists of paths: ``--files-from`` with one path a line, ``--files-from0`` with NUL after each."""
+"""Lists of paths: ``--files-from`` with one path per line, ``--files-from0`` with NUL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The name of a file below its INPUT, which becomes the id of its output.
+"""Ids of items, from the name of the file below its INPUT.
 
 =====================  ================================================================
 INPUT                  name

@@ -1,4 +1,4 @@
-"""Which files of an INPUT are taken, and how they are named."""
+"""Options that select and name input files."""
 
 from __future__ import annotations
 

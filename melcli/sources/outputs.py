@@ -1,4 +1,4 @@
-"""OUT as the search for inputs meets it: never read as input."""
+"""Keep OUT out of the search for inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for inputs as far as it asks the file system; it keeps no items."""
+"""The search for inputs in the file system."""
 
 from __future__ import annotations
 

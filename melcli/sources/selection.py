@@ -1,4 +1,4 @@
-"""Globs and extensions: which names are taken.  The rules of a glob are in `melcli.sources.options`."""
+"""Match names against globs and audio extensions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds stored outputs against their rows: what is there, its header, and when asked every number.
+"""Check stored outputs against their rows: existence, header and, on request, every number.
 
 Nothing in an output is believed, and a long one is read in pieces, so that memory does not grow with it.
 """

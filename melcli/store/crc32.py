@@ -1,4 +1,4 @@
-"""CRC-32 of bytes that are not met in their order.
+"""CRC-32 of bytes that arrive out of order.
 
 The numbers of a long item ``(mels, frames)`` lie in its file mel by mel, and in a shard frame by frame.  So each mel's
 checksum is taken by itself, and the sums are joined: a CRC is linear, and zeros that follow are a product of matrices.

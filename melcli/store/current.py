@@ -1,4 +1,4 @@
-"""Which config OUT belongs to: rows of another one are never served."""
+"""The config that OUT belongs to: rows of another config are not served."""
 
 from __future__ import annotations
 

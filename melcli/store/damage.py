@@ -1,4 +1,4 @@
-"""What can be wrong with what stands under OUT, in a closed list of kinds."""
+"""Kinds of damage in OUT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How soon finished work is on the disk, and the mark on an OUT that holds work which may not be.
+"""Durability levels, and the mark on an OUT with unflushed outputs.
 
 =========  ===========================================================  ===============================
 level      flushed                                                      a power cut costs

@@ -1,4 +1,4 @@
-"""Rows as planning reads them: the fields that it needs, by one strict pattern for the lines that melcli writes.
+"""Fast strict reading of manifest lines, for planning.
 
 Any other line, such as one of an earlier version or one that somebody edited, is read as JSON.
 """

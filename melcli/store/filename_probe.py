@@ -1,4 +1,4 @@
-"""What OUT's file system makes of names, found out by trying.
+"""Test which names the file system of OUT accepts and tells apart.
 
 No call of the system tells whether a file system folds case or normalizes names, and a table of file systems would be
 wrong where a server behind the network decides.

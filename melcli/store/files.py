@@ -1,4 +1,4 @@
-"""Files that are complete once they have their name.
+"""Atomic writing of files: a file with its final name is complete.
 
 A file is written under a temporary name in its own folder and its length is checked; then it is flushed to the disk,
 renamed, and its folder is flushed too, and once those above it up to OUT, which may be new.  Without the flushes a

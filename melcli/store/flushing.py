@@ -1,4 +1,4 @@
-"""Flushing files and folders to the disk, past the caches of the system and of the drive."""
+"""Flush files and folders to the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading arrays that anybody may have written: ``.npy``, ``.npz``, and HDF5 with one dataset for each item.
+"""Read untrusted arrays: ``.npy``, ``.npz``, and HDF5 with one dataset per item.
 
 Nothing in such a file is believed: sizes are held against the bytes that are there before memory is asked for, objects
 are never unpickled, and what leads out of an HDF5 file, by links or as numbers that lie in other files, is not

@@ -1,4 +1,4 @@
-"""HDF5 shards: the features of many items one after another along time, in one compressed dataset.
+"""HDF5 shards: features of many items in one compressed dataset.
 
 2,000 utterances as slices of one dataset read 20 times as fast as as many datasets.  HDF5 never writes to the disk by
 itself: a file that it was writing when it was killed could not be opened in 8 of 8 trials, and a full disk never

@@ -1,4 +1,4 @@
-"""All that OUT says of earlier runs: the manifest, and over it the journal of a run that did not come to its end."""
+"""The rows of earlier runs: the manifest, updated by the journal of an interrupted run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal: what a run has finished so far, one line for each batch, appended and flushed.
+"""The journal: finished work so far, one line for each batch, appended and flushed.
 
 Only the driver writes it.  After a clean end its rows stand in the manifest and it is removed; after a kill the next
 run reads it.  Every line carries the CRC-32 of its rest, so a line that was cut or damaged is never believed.

@@ -1,4 +1,4 @@
-"""A file that is open for as long as rows of it may be asked for."""
+"""A file that stays open while its rows may be read."""
 
 from __future__ import annotations
 

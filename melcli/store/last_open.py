@@ -1,4 +1,4 @@
-"""The files of arrays, or OUTs, that this process opened last: the next array is mostly in one of them."""
+"""The files of arrays that this process opened last, kept open for the next array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of what stands under OUT."""
+"""Names of files in OUT."""
 
 from __future__ import annotations
 

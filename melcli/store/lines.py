@@ -1,4 +1,4 @@
-"""Rows that are only written again: where they lie in a file, so that they can be sorted and copied and none is kept.
+"""Positions of rows in a file, for sorting and copying them without keeping them in memory.
 
 The places are in a scratch database, so memory does not grow with their number.
 """

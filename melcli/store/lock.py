@@ -1,4 +1,4 @@
-"""One run at a time under one OUT."""
+"""The lock of OUT: one run at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest: one JSON object for each item, sorted by the bytes of the ids, the truth after a run.
+"""The manifest: one JSON object for each item, sorted by the bytes of the ids.
 
 No clock, no host and no worker is written, so the same input gives the same bytes whatever the number of workers and
 the order in which they finish.

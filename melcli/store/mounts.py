@@ -1,4 +1,4 @@
-"""Which file system a folder is on, as Linux tells it."""
+"""The file system that a folder is on (Linux)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that are two for most file systems, and one for those that fold case or Unicode form."""
+"""Ids that some file systems treat as the same name, by case or Unicode form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One ``.npy`` file for each item, in a tree that mirrors the inputs'."""
+"""One ``.npy`` file for each item, in folders like those of the inputs."""
 
 from __future__ import annotations
 

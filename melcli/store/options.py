@@ -1,4 +1,4 @@
-"""How features are stored."""
+"""Options of output: section ``output`` of a config."""
 
 from __future__ import annotations
 

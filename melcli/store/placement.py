@@ -1,4 +1,4 @@
-"""Where a sink put the features of one item."""
+"""The place where a sink stored the features of an item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small write before the work: what keeps OUT from being written is found before anything is decoded."""
+"""A small write before the work, so that an unwritable OUT is found before decoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading features back: one mapping from id to array, whatever they are stored as."""
+"""Read features: a mapping from id to array, for npy and HDF5."""
 
 from __future__ import annotations
 

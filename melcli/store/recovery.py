@@ -1,4 +1,4 @@
-"""OUT's books as `melcli verify` reads them: a line that is no row is named and skipped, and the rest is read.
+"""Read manifest and journal for ``melcli verify``: invalid lines are reported and skipped.
 
 Of a row only its place is kept, in a scratch database (see `melcli.store.lines`), so that memory stays small.
 """

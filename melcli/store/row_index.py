@@ -1,4 +1,4 @@
-"""Where the rows of a manifest are, about 60 bytes for each: what a reader keeps of a million.
+"""The positions of rows in a manifest, about 60 bytes for each.
 
 A row is read when it is asked for.
 """

@@ -1,4 +1,4 @@
-"""How much room a file system has, also for an OUT that is not there yet."""
+"""Free disk space, also for an OUT that does not exist yet."""
 
 from __future__ import annotations
 

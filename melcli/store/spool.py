@@ -1,4 +1,4 @@
-"""The chunks of one item's features: in memory while they are few, then in a file that has no name.
+"""Chunks of the features of one item, in memory while they are few, then in a file without a name.
 
 A worker's memory does not grow with the length of a file.  Chunks are read and written with plain calls and not through
 a memory map: a map that meets a full disk ends the process by SIGBUS, and its pages count as the process's memory.

@@ -1,4 +1,4 @@
-"""What is stored of features, and what is written down about it."""
+"""The stored array of an item: type, checksum and statistics."""
 
 from __future__ import annotations
 

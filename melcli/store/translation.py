@@ -1,4 +1,4 @@
-"""Raising one kind of error in place of others, without a reference cycle."""
+"""Translate one kind of error into another, without a reference cycle."""
 
 from __future__ import annotations
 

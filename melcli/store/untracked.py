@@ -1,4 +1,4 @@
-"""What stands under OUT and no row speaks of."""
+"""Files in OUT that no row lists."""
 
 from __future__ import annotations
 

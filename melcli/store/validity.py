@@ -1,4 +1,4 @@
-"""What a row of manifest or journal must be, beyond its types: whoever wrote it, a run never writes another.
+"""Rules for valid rows of manifest and journal, beyond their types.
 
 A row is held against itself and never against the disk; `melcli.store.checks` does that.
 """

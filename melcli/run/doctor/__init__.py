@@ -1,1 +1,1 @@
-"""`melcli doctor`: whether the libraries, the machine and OUT's file system can keep what melcli promises."""
+"""``melcli doctor``: check libraries, machine and file system."""

@@ -1,4 +1,4 @@
-"""What is known to be bad or weak: versions of libraries, and kinds of file systems."""
+"""Known problems of library versions and file systems."""
 
 from __future__ import annotations
 

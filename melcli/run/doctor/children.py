@@ -1,4 +1,4 @@
-"""Python processes of their own, for what may crash or must be somebody else."""
+"""Python processes for checks that may crash, or that need another process."""
 
 from __future__ import annotations
 

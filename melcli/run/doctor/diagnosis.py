@@ -1,4 +1,4 @@
-"""A look at everything that a run stands on: libraries, the machine, and the file system of OUT."""
+"""All checks of ``melcli doctor``."""
 
 from __future__ import annotations
 

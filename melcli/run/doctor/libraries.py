@@ -1,4 +1,4 @@
-"""The libraries below melcli: each is imported in a process of its own, so that a crash is told like any error."""
+"""Check the libraries, each imported in a process of its own."""
 
 from __future__ import annotations
 

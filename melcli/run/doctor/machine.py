@@ -1,4 +1,4 @@
-"""What this process may use of the machine: processors, memory, files."""
+"""Processors, memory and open files that this process can use."""
 
 from __future__ import annotations
 

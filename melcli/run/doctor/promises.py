@@ -1,4 +1,4 @@
-"""What OUT's file system has to do for melcli's promises to hold, tried out in a folder that is removed."""
+"""Test the file system of OUT: locks, renames, flushing."""
 
 from __future__ import annotations
 

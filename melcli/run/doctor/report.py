@@ -1,4 +1,4 @@
-"""A diagnosis for people: aligned lines that fit a terminal of 80 columns."""
+"""The report of ``melcli doctor``, as lines of 80 columns."""
 
 from __future__ import annotations
 

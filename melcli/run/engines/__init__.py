@@ -1,1 +1,1 @@
-"""Engines: who runs batches.  The drive knows no more of one than `melcli.run.engines.contract.Engine`."""
+"""Engines, which run batches.  The dispatcher only knows `melcli.run.engines.contract.Engine`."""

@@ -1,4 +1,4 @@
-"""Messages between the driver and one worker: pickled, each after its length, over a socket pair.
+"""Messages between driver and worker over a socket pair.
 
 The driver's end never blocks, so that a worker that is stopped in the middle of a message delays no other.
 """

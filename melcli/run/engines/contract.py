@@ -1,4 +1,4 @@
-"""What the dispatcher asks of an engine, and how an engine says that a batch did not come back."""
+"""The interface of an engine, and its errors."""
 
 from __future__ import annotations
 

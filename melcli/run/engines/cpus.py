@@ -1,4 +1,4 @@
-"""How many processors this process may really use."""
+"""The number of processors that this process can use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line of another Python process that finds the same modules as this one.
+"""The command line of a Python process with the module search path of this one.
 
 The interpreter puts the working directory on ``sys.path`` for ``-c`` and ``-m``, so a ``numpy.py`` in a folder of
 recordings would be executed.  ``-P`` (Python 3.11) prevents it, and the search path is that of this process.

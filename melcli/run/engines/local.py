@@ -1,4 +1,4 @@
-"""The engine of this machine: worker processes, driven by a thread of their own."""
+"""The engine of this machine: worker processes, and a thread that drives them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pool knows of its workers and of the calls that wait for them."""
+"""The state of the workers of a pool, and of waiting calls."""
 
 from __future__ import annotations
 

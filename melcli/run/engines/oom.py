@@ -1,4 +1,4 @@
-"""Whether the system killed processes because memory ran out."""
+"""Detect processes that the system killed for memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker processes of a run: one thread sends them calls, takes answers, and replaces those that crash.
+"""The worker pool: one thread sends calls, collects answers, and replaces crashed workers.
 
 `multiprocessing.Pool` hangs when a worker is killed, `concurrent.futures` fails all that is in flight, pebble's workers
 share one pipe under one lock, and a forkserver is one more process that can be killed, with names of its own in the

@@ -1,4 +1,4 @@
-"""One worker process, as the driver sees it: started, spoken to, ended, and asked how it ended."""
+"""A worker process from the driver's side: start, messages, end, exit code."""
 
 from __future__ import annotations
 

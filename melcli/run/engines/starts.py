@@ -1,4 +1,4 @@
-"""How attempts to start workers have gone: when to try again, when to give up, and what to say then."""
+"""Retries of failed worker starts: back-off, limit, and message."""
 
 from __future__ import annotations
 

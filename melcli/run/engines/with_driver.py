@@ -1,4 +1,4 @@
-"""How a process of ours ends with its driver."""
+"""End a child process together with its driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs inside a worker process: it takes calls from the driver, one at a time, and sends their results."""
+"""The main loop of a worker process."""
 
 from __future__ import annotations
 

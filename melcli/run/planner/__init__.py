@@ -1,1 +1,1 @@
-"""A process that looks at files for planning, which a run can leave behind if a dead mount hangs it."""
+"""A process for the file-system calls of planning, which a run can leave behind if a dead mount hangs it."""

@@ -1,4 +1,4 @@
-"""Planning's calls of the file system, bounded: made by another process, and waited for no longer than a run may take.
+"""The planner: file-system calls of planning in another process, with a deadline.
 
 A call of the system into a dead mount cannot be ended, neither by a signal nor by a thread.  So a process of its own
 makes these calls, and the driver waits only for a pipe: it heeds signals and ``--max-time`` meanwhile.

@@ -1,4 +1,4 @@
-"""The planning process as the driver sees it: started, sent to, read from, ended, and asked where it is."""
+"""The planning process from the driver's side: start, messages, end, current path."""
 
 from __future__ import annotations
 

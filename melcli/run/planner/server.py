@@ -1,4 +1,4 @@
-"""What runs inside the planning process: it makes calls of the file system for the driver, and holds no item long.
+"""The main loop of the planning process.
 
 It imports little, because a run waits for it: neither NumPy nor what reads audio.
 """

@@ -1,1 +1,1 @@
-"""`melcli verify`: holds all that is under OUT against what its books say of it."""
+"""``melcli verify``: check OUT against its manifest and journal."""

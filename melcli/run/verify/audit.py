@@ -1,4 +1,4 @@
-"""``melcli verify``: hold everything under OUT against what OUT says of it."""
+"""The checks of ``melcli verify``, in order."""
 
 from __future__ import annotations
 

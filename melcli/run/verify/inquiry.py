@@ -1,4 +1,4 @@
-"""Has tasks of `melcli verify` done, a few at a time, and finds out of which item a worker died."""
+"""Run tasks of ``melcli verify`` in workers, and isolate the item that crashes one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extracts items again and holds the numbers against what is stored; in a worker."""
+"""Recompute items in a worker, and compare the numbers with the stored ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``melcli verify --repair``: let OUT's books say what is damaged, so that the next run does it again.
+"""``melcli verify --repair``: mark damaged items in the manifest, so that the next run recomputes them.
 
 No output is deleted: a run that does an item again writes over its file.  A shard is made anew as a whole, under its
 own number: so it ends with the bytes that it had, and no torn file stays.

@@ -1,4 +1,4 @@
-"""What `melcli verify` asks of its workers and what comes back, so that the parent does without NumPy.
+"""Tasks of ``melcli verify`` and their results.  Nothing here needs NumPy.
 
 A task knows how it is cut where a worker dies of it; see `melcli.run.verify.inquiry`.
 """
