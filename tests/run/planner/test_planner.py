@@ -87,6 +87,9 @@ def test_it_raises_what_this_process_raises(planner: Planner, sources: Path) -> 
         ("hash", "in/a.wav"),
         ("hash", "in"),
         ("hash", "nowhere"),
+        ("any_within", (".", ["in/b", "nowhere"])),
+        ("any_within", ("x", ["in/b", "in/link"])),
+        ("any_within", ("x", ["in/b", "nowhere"])),
         ("real_paths", ["in/link/d.wav", "nowhere", "in/b/\udcff\n.wav"]),
         ("look_at", [("a", "in/a.wav"), ("b", "nowhere"), ("c", "in"), ("d", "\0")]),
         ("look_at", [(f"{number}", "in/a.wav" * 100) for number in range(512)]),  # more than a pipe takes at once
