@@ -13,7 +13,6 @@ from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
 from melcli.opening import regular_here
 from melcli.printable import printable
-from melcli.run.execute import Work, conclude, write_config
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
 from melcli.run.planner.planner import Planner
@@ -115,7 +114,11 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
 
 def _finish(request: Request, surveyed: Survey, report: Report, listener: Listener, interrupts: Interrupts) -> None:
     """Do what is to be done, or else write the books that are missing."""
-    from melcli.run.work import Work, conclude, write_config  # late: it takes a tenth of a run that has nothing to do
+    from melcli.run.execute import (
+        Work,
+        conclude,
+        write_config,
+    )  # late: it takes a tenth of a run that has nothing to do
 
     if report.to_do:
         Work(request, surveyed.plan, surveyed.history, report).do(listener, interrupts)
