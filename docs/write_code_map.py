@@ -28,8 +28,8 @@ PACKAGES = {
 }
 HEAD = """# Code map
 
-Written by `docs/write_code_map.py` from the first sentence of each module. Data flows from `sources` through `run`, `audio`,
-`mel` and `store` to the report. Imports run one way; `tests/test_layers.py` has the order.
+Written by `docs/write_code_map.py` from the first sentence of each module. Data flows from `sources` through `run`,
+`audio`, `mel` and `store` to the report. Imports run one way; `tests/test_layers.py` has the order.
 
 ## Vocabulary
 

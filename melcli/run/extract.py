@@ -13,7 +13,6 @@ from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
 from melcli.opening import regular_here
 from melcli.printable import printable
-from melcli.run.execute import Work, conclude, write_config
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
 from melcli.run.planner.planner import Planner
@@ -107,16 +106,33 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
             planner.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
-        if report.to_do:
-            Work(request, surveyed.plan, surveyed.history, report).do(listener, interrupts)
-        else:
-            whole = _is_there(request, MANIFEST_FILE) and _is_there(request, FAILURES_FILE)
-            if surveyed.history.interrupted or not whole:
-                conclude(surveyed.history, complete=True)
-            if report.unchanged and not _is_there(request, CONFIG_FILE):
-                write_config(request)
+        if report.to_do or surveyed.history.interrupted or not _is_whole(request):
+            _finish(request, surveyed, report, listener, interrupts)
         report.tick()
     return report
+
+
+def _finish(request: Request, surveyed: Survey, report: Report, listener: Listener, interrupts: Interrupts) -> None:
+    """Do what is to be done, or else write the books that are missing."""
+    from melcli.run.execute import (
+        Work,
+        conclude,
+        write_config,
+    )  # late: it takes a tenth of a run that has nothing to do
+
+    if report.to_do:
+        Work(request, surveyed.plan, surveyed.history, report).do(listener, interrupts)
+        return
+    if surveyed.history.interrupted or not _is_whole(request, config=False):
+        conclude(surveyed.history, complete=True)
+    if report.unchanged and not _is_there(request, CONFIG_FILE):
+        write_config(request)
+
+
+def _is_whole(request: Request, *, config: bool = True) -> bool:
+    """Tell whether all of OUT's books are there."""
+    names = (MANIFEST_FILE, FAILURES_FILE, CONFIG_FILE) if config else (MANIFEST_FILE, FAILURES_FILE)
+    return all(_is_there(request, name) for name in names)
 
 
 def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitStack, files: Files) -> Survey:

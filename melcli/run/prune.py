@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from melcli.byte_order import byte_order, ids_in_order, text_of
 from melcli.errors import ConfigError, NoInput
@@ -20,12 +21,11 @@ from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.report import FailureLimit
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import Files
+from melcli.sources.file_calls import Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.sources.item_table import ItemTable
 from melcli.sources.options import SourceOptions
-from melcli.sources.outputs import Outputs
 from melcli.store.files import bring_to_disk, linked_folder, storage_errors
 from melcli.store.history import History, read_history
 from melcli.store.journal import start_journal_anew
@@ -129,7 +129,7 @@ def prune(request: PruneRequest, files: Files) -> Pruned:
         )
         if not len(found.items):
             raise NoInput("no audio file matched, so every item of OUT would be one without an input")
-        search = _Search(request.out, found)
+        search = _Search(request.out, found, files)
         if request.delete:
             _refuse(request, found, search.result)
             search.delete()
@@ -151,16 +151,16 @@ def _refuse(request: PruneRequest, found: Found, result: Pruned) -> None:
 class _Search:
     """What is found in one OUT."""
 
-    def __init__(self, out: str, found: Found) -> None:
+    def __init__(self, out: str, found: Found, calls: Files) -> None:
         self._out = out
         self._scratch = found.items.scratch
         self._paths_table = self._scratch.table(
             "paths", "(path BLOB PRIMARY KEY, orphans INTEGER, others INTEGER) WITHOUT ROWID"
         )
         self._history: History = read_history(out, self._scratch)
-        outputs = Outputs(out)
         # Then a .npy file that no row lists may well be somebody's own, such as labels beside the audio.
-        has_inputs = any(outputs.hold(os.path.dirname(item.source) or ".") for item in found.items)
+        folders = (folder for folder, _ in groupby(os.path.dirname(item.source) or "." for item in found.items))
+        has_inputs = any(result_of(calls, "any_within", (out, some)) for some in in_parts(folders))
         orphans: set[str] = set()
         num_rows = self._read_rows(found.items, orphans)
         files = [

@@ -11,11 +11,12 @@ from typing import Any, Literal, Protocol
 
 from melcli.sources.item_values import Values, item_values
 from melcli.sources.items import Item
+from melcli.sources.outputs import Outputs
 from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
 
 __all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
 
-Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash"]
+Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash", "any_within"]
 SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "walk"})  # calls that later ones depend on
 
 
@@ -56,6 +57,7 @@ class FileCalls:
     def __init__(self, at: Callable[[str], None] = lambda path: None) -> None:
         self._at = at
         self._search = Search(SearchRequest(), at)  # for nothing, until one begins
+        self._outputs: tuple[str, Outputs] | None = None
         self._calls: dict[Name, Callable[[Any], Iterable[Any]]] = {
             "begin": self._begin,
             "given": lambda paths: self._search.given(paths),
@@ -65,6 +67,7 @@ class FileCalls:
             "real_paths": self._real_paths,
             "look_at": self._look_at,
             "hash": self._hash,
+            "any_within": self._any_within,
         }
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
@@ -73,7 +76,7 @@ class FileCalls:
         ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given``, ``listed`` and
         ``walk`` yield `Part`.  ``account`` yields one list, of the fields of `PassedOver` and a number.  The others
         yield one result: the real paths of paths; the values of items, for pairs of id and source; the hash of a file's
-        content, or None where it cannot be read.
+        content, or None where it cannot be read; for OUT and folders, whether one of them is OUT or lies in it.
         """
         yield from self._calls[name](argument)
 
@@ -106,3 +109,13 @@ class FileCalls:
             yield hash_content(path)
         except OSError:
             yield None
+
+    def _any_within(self, argument: tuple[str, Iterable[str]]) -> Iterator[bool]:
+        out, folders = argument
+        if self._outputs is None or self._outputs[0] != out:
+            self._outputs = out, Outputs(out)
+        yield any(map(self._outputs[1].hold, map(self._noted, folders)))
+
+    def _noted(self, path: str) -> str:
+        self._at(path)
+        return path

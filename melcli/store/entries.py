@@ -18,14 +18,17 @@ from melcli.store.lines import UTF8, Line, Lines, item_of
 from melcli.store.manifest import JSON_DECODER, NO_ROW, Row, not_a_row, read_lines, read_pieces
 
 __all__ = [
-    "Entry",
-    "PLAIN_FIELDS",
-    "PlainRow",
-    "entry_of",
-    "index_manifest",
-    "escaped",
-    "line_pattern",
-    "read_entries",
+    *(
+        "STRING",
+        "Entry",
+        "PLAIN_FIELDS",
+        "PlainRow",
+        "entry_of",
+        "escaped",
+        "index_manifest",
+        "line_pattern",
+        "read_entries",
+    ),
     "unescaped",
 ]
 
@@ -67,7 +70,7 @@ PlainRow = tuple[bytes, ...]  # no named tuple, since making one takes as long a
 
 _TAKEN = Entry._fields[:-3]
 # Quantifiers never give back what they took, which saves a seventh of the time.
-_STRING = r'[ !#-\[\]-~]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-~]*+)*+'
+STRING = r'[ !#-\[\]-~]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-~]*+)*+'
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,18}+)"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,30}}+)?(?:[eE][+-]?[0-9]{{1,3}})?"
 
@@ -82,11 +85,11 @@ def line_pattern(taken: Collection[str]) -> str:
         words = str(field.type).split(" | ")
         quotes = ""
         if field.name == "flags":
-            value = rf'\[(?:"{_STRING}"(?:,"{_STRING}")*)?\]'
+            value = rf'\[(?:"{STRING}"(?:,"{STRING}")*)?\]'
         elif words[0] in ("int", "float"):
             value = _INTEGER if words[0] == "int" else _NUMBER
         else:
-            value, quotes = "(?:ok|failed)" if field.name == "status" else _STRING, '"'
+            value, quotes = "(?:ok|failed)" if field.name == "status" else STRING, '"'
         value = f"{quotes}({value}){quotes}" if field.name in taken else f"{quotes}{value}{quotes}"
         if "None" in words and field.name != "tried_with":
             value = f"(?:null|{value})"

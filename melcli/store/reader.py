@@ -39,7 +39,8 @@ def open_features(out: str | os.PathLike[str]) -> Features:
     Raises
     ------
     StorageError
-        There is no manifest, it cannot be read, or no item was made with the config of melcli.yaml.
+        There is no manifest, it cannot be read, or no item was made with the config of melcli.yaml.  Damage inside of
+        a row that begins and ends as it should is found when its item is asked for.
     """
     out = os.fspath(out)
     if not has_manifest(out):

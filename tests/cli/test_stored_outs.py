@@ -27,7 +27,6 @@ STORED = Path(__file__).parents[1] / "golden" / "outs"
 CONFIG = ("sampling_rate=8000", "fft_length=256", "sequence_stride=128", "num_mel_bins=20")
 SETS = [word for setting in CONFIG for word in ("-s", setting)]
 MTIME_NS = 1_795_867_200_000_000_000
-FORMATS = full_but(["npy", "hdf5"], "npy")
 LATER = {"format", "decoding", "valid_frames"}  # fields that rows of 42e6acc do not have
 NUMBERS = {"crc32", "min", "max", "mean"}  # whose last digits depend on the processor and on the versions of libraries
 CLOSE = 1e-4  # of the range, as `melcli verify --recompute` has it
@@ -43,7 +42,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.full
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_an_out_whose_rows_have_no_format_is_continued(melcli: Command, folder: Path, format_: str) -> None:
     """What decoding may have changed is recomputed: WAV and what failed, and not FLAC."""
     shutil.copytree(STORED / "42e6acc" / f"done_{format_}", "out")
@@ -57,7 +57,7 @@ def test_an_out_whose_rows_have_no_format_is_continued(melcli: Command, folder: 
         assert rows["b"].keys() >= LATER
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
 def test_a_journal_whose_rows_have_no_format_is_continued(melcli: Command, folder: Path, format_: str) -> None:
     shutil.copytree(STORED / "42e6acc" / f"interrupted_{format_}", "out")
     ended = melcli("status", "out", "in", "-v")
@@ -66,7 +66,8 @@ def test_a_journal_whose_rows_have_no_format_is_continued(melcli: Command, folde
     check_complete(melcli, format_)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.full
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
 def test_a_new_out_has_the_bytes_of_a_stored_one(melcli: Command, folder: Path, format_: str) -> None:
     """Also a stored one in which all is done stays as it is."""
     stored = STORED / "0177540" / f"done_{format_}"

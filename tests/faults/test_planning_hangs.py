@@ -74,6 +74,7 @@ def planning(tmp_path: Path) -> Iterator[Planning]:
     made.close()
 
 
+@pytest.mark.full
 def test_max_time_ends_a_search_that_hangs(planning: Planning) -> None:
     """With the code of --max-time, and it names the folder."""
     max_time_s = 3.0 * stretch()
@@ -112,6 +113,7 @@ def test_a_signal_ends_other_commands_that_hang(planning: Planning, command: str
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.full
 def test_a_process_that_cannot_end_is_left_behind(planning: Planning) -> None:
     """A second signal ends the run at once; without one it ends soon, and names the process."""
     run = planning.start(*LIGHT, before=IMMORTAL)
@@ -170,6 +172,7 @@ def test_a_planning_process_that_is_stopped_or_killed(planning: Planning, number
     assert f" s at {planning.hanging}" in ended.err
 
 
+@pytest.mark.full
 def test_a_planning_process_that_is_killed_again_and_again(planning: Planning) -> None:
     """The run ends with the code for processes that keep dying, and has changed nothing."""
     run = planning.start(*LIGHT)

@@ -67,7 +67,7 @@ def test_the_plan_is_the_same(tmp_path: Path, stored_as: str) -> None:
     """Over manifests of odd rows, some not in order, some twice, some not as melcli writes them."""
     chance = random.Random(stored_as)
     settled = 0
-    for number in range(examples(200)):
+    for number in range(examples(100)):
         out = tmp_path / str(number)
         rows = [drawn(chance, row_id) for row_id in sorted(chance.sample(ODD, 6), key=os.fsencode)]
         if chance.random() < 0.3:
@@ -82,7 +82,7 @@ def test_the_plan_is_the_same(tmp_path: Path, stored_as: str) -> None:
         )
         assert (quick, quick_order) == (slow, slow_order)
         settled += sum(sign == "=" for _, sign in quick)
-    assert settled > 10
+    assert settled > 5
 
 
 def told(plan: Plan) -> list[tuple[str, str]]:

@@ -92,8 +92,32 @@ def test_a_manifest_that_is_replaced_is_still_read_and_pickled_it_is_refused(odd
 def test_a_manifest_that_is_overwritten_in_place_is_an_error_and_no_other_row(odd):
     index = read_index(str(odd))
     rewrite(odd, [b"x" * os.path.getsize(odd / "manifest.jsonl")])
-    with pytest.raises(StorageError, match=r"the row of 'a' was changed"):
+    with pytest.raises(StorageError, match=r"the row of 'a' is damaged"):
         index["a"]
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (b'"output_size":132', b'"output_size":"x"'),
+        (b'"reason":null', b'"reason":nope'),
+        (b'"crc32":', b'"id":"c","crc32":'),
+        (b'"path":', b'"path"'),
+    ],
+)
+def test_damage_inside_of_a_row_is_found_when_it_is_asked_for(tmp_path, old, new):
+    """And not for another row's; what does not begin and end like a row is refused at once."""
+    lines = [f"{make_row(row_id).to_json()}\n".encode() for row_id in "abc"]
+    assert lines[1].count(old) == 1
+    rewrite(tmp_path, [lines[0], lines[1].replace(old, new), lines[2]])
+    index = read_index(str(tmp_path))
+    assert index["a"] == make_row("a")
+    assert index["c"] == make_row("c")
+    with pytest.raises(StorageError, match=r"the row of 'b' is damaged"):
+        index["b"]
+    rewrite(tmp_path, [lines[0], lines[1][:-2] + b"\n", lines[2]])
+    with pytest.raises(StorageError, match=r"manifest\.jsonl:2: not a row of a manifest"):
+        read_index(str(tmp_path))
 
 
 def test_a_row_takes_60_bytes(tmp_path):

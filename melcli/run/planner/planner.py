@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from melcli.errors import TimeUp, WorkersFailing
+from melcli.run.planner.messages import DONE, ERROR, encode
 from melcli.run.planner.process import PlanningProcess
-from melcli.run.planner.server import DONE, ERROR, encode
 from melcli.sources.file_calls import SEARCH, FileCalls, Name
 
 __all__ = ["Planner"]

@@ -12,7 +12,7 @@ import time
 
 from melcli.printable import printable
 from melcli.run.engines.interpreter import python_command
-from melcli.run.planner.server import HEADER_BYTES
+from melcli.run.planner.messages import HEADER_BYTES
 from melcli.run.watchdog import tail
 
 __all__ = ["PlanningProcess"]

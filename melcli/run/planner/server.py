@@ -7,22 +7,14 @@ from __future__ import annotations
 
 import marshal
 import os
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from melcli.errors import MelcliError
 from melcli.run.engines.with_driver import end_with_driver
+from melcli.run.planner.messages import DONE, ERROR, HEADER_BYTES, PART, encode
 from melcli.sources.file_calls import FileCalls
 
-__all__ = ["DONE", "ERROR", "HEADER_BYTES", "PART", "encode", "serve"]
-
-HEADER_BYTES = 8
-PART, DONE, ERROR = range(3)  # kinds of messages to the driver
-
-
-def encode(message: tuple[Any, ...]) -> bytes:
-    """Return a message after its length."""
-    data = marshal.dumps(message)
-    return len(data).to_bytes(HEADER_BYTES) + data
+__all__ = ["serve"]
 
 
 def serve(driver: int, place: int | None) -> NoReturn:

@@ -81,12 +81,16 @@ def test_it_raises_what_this_process_raises(planner: Planner, sources: Path) -> 
         assert told[0] == told[1]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "name, argument",
     [
         ("hash", "in/a.wav"),
         ("hash", "in"),
         ("hash", "nowhere"),
+        ("any_within", (".", ["in/b", "nowhere"])),
+        ("any_within", ("x", ["in/b", "in/link"])),
+        ("any_within", ("x", ["in/b", "nowhere"])),
         ("real_paths", ["in/link/d.wav", "nowhere", "in/b/\udcff\n.wav"]),
         ("look_at", [("a", "in/a.wav"), ("b", "nowhere"), ("c", "in"), ("d", "\0")]),
         ("look_at", [(f"{number}", "in/a.wav" * 100) for number in range(512)]),  # more than a pipe takes at once
@@ -108,6 +112,7 @@ def test_time_that_is_up_ends_a_call(planner: Planner, sources: Path) -> None:
         look(planner)
 
 
+@pytest.mark.full
 def test_silence_is_told_once(
     planner: Planner, sources: Path, warned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +141,7 @@ def test_a_killed_process_has_a_successor(planner: Planner, sources: Path) -> No
         look(Killed())
 
 
+@pytest.mark.full
 def test_an_error_of_ours_is_no_kill(warned: list[str], sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "MAIN", "import sys; sys.exit('no such thing')  # {driver} {place}")
     with Planner(warned.append) as planner, pytest.raises(RuntimeError, match="ended with 1: no such thing"):
@@ -153,6 +159,7 @@ def test_without_another_process_this_one_looks(
         assert look(planner) == look(FileCalls())
 
 
+@pytest.mark.full
 def test_it_imports_little_and_nothing_from_the_working_folder(
     planner: Planner, sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
