@@ -7,7 +7,7 @@ from pathlib import Path
 from melcli.identify.candidates import _at_all_rates
 from melcli.identify.clip import open_clips
 from melcli.identify.observation import observe
-from melcli.identify.settling import Settling
+from melcli.identify.refine import Settling
 from tests.identify.sounds import KNOWN, made, named
 
 
