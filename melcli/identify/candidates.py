@@ -123,18 +123,40 @@ def searched(
             found = replace(guess, options=options, misfit=misfit)
             reached.append(found)
             effort.nearest = min(effort.nearest, misfit)
-            candidate = settled_from(found.options, found.settling, known) if misfit <= max(FOUND, exact) else None
-            if candidate is None:
-                continue
-            yield candidate
-            if candidate.relative < exact:
-                return
+            for alike in _at_all_rates(found.options, found.settling) if misfit <= max(FOUND, exact) else ():
+                candidate = settled_from(alike, found.settling, known)
+                if candidate is None:
+                    continue
+                yield candidate
+                if candidate.relative < exact:
+                    return
     for found in sorted(reached, key=attrgetter("misfit"))[:MAX_SETTLED]:
         candidate = settled_from(found.options, found.settling, known) if found.misfit < PROMISING else None
         if candidate is not None:
             yield candidate
             if candidate.relative < exact:
                 return
+
+
+def _at_all_rates(options: FeatureOptions, settling: Settling) -> Iterator[FeatureOptions]:
+    """Yield options, and the same frames and filters at other rates that the audio may have been read at.
+
+    Twice the rate with twice the FFT has the same spectrum below the filters' upper edge.  Only the numbers of samples
+    and the resampler's rounding differ, which a few frames do not tell.
+    """
+    yield options
+    for rate in settling.clip.rates():
+        samples = {
+            key: getattr(options, key) * rate / options.sampling_rate
+            for key in ("fft_length", "sequence_stride", "sequence_length", "num_samples")
+            if getattr(options, key) is not None
+        }
+        whole = {key: round(number) for key, number in samples.items() if number == round(number)}
+        if rate == options.sampling_rate or len(whole) < len(samples) or options.upper_edge_hz > rate / 2:
+            continue
+        changed = varied(options, sampling_rate=rate, max_freq=options.upper_edge_hz, **whole)
+        if changed is not None and settling.fits(changed):
+            yield changed
 
 
 def _ranked(

@@ -34,6 +34,7 @@ __all__ = [
     "FINE",
     "Variations",
     "every_usual_edge",
+    "fft_lengths_of_the_window",
     "nearby",
     "neighboring_edges",
     "neighboring_lengths",

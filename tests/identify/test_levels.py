@@ -52,6 +52,19 @@ def test_the_truth_is_among_them(clip: Path, keys: dict[str, Any]) -> None:
     assert best < 2e-5
 
 
+def test_usual_offsets_are_among_them_where_no_value_is_quiet_enough_to_tell_one(clip: Path) -> None:
+    truth = replace(BASE, log="ln", log_offset=2.0**-23, min_power=1e-30)
+    features = made(clip, truth)
+    frames = np.flatnonzero((features > np.log(1e-5)).all(axis=0))  # far above the offset
+    seen = observe(features[:, frames], time_major=False)
+    mels = Settling(open_clips(str(clip))[0], observe(features, time_major=False), []).mels(linear(BASE))
+    assert mels is not None
+
+    found = level_keys(seen, mels[frames].astype(np.float64), linear(BASE), KNOWN.values())
+
+    assert any(keys["log_offset"] == 2.0**-23 and keys["log"] == "ln" and keys["std"] == 1.0 for keys in found)
+
+
 def test_the_loudest_as_reference_is_one_of_them(clip: Path) -> None:
     seen = observe(made(clip, replace(BASE, **LEVELS["dB of the loudest"])), time_major=False)
     settling = Settling(open_clips(str(clip))[0], seen, list(KNOWN.values()))

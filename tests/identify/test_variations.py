@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from melcli.identify.variations import CEPSTRAL, COARSE, FINE, nearby, round_edges_near, varied
+from melcli.identify.variations import (
+    CEPSTRAL,
+    COARSE,
+    FINE,
+    fft_lengths_of_the_window,
+    nearby,
+    other_spectra,
+    round_edges_near,
+    varied,
+)
 from melcli.mel.options import FeatureOptions
 from tests.identify.sounds import KNOWN
 
@@ -46,6 +55,17 @@ def test_what_named_configs_have_is_tried(key: str) -> None:
     if key == "sequence_length":
         wanted = {length for length in wanted if length <= OPTIONS.fft_length}
     assert wanted <= tried
+
+
+def test_an_fft_of_up_to_four_windows_is_tried() -> None:
+    options = varied(OPTIONS, fft_length=512, sequence_length=160) or OPTIONS
+    assert {"fft_length": 400, "sequence_length": 160} in list(fft_lengths_of_the_window(options))
+
+
+def test_a_search_stuck_on_magnitudes_or_an_offset_goes_on_without() -> None:
+    stuck = varied(OPTIONS, mag_exp=1.0, log_offset=1e-6) or OPTIONS
+    assert list(other_spectra(stuck)) == [{"mag_exp": 2.0, "log_offset": 0.0}, {"log_offset": 0.0}]
+    assert list(other_spectra(OPTIONS)) == [{"mag_exp": 3.0 - OPTIONS.mag_exp, "log_offset": 0.0}]
 
 
 def test_edges_near_the_present_ones_are_tried_with_all_filters_and_preemphases() -> None:
