@@ -50,12 +50,13 @@ def low_rates_warning(report: Report) -> str:
     if not report.below_max_freq:
         return ""
     lowest_hz = min(report.low_rates_hz)
-    unheard = unheard_filters(report.features, lowest_hz)
-    filters, are = ("filter", "is") if len(unheard) == 1 else ("filters", "are")
+    empty = unheard_filters(report.features, lowest_hz)
+    filters, are = ("filter", "is") if len(empty) == 1 else ("filters", "are")
+    have = "has" if report.below_max_freq == 1 else "have"
     return (
-        f"the sampling rate of {report.below_max_freq:,} of the {report.done:,} files done now is too low for max_freq "
-        f"({report.features.upper_edge_hz:g} Hz): at the lowest, {lowest_hz} Hz, nothing was recorded above "
-        f"{lowest_hz / 2:g} Hz, where {filters} {ranges_in_words(unheard)} of {report.features.num_mel_bins} {are}"
+        f"{report.below_max_freq:,} of {report.done:,} files {have} too low a sampling rate for "
+        f"max_freq={report.features.upper_edge_hz:g} Hz: at the lowest rate, {lowest_hz} Hz, "
+        f"{filters} {ranges_in_words(empty)} of {report.features.num_mel_bins} {are} empty"
     )
 
 

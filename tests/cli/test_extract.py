@@ -385,11 +385,11 @@ def test_files_below_max_freq_are_counted_at_the_end(extract: Extract, sounds: P
     ended = extract("in", "-s", "sampling_rate=16000", "--json")
     assert json.loads(ended.out)["below_max_freq"] == 3
     assert ended.err.splitlines()[-2] == (
-        "warning: the sampling rate of 3 of the 4 files done now is too low for max_freq (8000 Hz): at the lowest, "
-        "8000 Hz, nothing was recorded above 4000 Hz, where filters 16 to 19 of 20 are"
+        "warning: 3 of 4 files have too low a sampling rate for max_freq=8000 Hz: at the lowest rate, 8000 Hz, "
+        "filters 16 to 19 of 20 are empty"
     )
     plant(sounds, "new.wav")
-    assert "of 1 of the 1 files done now" in extract("in", "-s", "sampling_rate=16000").err
+    assert "1 of 1 files has too low a sampling rate" in extract("in", "-s", "sampling_rate=16000").err
     assert "too low" not in extract("in", "-s", "sampling_rate=16000").err  # nothing was done now
     assert "too low" not in extract("in", "-s", "sampling_rate=16000", "--overwrite", "-q").err
 

@@ -97,15 +97,15 @@ def test_sources_below_max_freq_are_counted_by_input() -> None:
     add(report, [ok("d", source_sampling_rate=16_000), ok("e", source_sampling_rate=44_100), failed("f")])
     assert report.below_max_freq == plain_report(report)["below_max_freq"] == 3
     assert low_rates_warning(report) == (
-        "the sampling rate of 3 of the 5 files done now is too low for max_freq (8000 Hz): at the lowest, 8000 Hz, "
-        "nothing was recorded above 4000 Hz, where filters 98 to 127 of 128 are"
+        "3 of 5 files have too low a sampling rate for max_freq=8000 Hz: at the lowest rate, 8000 Hz, "
+        "filters 98 to 127 of 128 are empty"
     )
 
 
 def test_one_filter_lies_there() -> None:
     report = Report(out="OUT", to_do=1, features=FeatureOptions(max_freq=4150.0))
     add(report, [ok("a", source_sampling_rate=8000)])
-    assert low_rates_warning(report).endswith("above 4000 Hz, where filter 127 of 128 is")
+    assert low_rates_warning(report).endswith("at the lowest rate, 8000 Hz, filter 127 of 128 is empty")
 
 
 THIRTY_SECONDS = FeatureOptions(num_samples=480_000)
