@@ -1,0 +1,1 @@
+"""From a file to signals: containers, decoding, channels, resampling."""

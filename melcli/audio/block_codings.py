@@ -60,10 +60,10 @@ def _with_part(coding: WaveFormat, whole: int, part: int, per_block: int) -> int
 
 
 def _ima_part(num_bytes: int, channels: int) -> int:
-    """A header of 4 bytes for each channel holds one sample; then 8 samples take 4 bytes."""
+    """Count samples: a header of 4 bytes for each channel holds one sample; then 8 samples take 4 bytes."""
     return 1 + 8 * ((num_bytes - 4 * channels) // (4 * channels)) if num_bytes >= 4 * channels else 0
 
 
 def _ms_part(num_bytes: int, channels: int) -> int:
-    """A header of 7 bytes for each channel holds two samples; then a byte holds two."""
+    """Count samples: a header of 7 bytes for each channel holds two samples; then a byte holds two."""
     return 2 + 2 * (num_bytes - 7 * channels) // channels if num_bytes >= 7 * channels else 0

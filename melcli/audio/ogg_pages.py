@@ -60,6 +60,7 @@ class Page(NamedTuple):
 
     @property
     def end(self) -> int:
+        """Where the next page begins."""
         return self.offset + len(self.data)
 
     @property
@@ -74,6 +75,7 @@ class Page(NamedTuple):
 
     @property
     def ends_a_packet(self) -> bool:
+        """Whether a packet ends on the page."""
         return any(size < 255 for size in self.data[HEADER_BYTES : self.content_at])
 
     def ended_packets(self) -> list[bytes]:

@@ -6,6 +6,7 @@ import os
 
 from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.containers import after_id3, examine
+from melcli.audio.ending import Ending
 from melcli.audio.formats import ALL_ENDINGS, name_ending
 from melcli.audio.mpeg import MpegEnding, follow
 from melcli.audio.regular import RegularFile
@@ -41,12 +42,20 @@ def opening_failure(raw: RegularFile, code: int, words: str) -> Exception:
     looks = describe(raw.read_at(after_id3(raw.read_at), HEAD_BYTES))
     if looks.is_media:
         return unsupported(raw, f"it looks like {looks.name}, which libsndfile does not read")
-    if ending is None and looks.name:
-        return AudioError("unsupported_format", f"it looks like {looks.name}")
-    if ending is None:
-        unknown = "libsndfile knows no format that begins like it"
-        is_ours = name_ending(os.fsdecode(raw.name)) in ALL_ENDINGS  # then it is damaged, and not to be converted
-        return AudioError("unsupported_format", unknown) if is_ours else unsupported(raw, unknown)
+    return _unknown_format(raw, looks.name) if ending is None else _refused_format(raw, ending, words)
+
+
+def _unknown_format(raw: RegularFile, looks_like: str) -> AudioError:
+    """Return the error for a file that does not begin like a format that is read."""
+    if looks_like:
+        return AudioError("unsupported_format", f"it looks like {looks_like}")
+    unknown = "libsndfile knows no format that begins like it"
+    is_ours = name_ending(os.fsdecode(raw.name)) in ALL_ENDINGS  # then it is damaged, and not to be converted
+    return AudioError("unsupported_format", unknown) if is_ours else unsupported(raw, unknown)
+
+
+def _refused_format(raw: RegularFile, ending: Ending, words: str) -> AudioError:
+    """Return the error for a file that begins like a format that is read."""
     if ending.undecoded:
         return unsupported_coding(raw, ending.format, ending.undecoded)
     if ending.cut_header:

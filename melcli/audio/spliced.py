@@ -58,20 +58,25 @@ class SplicedFile(RawIOBase):
         return position
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
+        """Return True."""
         return True
 
     def tell(self) -> int:
+        """Return the position in the view."""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a position in the view."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         self._at = max(0, base + offset)
         return self._at
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read into a buffer; behind the end of the view, zeros up to the size that it claims."""
         with memoryview(buffer) as view:  # of libsndfile's memory: no traceback may hold it after the call
             if self._at >= self._ends[-1]:
                 return self._read_zeros(view)

@@ -37,6 +37,7 @@ class NumberOrPercent(click.ParamType):  # type: ignore[type-arg]
         self._of = of
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailureLimit:
+        """Return the limit, or fail."""
         from melcli.run.report import FailureLimit
 
         try:
@@ -54,6 +55,7 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
     name = "TIME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds, or fail."""
         if isinstance(value, float):
             return value
         parts = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([smhd]?)", value.strip(), re.ASCII)

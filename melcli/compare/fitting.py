@@ -57,11 +57,9 @@ def relate(a: np.ndarray, b: np.ndarray) -> Relation | None:
         return Relation()
     x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
     finite = np.isfinite(x) & np.isfinite(y)
-    if finite.sum() < FEWEST_VALUES:
-        return None
     pairs = x[finite], y[finite]
-    if any(side.min() == side.max() or np.abs(side).max() > LARGEST for side in pairs):
-        return None  # what is one number throughout would come from anything, times 0
+    if not _can_be_fitted(*pairs):
+        return None
     for function, swapped in _FORMS:
         right, left = pairs[::-1] if swapped else pairs
         shaped = _shape(right, function)
@@ -81,6 +79,13 @@ def relate(a: np.ndarray, b: np.ndarray) -> Relation | None:
             if beside is not None:
                 return beside
     return None
+
+
+def _can_be_fitted(x: np.ndarray, y: np.ndarray) -> bool:
+    """Tell whether there are enough values; one number throughout would come from anything, times 0."""
+    if x.size < FEWEST_VALUES:
+        return False
+    return all(side.min() < side.max() and np.abs(side).max() <= LARGEST for side in (x, y))
 
 
 def _is_line(found: Relation, function: Function) -> bool:

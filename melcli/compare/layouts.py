@@ -126,23 +126,30 @@ def _placements(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Iterator[
         if len(shape_b) == 2:
             yield {"flipped": (0, 1)}
         for axis in reversed(axes):
-            for count in range(1, min(MAX_SHIFT, shape_b[axis] - 1) + 1):
-                yield {"axis": axis, "alone_a": (0, count), "alone_b": (count, 0)}
-                yield {"axis": axis, "alone_a": (count, 0), "alone_b": (0, count)}
+            yield from _shifts(axis, shape_b[axis])
     elif len(unequal) == 1:
-        axis = unequal[0]
-        yield from ({"axis": axis, "kept": step} for step in STEPS if -(-shape_a[axis] // step) == shape_b[axis])
-        more = shape_b[axis] - shape_a[axis]
-        longer = "alone_b" if more > 0 else "alone_a"
-        if min(shape_a[axis], shape_b[axis]) > 0:
-            # Many more are padding to a multiple or a fixed length, which is at the end, or around the middle.
-            both = range(abs(more) + 1) if abs(more) <= MAX_MORE else (abs(more) // 2,)
-            for start in dict.fromkeys((0, abs(more), *both)):
-                yield {"axis": axis, longer: (start, abs(more) - start)}
+        yield from _other_lengths(unequal[0], shape_a[unequal[0]], shape_b[unequal[0]])
     elif len(unequal) == len(shape_b) == 2:
         for axis, step in ((axis, step) for axis in (1, 0) for step in STEPS):
             if shape_b[1 - axis] == step * shape_a[1 - axis] and shape_b[axis] == shape_a[axis] // step > 0:
                 yield {"axis": axis, "stacked": step}
+
+
+def _shifts(axis: int, length: int) -> Iterator[dict[str, Any]]:
+    for count in range(1, min(MAX_SHIFT, length - 1) + 1):
+        yield {"axis": axis, "alone_a": (0, count), "alone_b": (count, 0)}
+        yield {"axis": axis, "alone_a": (count, 0), "alone_b": (0, count)}
+
+
+def _other_lengths(axis: int, length_a: int, length_b: int) -> Iterator[dict[str, Any]]:
+    yield from ({"axis": axis, "kept": step} for step in STEPS if -(-length_a // step) == length_b)
+    more = length_b - length_a
+    longer = "alone_b" if more > 0 else "alone_a"
+    if min(length_a, length_b) > 0:
+        # Many more are padding to a multiple or a fixed length, which is at the end, or around the middle.
+        both = range(abs(more) + 1) if abs(more) <= MAX_MORE else (abs(more) // 2,)
+        for start in dict.fromkeys((0, abs(more), *both)):
+            yield {"axis": axis, longer: (start, abs(more) - start)}
 
 
 def _stack(array: np.ndarray, axis: int, step: int) -> np.ndarray:

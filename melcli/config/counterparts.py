@@ -64,12 +64,23 @@ def missing_in_kaldi(options: FeatureOptions) -> Iterator[str]:
         yield f"pad_mode: {options.pad_mode} (Kaldi's is symmetric)"
     if options.preemphasis and options.preemphasis_mode != "frame":
         yield f"preemphasis_mode: {options.preemphasis_mode} (Kaldi's is frame)"
+    yield from _spectra_missing_in_kaldi(options)
+    yield from _filters_missing_in_kaldi(options)
+    for key, samples in (("sequence_length", options.frame_length), ("sequence_stride", options.sequence_stride)):
+        if int(options.sampling_rate * milliseconds(samples, options) * 0.001) != samples:
+            yield f"{key}: {samples} (Kaldi's is a number of milliseconds, and this one is rounded down)"
+
+
+def _spectra_missing_in_kaldi(options: FeatureOptions) -> Iterator[str]:
     if isinstance(options.window, tuple) or (options.window is not None and options.window_periodic):
         yield "window (Kaldi's are symmetric and have names)"
     if options.fft_length % 2 or options.fft_length not in (options.frame_length, power_of_two(options.frame_length)):
         yield f"fft_length: {options.fft_length} (Kaldi's is the window's length or the next power of two)"
     if options.mag_exp not in (1.0, 2.0) or options.mag_floor or options.mag_eps:
         yield "mag_exp, mag_floor, mag_eps (Kaldi takes powers or magnitudes as they are)"
+
+
+def _filters_missing_in_kaldi(options: FeatureOptions) -> Iterator[str]:
     if options.upper_edge_hz > options.sampling_rate / 2:
         yield "max_freq (Kaldi's is below half the sampling rate)"
     if options.num_mel_bins <= 3:
@@ -78,9 +89,6 @@ def missing_in_kaldi(options: FeatureOptions) -> Iterator[str]:
         yield "use_energy: true (only beside Kaldi's own levels and cepstra)"
     if _rounding_fills_a_filter(options):
         yield f"min_freq: {options.min_freq:g} (a filter between two bins has one on its edge, which float32 lets in)"
-    for key, samples in (("sequence_length", options.frame_length), ("sequence_stride", options.sequence_stride)):
-        if int(options.sampling_rate * milliseconds(samples, options) * 0.001) != samples:
-            yield f"{key}: {samples} (Kaldi's is a number of milliseconds, and this one is rounded down)"
 
 
 def _rounding_fills_a_filter(options: FeatureOptions) -> bool:

@@ -97,4 +97,4 @@ class _File:
         return self._reader.ask(read_array, (self._path, name), f"{self._path}[{name}]" if name else self._path)
 
     def close(self) -> None:
-        """The worker closes it when it opens the next one, or ends."""
+        """Do nothing: the worker closes the file when it opens the next one, or ends."""

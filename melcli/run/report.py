@@ -167,22 +167,22 @@ class Listener(Protocol):
     """Is told about the progress of a run."""
 
     def found(self, found: Found) -> None:
-        """Called once the inputs are known."""
+        """Take the inputs, once they are known."""
 
     def warned(self, warning: str) -> None:
-        """Called for each warning."""
+        """Take a warning."""
 
     def planned(self, report: Report) -> None:
-        """Called when the plan is complete."""
+        """Take the plan, once it is complete."""
 
     def failed(self, row: Row) -> None:
-        """Called for every input that fails."""
+        """Take a failed input."""
 
     def worker_lost(self, loss: WorkerLoss) -> None:
-        """Called for every lost worker."""
+        """Take a lost worker."""
 
     def retrying(self, num_inputs: int, *, batches: int) -> None:
-        """Called when inputs are dispatched again after a loss, in this number of batches."""
+        """Take the number of inputs that are dispatched again after a loss."""
 
     def advanced(self, report: Report) -> None:
-        """Called after every batch and at least twice a second while batches run."""
+        """Take the progress: after every batch, and at least twice a second."""

@@ -1,0 +1,1 @@
+"""From INPUTs to items."""

@@ -1,0 +1,1 @@
+"""Outputs, manifest, journal, and the readers."""

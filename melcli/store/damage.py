@@ -59,5 +59,5 @@ class Damage:
         return printable(f"{self.path if self.id is None else self.id}: {self.message} [{self.kind}]")
 
     def plain(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
+        """Return what ``--json`` prints."""
         return {"kind": self.kind, "id": self.id, "path": self.path, "message": printable(self.message)}

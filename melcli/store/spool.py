@@ -99,6 +99,7 @@ class Spool(MutableSequence[np.ndarray]):
         del self._chunks[number]
 
     def insert(self, number: SupportsIndex, chunk: np.ndarray) -> None:
+        """Insert a chunk before another one."""
         self._chunks.insert(number, self._kept(chunk, None))
         self._move_if_large()
 

@@ -65,6 +65,11 @@ def fault_of_row(plain: Mapping[str, Any]) -> str:
     str
         One clause, such as ``its num_frames is -1``.
     """
+    fault = _fault_of_types(plain) or _fault_of_common_fields(plain) or _fault_of_channel(plain)
+    return fault or (_fault_of_output if plain["status"] == "ok" else _fault_of_failure)(plain)
+
+
+def _fault_of_types(plain: Mapping[str, Any]) -> str:
     for name, types in _OF_OK.items() if plain.get("status") == "ok" else _OF_FAILED.items():
         if type(plain.get(name)) not in types:
             return _names(plain, name)
@@ -74,6 +79,10 @@ def fault_of_row(plain: Mapping[str, Any]) -> str:
         kind = type(value)
         if (kind is int and not -LARGEST <= value <= LARGEST) or (kind is float and not math.isfinite(value)):
             return _names(plain, name)
+    return ""
+
+
+def _fault_of_common_fields(plain: Mapping[str, Any]) -> str:
     if not plain["id"]:
         return _names(plain, "id")
     for name in ("id", "source"):
@@ -85,7 +94,7 @@ def fault_of_row(plain: Mapping[str, Any]) -> str:
         return _names(plain, "flags")
     if plain["status"] not in ("ok", "failed"):
         return _names(plain, "status")
-    return _fault_of_channel(plain) or (_fault_of_output if plain["status"] == "ok" else _fault_of_failure)(plain)
+    return ""
 
 
 def _fault_of_channel(plain: Mapping[str, Any]) -> str:

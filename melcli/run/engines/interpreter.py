@@ -37,11 +37,10 @@ def python_command(code: str, *arguments: str) -> list[str]:
 
 
 def search_path() -> list[str]:
-    """Return ``sys.path`` without the working directory that ``-c``, interactive sessions and an empty entry of
-    PYTHONPATH add.
+    """Return ``sys.path`` without the working directory.
 
-    Where melcli itself is found only there, as in a clone that is not installed, its folder comes last, so that it
-    hides no installed module.
+    ``-c``, interactive sessions and an empty entry of PYTHONPATH add it.  Where melcli itself is found only there, as
+    in a clone that is not installed, its folder comes last, so that it hides no installed module.
     """
     unasked = {""}
     if "" in os.environ.get("PYTHONPATH", "-").split(os.pathsep):

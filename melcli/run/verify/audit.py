@@ -150,7 +150,7 @@ class Verdict:
         return [stray.path for stray in self.strays if stray.kind == kind]
 
     def plain(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
+        """Return what ``--json`` prints."""
         return {
             "ok": self.num_ok,
             "failed": self.num_failed,

@@ -30,41 +30,60 @@ def results(
     WorkersFailing
         The workers die whatever they are asked.
     """
-    fresh: Iterator[Any] = iter(tasks)
-    again: deque[tuple[Any, int]] = deque()
-    in_flight: dict[Future[Checked], tuple[Any, int, int]] = {}
-    losses = 0
-    while True:
-        while len(in_flight) < TASKS_PER_WORKER * engine.workers:
-            task, unexplained = again.popleft() if again else (next(fresh, None), 0)
+    yield from _Isolation(engine, function, tasks).results()
+
+
+class _Isolation:
+    """Tasks in flight, and those that are run again because a worker crashed."""
+
+    def __init__(self, engine: Engine, function: Callable[[Any], Checked], tasks: Iterable[Any]) -> None:
+        self._engine = engine
+        self._function = function
+        self._fresh: Iterator[Any] = iter(tasks)
+        self._again: deque[tuple[Any, int]] = deque()
+        self._in_flight: dict[Future[Checked], tuple[Any, int, int]] = {}
+        self._losses = 0
+
+    def results(self) -> Iterator[Checked]:
+        while self._dispatch():
+            for future in wait(self._in_flight, return_when=FIRST_COMPLETED).done:
+                task, unexplained, workers_then = self._in_flight.pop(future)
+                try:
+                    checked = future.result()
+                except BatchLost as error:
+                    yield from self._lost(error, task, unexplained, workers_then)
+                else:
+                    self._losses = 0
+                    self._again.extendleft((each, 0) for each in reversed(task.after_success()))
+                    yield checked
+
+    def _dispatch(self) -> bool:
+        """Submit tasks; tell whether any is in flight."""
+        workers = self._engine.workers
+        while len(self._in_flight) < TASKS_PER_WORKER * workers:
+            task, unexplained = self._again.popleft() if self._again else (next(self._fresh, None), 0)
             if task is None:
                 break
-            in_flight[engine.submit(function, task, timeout_s=task.timeout_s)] = task, unexplained, engine.workers
-        if not in_flight:
+            future = self._engine.submit(self._function, task, timeout_s=task.timeout_s)
+            self._in_flight[future] = task, unexplained, workers
+        return bool(self._in_flight)
+
+    def _lost(self, error: BatchLost, task: Any, unexplained: int, workers_then: int) -> Iterator[Checked]:
+        """Run the task again, or its parts; yield the damage where a single item crashes the worker."""
+        if error.for_memory and workers_then > 1:
+            use_fewer_workers(self._engine, workers_then)
+            self._again.appendleft((task, unexplained))
             return
-        for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-            task, unexplained, workers_then = in_flight.pop(future)
-            try:
-                checked = future.result()
-            except BatchLost as error:
-                if error.for_memory and workers_then > 1:
-                    use_fewer_workers(engine, workers_then)
-                    again.appendleft((task, unexplained))
-                    continue
-                losses = _count_loss(losses, engine)
-                if not error.is_evidence and unexplained < MAX_UNEXPLAINED:
-                    again.appendleft((task, unexplained + 1))
-                    continue
-                further = task.after_loss()
-                again.extendleft((each, 0) for each in reversed(further))
-                if not further and not error.is_evidence:
-                    raise WorkersFailing(f"outputs cannot be checked: reading them {_how(error)} each time") from error
-                if not further:
-                    yield Checked(damages=tuple(task.killed(_how(error))))
-            else:
-                losses = 0
-                again.extendleft((each, 0) for each in reversed(task.after_success()))
-                yield checked
+        self._losses = _count_loss(self._losses, self._engine)
+        if not error.is_evidence and unexplained < MAX_UNEXPLAINED:
+            self._again.appendleft((task, unexplained + 1))
+            return
+        further = task.after_loss()
+        self._again.extendleft((each, 0) for each in reversed(further))
+        if not further and not error.is_evidence:
+            raise WorkersFailing(f"outputs cannot be checked: reading them {_how(error)} each time") from error
+        if not further:
+            yield Checked(damages=tuple(task.killed(_how(error))))
 
 
 def _count_loss(losses: int, engine: Engine) -> int:

@@ -49,7 +49,7 @@ class Repairs:
     set_aside: dict[str, str]
 
     def plain(self) -> dict[str, Any]:
-        """What ``--json`` prints."""
+        """Return what ``--json`` prints."""
         return {"stale": self.num_stale, "rewritten": self.rewritten, "set_aside": self.set_aside}
 
 
