@@ -57,7 +57,7 @@ def in_librosa(options: FeatureOptions) -> Equivalent:
     >>> print(*in_librosa(FeatureOptions(mel_triangles="hz", power_to_db=False)).lines, sep="\\n")
     mel = librosa.feature.melspectrogram(y=y, n_fft=2048, hop_length=512, pad_mode='reflect', power=2.0, sr=16000, \
 n_mels=128, fmin=20.0, fmax=8000.0, htk=True, norm=None)
-    """
+    """  # noqa: D301  its escapes are meant
     missing = tuple(missing_in_librosa(options))
     lines = () if missing else (*_signal_lines(options, "np"), *_librosa_mel(options), *_later_lines(options, "np", 1))
     return Equivalent("librosa", lines, missing)

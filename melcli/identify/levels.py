@@ -147,25 +147,31 @@ def _normalizations(
         exact = unit / line.factor
         stds = sorted({std for std, _ in pairs if abs(exact / std - 1) < NEAR}, key=lambda std: std != 1.0)
         for std in [*stds, *plain_numbers(exact)] if not stds or abs(exact / stds[0] - 1) > FIT else stds:
+            means = [mean for other, mean in pairs if other == std]
             for scale in (1.0, *_scales(options)):
                 gained = line.term - line.factor * options.mag_exp * math.log(scale)
-                mean = -gained * std
-                usual = [m for s, m in pairs if s == std and abs(m - mean) < NEAR * max(std, 1e-3 * unit)]
                 keys = {**_logarithm(logarithm), "std": std, "input_scale": scale}
-                if usual:
-                    yield {**keys, "mean": usual[0]}
-                elif scale == 1.0:
-                    yield from ({**keys, "mean": number} for number in plain_numbers(mean, unit))
-                elif abs(mean) > NEAR * unit:
-                    plain = plain_number(mean)
-                    if is_knowable(plain, set()) and abs(plain - mean) < FIT * unit:
-                        yield {**keys, "mean": plain}
+                for mean in _means(-gained * std, means, near=NEAR * max(std, 1e-3 * unit), unit=unit, scale=scale):
+                    yield {**keys, "mean": mean}
             # The loudest value is level 0, which ``mean`` and ``std`` then move: -80 and 80 make it 1.
             of_max = -float(values.max()) * std
             yield from (
                 {**keys, "input_scale": 1.0, "mean": number, "ref_power": "max"}
                 for number in plain_numbers(of_max, unit)
             )
+
+
+def _means(exact: float, usual: list[float], *, near: float, unit: float, scale: float) -> Iterator[float]:
+    """Yield the means that may be meant by what a line gives: a usual one, or plain numbers."""
+    found = [mean for mean in usual if abs(mean - exact) < near]
+    if found:
+        yield found[0]
+    elif scale == 1.0:
+        yield from plain_numbers(exact, unit)
+    elif abs(exact) > NEAR * unit:
+        plain = plain_number(exact)
+        if is_knowable(plain, set()) and abs(plain - exact) < FIT * unit:
+            yield plain
 
 
 def _by_bin(seen: Observation, logarithm: str, line: Line) -> Iterator[dict[str, Any]]:
