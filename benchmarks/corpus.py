@@ -19,7 +19,7 @@ from scipy.signal import sosfilt
 
 __all__ = ["digits", "hour", "linked", "long_file", "minutes", "speech", "stereo_speech"]
 
-VERSION = 1  # raise it when a corpus changes, so that kept ones are made anew
+VERSION = 1  # raise it when a corpus changes, so that kept ones are made again
 NOISE_LEVEL = 6e-4  # of full scale: -64 dB
 PEAK = 0.5
 FORMANTS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))

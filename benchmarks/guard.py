@@ -1,7 +1,7 @@
 """For CI: fails where the core has become 1.7 times slower, relative to the bare FFT on the same machine.
 
     python -m benchmarks.guard              # ends with 1 and a sentence where a setting is over its limit
-    python -m benchmarks.guard --record     # writes guard.json anew, for the SciPy that is installed
+    python -m benchmarks.guard --record     # writes guard.json again, for the SciPy that is installed
 
 No time is held against a limit, only the core's shortest call against the FFT's shortest call in the same seconds;
 both are short enough to find a quiet moment on a busy machine.
@@ -28,7 +28,7 @@ RECORDED = Path(__file__).with_name("guard.json")
 LIMIT = 1.7
 DURATION_S = 10
 ROUNDS = 40
-TRIES = 3  # what is over the limit is measured anew before it counts
+TRIES = 3  # what is over the limit is measured again before it counts
 
 
 def main() -> int:

@@ -30,7 +30,7 @@ LEVEL = 0.97  # ratios between this and 1 are level: runs differ by as much
 # Why a peer is ahead where it is.
 WHY = {
     "Keras on JAX, jitted": "XLA compiles the whole layer for this one length of signal, around ducc's FFT, which is "
-    "faster than that of SciPy below 1.18. Another length is compiled anew, which is not counted here.",
+    "faster than that of SciPy below 1.18. Another length is compiled again, which is not counted here.",
     "Keras on TensorFlow, graph": "The graph is made for this one length of signal, around ducc's FFT, which is faster "
     "than that of SciPy below 1.18.",
     "audioflux": "It is C around MKL's FFT; in the place of 400 it computes an FFT of 256, which is less work.",

@@ -1,4 +1,4 @@
-"""Make every sound file of this folder anew: ``python sample_audio/make.py``.
+"""Make every sound file of this folder again: ``python sample_audio/make.py``.
 
 Speech comes from espeak-ng, which must be installed; music from ``synth.py`` beside this script.  All is made at
 44.1 kHz in stereo and then brought to each file's own rate and channels.  A second run with the same versions gives

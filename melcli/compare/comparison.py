@@ -97,7 +97,7 @@ class Comparison:
 
 
 def compare(a: FeatureSet, b: FeatureSet, tolerance: Tolerance) -> Comparison:
-    """Compare all that two sets have in common; what cannot be read costs itself alone."""
+    """Compare all that two sets have in common; if an item cannot be read, only that item fails."""
     items: list[ItemComparison] = []
     unreadable = [Unreadable(*found) for found in (*a.unreadable.items(), *b.unreadable.items())]
     whole = WholeDifference()

@@ -106,7 +106,7 @@ def open_feature_set(path: str, opener: Opener | None = None) -> FeatureSet:
 
 
 class _Extracted:
-    """What stands under an OUT."""
+    """The features of an OUT."""
 
     def __init__(self, out: str, opener: Opener | None) -> None:
         self._out = out

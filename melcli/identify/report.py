@@ -19,7 +19,7 @@ WIDTH = 100
 NOT_TRIED = "Filters with edges at whole bins of the FFT, deltas and stacked frames are in no config."
 CLOSING = {
     "same": "It gives these very numbers.",
-    "exact": "It agrees to rounding: what is left is {p999:.1e} at the 99.9th percentile, on a range of {range:.3g}.",
+    "exact": "It agrees up to rounding: the residual is {p999:.1e} at the 99.9th percentile of a range of {range:.3g}.",
     "undecided": (
         "It agrees with this file to rounding ({p999:.1e} at the 99.9th percentile, on a range of {range:.3g}), but it "
         "may be wrong about other files. A second pair of audio and features decides."

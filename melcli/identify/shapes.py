@@ -30,7 +30,7 @@ BLURRED_FRAMES = 6  # how far into padding a window of eight strides still hears
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where frames may stand, as keys of a config; ``window_length`` where the number of frames hangs from it."""
+    """Where frames may stand, as keys of a config; ``window_length`` where the number of frames depends on it."""
 
     sampling_rate: int
     sequence_stride: int
@@ -69,7 +69,7 @@ def is_plain(stride: int, sampling_rate: int) -> bool:
 def placements(
     num_samples: int, sampling_rate: int, num_frames: int, num_live_frames: int, *, cut: bool = False
 ) -> Iterator[Placement]:
-    """Yield the placements that give so many frames, or one more, since the last is often dropped.
+    """Yield the placements that give this number of frames, or one more, since the last is often dropped.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _cut_frames(num_samples: int, sampling_rate: int, num_frames: int) -> Iterat
 
 
 def _strides(num_samples: int, sampling_rate: int, frames: int) -> Iterator[tuple[int, Padding, int | None]]:
-    """Yield strides and paddings that give so many frames, or one more."""
+    """Yield strides and paddings that give this number of frames, or one more."""
     shortest, longest = (seconds * sampling_rate for seconds in STRIDES_S)
     least = max(shortest, (num_samples - max(WINDOWS_S) * sampling_rate) / (frames + 2))
     most = min(longest, num_samples / max(1, frames - 1.5), MAX_STRIDE)
@@ -151,7 +151,7 @@ def _strides(num_samples: int, sampling_rate: int, frames: int) -> Iterator[tupl
 
 
 def _window_lengths(padding: Padding, stride: int, sampling_rate: int) -> list[int]:
-    """Return the windows that the number of frames may hang from: any one, but those without padding."""
+    """Return the windows that the number of frames may depend on: any one, but those without padding."""
     if padding != "valid":
         return [2 * stride]
     return sorted({*(int(seconds * sampling_rate) for seconds in WINDOWS_S), *FFT_LENGTHS})

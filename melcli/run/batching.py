@@ -60,7 +60,7 @@ class Batch:
         return STORING_S + 5 * len(self.items) + self.cost / 1e6
 
     def timeout_within_s(self, per_item_s: float | None) -> float:
-        """Return the seconds for the batch where the user gives each item so many; None: `timeout_s`."""
+        """Return the seconds for the batch if the user limits each item; None: `timeout_s`."""
         return self.timeout_s if per_item_s is None else STORING_S + per_item_s * len(self.items)
 
     def storing_within_s(self, per_item_s: float | None) -> float:
@@ -90,7 +90,7 @@ def small_batches(
     to_do : ToDo
         Read while the batches are asked for.
     workers : int
-        Each gets several batches, if there are so many items.
+        Each gets several batches, if there are enough items.
     most_items : int
         Of a batch.
     unplanned : bool

@@ -35,10 +35,10 @@ MOST_WORKERS = 4  # of a dry run: to start more takes longer than what they woul
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """The room that the features of a run will take, and the room that there is.
+    """The disk space that the features of a run need, and the free disk space.
 
-    It is the features' alone: a row of the manifest is about 700 bytes, and twice on the disk while a run goes on.
-    What is made anew is counted as if what it takes the place of stayed.
+    It is the features' alone: a row of the manifest is about 700 bytes, and twice on the disk during a run.
+    What is made again is counted as if what it takes the place of stayed.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Estimate:
 
 
 def expected_space(job: Job, to_do: ToDo, engine: Engine, *, until_s: float = math.inf) -> Estimate:
-    """Estimate the room that the features of the items will take.
+    """Estimate the disk space that the features of the items need.
 
     Of each extension a few items are drawn, the same ones each time, and the others are taken to be as long as those
     next to them in size.  A header that cannot be read, or that its worker dies of, stands for inputs that will have

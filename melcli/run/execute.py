@@ -34,7 +34,7 @@ __all__ = ["Work", "conclude", "write_config"]
 
 
 class Work:
-    """What is to be done: it is done, and the manifest written, whatever stops it but a kill."""
+    """Work to do: it is done, and the manifest is written, unless the process is killed."""
 
     def __init__(self, request: Request, plan: Plan, history: History, report: Report) -> None:
         self._request = request
@@ -108,7 +108,7 @@ class Work:
                 self._warn_of_abandoned(listener)
                 dispatcher.run(batches, interrupts)
             finally:
-                engine.stop()  # before the truth is written no worker may be left that could change it
+                engine.stop()  # no worker may change OUT after the manifest is written
                 if report.lost_batches:
                     remove_leftovers(request.out)
                 journal.check_there()

@@ -73,7 +73,7 @@ def survey(
 
 
 def extract(request: Request, listener: Listener, planner: Planner | None = None) -> Report:
-    """Run: after it, whatever happened, OUT holds the truth about itself and the same call completes the work.
+    """Run: whatever happens, the manifest then describes OUT, and the same call completes the work.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
 
 
 def _finish(request: Request, surveyed: Survey, report: Report, listener: Listener, interrupts: Interrupts) -> None:
-    """Do what is to be done, or else write the books that are missing."""
+    """Execute the plan, or write the manifest if it is missing."""
     from melcli.run.execute import (
         Work,
         conclude,
@@ -218,7 +218,7 @@ def _refuse_other_config(request: Request, history: History) -> None:
     if differences:
         raise ConfigError(
             f"{printable(request.out)} was made with another config: {'; '.join(differences)}; "
-            "choose another OUT, or --overwrite to make everything anew"
+            "choose another OUT, or --overwrite to make everything again"
         )
 
 

@@ -21,7 +21,7 @@ class Limits:
     max_memory_bytes : int or None
         Of a worker's anonymous memory; an item that needs more fails as ``out_of_memory``.
     max_time_s : float or None
-        Seconds after which a run hands out nothing more.
+        Seconds after which a run dispatches nothing more.
     """
 
     max_duration_s: float | None = None
@@ -30,5 +30,5 @@ class Limits:
     max_time_s: float | None = None
 
     def until_s(self, started_s: float) -> float:
-        """Return when a run that began then hands out nothing more, by `time.monotonic`."""
+        """Return when a run that began then dispatches nothing more, by `time.monotonic`."""
         return math.inf if self.max_time_s is None else started_s + self.max_time_s

@@ -10,7 +10,7 @@ __all__ = ["settle_unflushed"]
 
 
 def settle_unflushed(request: Request, listener: Listener) -> None:
-    """Read all outputs, if any of them may be torn, and mark those that are, so that this run does them again.
+    """Read all outputs if any of them may be truncated, and mark those that are, so that this run recomputes them.
 
     A run at ``--durability none`` leaves a mark; under the same boot the system still holds what it was given.  The
     caller holds OUT.
@@ -26,9 +26,9 @@ def settle_unflushed(request: Request, listener: Listener) -> None:
         return
     from melcli.run.verify.audit import Verdict, VerifyRequest, examine  # what a run rarely needs
 
-    listener.warned("the system was started anew since outputs were written unflushed; all of them are read back")
+    listener.warned("the system was rebooted after outputs were written without flushing; all of them are checked")
     verdict = Verdict(out=request.out)
     everything = VerifyRequest(out=request.out, read_percent=100.0, repair=True, workers=request.workers)
     examine(verdict, everything, lambda damage: None)  # which takes the mark away
     if verdict.num_damaged:
-        listener.warned(f"{verdict.num_damaged:,} of {verdict.num_ok:,} were torn, and are made anew")
+        listener.warned(f"{verdict.num_damaged:,} of {verdict.num_ok:,} were truncated, and are recomputed")

@@ -74,7 +74,7 @@ class Status:
     running : bool
         Another melcli holds OUT.
     interrupted : bool
-        A journal is there: a run goes on, or was killed or stopped.
+        A journal exists: a run is in progress, or was killed or stopped.
     unflushed_after_reboot : bool
         The system was restarted since outputs were written with ``--durability none``: any of them may be truncated.
     """
@@ -160,7 +160,7 @@ def _named_by_rows(out: str, scratch: Scratch, files: Files) -> Found:
     """Look at the sources that OUT's rows name."""
     history = read_history(out, scratch)
     if not has_manifest(out) and not history.interrupted:
-        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}; name the INPUTs to see what is to be done")
+        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}; name the INPUTs to see the plan")
 
     def seen() -> Iterator[Values]:
         for named in in_parts((entry.item_id, entry.source) for entry in history.entries()):

@@ -29,7 +29,7 @@ def _values(item: Item) -> tuple[Any, ...]:
 
 
 class ToDo(Collection[Item]):
-    """Items that are to be done, sorted by id.
+    """Items to process, sorted by id.
 
     Parameters
     ----------

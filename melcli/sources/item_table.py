@@ -44,7 +44,7 @@ class ItemTable(Collection[Item]):
         return table
 
     def add(self, values: Iterable[Values]) -> None:
-        """Take more items, as `item_values` gives them; all are numbered anew."""
+        """Take more items, as `item_values` gives them; all are numbered again."""
         scratch = self.scratch
         scratch.insert(f"INSERT INTO {self._met} VALUES (?, ?, ?, ?)", values)
         scratch.execute(f"DELETE FROM {self.table}")

@@ -242,7 +242,7 @@ def _with_its_header(path: str, descriptor: int, row: Row, time_axis: int | None
             raise _unreadable(path, error) from error
         if found == header:
             return _NpyFrames(descriptor, row, len(header), axis)
-    raise _Wrong("header", "it does not begin with the header of the array that its row speaks of")
+    raise _Wrong("header", "it does not begin with the header of the array that its row describes")
 
 
 # a shard
@@ -276,7 +276,7 @@ def _opened_shard(out: str, path: str, rows: Sequence[Row]) -> ShardReader:
     whole = os.path.join(out, path)
     sizes = {row.output_size for row in rows}
     if len(sizes) != 1:
-        raise _Wrong("shard", "its rows speak of different sizes")
+        raise _Wrong("shard", "its rows record different sizes")
     _check_there(whole, sizes.pop() or 0)
     return _explained("shard", lambda: ShardReader(whole))
 

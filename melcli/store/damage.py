@@ -45,7 +45,7 @@ class Damage:
     id : str or None
         The row whose output is damaged; None where it is one of OUT's books.
     item_id : str or None
-        The input that the row came from, which has to be done again.
+        The input of the row, which has to be processed again.
     """
 
     kind: DamageKind

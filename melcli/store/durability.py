@@ -38,7 +38,7 @@ def mark_unflushed(out: str) -> None:
 
 
 def lost_its_memory(out: str) -> bool:
-    """Tell whether OUT holds outputs that were not flushed under an earlier boot, so that any of them may be torn.
+    """Tell whether OUT holds outputs that were not flushed under an earlier boot, so that any of them may be truncated.
 
     A mark that is a link is not followed.  Whoever put it there, it says nothing of this boot.
     """

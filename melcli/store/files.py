@@ -2,7 +2,7 @@
 
 A file is written under a temporary name in its own folder and its length is checked; then it is flushed to the disk,
 renamed, and its folder is flushed too, and once those above it up to OUT, which may be new.  Without the flushes a
-power cut left 198 of 4,512 final names empty or torn on ext4; with them none of 10,408.
+power cut left 198 of 4,512 final names empty or truncated on ext4; with them none of 10,408.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class StagedFiles:
     root : str
         The folder that all names are relative to.
     flush : bool
-        Whether they are brought to the disk; if not, a power cut can leave them empty or torn under their names.
+        Whether they are brought to the disk; if not, a power cut can leave them empty or truncated under their names.
     """
 
     def __init__(self, root: str, *, flush: bool = True) -> None:
@@ -329,7 +329,7 @@ def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
 
 
 def write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
-    """Create a file anew, never through a link, and write all pieces; nothing is flushed.
+    """Create a file again, never through a link, and write all pieces; nothing is flushed.
 
     Parameters
     ----------

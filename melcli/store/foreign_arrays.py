@@ -186,7 +186,7 @@ def _read_header(file: IO[bytes], size: int) -> tuple[np.dtype, tuple[int, ...],
     _refuse_type(dtype)
     there = size - (file.tell() - start)
     if min(shape, default=0) < 0 or dtype.itemsize * math.prod(shape) != there:
-        raise ValueError(f"the header speaks of shape {shape} in {dtype}, but {there} bytes follow")
+        raise ValueError(f"the header describes shape {shape} in {dtype}, but {there} bytes follow")
     return dtype, shape, "F" if fortran else "C"
 
 

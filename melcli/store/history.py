@@ -61,7 +61,7 @@ class History:
         yield from map(entry_of, self.journal.texts())
 
     def write_manifest(self, keep: Callable[[str], bool] | None = None) -> None:
-        """Write the manifest anew with the newest rows, copied and not made again.
+        """Write the manifest again with the newest rows, copied and not made again.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """The journal: finished work so far, one line for each batch, appended and flushed.
 
-Only the driver writes it.  After a clean end its rows stand in the manifest and it is removed; after a kill the next
+Only the driver writes it.  After a clean end its rows are in the manifest and it is removed; after a kill the next
 run reads it.  Every line carries the CRC-32 of its rest, so a line that was cut or damaged is never believed.
 """
 
@@ -43,7 +43,7 @@ class PlannedShard:
     number : int
         The shard's.
     first, last : str
-        Ids of its first and last item; it holds all items between them that were to be done.
+        Ids of its first and last item; it holds all items between them that had to be processed.
     digest : str
         Fingerprint of all its items with their sizes and times.
     config_id : str or None
@@ -136,7 +136,7 @@ class Journal:
         Raises
         ------
         StorageError
-            The journal is gone, or another one stands there.
+            The journal is gone, or is another file.
         """
         with storage_errors(self._path):
             if not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):

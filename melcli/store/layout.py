@@ -37,13 +37,13 @@ OWN_FOLDERS = tuple(f"{name}/" for name in OWN_NAMES)
 MOST_SHARD_DIGITS = 12
 LONGEST_NAME_BYTES = 255  # of one part of a path, on every file system in wide use; eCryptfs takes 143
 LONGEST_PATH_BYTES = 4095  # without the NUL at its end, on Linux
-TEMPORARY_NAME_BYTES = 28  # which stands in the same folder, and is longer than a short final name
+TEMPORARY_NAME_BYTES = 28  # which is in the same folder, and is longer than a short final name
 
 _OF_A_CHANNEL = re.compile(r"\.ch\d+$")
 
 
 def refuse_names(item_ids: Collection[str], format: str, *, out: str | None = None, each_channel: bool = False) -> None:
-    """Refuse ids that cannot stand under OUT, before any work.
+    """Refuse ids that cannot be names in OUT, before any work.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def lock_path(out: str) -> str:
 
 
 def journal_path(out: str) -> str:
-    """Return the journal of the run that goes on, or that was killed."""
+    """Return the journal of a run that is in progress or was killed."""
     return os.path.join(out, JOURNAL_NAME)
 
 

@@ -226,7 +226,7 @@ def has_manifest(out: str) -> bool:
 
 
 def write_manifest(out: str, rows: Iterable[Row | Line], *, in_order: bool = False) -> None:
-    """Write the manifest and the list of failures anew; each appears complete under its name.
+    """Write the manifest and the list of failures again; each appears complete under its name.
 
     Parameters
     ----------

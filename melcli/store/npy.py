@@ -71,7 +71,7 @@ def read_npy(path: str, dtype: np.dtype, shapes: Iterable[tuple[int, ...]]) -> n
             if file.read(len(header)) == header and size == len(header) + dtype.itemsize * math.prod(shape):
                 features: np.ndarray = np.fromfile(file, dtype=dtype).reshape(shape)
                 return features
-    raise ValueError("the file is damaged, or not the one that the manifest speaks of")
+    raise ValueError("the file is damaged, or not the one that the manifest describes")
 
 
 @lru_cache(maxsize=64)  # many items are of one length, and NumPy takes 25 us to write it

@@ -31,7 +31,7 @@ class StoredFiles:
     format : str
         ``npy`` or ``hdf5``; a row of the other format counts as not there.
     unmade : collection of int
-        Numbers of shards that are to be made anew; a row of one counts as not there.
+        Numbers of shards that are to be made again; a row of one counts as not there.
     """
 
     def __init__(self, out: str, format: str, unmade: Collection[int] = ()) -> None:

@@ -157,5 +157,5 @@ class Features(Mapping[str, np.ndarray]):
         shard = self._shards[key]
         if (shard.num_features, shard.dtype) != (num_features, dtype):
             self._shards.pop(key).close()
-            raise ValueError("the shard is not the one that the manifest speaks of")
+            raise ValueError("the shard is not the one that the manifest describes")
         return shard

@@ -42,7 +42,7 @@ class Books:
     out : str
         OUT.
     history : History
-        Of the journal's rows, which stand over the manifest's.
+        Of the journal's rows, which replace the manifest's.
     damages : list of Damage
         Of journal, manifest and list of failures.
     has_manifest : bool
@@ -76,8 +76,8 @@ class Books:
         self.manifest.close()
         self.history.journal.close()
 
-    def mend(self, damaged: Mapping[str, Damage], shards: Sequence[PlannedShard] = ()) -> None:
-        """Write manifest and list of failures anew, without what is no row, and with items that are damaged as failed.
+    def repair(self, damaged: Mapping[str, Damage], shards: Sequence[PlannedShard] = ()) -> None:
+        """Write manifest and list of failures again, without what is no row, and with items that are damaged as failed.
 
         The journal is taken into the manifest; the plan of the shards that its run meant to write stays.
 
@@ -86,7 +86,7 @@ class Books:
         damaged : mapping of str to Damage
             By the id of the input.
         shards : sequence of PlannedShard
-            That are to be made anew.
+            That are to be made again.
 
         Raises
         ------
@@ -165,7 +165,7 @@ def _read_books(books: Books) -> None:
     except NotRegular as error:
         books.damages.append(Damage(kind="manifest", path=MANIFEST_FILE, message=error.strerror or ""))
         return
-    except OSError as error:  # to write it anew would lose what it says
+    except OSError as error:  # to write it again would lose what it says
         raise StorageError(f"cannot read {printable(os.path.join(out, MANIFEST_FILE))}: {error.strerror}") from error
     if not any(damage.kind == "manifest" for damage in books.damages):
         books.damages.extend(_compare_failures(out, failed))

@@ -25,7 +25,7 @@ MOST_BYTES_IN_MEMORY = 16_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a chunk lies in the file."""
+    """Position of a chunk in the file."""
 
     offset: int
     shape: tuple[int, ...]
@@ -71,7 +71,7 @@ class Spool(MutableSequence[np.ndarray]):
     @overload
     def __getitem__(self, number: slice) -> list[np.ndarray]: ...
     def __getitem__(self, number: SupportsIndex | slice) -> np.ndarray | list[np.ndarray]:
-        """Return a chunk; one that lies in the file is a new array, which only assigning it writes back."""
+        """Return a chunk; one that is in the file is a new array, which only assigning it writes back."""
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
         chunk = self._chunks[number]

@@ -102,7 +102,7 @@ def as_stored(chunks: Spool, dtype: str, *, time_axis: int) -> StoredFeatures:
                 "nonfinite",
                 f"a value of {peak:.6g} cannot be stored as output.dtype={dtype}, which ends at {limit:.6g}",
             )
-        if chunk.dtype != wanted or not chunk.flags.c_contiguous:  # else there is nothing to write anew
+        if chunk.dtype != wanted or not chunk.flags.c_contiguous:  # else there is nothing to write again
             chunk = np.ascontiguousarray(chunk, dtype=wanted)
             chunks[number] = chunk
         lows.append(low)
@@ -121,7 +121,7 @@ def as_stored(chunks: Spool, dtype: str, *, time_axis: int) -> StoredFeatures:
     )
 
 
-# What NumPy works out anew each time took a tenth of the time of a short item.
+# What NumPy works out again each time took a tenth of the time of a short item.
 @lru_cache
 def stored_dtype(name: str) -> np.dtype:
     """Return the type that numbers are stored in, by its name; little-endian on every machine.

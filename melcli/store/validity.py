@@ -115,7 +115,7 @@ def _fault_of_output(plain: Mapping[str, Any]) -> str:
     if not (apart or in_shard):
         return f"{_names(plain, 'path')}, which is not where its output stands"
     if plain["dtype"] not in STORED_TYPES or not HEX_OF_CRC32.fullmatch(plain["crc32"]):
-        return "its dtype or crc32 is none"
+        return "its dtype or crc32 is invalid"
     frames, features, size = plain["num_frames"], plain["num_features"], plain["output_size"]
     if min(frames, features, size) < 0:
         return "a number of it is below 0"

@@ -193,7 +193,7 @@ def test_6_for_features_that_are_damaged(melcli: Command, tmp_path: Path, stored
     (tmp_path / "a.npy").write_bytes(stored.read_bytes()[:-7])
     ended = melcli("identify", GERMAN, tmp_path / "a.npy", *arguments)
     assert ended.code == 6
-    assert ended.err.startswith(f"melcli: {tmp_path / 'a.npy'} cannot be read: the header speaks of shape ")
+    assert ended.err.startswith(f"melcli: {tmp_path / 'a.npy'} cannot be read: the header describes shape ")
     assert (json.loads(ended.out)["exit_code"] == 6) if arguments else (ended.out == "")
 
 

@@ -148,7 +148,7 @@ def test_damaged_outputs_are_named_repaired_and_done_again(
     found = verify(melcli, out, "--read-data", "--repair")
     assert set(kinds(found)) == hurt
     assert found["read"] == 5 - sum(kind != "checksum" for kind in kinds(found).values())
-    again = hurt if format == "npy" else {"a", "b"}  # a shard is made anew as a whole
+    again = hurt if format == "npy" else {"a", "b"}  # a shard is made again as a whole
     assert found["repaired"]["stale"] == len(again)
     assert [row.id for row in read_manifest(str(out)) if row.reason == "damaged"] == sorted(hurt)
     assert {*rows(out)} == {*before}

@@ -96,7 +96,7 @@ def damage(paths: list[Path], kind: str, chance: random.Random) -> set[Path]:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file anew: libhdf5 takes one for what it knows already if the inode is the same."""
+    """Write a file again: libhdf5 takes one for what it knows already if the inode is the same."""
     path.unlink()
     path.write_bytes(content)
 
@@ -118,8 +118,8 @@ def test_a_plain_run_mends_what_has_another_size(
             assert numbers(out) == undisturbed
             if format_ == "npy":
                 after = times(out)
-                anew = {out / name for name in before if name.endswith(".npy") and before[name] != after[name]}
-                assert anew == touched
+                again = {out / name for name in before if name.endswith(".npy") and before[name] != after[name]}
+                assert again == touched
 
 
 @pytest.mark.few(1)

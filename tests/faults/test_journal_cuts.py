@@ -103,7 +103,7 @@ def rows_of(out: Path) -> dict[str, Any]:
 
 def put_journal(out: Path, journal: bytes) -> None:
     path = out / ".melcli" / "journal.jsonl"
-    path.unlink(missing_ok=True)  # ext4 flushes a file that is truncated and written anew
+    path.unlink(missing_ok=True)  # ext4 flushes a file that is truncated and rewritten
     path.write_bytes(journal)
 
 
@@ -125,7 +125,7 @@ def check_rerun(interrupted: Interrupted, melcli: Command, journal: bytes) -> No
         assert ended.code == 3, ended
         if journal.startswith(interrupted.journal[: interrupted.plan_bytes]):
             check_after_rerun(out, interrupted.undisturbed, said=ended.err)
-        else:  # the shards are cut anew; they are on the disk before anything is made
+        else:  # the shards are cut again; they are on the disk before anything is made
             check_finished(out)
             assert {name: row["crc32"] for name, row in rows(out).items()} == {
                 name: row["crc32"] for name, row in interrupted.truth.items()

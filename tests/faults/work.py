@@ -120,7 +120,7 @@ class Work:
 
     @contextmanager
     def round(self, tally: Tally) -> Iterator[None]:
-        """Count a round; after a violation the next one begins anew."""
+        """Count a round; after a violation the next one begins again."""
         before = len(tally.violations)
         with tally.round():
             yield
@@ -161,7 +161,7 @@ class Work:
         self.check_through(self.start().end())
 
     def wipe(self) -> None:
-        """End a run that may still go on, and remove OUT, so that the next one begins anew."""
+        """End a run that may still go on, and remove OUT, so that the next one begins again."""
         if self._run is not None:
             kill_all(self._run)
         shutil.rmtree(self.out, ignore_errors=True)

@@ -237,7 +237,7 @@ def journal(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """Read any manifest as `verify`, `status` and `extract` do, and write it anew."""
+    """Read any manifest as `verify`, `status` and `extract` do, and write it again."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(_scratch(), ".melcli/journal.jsonl"))
     _file("manifest.jsonl", data)

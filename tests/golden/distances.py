@@ -82,7 +82,7 @@ class Golden:
         float32, in the config's layout.
     about : Mapping
         ``packages`` (versions by name), ``source`` (the file with the call), ``call`` (in words), ``restated`` (the
-        call was written anew from the source), ``made_in`` (float32 or float64), ``unit``, ``samples`` (of the clip;
+        call was rewritten from the source), ``made_in`` (float32 or float64), ``unit``, ``samples`` (of the clip;
         None: all), ``python``, ``machine``.
     """
 
@@ -167,7 +167,7 @@ def measured_on(config: str) -> str:
 
 
 def remeasure(configs: Iterable[str]) -> None:
-    """Measure configs anew and write them to measured.json, dated today unless their figures stayed the same."""
+    """Measure configs again and write them to measured.json, dated today unless their figures stayed the same."""
     measured = dict(_measured()) if MEASURED.exists() else {}
     for config in configs:
         figures = {precision: _rounded(measure(config, precision)) for precision in PRECISIONS}

@@ -22,7 +22,7 @@ def verified_rows() -> list[tuple[str, str, str]]:
     restated = [name for name in golden_configs() if read_golden(name).about["restated"]]
     return [
         ("the call of a package", str(len(golden_configs()) - len(restated)), "all others"),
-        ("a call written anew [r]", str(len(restated)), _names(restated)),
+        ("a call rewritten [r]", str(len(restated)), _names(restated)),
         ("nothing: unverified", str(len(UNVERIFIED)), _names(sorted(UNVERIFIED))),
     ]
 

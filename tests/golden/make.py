@@ -6,7 +6,7 @@ Run from the root of the repository, in the environment that tests/golden/README
     python -m tests.golden.make --front-ends               # every named config, by its own reference
     python -m tests.golden.make --front-ends whisper nemo  # these two
     python -m tests.golden.make --whisper-filters          # checksums of the filters that Whisper stores
-    python -m tests.golden.make --signals                  # the signals anew, which needs espeak-ng
+    python -m tests.golden.make --signals                  # the signals again, which needs espeak-ng
 
 Nothing of melcli is imported here.
 """

@@ -1,7 +1,7 @@
 """Write the tables of docs/parity.md from the goldens, from the repository's root::
 
     python -m tests.golden.report                        # the page
-    python -m tests.golden.report --measure              # measured.json anew, and the page
+    python -m tests.golden.report --measure              # measured.json again, and the page
     python -m tests.golden.report --measure whisper nemo # of these two configs
 
 No reference package is needed.  tests/mel/test_parity.py fails where the page says something else than this script.
@@ -37,9 +37,9 @@ NOTES = {
 
 
 def main() -> None:
-    """Write the tables anew, between their markers, and first the measurements where asked."""
+    """Write the tables again, between their markers, and first the measurements where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--measure", nargs="*", metavar="NAME", help="measure these configs anew; all without a name")
+    parser.add_argument("--measure", nargs="*", metavar="NAME", help="measure these configs again; all without a name")
     asked = parser.parse_args().measure
     if asked is not None:
         remeasure(asked or golden_configs())
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def with_tables(page: str) -> str:
-    """Return a page with every table between its markers made anew."""
+    """Return a page with every table between its markers made again."""
     for name, table in tables().items():
         opening, closing = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         if page.count(opening) != 1 or page.count(closing) != 1:

@@ -60,7 +60,7 @@ def front_end_clip(samples: int | None = None) -> np.ndarray:
 
 
 def make_signals() -> dict[str, Any]:
-    """Make all signals anew; speech comes from espeak-ng, so another version of it gives another signal."""
+    """Make all signals again; speech comes from espeak-ng, so another version of it gives another signal."""
     speech = _speech()
     random = np.random.default_rng(2)
     impulse = np.zeros(SHORT_SAMPLES)

@@ -43,7 +43,7 @@ NONE = Identification(answers=(), untold={}, exact=EXACT, channels="mix")
     "relative, certainty, words",
     [
         (0.0, "exact", "It gives these very numbers."),
-        (0.5 * EXACT, "exact", "It agrees to rounding: what is left is 3.0e-04"),
+        (0.5 * EXACT, "exact", "It agrees up to rounding: the residual is 3.0e-04"),
         (2 * EXACT, "close", "Not quite: 1.2e-03 is left"),
         (2 * CLOSE, "none", "Not found: the nearest leaves 6.0e-02"),
     ],

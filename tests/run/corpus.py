@@ -56,7 +56,7 @@ def tree(out: Path) -> dict[str, bytes]:
 
 
 def times(out: Path) -> dict[str, tuple[int, int]]:
-    """Return inode and time of last change of the same files, in which a file written anew with equal bytes shows."""
+    """Return inode and time of last change of the same files, in which a file rewritten with equal bytes shows."""
     status = {name: path.stat() for name, path in _files(out).items()}
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in status.items()}
 

@@ -150,7 +150,7 @@ def run_and_die(monkeypatch: pytest.MonkeyPatch, out: Path, *inputs: Path, **opt
 def test_a_killed_overwrite_leaves_no_row_over_other_features(
     tmp_path: Path, inline: None, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
-    """The plan of shards of a stopped run must not be followed once everything is made anew."""
+    """The plan of shards of a stopped run must not be followed once everything is made again."""
 
     def die(*arguments: Any, **options: Any) -> None:
         raise Killed

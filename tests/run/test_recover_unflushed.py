@@ -1,4 +1,4 @@
-"""Outputs that were never flushed, after a reboot: read back, and the torn ones made anew."""
+"""Outputs that were never flushed, after a reboot: read back, and the torn ones made again."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_what_is_torn_is_found_by_the_first_run_after_the_boot(
     boot.write_text("second\n")
     again = melcli("extract", tmp_path / "in", *LIGHT, "-o", out)
     assert again.code == 0
-    assert "warning: the system was started anew since outputs were written unflushed" in again.err
-    assert "warning: 1 of 3 were torn, and are made anew" in again.err
+    assert "warning: the system was started again since outputs were written unflushed" in again.err
+    assert "warning: 1 of 3 were truncated, and are recomputed" in again.err
     assert again.last_line.startswith("3 ok (2 unchanged)")
     assert tree(out) == before
     check_finished(out)

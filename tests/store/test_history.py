@@ -135,11 +135,11 @@ def test_a_damaged_manifest_is_refused(tmp_path, scratch):
         list(read_history(str(tmp_path), scratch).entries())
 
 
-# written anew
+# rewritten
 
 
 def rewrite(out, **keep):
-    """Write the manifest anew from what is told, once row by row and once copied; return both, and the failures."""
+    """Write the manifest again from what is told, once row by row and once copied; return both, and the failures."""
     contents = []
     with Scratch() as scratch:
         history = read_history(str(out), scratch)

@@ -54,7 +54,7 @@ def write(out, rows=ROWS):
 
 def damage(out, content):
     path = out / ".melcli" / "journal.jsonl"
-    path.unlink(missing_ok=True)  # ext4 flushes a file that is truncated and written anew, which takes 2 ms
+    path.unlink(missing_ok=True)  # ext4 flushes a file that is truncated and rewritten, which takes 2 ms
     path.write_bytes(content)
     rows, shards = journal_of(str(out))
     assert shards == []

@@ -180,7 +180,7 @@ def test_mending_writes_what_is_left_in_order(out, scratch):
     rewrite(out, [e, b"damaged\n", c, d, d, a])
     with Journal(out) as journal:
         journal.add(rows=[ok_row("f")])
-    read_books(out, scratch).mend({"a": Damage(kind="checksum", path="a.npy", message="its numbers are others")})
+    read_books(out, scratch).repair({"a": Damage(kind="checksum", path="a.npy", message="its numbers are others")})
     assert [(row.id, row.reason) for row in read_manifest(out)][::2] == [("a", "damaged"), ("e", None)]
     assert [row.id for row in read_manifest(out)] == ["a", "c", "e", "f"]
     assert lines(out, "failures.jsonl")[1:] == [c]

@@ -85,7 +85,7 @@ def test_a_manifest_that_is_replaced_is_still_read_and_pickled_it_is_refused(odd
     assert pickle.loads(copy)["a"] == make_row("a")
     write_manifest(str(odd), [make_row("b")])
     assert index["a"] == make_row("a")
-    with pytest.raises(StorageError, match=r"manifest\.jsonl was written anew since it was opened; open the features"):
+    with pytest.raises(StorageError, match=r"manifest\.jsonl was rewritten since it was opened; open the features"):
         pickle.loads(copy)
 
 

@@ -49,7 +49,7 @@ def test_what_a_run_writes_is_right():
         ({}, {"path": "b.npy"}, "not where its output stands"),
         ({}, {"id": "../a", "path": "../a.npy"}, "not where its output stands"),
         ({}, {"path": "features-1000000000000.h5", "start": 0}, "not where its output stands"),
-        ({}, {"dtype": "object"}, "its dtype or crc32 is none"),
+        ({}, {"dtype": "object"}, "its dtype or crc32 is invalid"),
         (FAILED, {"reason": "bored"}, 'its reason is "bored"'),
     ],
 )

@@ -65,7 +65,7 @@ _ADVISORIES = (
         library="libsndfile",
         until="1.2.2",
         what="CVE-2022-33065 and CVE-2026-37555: headers of hostile files overflow integers. A decoder that crashes "
-        "costs its worker and that file; builds may have it mended without another number",
+        "costs its worker and that file; builds may have the fix without another version number",
         source="https://github.com/libsndfile/libsndfile/issues/1120",
     ),
     Advisory(

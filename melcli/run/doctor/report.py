@@ -76,7 +76,7 @@ def _machine(machine: Machine) -> Mapping[str, str]:
         cpus += f", quota {machine.quota_cpus:g}"
     memory = size_in_words(machine.memory_bytes)
     return {
-        "processors": f"{cpus}; so many workers by default, of one thread each",
+        "processors": f"{cpus}; the default number of workers, of one thread each",
         "memory": f"{memory}, {_limit_in_words(machine.memory_limit_bytes)}",
         "open files": "no limit" if machine.open_files is None else f"{machine.open_files:,}",
         "file size": _limit_in_words(machine.file_size_bytes),

@@ -87,7 +87,7 @@ class Verdict:
     damages : list of Damage
         Sorted by id.
     strays : list of Stray
-        What no row speaks of; it is no damage.
+        Files that no row lists; not damage.
     interrupted : bool
         A journal is there: the last run did not come to its end.
     unflushed_after_reboot : bool
@@ -99,7 +99,7 @@ class Verdict:
     other_versions, other_kernel : bool
         Whether other libraries than these made the numbers, or the same with another BLAS kernel or SIMD level.
     repairs : Repairs or None
-        What was mended.
+        What was repaired.
     elapsed_s : float
         Seconds.
     """
@@ -250,7 +250,7 @@ class _Audit:
 
     @property
     def num_outputs(self) -> int:
-        """Rows that speak of an output."""
+        """Rows that have an output."""
         return self._verdict.num_ok
 
     def look_at_books(self) -> None:
@@ -295,7 +295,7 @@ class _Audit:
         return self._config.config_id
 
     def look_for_strays(self) -> None:
-        """Look for files that no row speaks of."""
+        """Look for files that no row lists."""
         verdict = self._verdict
         verdict.strays = list(find_strays(self._request.out, self._is_described))
         without_rows = not self.books.has_manifest or not verdict.num_ok + verdict.num_failed
@@ -375,7 +375,7 @@ class _Audit:
                 yield RecomputeTask(out=os.path.abspath(self._request.out), job=job, items=tuple(items))
 
     def _sample(self, percent: float) -> Callable[[str], bool]:
-        """Choose so many of the items, the same ones each time: those whose hash is lowest."""
+        """Choose a percentage of the items, the same ones each time: those whose hash is lowest."""
         if percent >= 100:
             return lambda item_id: True
         if percent <= 0:

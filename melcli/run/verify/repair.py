@@ -1,7 +1,7 @@
 """``melcli verify --repair``: mark damaged items in the manifest, so that the next run recomputes them.
 
-No output is deleted: a run that does an item again writes over its file.  A shard is made anew as a whole, under its
-own number: so it ends with the bytes that it had, and no torn file stays.
+No output is deleted: a run that does an item again writes over its file.  A shard is made again as a whole, under its
+own number: so it ends with the bytes that it had, and no incomplete file stays.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ REWRITTEN = ("manifest", "failures", "journal")  # kinds of damages of books tha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairs:
-    """What was mended.
+    """What was repaired.
 
     Attributes
     ----------
     num_stale : int
         Inputs that the next run over them does again.
     rewritten : bool
-        Whether manifest and list of failures were written anew.
+        Whether manifest and list of failures were rewritten.
     set_aside : dict of str to str
         What stood in the way of a file, and where it is now; both relative to OUT.
     """
@@ -54,7 +54,7 @@ class Repairs:
 
 
 def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
-    """Mend what can be mended; the caller holds OUT.
+    """Repair what can be repaired; the caller holds the lock of OUT.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
     rewritten = any(damage.kind in REWRITTEN or damage.item_id is not None for damage in damages)
     set_aside = _set_aside(books.out, damages)
     if rewritten:
-        books.mend(damaged, [shard for shard, _ in shards])
+        books.repair(damaged, [shard for shard, _ in shards])
     remove_leftovers(books.out)
     return Repairs(num_stale=len(stale), rewritten=rewritten, set_aside=set_aside)
 

@@ -17,7 +17,7 @@ __all__ = ["CheckTask", "Checked", "RecomputeTask"]
 
 # A worker is taken to hang after so long: generous, for a slow network disk at 1 MB/s.
 TASK_S, ROW_S, BYTES_PER_S = 60.0, 0.05, 1e6
-MAX_TASK_S = 30 * 86_400.0  # a manifest that was tampered with may speak of more than the system can wait for
+MAX_TASK_S = 30 * 86_400.0  # a manifest that was tampered with may name more than the system can wait for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class CheckTask:
         return self._halves()
 
     def after_success(self) -> list[CheckTask]:
-        """Return what is left to be done."""
+        """Return the remaining tasks."""
         if not self.opens_only:
             return []
         whole = replace(self, opens_only=False, was_opened=True, tries=0)
@@ -141,7 +141,7 @@ class RecomputeTask:
         return [replace(self, tries=1)] if self.tries == 0 else []
 
     def after_success(self) -> list[RecomputeTask]:
-        """Nothing is left to be done."""
+        """Return no further tasks."""
         return []
 
     def killed(self, how: str) -> list[Damage]:

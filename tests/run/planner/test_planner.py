@@ -62,7 +62,7 @@ def test_it_finds_what_this_process_finds(planner: Planner, sources: Path) -> No
     found = look(planner)
     assert found == look(FileCalls())
     assert len(found[0]) == 7
-    assert look(planner) == found  # another search begins anew
+    assert look(planner) == found  # another search begins again
 
 
 def test_it_raises_what_this_process_raises(planner: Planner, sources: Path) -> None:
