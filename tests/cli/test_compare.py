@@ -42,6 +42,7 @@ def test_0_where_all_is_equal(melcli: Command, out: Path, tmp_path: Path) -> Non
         assert ended.out.endswith(" values: all equal\n")
 
 
+@pytest.mark.full
 def test_npy_and_hdf5_of_one_run_are_equal(melcli: Command, out: Path, tmp_path: Path) -> None:
     assert melcli("extract", tmp_path / "in", *LIGHT, "-o", tmp_path / "shards", "-f", "hdf5").code == 0
     assert melcli("compare", out, tmp_path / "shards").code == 0

@@ -155,6 +155,7 @@ def test_a_retry_that_succeeds_is_done(corpus: Corpus, monkeypatch: pytest.Monke
     assert "tried_with" not in row
 
 
+@pytest.mark.full
 def test_rows_of_an_earlier_version_are_retried_once(corpus: Corpus) -> None:
     corpus.extract(*THREE)
     manifest = corpus.out / "manifest.jsonl"

@@ -76,6 +76,7 @@ def test_early_signals(
     tally.note(", ".join(f"{count}: {end}" for end, count in sorted(ends.items())))
 
 
+@pytest.mark.full
 @loop(quick=1, soak=200)
 @pytest.mark.parametrize("how", full_but(STARTS, "the installed script"))
 def test_late_signals(

@@ -58,6 +58,7 @@ SHARED = {"top_db": None, "ref_power": 1.0}  # nothing
 # sizes
 
 
+@pytest.mark.full
 @given(options=legal_options())
 def test_a_chunk_has_whole_blocks_and_at_least_one(options):
     options = FeatureOptions(**options)

@@ -228,6 +228,7 @@ def test_a_file_system_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.
         expected_space(job_for(tmp_path / "out", Config()), [], Listed(lambda item: 1.0))
 
 
+@pytest.mark.full
 def test_a_dry_run_has_workers_of_its_own_and_writes_nothing(tmp_path: Path) -> None:
     plant(tmp_path / "in", "a.wav", "b.wav")
     out = tmp_path / "not" / "there"

@@ -50,7 +50,7 @@ def test_what_is_torn_is_found_by_the_first_run_after_the_boot(
     boot.write_text("second\n")
     again = melcli("extract", tmp_path / "in", *LIGHT, "-o", out)
     assert again.code == 0
-    assert "warning: the system was started again since outputs were written unflushed" in again.err
+    assert "warning: the system was rebooted after outputs were written without flushing" in again.err
     assert "warning: 1 of 3 were truncated, and are recomputed" in again.err
     assert again.last_line.startswith("3 ok (2 unchanged)")
     assert tree(out) == before

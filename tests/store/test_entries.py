@@ -131,6 +131,7 @@ def test_damaged_lines_are_read_alike(place: int, length: int, instead: bytes) -
     check(text[:place] + instead + text[place + length :])
 
 
+@pytest.mark.full
 @given(st.text(max_size=8), st.text(max_size=8))
 def test_any_names_are_read_alike(item_id: str, source: str) -> None:
     check(make_row(item_id, source=source).to_json().encode())

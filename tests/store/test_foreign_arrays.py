@@ -136,7 +136,7 @@ def test_a_header_that_asks_for_more_than_is_there_is_refused_before_memory_is(t
     with open(tmp_path / "a.npy", "wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**7)}
         np.lib.format.write_array_header_1_0(file, header)
-    with pytest.raises(StorageError, match=r"speaks of shape \(1000000, 10000000\) in float32, but 0 bytes follow$"):
+    with pytest.raises(StorageError, match=r"describes shape \(1000000, 10000000\) in float32, but 0 bytes follow$"):
         open_arrays(str(tmp_path / "a.npy"))
 
 

@@ -182,7 +182,7 @@ def test_the_lines_fit_a_terminal_and_the_object_a_program(made_up: Any) -> None
     diagnosis = made_up(storage=replace(STORAGE, mount=Mount(kind="fuse.sshfs", point="/mnt", read_only=True)))
     said = list(lines(diagnosis))
     assert all(len(line) <= 80 for line in said)
-    assert "processors    8 of 64 usable, affinity 32, quota 7.5; so many workers by" in said
+    assert "processors    8 of 64 usable, affinity 32, quota 7.5; the default number of" in said
     assert "OUT           /data/out, not there yet; /data was tried" in said
     assert "file system   fuse.sshfs on /mnt, read-only" in said
     assert "soundfile     0.14.0, libsndfile 9.9.9 with FLAC" in said
