@@ -13,7 +13,6 @@ import re
 import stat
 import sys
 import time
-from contextlib import ExitStack
 
 __all__ = ["NotRegular", "inherited_descriptor", "regular_here", "regular_only", "regular_or_inherited"]
 
@@ -66,11 +65,12 @@ def regular_only(path: str, flags: int = os.O_RDONLY) -> int:
     """
     _refuse_others(path, os.stat(path).st_mode)
     descriptor = _open_without_waiting(path, flags)
-    with ExitStack() as opened:
-        opened.callback(os.close, descriptor)
+    try:
         _refuse_others(path, os.fstat(descriptor).st_mode)
         os.set_blocking(descriptor, True)  # some file systems in user space heed it for regular files too
-        opened.pop_all()
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

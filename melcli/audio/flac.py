@@ -19,6 +19,7 @@ __all__ = ["FlacEnding", "check_frames", "end_of_flac", "goes_on"]
 READ_AHEAD_BYTES = 8192
 WINDOW_BYTES = 65_536  # holds several frames: one of 4096 samples in stereo and 24 bits has 24 kB at most
 FRAMES_THAT_PROVE = 2  # bytes at random look like the header of a frame once in 20 MB
+LEAST_PIECE_BYTES = 8192
 MAX_BLOCKS = 1000  # of metadata: a hostile gigabyte could hold 100 million
 _LAST_BLOCK = 0x80
 
@@ -31,10 +32,13 @@ class FlacEnding(Ending):
     ----------
     audio_start : int
         Where the first frame begins, bytes; 0 where the metadata have no end.
+    max_frame_bytes : int
+        Of the largest frame; 0 where the header leaves it open.
     """
 
     format: str = "FLAC"
     audio_start: int = 0
+    max_frame_bytes: int = 0
 
     def moved(self, distance: int) -> FlacEnding:
         """Return the same of a file with that many bytes more in front."""
@@ -62,7 +66,12 @@ def end_of_flac(read: Read, file_size: int) -> FlacEnding:
             return FlacEnding(cut_header=True)
         offset += 4 + int.from_bytes(header[1:], "big")
         if header[0] & _LAST_BLOCK:
-            return FlacEnding(cut_header=offset >= file_size, open_ended=num_samples == 0, audio_start=offset)
+            return FlacEnding(
+                cut_header=offset >= file_size,
+                open_ended=num_samples == 0,
+                audio_start=offset,
+                max_frame_bytes=int.from_bytes(info[11:14], "big"),
+            )
     return FlacEnding(open_ended=num_samples == 0)
 
 
@@ -84,6 +93,13 @@ def goes_on(read: Read, offset: int, end: int) -> bool:
     return b"fLaC" in window or len(list(islice(frame_headers(window), FRAMES_THAT_PROVE))) == FRAMES_THAT_PROVE
 
 
+def _piece_bytes(ending: FlacEnding) -> int:
+    """Return the size of a piece that has the header of a frame in it, also where the frames are twice as large."""
+    return (
+        min(max(2 * ending.max_frame_bytes, LEAST_PIECE_BYTES), PIECE_BYTES) if ending.max_frame_bytes else PIECE_BYTES
+    )
+
+
 def check_frames(
     read: Read, file_size: int, ending: FlacEnding, *, sampling_rate: int, num_channels: int, every_byte: bool
 ) -> None:
@@ -99,8 +115,8 @@ def check_frames(
     sampling_rate, num_channels : int
         By the header of the file.
     every_byte : bool
-        Search all of the file, which takes 5 to 9 % of what it takes to decode it.  A quarter of a file of more than
-        128 KiB takes 1 to 2 %, and does not miss what lasts that long.
+        Search all of the file, which takes 5 to 9 % of what it takes to decode it.  Of a file of more than 128 KiB, a
+        piece in each 128 KiB is searched, which takes 1 % and does not miss what lasts that long.
 
     Raises
     ------
@@ -115,7 +131,8 @@ def check_frames(
         file_size,
         sampling_rate=sampling_rate,
         num_channels=num_channels,
-        stride_bytes=PIECE_BYTES if every_byte or file_size <= STRIDE_BYTES else STRIDE_BYTES,
+        stride_bytes=None if every_byte or file_size <= STRIDE_BYTES else STRIDE_BYTES,
+        piece_bytes=_piece_bytes(ending),
     )
     if found is not None:
         unit = " Hz" if found.what == "sampling rate" else ""

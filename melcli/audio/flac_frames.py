@@ -96,7 +96,14 @@ def frame_headers(window: bytes, first: int = 0) -> Iterator[int]:
 
 
 def find_change(
-    read: Read, start: int, end: int, *, sampling_rate: int, num_channels: int, stride_bytes: int = STRIDE_BYTES
+    read: Read,
+    start: int,
+    end: int,
+    *,
+    sampling_rate: int,
+    num_channels: int,
+    stride_bytes: int | None = STRIDE_BYTES,
+    piece_bytes: int = PIECE_BYTES,
 ) -> Change | None:
     """Find a frame of another sampling rate or number of channels.
 
@@ -110,14 +117,16 @@ def find_change(
         Of the frames, offsets in the file.
     sampling_rate, num_channels : int
         Of the header of the file.
-    stride_bytes : int
-        A piece of `PIECE_BYTES` is searched in each stride of this many bytes, and one at the end.
+    stride_bytes : int or None
+        A piece is searched in each stride of this many bytes, and one at the end; None: every byte.
+    piece_bytes : int
+        Of a piece.
     """
     pattern = _other_headers(sampling_rate, num_channels)
-    last = max(start, end - PIECE_BYTES)
+    last = max(start, end - piece_bytes)
     num_footers = 0
-    for piece_at in sorted({*range(start, last, stride_bytes), last}):
-        piece = read(piece_at, PIECE_BYTES + LONGEST_HEADER_BYTES)
+    for piece_at in sorted({*range(start, last, stride_bytes or piece_bytes), last}):
+        piece = read(piece_at, piece_bytes + LONGEST_HEADER_BYTES)
         for match in pattern.finditer(piece):
             header = FrameHeader.read(piece, match.start())
             change = header and _change(header, sampling_rate, num_channels, piece_at + match.start())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import ExitStack
 from io import FileIO
 
 from melcli.errors import AudioError
@@ -27,12 +26,13 @@ class RegularFile(FileIO):
     """
 
     def __init__(self, path: str) -> None:
-        with ExitStack() as opened:
-            super().__init__(path, opener=regular_only)
-            opened.callback(self.close)
+        super().__init__(path, opener=regular_only)
+        self._head = b""
+        try:
             self.size = os.fstat(self.fileno()).st_size
-            self._head = b""
-            opened.pop_all()
+        except OSError:
+            self.close()
+            raise
 
     def read_at(self, offset: int, num_bytes: int) -> bytes:
         """Read without moving the position, which belongs to the decoder; less or nothing past the end.
