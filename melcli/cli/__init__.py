@@ -111,7 +111,7 @@ def _hint(error: "click.ClickException") -> str:
     name = error.option_name.lstrip("-").replace("-", "_")
     meant = key_of_other_name(name)
     key = name if name in key_types(FeatureOptions) else meant and meant[0]
-    return f" It is a key of the config: use -s {key}=VALUE." if key else ""
+    return f" (it is a key of the config: use -s {key}=VALUE)" if key else ""
 
 
 def _open_closed_streams() -> None:
