@@ -67,7 +67,7 @@ def name(
         likely = sorted(known, key=lambda config: len(_differing(options, known[config])))[:MAX_NAMED]
         brought = {config: _brought_to(known[config], options, settling) for config in likely}
         base = min(brought, key=lambda config: len(_differing(brought[config], known[config])))
-        options = brought[base]
+        options = _with_usual_limits(brought[base], settling, known[base])
     difference = settling.difference(options)
     if difference is None:
         return None
@@ -84,7 +84,7 @@ def untold(answer: Answer, settling: Settling, known: Mapping[str, FeatureOption
             changed = varied(answer.options, **{key: value})
             if changed is None or _idle(key, changed):
                 continue
-            if all(_same(answer.options, changed, part) for part in settling.parts):
+            if _same_in_all(answer.options, changed, settling):
                 told.setdefault(key, []).append(value)
     return told
 
@@ -116,6 +116,26 @@ def _brought_to(config: FeatureOptions, options: FeatureOptions, settling: Settl
         if changed is not None and settling.mean(changed) <= least:
             options = changed
     return options
+
+
+def _with_usual_limits(options: FeatureOptions, settling: Settling, config: FeatureOptions) -> FeatureOptions:
+    """Give limits that the features do not reach their usual values, unless the options are the config itself.
+
+    They come from the config that happens to be nearest.  In run 15 of the blind set the next clip reached such a clip
+    and floor, and the answer was wrong about it.  In dB, the usual values are those of Keras, librosa and torchaudio.
+    """
+    if not set(_differing(options, config)) - set(UNTOLD):
+        return options
+    usual = FeatureOptions()
+    for key in ("clip", "top_db", "min_power") if options.power_to_db else ("clip",):
+        changed = varied(options, **{key: getattr(usual, key)})
+        if changed is not None and _same_in_all(options, changed, settling):
+            options = changed
+    return options
+
+
+def _same_in_all(one: FeatureOptions, other: FeatureOptions, settling: Settling) -> bool:
+    return all(_same(one, other, part) for part in settling.parts)
 
 
 def _differing(one: FeatureOptions, other: FeatureOptions) -> list[str]:

@@ -40,6 +40,19 @@ def test_keys_that_say_nothing_here_are_those_of_the_config(clip: Path) -> None:
     assert "max_freq" not in answer.changed
 
 
+def test_limits_that_the_features_do_not_reach_are_not_those_of_the_nearest_config(clip: Path) -> None:
+    coqui = KNOWN["coqui"]
+    assert coqui.clip is not None
+    other = named("coqui", num_mel_bins=40, fft_length=512, mean="all", std="all", clip=None, min_power=1e-20)
+    answer = name(replace(other, clip=coqui.clip), settling_of(clip, made(clip, other)), KNOWN)
+    assert answer is not None
+    assert answer.options.clip is None
+    assert answer.options.min_power == 1e-20  # which the silence in the clip reaches
+    itself = name(coqui, settling_of(clip, made(clip, coqui)), KNOWN)
+    assert itself is not None
+    assert (itself.base, dict(itself.changed)) == ("coqui", {})
+
+
 def test_a_config_that_is_named_is_told_by_its_name(clip: Path) -> None:
     options = KNOWN["keras"]
     settling = settling_of(clip, made(clip, options))
