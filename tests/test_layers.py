@@ -10,7 +10,8 @@ import io
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -175,7 +176,8 @@ def broad_excepts(modules: Mapping[str, ast.Module]) -> list[str]:
     return [name for name, tree in modules.items() for node in ast.walk(tree) if is_broad(node)]
 
 
-def code_lines(source: str) -> set[int]:
+@cache
+def code_lines(source: str) -> Set[int]:
     """Return the lines that hold code: strings that stand alone, comments and empty lines do not."""
     lines: set[int] = set()
     statement: list[tokenize.TokenInfo] = []

@@ -65,6 +65,16 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
         return seconds
 
 
+def _timeout_option(help: str) -> Callable[[Command], Command]:
+    return click.option("--timeout-per-item", type=Seconds(), help=help)
+
+
+def _memory_option(help: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--max-memory-per-worker", type=click.IntRange(LEAST_MEMORY_MB, MOST_MEMORY_MB), metavar="MB", help=help
+    )
+
+
 _OPTIONS = (
     click.option("--fail-fast", is_flag=True, help="Stop at the first failed input; the same as --max-failures 0."),
     click.option(
@@ -80,17 +90,8 @@ _OPTIONS = (
     click.option(
         "--max-duration", type=Seconds(), help="Fail inputs that are longer than this, with the reason too_long."
     ),
-    click.option(
-        "--timeout-per-item",
-        type=Seconds(),
-        help="Fail an input that takes longer than this, as timeout.  [default: 65 s plus 1 s per MB]",
-    ),
-    click.option(
-        "--max-memory-per-worker",
-        type=click.IntRange(LEAST_MEMORY_MB, MOST_MEMORY_MB),
-        metavar="MB",
-        help="Fail inputs that need more memory than this, as out_of_memory.",
-    ),
+    _timeout_option("Fail an input that takes longer than this, as timeout.  [default: 65 s plus 1 s per MB]"),
+    _memory_option("Fail inputs that need more memory than this, as out_of_memory."),
     click.option(
         "--durability",
         type=click.Choice(["none", "batch", "file"]),
@@ -101,18 +102,10 @@ _OPTIONS = (
 )
 
 
+_PLANNED = "Plan for extract with this limit.  [default: the limit that each failed input was tried with]"
 _PLANNED_LIMITS = (
-    click.option(
-        "--timeout-per-item",
-        type=Seconds(),
-        help="Plan for extract with this limit.  [default: the limit that each failed input was tried with]",
-    ),
-    click.option(
-        "--max-memory-per-worker",
-        type=click.IntRange(LEAST_MEMORY_MB, MOST_MEMORY_MB),
-        metavar="MB",
-        help="Plan for extract with this limit.  [default: the limit that each failed input was tried with]",
-    ),
+    _timeout_option(_PLANNED),
+    _memory_option(_PLANNED),
 )
 
 
