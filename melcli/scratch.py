@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -100,10 +100,15 @@ class Scratch:
         return self._translated(lambda: self._connection.execute(sql, values).fetchone())
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
-        """Yield rows, a few at a time."""
+        """Yield rows, of which a few are held at a time."""
+        for some in self.pieces(sql, values):
+            yield from some
+
+    def pieces(self, sql: str, values: Sequence[Any] = ()) -> Iterator[list[Any]]:
+        """Yield lists of a few rows."""
         cursor = self._translated(lambda: self._connection.execute(sql, values))
         while some := self._translated(lambda: cursor.fetchmany(ROWS_AT_A_TIME)):
-            yield from some
+            yield some
 
     def _heed(self) -> bool:
         """Let Python handle signals, and tell whether a statement is to end."""
@@ -133,11 +138,14 @@ class Lookup:
         A query whose first column is the key, sorted by it.
     one : str
         The same for one key, which is its parameter.
+    index : callable
+        Called before a key that is out of order is looked for.
     """
 
-    def __init__(self, scratch: Scratch, select: str, one: str) -> None:
+    def __init__(self, scratch: Scratch, select: str, one: str, index: Callable[[], None] = lambda: None) -> None:
         self._scratch = scratch
         self._one = one
+        self._index = index
         self._rows = scratch.rows(select)
         self._row = next(self._rows, None)
         self._last = b""
@@ -145,6 +153,7 @@ class Lookup:
     def find(self, key: bytes) -> Any:
         """Return the row with this key, or None."""
         if key < self._last:
+            self._index()
             return self._scratch.one(self._one, (key,))
         self._last = key
         row = self._row

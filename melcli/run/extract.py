@@ -8,6 +8,7 @@ import stat
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
@@ -183,6 +184,7 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         request.config.output.format,
         out=request.out,
         each_channel=request.config.audio.channels == "each",
+        suspects=found.items.ids.suspects,
     )
     return found
 
@@ -195,7 +197,12 @@ def _plan(request: Request, scratch: Scratch, files: Files, found: Found, condit
         found.items,
         history.entries,
         config_id=request.config.config_id,
-        stored=StoredFiles(request.out, request.config.output.format, {shard.number for shard in history.unmade()}),
+        stored=StoredFiles(
+            request.out,
+            request.config.output.format,
+            partial(files.begin, "sizes"),
+            {shard.number for shard in history.unmade()},
+        ),
         rerun=request.rerun,
         hash_content=lambda path: result_of(files, "hash", path),
         conditions_differ=conditions.differ,

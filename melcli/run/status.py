@@ -162,9 +162,9 @@ def _named_by_rows(out: str, scratch: Scratch, files: Files) -> Found:
     if not has_manifest(out) and not history.interrupted:
         raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}; name the INPUTs to see the plan")
 
-    def seen() -> Iterator[Values]:
+    def seen() -> Iterator[list[Values]]:
         for named in in_parts((entry.item_id, entry.source) for entry in history.entries()):
-            yield from result_of(files, "look_at", named)
+            yield result_of(files, "look_at", named)
 
-    items = ItemTable.of(seen(), scratch)
+    items = ItemTable(seen(), scratch)
     return Found(items=items, hidden=0, excluded=0, links=0, out_folders=0, other={}, unreadable={})

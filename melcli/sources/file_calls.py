@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
+from melcli.byte_order import text_of
 from melcli.sources.item_values import Values, item_values
 from melcli.sources.items import Item
 from melcli.sources.outputs import Outputs
@@ -16,7 +17,7 @@ from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
 
 __all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
 
-Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash", "any_within"]
+Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash", "any_within", "sizes"]
 SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "walk"})  # calls that later ones depend on
 
 
@@ -25,6 +26,9 @@ class Files(Protocol):
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
         """Yield what a call of `FileCalls` yields."""
+
+    def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
+        """Begin a call that yields one result, and return what waits for it; a few may be begun at a time."""
 
 
 def result_of(files: Files, name: Name, argument: Any = None) -> Any:
@@ -68,6 +72,7 @@ class FileCalls:
             "look_at": self._look_at,
             "hash": self._hash,
             "any_within": self._any_within,
+            "sizes": self._sizes,
         }
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
@@ -76,9 +81,15 @@ class FileCalls:
         ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given``, ``listed`` and
         ``walk`` yield `Part`.  ``account`` yields one list, of the fields of `PassedOver` and a number.  The others
         yield one result: the real paths of paths; the values of items, for pairs of id and source; the hash of a file's
-        content, or None where it cannot be read; for OUT and folders, whether one of them is OUT or lies in it.
+        content, or None where it cannot be read; for OUT and folders, whether one of them is OUT or lies in it; for OUT
+        and names in it with NUL between them, the sizes of the files in bytes, -1 where there is none.
         """
         yield from self._calls[name](argument)
+
+    def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
+        """Make a call that yields one result, and return what returns it."""
+        result = result_of(self, name, argument)
+        return lambda: result
 
     def _begin(self, fields: tuple[Any, ...]) -> Iterable[Part]:
         self._search = Search(SearchRequest(*fields), self._at)
@@ -116,6 +127,19 @@ class FileCalls:
             self._outputs = out, Outputs(out)
         yield any(map(self._outputs[1].hold, map(self._noted, folders)))
 
+    def _sizes(self, argument: tuple[str, bytes]) -> Iterator[list[int]]:
+        folder, joined = argument
+        names = text_of(joined).split("\0")
+        self._at(folder + names[0])
+        yield [_size(folder + name) for name in names]
+
     def _noted(self, path: str) -> str:
         self._at(path)
         return path
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1

@@ -313,7 +313,8 @@ def _shuffled(folder: str, rng: random.Random):
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     rng.shuffle(found)
-    return iter(found)
+    cut = rng.randrange(len(found) + 1)
+    return iter([(found[:cut], []), (found[cut:], [])])
 
 
 @given(
