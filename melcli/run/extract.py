@@ -22,7 +22,7 @@ from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.tried_with import Conditions
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import FileCalls, Files, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.store.filename_probe import try_names
@@ -82,8 +82,7 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
     listener : Listener
         Is told how the run goes.
     planner : Planner, optional
-        Looks at the inputs, and is closed when the plan is made; None: this process looks at them, and no limit of time
-        holds where it is kept waiting.
+        Looks at the inputs, and is closed when the plan is made; None: one is started here.
 
     Raises
     ------
@@ -93,18 +92,15 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
     started_s = time.monotonic()
     with Interrupts() as interrupts, ExitStack() as held:
         scratch = held.enter_context(Scratch())
-        scratch.until_s = request.limits.until_s(started_s)
-        if planner is not None:
-            planner.until_s = scratch.until_s
+        files = held.enter_context(Planner(listener.warned)) if planner is None else planner
+        scratch.until_s = files.until_s = request.limits.until_s(started_s)
         try:
-            surveyed = _prepare(request, listener, scratch, held, FileCalls() if planner is None else planner)
+            surveyed = _prepare(request, listener, scratch, held, files)
         except TimeUp:
-            if planner is not None:
-                planner.close(early=True)
+            files.close(early=True)
             return Report(out=request.out, features=request.config.features, started_s=started_s, stopped_by=MAX_TIME)
         scratch.until_s = math.inf  # `Work` heeds it from here on, and what it finished is still to be sorted
-        if planner is not None:
-            planner.close()
+        files.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
         if report.to_do or surveyed.history.interrupted or not _is_whole(request):

@@ -19,6 +19,7 @@ from melcli.sources.file_calls import Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import Values
+from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
 from melcli.store.durability import lost_its_memory
 from melcli.store.history import read_history
@@ -38,7 +39,7 @@ class StatusRequest:
     out : str
         OUT.
     inputs, listed : sequence of str or None
-        INPUTs of the command line and paths of a list; None: the sources that OUT's rows name.
+        INPUTs of the command line, and paths of lists or whole lists; None: the sources that OUT's rows name.
     config_name : str or None
         A named config or a file; None: that of OUT.
     sets : sequence of str
@@ -53,7 +54,7 @@ class StatusRequest:
 
     out: str
     inputs: Sequence[str] | None = None
-    listed: Sequence[str] = ()
+    listed: Sequence[str | PathList] = ()
     config_name: str | None = None
     sets: Sequence[str] = ()
     sources: SourceOptions = field(default_factory=SourceOptions)

@@ -17,8 +17,10 @@ from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
 
 __all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
 
-Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash", "any_within", "sizes"]
-SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "walk"})  # calls that later ones depend on
+Name = Literal[
+    "begin", "given", "listed", "list", "walk", "account", "real_paths", "look_at", "hash", "any_within", "sizes"
+]
+SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "list", "walk"})  # calls that later ones depend on
 
 
 class Files(Protocol):
@@ -66,6 +68,7 @@ class FileCalls:
             "begin": self._begin,
             "given": lambda paths: self._search.given(paths),
             "listed": lambda paths: self._search.listed(paths),
+            "list": self._list,
             "walk": lambda _: self._search.walk(),
             "account": lambda _: [[(*what, count) for what, count in self._search.passed_over.items()]],
             "real_paths": self._real_paths,
@@ -78,11 +81,12 @@ class FileCalls:
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
         """Make a call and yield its results.
 
-        ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given``, ``listed`` and
-        ``walk`` yield `Part`.  ``account`` yields one list, of the fields of `PassedOver` and a number.  The others
-        yield one result: the real paths of paths; the values of items, for pairs of id and source; the hash of a file's
-        content, or None where it cannot be read; for OUT and folders, whether one of them is OUT or lies in it; for OUT
-        and names in it with NUL between them, the sizes of the files in bytes, -1 where there is none.
+        ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given`` and ``listed`` take
+        paths, ``list`` the fields of a `PathList`; they and ``walk`` yield `Part`.  ``account`` yields one list, of the
+        fields of `PassedOver` and a number.  The others yield one result: the real paths of paths; the values of items,
+        for pairs of id and source; the hash of a file's content, or None where it cannot be read; for OUT and folders,
+        whether one of them is OUT or lies in it; for OUT and names in it with NUL between them, the sizes of the files
+        in bytes, -1 where there is none.
         """
         yield from self._calls[name](argument)
 
@@ -94,6 +98,12 @@ class FileCalls:
     def _begin(self, fields: tuple[Any, ...]) -> Iterable[Part]:
         self._search = Search(SearchRequest(*fields), self._at)
         return []
+
+    def _list(self, fields: tuple[str, Literal[b"\n", b"\0"]]) -> Iterable[Part]:
+        from melcli.sources.lists import read_list  # late: few searches have a list
+
+        self._at(fields[0])
+        return self._search.listed(read_list(*fields))
 
     def _real_paths(self, paths: Iterable[str]) -> Iterator[list[str]]:
         yield [self._real_path(path) for path in paths]

@@ -12,28 +12,42 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from melcli.addresses import refuse_url
 from melcli.errors import ConfigError
-from melcli.opening import NotRegular, regular_or_inherited
+from melcli.opening import NotRegular, inherited_descriptor, regular_or_inherited
 from melcli.printable import printable
 
-__all__ = ["read_list"]
+__all__ = ["PathList", "read_list"]
 
 Separator = Literal[b"\n", b"\0"]
 
 PIECE_BYTES = 1 << 16
 MAX_PATH_BYTES = 4096  # that Linux takes; macOS takes 1024
-# So many paths and the items that they become take gigabytes of memory.  Nothing but a stream without an end is longer.
+# Nothing but a stream without an end is longer.
 MAX_PATHS = 10_000_000
 MAX_LIST_BYTES = 1 << 30
 WRITER_WAIT_S = 30.0  # for the program that is to write into a named pipe, such as one that was started just before
 WRITER_TICK_S = 0.05
 
 
-def read_list(path: str, separator: Separator) -> list[str]:
-    r"""Read the paths of a list, in its order; nothing is a comment and nothing is quoted.
+class PathList(NamedTuple):
+    """A list of paths that is read when the inputs are searched for; see `read_list`."""
+
+    path: str
+    separator: Separator
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it is standard input or another descriptor that only this process has."""
+        with suppress(OSError):
+            return self.path == "-" or inherited_descriptor(self.path) is not None
+        return True
+
+
+def read_list(path: str, separator: Separator) -> Iterator[str]:
+    r"""Yield the paths of a list, in its order; nothing is a comment and nothing is quoted.
 
     Parameters
     ----------
@@ -44,9 +58,9 @@ def read_list(path: str, separator: Separator) -> list[str]:
         ``b"\0"`` takes every name byte for byte, as ``find -print0`` writes it.  ``b"\n"`` also reads what Windows
         wrote: a byte order mark at the start and the CR of a CRLF are dropped, so a name that ends in CR needs NUL.
 
-    Returns
-    -------
-    list of str
+    Yields
+    ------
+    str
         As `os.fsdecode` gives them, so bytes that are not UTF-8 survive.  Empty ones are left out.
 
     Raises
@@ -57,7 +71,6 @@ def read_list(path: str, separator: Separator) -> list[str]:
     """
     refuse_url("list", path)
     where = "standard input" if path == "-" else printable(path)
-    names: list[str] = []
     num_paths = 0
     for paths in _whole_paths(_pieces(path, where), separator, where):
         if separator == b"\n" and not num_paths:
@@ -69,8 +82,7 @@ def read_list(path: str, separator: Separator) -> list[str]:
             raise ConfigError(f"{where}: a path of more than {MAX_PATH_BYTES:,} bytes; no system has longer ones")
         if separator == b"\n":
             paths = [name.removesuffix(b"\r") for name in paths]
-        names += [os.fsdecode(name) for name in paths if name]
-    return names
+        yield from (os.fsdecode(name) for name in paths if name)
 
 
 def _whole_paths(pieces: Iterator[bytes], separator: Separator, where: str) -> Iterator[list[bytes]]:

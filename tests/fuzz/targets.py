@@ -373,7 +373,7 @@ def lists(data: bytes) -> None:
     path = _file("list", data)
     for separator in (b"\n", b"\0"):
         with _allowed(ConfigError):
-            names = read_list(path, separator)
+            names = list(read_list(path, separator))
             assert "" not in names
             written = separator.join(map(os.fsencode, names))
             assert written in data.replace(separator * 2, separator) or separator == b"\n" or b"\0\0" in data

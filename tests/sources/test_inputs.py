@@ -14,7 +14,7 @@ from melcli.scratch import Scratch
 from melcli.sources import folders
 from melcli.sources.inputs import find_items
 from melcli.sources.items import UNSEEN_SIZE
-from melcli.sources.lists import read_list
+from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
 from tests.tiers import examples
 
@@ -337,7 +337,7 @@ def test_any_name_passes_byte_for_byte(tmp_path_factory, name):
     with open(path, "wb"), open(top + b"/list", "wb") as listing:
         listing.write(path + b"\0")
     (item,) = find(os.fsdecode(top)).items
-    (listed,) = find(listed=read_list(os.fsdecode(top + b"/list"), b"\0")).items
+    (listed,) = find(listed=[PathList(os.fsdecode(top + b"/list"), b"\0")]).items
     assert os.fsencode(item.source) == os.fsencode(listed.source) == path
     assert os.fsencode(item.id) == name
     assert listed.id.endswith(f"/{item.id}")
