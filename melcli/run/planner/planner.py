@@ -224,12 +224,10 @@ class Planner:
         process.end()
         code, where, said = process.exit_code, process.place(), process.stderr_tail()
         process.close()
-        if code is None or code >= 0:
+        if code is not None and code >= 0:
             raise RuntimeError(f"the planning process ended with {code}{where}: {said}")
-        return WorkersFailing(
-            f"the planning process was killed by {_signal_name(-code)}{where}; OUT is as it was, run the same command "
-            "again"
-        )
+        how = "ended" if code is None else f"was killed by {_signal_name(-code)}"
+        return WorkersFailing(f"the planning process {how}{where}; OUT is as it was, run the same command again")
 
 
 class _Begun:
