@@ -201,7 +201,9 @@ def _compute_some(
         channels = range(first, min(first + OUTPUTS_AT_A_TIME, audio.num_outputs))
         most_bytes = MOST_BYTES_IN_MEMORY // audio.num_outputs
         spools = [Spool(job.scratch or own_folder(job.out), most_bytes=most_bytes) for _ in channels]
-        streams = [mel.stream(spool, expected_samples=audio.expected_samples, stopwatch=stopwatch) for spool in spools]
+        streams = [
+            mel.level_stream(spool, expected_samples=audio.expected_samples, stopwatch=stopwatch) for spool in spools
+        ]
         for block in audio.blocks():
             for channel, stream in zip(channels, streams, strict=True):
                 stream.push(block[:, channel], last=False)
