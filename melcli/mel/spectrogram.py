@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -154,11 +155,15 @@ class MelSpectrogram:
         return f"{type(self).__name__}({', '.join(f'{key}={_shown(value)}' for key, value in given.items())})"
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether another one has equal options, and so gives the same numbers."""
-        return self.options == other.options if isinstance(other, MelSpectrogram) else NotImplemented
+        """Tell whether another one has the same values in `get_config`, and so gives the same numbers."""
+        return self._resolved() == other._resolved() if isinstance(other, MelSpectrogram) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.options)
+        return hash(self._resolved())
+
+    def _resolved(self) -> FeatureOptions:
+        options = self.options
+        return replace(options, sequence_length=options.window_length, max_freq=options.upper_edge_hz)
 
     def __call__(self, signal: ArrayLike) -> np.ndarray:
         """Compute the mel spectrogram of one signal or of a batch of equally long ones.

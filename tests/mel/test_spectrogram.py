@@ -114,6 +114,8 @@ def test_equal_options_make_equal_ones():
     assert first != other
     assert first != first.options
     assert Travels() == MelSpectrogram()
+    again = MelSpectrogram.from_config(MelSpectrogram().get_config())  # with resolved values in the place of None
+    assert (again, hash(again)) == (MelSpectrogram(), hash(MelSpectrogram()))
     with pytest.raises(AttributeError):
         first.options = other.options  # or the hash would change
 
