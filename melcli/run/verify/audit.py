@@ -23,11 +23,11 @@ from melcli.printable import printable
 from melcli.run.engines.contract import Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
-from melcli.run.verify.inquiry import results
+from melcli.run.verify.checked import Checked
 from melcli.run.verify.repair import Repairs, repair
-from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
+from melcli.run.verify.run_tasks import results
+from melcli.run.verify.tasks import CheckTask, RecomputeTask
 from melcli.run.versions import ask_versions, other_kernels, other_versions
-from melcli.run.worker_tasks import check_outputs, recompute
 from melcli.scratch import Scratch
 from melcli.sources.items import Item
 from melcli.store.damage import Damage
@@ -313,11 +313,11 @@ class _Audit:
         imports = ["melcli.store.checks", *(["h5py"] if self._shards else [])]
         engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
         try:
-            for checked in results(engine, check_outputs, self._check_tasks()):
+            for checked in results(engine, self._check_tasks()):
                 self._take(checked)
             if self._request.recompute_percent:
                 self._compare_versions(engine)
-                for checked in results(engine, recompute, self._recompute_tasks()):
+                for checked in results(engine, self._recompute_tasks()):
                     self._take(checked)
         finally:
             engine.stop()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from melcli.run.job import Job
 from melcli.run.process_batch import extract_item
-from melcli.run.verify.tasks import Checked, RecomputeTask
+from melcli.run.verify.checked import Checked
 from melcli.sources.items import Item
 from melcli.store.checks import largest_difference
 from melcli.store.damage import Damage
@@ -24,12 +24,22 @@ CLOSE, CLOSE_FLOAT16 = 1e-4, 1e-3
 LEAST = 5e-324  # more than none: the bytes are others though the numbers are equal, as 0 and -0
 
 
-def recompute_items(task: RecomputeTask) -> Checked:
-    """Extract each item and compare; see `Checked` for what comes of it."""
+def recompute_items(items: Sequence[tuple[Item, Sequence[Row]]], *, job: Job, out: str) -> Checked:
+    """Extract each item and compare it with what is stored.
+
+    Parameters
+    ----------
+    items : sequence of tuple
+        Each item as OUT knows it, and its rows.
+    job : Job
+        Of the same config.
+    out : str
+        OUT.
+    """
     damages: list[Damage] = []
     same = close = changed = 0
-    for item, rows in task.items:
-        found = _recompute(item, rows, task.job, task.out)
+    for item, rows in items:
+        found = _recompute(item, rows, job, out)
         if found is None:
             changed += 1
         elif isinstance(found, Damage):
