@@ -31,8 +31,6 @@ from melcli.version import __version__  # noqa: E402  see above
 
 TYPE_CHECKING = False  # without an import of `typing`
 if TYPE_CHECKING:
-    from typing import Any
-
     from melcli.api.configs import load_config
     from melcli.api.extract import extract
     from melcli.api.features import features
@@ -96,12 +94,14 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> "Any":
-    if name not in _HOMES:
-        raise AttributeError(f"module 'melcli' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
 
-    return getattr(import_module(_HOMES[name]), name)
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module 'melcli' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from melcli.addresses import refuse_url
 from melcli.api.configs import as_config
-from melcli.api.report import ExtractReport
+from melcli.api.report import ExtractReport, report_of
 from melcli.config.remarks import remark_on_filters
 from melcli.config.resolve import Config
 from melcli.errors import ConfigError
@@ -135,7 +135,7 @@ def extract(
     if report is None:
         raise refused or AssertionError("a run gives a report, or raises")
     warnings = [*listener.warnings, *filter(None, (cut_warning(report), low_rates_warning(report)))]
-    return ExtractReport.of(report, warnings)
+    return report_of(report, warnings)
 
 
 def _paths(inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[str]:

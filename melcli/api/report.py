@@ -16,7 +16,7 @@ from melcli.run.summary import summary_line
 from melcli.store.layout import FAILURES_FILE
 from melcli.store.manifest import NO_ROW, Row
 
-__all__ = ["ExtractReport", "Failure"]
+__all__ = ["ExtractReport", "Failure", "report_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,26 +91,6 @@ class ExtractReport:
     exit_code: int
     _summary: str = field(repr=False)
 
-    @classmethod
-    def of(cls, report: Report, warnings: Sequence[str]) -> ExtractReport:
-        """Make one from the counts of a run."""
-        return cls(
-            out=report.out,
-            ok=report.ok,
-            unchanged=report.unchanged,
-            failed=report.all_failed,
-            failed_before=report.failed_before,
-            not_done=report.left,
-            orphans=report.orphans,
-            reasons=dict(sorted(report.reasons.items())),
-            warnings=tuple(warnings),
-            audio_s=report.audio_s,
-            elapsed_s=report.elapsed_s,
-            stopped_by=report.stopped_by,
-            exit_code=report.exit_code,
-            _summary=summary_line(report),
-        )
-
     @cached_property
     def failures(self) -> list[Failure]:
         """The failed inputs in OUT, those of earlier runs included; read from ``OUT/failures.jsonl`` on first use.
@@ -131,6 +111,26 @@ class ExtractReport:
 
     def __str__(self) -> str:
         return self._summary
+
+
+def report_of(report: Report, warnings: Sequence[str]) -> ExtractReport:
+    """Turn the counts of a run into the report of its caller."""
+    return ExtractReport(
+        out=report.out,
+        ok=report.ok,
+        unchanged=report.unchanged,
+        failed=report.all_failed,
+        failed_before=report.failed_before,
+        not_done=report.left,
+        orphans=report.orphans,
+        reasons=dict(sorted(report.reasons.items())),
+        warnings=tuple(warnings),
+        audio_s=report.audio_s,
+        elapsed_s=report.elapsed_s,
+        stopped_by=report.stopped_by,
+        exit_code=report.exit_code,
+        _summary=summary_line(report),
+    )
 
 
 def _failure(line: bytes) -> Failure:

@@ -230,9 +230,21 @@ class MelSpectrogram:
     def level_stream(
         self, chunks: Chunks, *, expected_samples: int = 0, stopwatch: Stopwatch | None = None
     ) -> LevelStream:
-        """Open a stream of levels whose chunks the caller keeps; see `melcli.mel.stream.LevelStream`.
+        """Open a stream of levels whose chunks the caller keeps; `stream` is the simple way.
 
-        When it has ended, `melcli.mel.postprocess.finish` makes features of the chunks.
+        Parameters
+        ----------
+        chunks : MutableSequence of np.ndarray
+            Is given the levels.
+        expected_samples : int
+            Approximate length of the signal; a wrong value costs time, not correctness.
+        stopwatch : Stopwatch, optional
+            Is told ``fft``, ``mel`` and ``log``.
+
+        Returns
+        -------
+        stream : LevelStream
+            When it has ended, `melcli.mel.postprocess.finish` makes features of the chunks.
         """
         return LevelStream(
             self.options,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import soundfile
 import melcli
 from melcli.config.named import named_configs
 from melcli.errors import AudioError, ConfigError
+from tests.elapsed import run
 from tests.mel.pieces import set_sizes
 from tests.run.corpus import encode, noise, plant
 from tests.tiers import full_but
@@ -66,6 +69,22 @@ def test_so_they_are_when_most_of_it_is_on_the_disk(
         assert len(stored) == (3 if channels == "each" else 1)
         for ours, theirs in zip(features if channels == "each" else [features], stored, strict=True):
             assert same(ours, theirs)
+
+
+@pytest.mark.full
+def test_the_threads_of_blas_change_no_byte() -> None:
+    """A worker has one thread, and the process that calls has as many as there are processors."""
+    program = (
+        "import hashlib, melcli, numpy as np\n"
+        "samples = np.random.default_rng(0).standard_normal(3_000_000) / 10\n"
+        "for name in ('kaldi_mfcc', 'librosa_mfcc', 'whisper_unpadded', 'keras_music'):\n"
+        "    print(hashlib.sha256(melcli.features(samples, 16_000, name).tobytes()).hexdigest())\n"
+    )
+    said = {
+        run([sys.executable, "-c", program], check=True, env={**os.environ, "OPENBLAS_NUM_THREADS": threads}).stdout
+        for threads in ("1", "2", "4")
+    }
+    assert len(said) == 1
 
 
 def test_melcli_yaml_of_an_out_is_a_config(tmp_path: Path) -> None:
