@@ -22,7 +22,7 @@ import numpy as np
 
 from melcli.audio.containers import examine
 from melcli.audio.load import AudioStream
-from melcli.audio.mpeg import MpegEnding, follow
+from melcli.audio.mpeg import MpegEnding, with_frames
 from melcli.audio.options import AudioOptions
 from melcli.audio.undecoded import HEAD_BYTES, describe
 from melcli.audio.view import Extent, View
@@ -122,7 +122,7 @@ def containers(data: bytes) -> None:
     ending = examine(read, len(data))
     if isinstance(ending, MpegEnding):
         with _allowed(AudioError):
-            ending = follow(read, ending)
+            ending = with_frames(read, ending)
     if ending is not None:
         assert ending.format
         assert printable(ending.shortfall) == ending.shortfall
@@ -140,7 +140,7 @@ def _view_holds(view: View, file_size: int) -> None:
         if isinstance(piece, Extent):
             assert 0 <= piece.offset <= piece.offset + piece.size <= file_size, "a piece outside of the file"
     shown = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in view.pieces)
-    assert view.seeming_size is None or view.seeming_size >= shown
+    assert view.claimed_size is None or view.claimed_size >= shown
     assert view.skip_samples >= 0
     assert view.num_samples is None or view.num_samples >= 0
 
