@@ -19,7 +19,7 @@ MAX_CHANNELS = 1024  # libsndfile's limit for files
 
 
 class ArraySource:
-    """Samples in an array, in the place of `melcli.audio.decode.AudioFile`.
+    """Samples in an array, instead of `melcli.audio.decode.AudioFile`.
 
     Parameters
     ----------
