@@ -1,18 +1,18 @@
 """Mel spectrograms equal to those of ``keras.layers.MelSpectrogram`` and of other front ends: all stages in order.
 
-=================  ============================================  =================================
-``signals``        scaled, brought to a length, pre-emphasised   ``(samples,)``
-``frames``         overlapping, without offset, windowed         ``(frames, fft_length)``
-``spectrum``       magnitudes raised to ``mag_exp``              ``(frames, bins)``
-``filters``        through the filters                           ``(frames, mels)``
-``levels``         in dB if asked                                ``(mels, frames)``
-``cepstra``        coefficients of the levels, if asked          ``(ceps, frames)``
-``normalization``  a number of frames, mean, deviation, limits   ``(features, time)``
-=================  ============================================  =================================
+=================  ==================================================  =================================
+``signals``        scaled, truncated or padded, pre-emphasis           ``(samples,)``
+``frames``         overlapping, without DC offset, windowed            ``(frames, fft_length)``
+``spectrum``       magnitudes raised to ``mag_exp``                    ``(frames, bins)``
+``filters``        mel filters applied                                 ``(frames, mels)``
+``levels``         logarithm, if configured                            ``(mels, frames)``
+``cepstra``        coefficients of the levels, if configured           ``(ceps, frames)``
+``normalization``  number of frames, mean and deviation, clipping      ``(features, time)``
+=================  ==================================================  =================================
 
-Up to the levels `stream` does the work in small blocks of frames, while the signal comes in; what needs the whole
-signal (``top_db``, ``mean: bin``) and the rest comes after, in `finish`.
-docs/parity.md describes what Keras does and what is different here on purpose.
+`stream` computes the stages up to the levels in small blocks of frames, while the signal arrives.  `postprocess` does
+the rest at the end, because some steps need the whole signal (``top_db``, ``mean: bin``).
+docs/parity.md describes what Keras does and where melcli differs on purpose.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from melcli.mel.blocks import BlockBuffers
 from melcli.mel.filters import FilterBank, linear_to_mel_weight_matrix
 from melcli.mel.framing import count_output_frames
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
-from melcli.mel.postprocess import Chunks, finish, join_chunks
+from melcli.mel.postprocess import Chunks, join_chunks, postprocess
 from melcli.mel.stream import LevelStream
 from melcli.mel.windows import analysis_window
 from melcli.options import read_options, to_plain
@@ -41,12 +41,12 @@ PIECE_SAMPLES = 2**17  # of a long signal at a time: padding a copy of a whole m
 
 
 class MelSpectrogram:
-    """Mel spectrogram of signals, by the arguments of ``keras.layers.MelSpectrogram`` and those of other front ends.
+    """Mel spectrogram of signals, with the arguments of ``keras.layers.MelSpectrogram`` and keys of other front ends.
 
     Parameters
     ----------
     *values, **keys
-        The keys of `melcli.mel.options.FeatureOptions`; Keras's by position or by name, the further ones by name.
+        The keys of `melcli.mel.options.FeatureOptions`; Keras's by position or by name, the others by name.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class MelSpectrogram:
     Raises
     ------
     ConfigError
-        An unknown key or a value against the rules; it is a `ValueError` too.
+        An unknown key or an invalid value; it is also a `ValueError`.
 
     Examples
     --------
@@ -87,24 +87,24 @@ class MelSpectrogram:
         self._buffers = BlockBuffers(self.options)
 
     def __call__(self, signal: ArrayLike) -> np.ndarray:
-        """Compute the mel spectrogram of one signal or of a batch of equally long ones.
+        """Compute the mel spectrogram of one signal or of a batch of signals with the same length.
 
         Parameters
         ----------
         signal : array_like [shape=(samples,) or (batch, samples)]
-            Full scale is +-1.0; integers are taken as they are, not scaled.
+            Full scale is +-1.0; integers are not scaled.
 
         Returns
         -------
         features : np.ndarray, compute_dtype
             ``(features, time)``, where features are mels or cepstral coefficients, or ``(time, features)`` with
-            ``time_major``; of a batch, one more axis in front.  A batch is one call: its signals share the loudest
-            value that ``top_db`` and ``ref_power="max"`` start from, as in Keras.
+            ``time_major``; a batch has one more axis in front.  A batch is one call: ``top_db`` and ``ref_power="max"``
+            use the loudest value of all its signals, as in Keras.
 
         Raises
         ------
         ValueError
-            Not one or two axes, or no samples.
+            ``signal`` does not have one or two axes, or has no samples.
         AudioError
             ``too_short``: too few samples for one frame.
         """
@@ -119,14 +119,14 @@ class MelSpectrogram:
             piece = len(row) if len(row) < 2 * PIECE_SAMPLES else PIECE_SAMPLES
             for start in range(0, len(row), piece):
                 stream.push(row[start : start + piece], last=start + piece >= len(row))
-        finish(batch, options)
+        postprocess(batch, options)
         features = [join_chunks(chunks, options) for chunks in batch]
         return np.stack(features) if signals.ndim == 2 else features[0]
 
     def stream(self, chunks: Chunks, *, expected_samples: int = 0, stopwatch: Stopwatch | None = None) -> LevelStream:
-        """Open a stream for one signal that comes in blocks; see `melcli.mel.stream.LevelStream`.
+        """Open a stream for one signal that is passed in blocks; see `melcli.mel.stream.LevelStream`.
 
-        When it has ended, `melcli.mel.postprocess.finish` makes features of the chunks.
+        At its end, `melcli.mel.postprocess.postprocess` converts the chunks to features.
         """
         return LevelStream(
             self.options,
@@ -139,13 +139,13 @@ class MelSpectrogram:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **to_plain(self.options)), ()  # a thread's buffers stay where they are
+        return partial(type(self), **to_plain(self.options)), ()  # buffers are per thread and are not pickled
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the shape that a signal of this shape gives; None stays None.
+        """Return the output shape for an input shape; None stays None.
 
-        Unlike Keras's, which is one frame too long where ``(samples + 1) % sequence_stride == 0``, and for odd
-        ``fft_length`` where ``samples % sequence_stride == 0``.
+        Keras's is one frame too long if ``(samples + 1) % sequence_stride == 0``, and for odd ``fft_length`` if
+        ``samples % sequence_stride == 0``.
         """
         *batch, samples = input_shape
         frames = None if samples is None else count_output_frames(samples, self.options)
@@ -153,16 +153,16 @@ class MelSpectrogram:
         return (*batch, *shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return all keys with their values; ``sequence_length`` and ``max_freq`` resolved, as Keras does."""
+        """Return all keys with their values; ``sequence_length`` and ``max_freq`` are resolved, as in Keras."""
         resolved = {"sequence_length": self.options.window_length, "max_freq": self.options.upper_edge_hz}
         return {**to_plain(self.options), **resolved}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> MelSpectrogram:
-        """Make one from `get_config`, ours or that of the Keras layer.
+        """Create an instance from the `get_config` of this class or of the Keras layer.
 
-        Of what a Keras layer adds, ``name`` and ``trainable`` mean nothing here, and ``dtype`` (a name or a
-        serialized policy) becomes ``compute_dtype`` where it is float64; for all others Keras computes in float32.
+        A Keras layer adds ``name`` and ``trainable``, which are ignored, and ``dtype`` (a name or a serialized policy).
+        That becomes ``compute_dtype`` if it is float64; for all others Keras computes in float32.
         """
         keys = {key: value for key, value in config.items() if key not in {"name", "trainable", "dtype"}}
         dtype = config.get("dtype")

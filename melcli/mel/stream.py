@@ -1,4 +1,4 @@
-"""Mel levels of a signal that arrives in blocks."""
+"""Compute mel levels of a signal that arrives in blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["LevelStream"]
 
 
 class LevelStream:
-    """Computes the levels of one signal, a block of frames at a time; any cutting of the signal gives the same bytes.
+    """Computes the levels of one signal in blocks of frames; the bytes do not depend on how the signal is divided.
 
     Parameters
     ----------
@@ -28,13 +28,13 @@ class LevelStream:
     window : np.ndarray [shape=(frame_length,)], compute_dtype
     filters : FilterBank
     chunks : MutableSequence of np.ndarray
-        Is given the levels: arrays ``(mels, frames)`` of `chunk_frames` frames, the last one shorter.  With
-        ``use_energy`` they have one row more, the energies of the frames.
+        Receives the levels: arrays ``(mels, frames)`` of `chunk_frames` frames, the last one shorter.  With
+        ``use_energy`` they have one more row, the energies of the frames.
     expected_samples : int
-        About how many samples will come; a wrong guess costs time, not correctness.
+        Estimate of the number of samples; a wrong estimate costs time, not correctness.
     buffers : BlockBuffers
     stopwatch : Stopwatch
-        Is told ``fft``, ``mel`` and ``log``.
+        Records the stages ``fft``, ``mel`` and ``log``.
     """
 
     def __init__(
@@ -57,21 +57,21 @@ class LevelStream:
         self._block = block_frames(options)
         self._frames = FrameStream(options, multiple=self._block)
         self._expected = count_frames(count_prepared_samples(expected_samples, options), options)
-        self._most = chunk_frames(options)
+        self._chunk_frames = chunk_frames(options)
         self._num_rows = options.num_mel_bins + options.use_energy
         self._buffers = buffers
         self._chunk = np.empty((self._num_rows, 0), dtype=options.compute_dtype)
         self._filled = 0
 
     def push(self, samples: np.ndarray, *, last: bool) -> None:
-        """Take the next samples.
+        """Add the next samples.
 
         Parameters
         ----------
         samples : np.ndarray [shape=(samples,)], compute_dtype
             May be empty; must not be changed afterwards.
         last : bool
-            The signal ends with these samples.
+            Whether the signal ends with these samples.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class LevelStream:
 
     def _do_block(self, frames: np.ndarray) -> None:
         options, stopwatch = self._options, self._stopwatch
-        columns = self._room_for(len(frames))
+        columns = self._next_columns(len(frames))
         windowed, spectrum = self._buffers.windowed[: len(frames)], self._buffers.spectrum[: len(frames)]
         energies = columns[-1] if options.use_energy else None
         window_frames(frames, self._window, options, out=windowed[:, : frames.shape[1]], energies=energies)
@@ -96,15 +96,15 @@ class LevelStream:
         stopwatch.lap("mel")
         mels_to_levels(mels, options)
         columns[: options.num_mel_bins] = mels.T
-        if self._filled == self._most:
+        if self._filled == self._chunk_frames:
             self._close_chunk()
         stopwatch.lap("log")
 
-    def _room_for(self, num_frames: int) -> np.ndarray:
-        """Return the columns of the chunk in the making that the next frames go into; a block never has two chunks."""
+    def _next_columns(self, num_frames: int) -> np.ndarray:
+        """Return the columns of the current chunk for the next frames; a block never spans two chunks."""
         filled = self._filled + num_frames
         if filled > self._chunk.shape[1]:
-            capacity = min(self._most, max(filled, 2 * self._filled, self._expected))
+            capacity = min(self._chunk_frames, max(filled, 2 * self._filled, self._expected))
             chunk = np.empty((self._num_rows, capacity), dtype=self._chunk.dtype)
             chunk[:, : self._filled] = self._chunk[:, : self._filled]
             self._chunk = chunk
@@ -113,7 +113,7 @@ class LevelStream:
         return columns
 
     def _close_chunk(self) -> None:
-        # Contiguous, so that sums over a chunk are taken in one order however it came about.
+        # Contiguous, so that sums over a chunk have the same order however it was filled.
         self.chunks.append(np.ascontiguousarray(self._chunk[:, : self._filled]))
         self._expected = max(0, self._expected - self._filled)
         self._chunk = self._chunk[:, :0]

@@ -21,10 +21,10 @@ from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
 from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import AudioError, Reason, StorageError
-from melcli.mel.framing import count_cut_samples, count_valid_frames
+from melcli.mel.framing import count_discarded_samples, count_valid_frames
 from melcli.mel.kernels import kernels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.postprocess import finish
+from melcli.mel.postprocess import postprocess
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.mel.spectrum import scipy_version
 from melcli.options import to_plain
@@ -208,7 +208,7 @@ def _compute_some(
         for stream in streams:
             stream.push(np.empty(0, dtype=features.compute_dtype), last=True)
     for spool in spools:
-        finish([spool], features)
+        postprocess([spool], features)
     stopwatch.lap("log")
     return audio, [as_stored(spool, output.dtype, time_axis=features.time_axis) for spool in spools]
 
@@ -216,9 +216,9 @@ def _compute_some(
 def _look_at(item: Item, job: Job) -> dict[str, Any]:
     """Return what a row says of its source; looked at now, so that a later change is seen by the next run."""
     try:
-        seen = Item.seen(item.id, item.source, os.stat(item.source))
+        seen = Item.from_stat(item.id, item.source, os.stat(item.source))
     except OSError:
-        seen = Item.seen(item.id, item.source, None)
+        seen = Item.from_stat(item.id, item.source, None)
     return {
         "source": item.source,
         "source_size": seen.size,
@@ -252,7 +252,7 @@ def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, s
 
 def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
     """Return what is odd about an input, sorted."""
-    cut = ("cut",) if count_cut_samples(audio.num_samples, features) else ()
+    cut = ("cut",) if count_discarded_samples(audio.num_samples, features) else ()
     return tuple(sorted((*audio.flags, *cut)))
 
 

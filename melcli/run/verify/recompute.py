@@ -53,11 +53,11 @@ def recompute_items(items: Sequence[tuple[Item, Sequence[Row]]], *, job: Job, ou
 
 def _recompute(item: Item, rows: Sequence[Row], job: Job, out: str) -> Damage | bool | None:
     """Return a damage, or whether the numbers are the same to the bit, or None where the source is another."""
-    if _seen(item) != item:
+    if _item_of(item) != item:
         return None
     comparing = _Comparing(out, rows)
     found = extract_item(item, job, comparing)
-    if _seen(item) != item or any(row.reason == "vanished" for row in found):
+    if _item_of(item) != item or any(row.reason == "vanished" for row in found):
         return None
     failed = next((row for row in found if row.status == "failed"), None)
     if failed is not None:
@@ -72,11 +72,11 @@ def _recompute(item: Item, rows: Sequence[Row], job: Job, out: str) -> Damage | 
     return not any(comparing.differences.values())
 
 
-def _seen(item: Item) -> Item:
+def _item_of(item: Item) -> Item:
     try:
-        return Item.seen(item.id, item.source, os.stat(item.source))
+        return Item.from_stat(item.id, item.source, os.stat(item.source))
     except OSError:
-        return Item.seen(item.id, item.source, None)
+        return Item.from_stat(item.id, item.source, None)
 
 
 def _extent(row: Row) -> float:
