@@ -99,10 +99,7 @@ class FileCalls:
 
     def _item_of(self, item_id: str, source: str) -> Item:
         self._at(source)
-        try:
-            return Item.from_stat(item_id, source, os.stat(source))
-        except (OSError, ValueError):  # ValueError: the name contains a NUL, which only a tampered row has
-            return Item.from_stat(item_id, source, None)
+        return Item.look(item_id, source)
 
     def _hash(self, path: str) -> Iterator[str | None]:
         from melcli.sources.content import hash_content  # imported late, because few plans hash
