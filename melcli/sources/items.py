@@ -42,15 +42,15 @@ class Item(NamedTuple):
 
     @classmethod
     def look(cls, item_id: str, source: str) -> Item:
-        """Make the item from the file as it is now."""
+        """Create an item from the current state of the file."""
         try:
-            return cls.seen(item_id, source, os.stat(source))
-        except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
-            return cls.seen(item_id, source, None)
+            return cls.from_stat(item_id, source, os.stat(source))
+        except (OSError, ValueError):  # ValueError: the name contains a NUL, which only a tampered row has
+            return cls.from_stat(item_id, source, None)
 
     @classmethod
     def of_row(cls, row: SourceFields) -> Item:
-        """Make the item as it was when a row was written."""
+        """Create the item as it was when a row was written."""
         return cls(row.item_id, row.source, row.source_size, row.source_mtime_ns)
 
 
@@ -63,11 +63,11 @@ class SourceFields(Protocol):
 
     @property
     def source(self) -> str:
-        """Path as the user gave it."""
+        """Path as given or reached."""
 
     @property
     def source_size(self) -> int:
-        """Bytes."""
+        """Size, in bytes."""
 
     @property
     def source_mtime_ns(self) -> int:
