@@ -24,7 +24,7 @@ LAYERS = [
     {"melcli", "melcli.__main__"},  # the package's root: nothing imports it
     {"melcli.cli"},
     {"melcli.run", "melcli.identify"},
-    {"melcli.compare"},
+    {"melcli.compare", "melcli.explain"},
     {"melcli.config"},
     {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
     {"melcli.addresses", "melcli.options", "melcli.scratch"},

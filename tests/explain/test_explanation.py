@@ -1,7 +1,7 @@
 """What ``config show`` says before the values: whose numbers, in words, and by which calls."""
 
-from melcli.config.explain import explain
 from melcli.config.resolve import resolve_config
+from melcli.explain.explanation import explain
 
 
 def said(name, *, sets=()):
