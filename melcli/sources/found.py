@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from melcli.printable import few
+from melcli.printable import abbreviate
 from melcli.sources.item_table import ItemTable
 
 __all__ = ["Found"]
@@ -46,7 +46,7 @@ class Found:
     @property
     def account(self) -> str:
         """A summary of what was skipped, in one line; ``""`` if nothing was."""
-        others = few([f"{kind or 'without extension'} {count:,}" for kind, count in self.other.items()])
+        others = abbreviate([f"{kind or 'without extension'} {count:,}" for kind, count in self.other.items()])
         counts = {
             "hidden": self.hidden,
             "excluded": self.excluded,
@@ -65,7 +65,7 @@ class Found:
         if not self.unreadable:
             return ""
         folders = _plural(len(self.unreadable), "folder", "folders")
-        named = few([f"{path} ({error})" for path, error in self.unreadable.items()])
+        named = abbreviate([f"{path} ({error})" for path, error in self.unreadable.items()])
         return f"could not read {len(self.unreadable):,} {folders}: {named}"
 
 
