@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "code_map.md"
 PACKAGES = {
+    "api": "The Python API.",
     "cli": "The command line: options, messages, progress. It imports everything else late.",
     "sources": "From INPUTs to items: walking folders, lists, ids.",
     "run": "A run: plan, workers, batches, report. Also `status`, `prune`.",

@@ -52,8 +52,8 @@ def test_where_there_is_no_call_the_key_is_named():
 
 
 def test_an_unverified_config_says_why(write, monkeypatch):
-    from melcli.config import explain as module
     from melcli.config.labels import Labels
+    from melcli.explain import explanation as module
 
     monkeypatch.setattr(module, "config_labels", lambda path: Labels(description="D.", unverified="it is nowhere."))
     assert "Unverified: it is nowhere." in said("keras")
