@@ -94,7 +94,7 @@ _HOMES = {
 }
 
 
-if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+if not TYPE_CHECKING:  # with it, a type checker would accept any name
 
     def __getattr__(name):
         if name not in _HOMES:

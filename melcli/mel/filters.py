@@ -82,7 +82,7 @@ def _check_matrix(
         raise ConfigError(f"sampling_rate={sampling_rate!r} must be above 0 and finite", key="sampling_rate")
     if not 0 <= lower_edge_hertz < upper_edge_hertz:
         raise ConfigError(
-            f"lower_edge_hertz={lower_edge_hertz} must lie in [0, {upper_edge_hertz}), below upper_edge_hertz",
+            f"lower_edge_hertz={lower_edge_hertz} must be in [0, {upper_edge_hertz}), below upper_edge_hertz",
             key="lower_edge_hertz",
         )
     if upper_edge_hertz == math.inf:

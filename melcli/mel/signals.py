@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["SignalStream", "as_signal", "fit_length", "preemphasise", "prepare_signal"]
+__all__ = ["SignalStream", "as_signal", "fit_length", "preemphasize", "prepare_signal"]
 
 
 def as_signal(signal: ArrayLike, dtype: str) -> np.ndarray:
@@ -16,10 +16,10 @@ def as_signal(signal: ArrayLike, dtype: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        They are complex, or no numbers.
+        They are complex, or not numbers.
     """
     samples = np.asarray(signal)
-    if np.iscomplexobj(samples):  # NumPy would drop the imaginary part, with no more than a warning
+    if np.iscomplexobj(samples):  # NumPy would drop the imaginary part with only a warning
         raise ValueError(f"signal is {samples.dtype}, and samples are real numbers; pass signal.real, or abs(signal)")
     return samples.astype(dtype, copy=False)
 

@@ -1,4 +1,4 @@
-"""Mel levels, and features, of a signal that arrives in blocks."""
+"""Compute mel levels and features of a signal that arrives in blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from melcli.mel.frames import FrameStream, window_frames
 from melcli.mel.framing import count_frames, count_prepared_samples
 from melcli.mel.log_compression import mels_to_levels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.postprocess import finish, join_chunks
+from melcli.mel.postprocess import join_chunks, postprocess
 from melcli.mel.signals import SignalStream, as_signal
 from melcli.mel.spectrum import magnitude_spectrum
 from melcli.stopwatch import Stopwatch
@@ -124,9 +124,9 @@ class LevelStream:
 
 
 class FeatureStream:
-    """Computes the features of one signal that arrives in pieces; any cutting of the signal gives the same bytes.
+    """Computes the features of one signal that arrives in pieces; the bytes do not depend on the division into pieces.
 
-    `melcli.MelSpectrogram.stream` makes one.  The features are computed as the pieces arrive and kept in memory; the
+    `melcli.MelSpectrogram.stream` creates one.  The features are computed as the pieces arrive and kept in memory; the
     pieces are not.
 
     Parameters
@@ -144,7 +144,7 @@ class FeatureStream:
         self._has_ended = False
 
     def push(self, samples: ArrayLike, *, last: bool = False) -> None:
-        """Take the next samples.
+        """Add the next samples.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class FeatureStream:
         Raises
         ------
         ValueError
-            Not one axis, complex numbers, or the signal has ended.
+            ``samples`` does not have one axis, is complex, or the signal has ended.
         AudioError
             ``too_short``: the signal ends with too few samples for one frame.
         """
@@ -188,7 +188,7 @@ class FeatureStream:
             chunks = self._levels.chunks
             if not chunks:
                 raise AudioError("too_short", "the signal was too short for one frame")
-            finish([chunks], self._options)
+            postprocess([chunks], self._options)
             self._features = join_chunks(chunks, self._options)
             chunks.clear()
         return self._features

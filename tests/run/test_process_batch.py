@@ -500,7 +500,7 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
                 laps.append(stage)
 
     monkeypatch.setattr("melcli.run.process_batch.Stopwatch", Listening)
-    monkeypatch.setattr("melcli.run.compute.finish", lambda batch, options: laps.append("finish"))
+    monkeypatch.setattr("melcli.run.compute.postprocess", lambda batch, options: laps.append("postprocess"))
     sources = plant(tmp_path, "a.wav", "b.wav", seconds=1.0)
     (tmp_path / "out").mkdir()
     process_batch.run_batch((job(tmp_path / "out"), batch(*sources)))
