@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 __all__ = [
-    "CHECK_SAID_NO",
+    "CHECK_FAILED",
     "REASONS",
     "AudioError",
     "ConfigError",
@@ -42,24 +42,24 @@ Reason = Literal[
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 
-CHECK_SAID_NO = 4  # exit code of a command that was asked whether, and found that it is not so: an answer, not an error
+CHECK_FAILED = 4  # exit code of a command that checked something and found a difference or damage; not an error
 
 
 class MelcliError(Exception):
-    """Root of all that melcli raises on purpose."""
+    """Base class of all errors that melcli raises intentionally."""
 
     exit_code = 1
 
 
 class ConfigError(MelcliError, ValueError):
-    """A key, a value or an argument breaks a rule: fix it and call again; no work was done.
+    """A key, a value or an argument is invalid: fix it and call again.  No work was done.
 
     Parameters
     ----------
     message : str
         One sentence with the value and the rule.
     key : str, optional
-        The option that the sentence is about, so that a caller who knows where it was set can say so.
+        The option that the sentence is about, so that a caller that knows where it was set can add that.
     """
 
     exit_code = 2
@@ -70,11 +70,11 @@ class ConfigError(MelcliError, ValueError):
 
 
 class NameClash(ConfigError):
-    """Two inputs would share one output name: rename one, or keep the extensions apart."""
+    """Two inputs would have the same output name: rename one, or keep the extensions."""
 
 
 class NoInput(MelcliError):
-    """Nothing matched: look at the folder, the globs or the list."""
+    """No input matches: check the folder, the globs or the list."""
 
     exit_code = 5
 
@@ -98,11 +98,11 @@ class OutputBusy(MelcliError):
 
 
 class TimeUp(Exception):
-    """The time that the run may take is over; what was finished is kept."""
+    """The time limit of the run is reached; finished work is kept."""
 
 
 class AudioError(MelcliError):
-    """One input cannot become features; the others can.
+    """One input cannot be processed; other inputs can.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class AudioError(MelcliError):
     exit_code = 3
 
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(reason, message)  # both, so that it survives pickling
+        super().__init__(reason, message)  # both, so that the exception can be pickled
         self.reason: Reason = reason
         self.message = message
 

@@ -88,7 +88,7 @@ def test_every_config_key_is_in_the_configuration_page_with_its_default(key):
 
 def test_every_exit_code_is_explained():
     classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.MelcliError)]
-    codes = {str(cls.exit_code) for cls in classes} | {"0", str(errors.CHECK_SAID_NO), "10", "129, 130, 143"}
+    codes = {str(cls.exit_code) for cls in classes} | {"0", str(errors.CHECK_FAILED), "10", "129, 130, 143"}
     assert codes == set(re.findall(r"^\| ([\d, ]+) \|", EXIT_CODES, re.MULTILINE))
 
 

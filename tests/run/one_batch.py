@@ -30,7 +30,7 @@ def main(source: str, out: str, *sets: str) -> None:
 
     config = resolve_config("keras", sets=sets)
     Path(out).mkdir(parents=True, exist_ok=True)  # a run makes it; a worker does not bring back what was removed
-    items = (Item.seen("a", source, Path(source).stat()),)
+    items = (Item.from_stat("a", source, Path(source).stat()),)
     batch = Batch(items=items, shard=planned_shard(0, items) if config.output.format == "hdf5" else None)
     outcome = run_batch((Job(out=out, config=config, config_id=config.config_id), batch))
     rows = [row if isinstance(row, Row) else row_of(json.loads(row.text)) for row in outcome.rows]

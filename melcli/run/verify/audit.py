@@ -18,7 +18,7 @@ from typing import Any
 
 from melcli.byte_order import byte_order
 from melcli.config.stored import StoredConfig, read_stored_config
-from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
+from melcli.errors import CHECK_FAILED, ConfigError, StorageError
 from melcli.printable import printable
 from melcli.run.engines.contract import Engine
 from melcli.run.interrupts import Interrupts
@@ -131,7 +131,7 @@ class Verdict:
     def exit_code(self) -> int:
         """Exit code of the command."""
         said_no = self.damages or self.other_config or self.compared_nothing or self.unsettled
-        return CHECK_SAID_NO if said_no else 0
+        return CHECK_FAILED if said_no else 0
 
     @property
     def unsettled(self) -> bool:
