@@ -97,7 +97,7 @@ def _refuse_clashes(items: ItemTable, files: Files) -> None:
                 first = first or pair
                 ids, last_id = ids + 1, pair[0].id
     if first is not None:
-        raise NameClash(_refusal(*first, more=ids - 1))
+        raise _refusal(*first, more=ids - 1)
 
 
 def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
@@ -105,11 +105,11 @@ def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
     return paths
 
 
-def _refusal(first: Item, second: Item, *, more: int) -> str:
+def _refusal(first: Item, second: Item, *, more: int) -> NameClash:
     if os.path.splitext(first.source)[1] != os.path.splitext(second.source)[1]:
         way_out = "--keep-extension keeps them apart"
     else:
         way_out = "give the folder that holds both as INPUT, or each INPUT its own OUT"
     others = f"; so do the sources of {more:,} more" if more else ""
     both = f"{first.source} and {second.source} would share the name '{first.id}' under OUT"
-    return printable(f"{both}{others}; {way_out}")
+    return NameClash(printable(f"{both}{others}"), hint=way_out)

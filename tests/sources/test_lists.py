@@ -63,9 +63,9 @@ def test_nul_after_each_path_keeps_every_byte(written, data, names):
 @pytest.mark.parametrize(
     "data, separator, refusal",
     [
-        (b"a.wav\0b.wav\0", b"\n", "a list with one path a line holds a NUL; is it for --files-from0?"),
-        ("a.wav\n".encode("utf-16"), b"\n", "a list with one path a line holds a NUL; is it for --files-from0?"),
-        (b"a.wav\nb.wav\n", b"\0", "a list with NUL after each path holds lines and no NUL; is it for --files-from?"),
+        (b"a.wav\0b.wav\0", b"\n", "a list with one path a line holds a NUL; read it with --files-from0"),
+        ("a.wav\n".encode("utf-16"), b"\n", "a list with one path a line holds a NUL; read it with --files-from0"),
+        (b"a.wav\nb.wav\n", b"\0", "a list with NUL after each path holds lines and no NUL; read it with --files-from"),
     ],
 )
 def test_a_list_of_the_other_kind_is_refused(written, data, separator, refusal):
@@ -119,12 +119,17 @@ class Endless(io.RawIOBase):
 @pytest.mark.parametrize(
     "pattern, separator, most_bytes, said",
     [
-        (b"\0", b"\n", 100_000, "a list with one path a line holds a NUL; is it for --files-from0?"),
+        (b"\0", b"\n", 100_000, "a list with one path a line holds a NUL; read it with --files-from0"),
         (b"\0", b"\0", 400_000, "the list has more than 200,000 paths, which is the limit"),
         (b"\n", b"\n", 400_000, "the list has more than 200,000 paths, which is the limit"),
         (b"a.wav\n", b"\n", 1_400_000, "the list has more than 200,000 paths, which is the limit"),
         (b"a" * 99 + b"\n", b"\n", 5_100_000, "the list has more than 5,000,000 bytes, which is the limit"),
-        (b"a.wav\n", b"\0", 100_000, "a list with NUL after each path holds lines and no NUL; is it for --files-from?"),
+        (
+            b"a.wav\n",
+            b"\0",
+            100_000,
+            "a list with NUL after each path holds lines and no NUL; read it with --files-from",
+        ),
         (b"a", b"\n", 100_000, "a path of more than 4,096 bytes; no system has longer ones"),
         (b"a", b"\0", 100_000, "a path of more than 4,096 bytes; no system has longer ones"),
     ],
