@@ -178,12 +178,7 @@ class AudioFile:
 
     def _check_end(self) -> None:
         scan = self._scan
-        if scan.num_nonfinite:
-            raise AudioError(
-                "nonfinite",
-                f"{scan.num_nonfinite:,} of {scan.num_samples * self.num_channels:,} values are NaN or infinite, "
-                f"the first at {scan.first_nonfinite / self.sampling_rate:.3f} s",
-            )
+        scan.refuse_nonfinite(self.sampling_rate)
         if self._is_short():
             claim = self._decoder.claim
             place = self._place_of_damage()

@@ -1,4 +1,4 @@
-"""Read a file as signals at the target sampling rate, block by block."""
+"""Read a file, or an array, as signals at the target sampling rate, block by block."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from melcli.audio.array_source import ArraySource
 from melcli.audio.channels import count_outputs, select_channels
 from melcli.audio.collect import Collector
 from melcli.audio.decode import BLOCK_SAMPLES, AudioFile
@@ -22,14 +23,14 @@ __all__ = ["Audio", "AudioStream", "load_audio"]
 
 
 class AudioStream:
-    """The signals of a file at the target rate; a context manager that can be read once.
+    """The signals of a file or an array at the target rate; a context manager that can be read once.
 
     Channels are mixed before resampling: the result is the same up to rounding, with less work.
 
     Parameters
     ----------
-    path : str
-        May contain surrogate escapes, for names that are not UTF-8.
+    source : str or ArraySource
+        The path of a file, which may contain surrogate escapes, for names that are not UTF-8; or samples in an array.
     options : AudioOptions
     sampling_rate : int
         The target rate, Hz.
@@ -63,7 +64,7 @@ class AudioStream:
 
     def __init__(
         self,
-        path: str,
+        source: str | ArraySource,
         options: AudioOptions,
         *,
         sampling_rate: int,
@@ -76,9 +77,13 @@ class AudioStream:
         self._dtype = dtype
         self._max_duration_s = max_duration_s
         with ExitStack() as opened:
-            self._file = opened.enter_context(
-                AudioFile(path, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
-            )
+            self._file: AudioFile | ArraySource
+            if isinstance(source, ArraySource):
+                self._file = source
+            else:
+                self._file = opened.enter_context(
+                    AudioFile(source, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
+                )
             self._check_duration(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
             self.num_outputs = count_outputs(self._file.num_channels, options.channels)
             self._resample = Resampler(

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from melcli.errors import AudioError
+
 __all__ = ["FULL_SCALE", "Scan"]
 
 FULL_SCALE = 1 - 2**-15  # the largest positive 16-bit sample
@@ -36,7 +38,7 @@ class Scan:
         Index of the first sample with such a value; undefined if there is none.
     """
 
-    __slots__ = ("_ended_full", "clipped", "first_nonfinite", "num_nonfinite", "num_samples", "silent")
+    __slots__ = ("_ended_full", "_num_channels", "clipped", "first_nonfinite", "num_nonfinite", "num_samples", "silent")
 
     def __init__(self, num_channels: int) -> None:
         self.num_samples = 0
@@ -44,6 +46,7 @@ class Scan:
         self.clipped = False
         self.num_nonfinite = 0
         self.first_nonfinite = 0
+        self._num_channels = num_channels
         self._ended_full = np.zeros((1, num_channels), bool)
 
     def add(self, block: np.ndarray) -> None:
@@ -61,6 +64,15 @@ class Scan:
         else:
             self._ended_full[:] = False
         self.num_samples += len(block)
+
+    def refuse_nonfinite(self, sampling_rate: int) -> None:
+        """Raise `AudioError` if a value was NaN or infinite: ``nonfinite``, with the time of the first one."""
+        if self.num_nonfinite:
+            raise AudioError(
+                "nonfinite",
+                f"{self.num_nonfinite:,} of {self.num_samples * self._num_channels:,} values are NaN or infinite, "
+                f"the first at {self.first_nonfinite / sampling_rate:.3f} s",
+            )
 
     def _count_nonfinite(self, block: np.ndarray) -> None:
         bad = ~np.isfinite(block)

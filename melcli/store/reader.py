@@ -83,12 +83,23 @@ class Features(Mapping[str, np.ndarray]):
     It can be pickled, sent to workers and used after a fork: open files stay with the process that opened them.  Of
     each row only its place in the manifest is in memory, so whoever unpickles it needs the manifest that was opened.
 
-    Attributes
+    `melcli.open_features` makes one.
+
+    Parameters
     ----------
+    out : str
+        OUT.
     rows : Mapping of str to OkRow
         What the manifest says of each item.
+    doubled : collection of str
+        Ids that the manifest lists more than once; they are not served.
     num_other_config : int
         Items of OUT that are not served, since they were made with another config.
+
+    Attributes
+    ----------
+    rows, num_other_config
+        As given.
     """
 
     def __init__(
