@@ -99,22 +99,18 @@ class Config:
         }
 
     def differences(self, other: Config) -> list[str]:
-<<<<<<< HEAD
-        """Name the keys in which stored features differ from those that OUT has with another config."""
-=======
-        """Name the keys in which stored features would differ.
+        """Name the keys in which stored features differ from those that OUT has.
 
         Parameters
         ----------
         other : Config
-            The other one.
+            The config of OUT.
 
         Returns
         -------
         sentences : list of str
-            One for each key, with this config's value and the other's.
+            One for each key, with OUT's value and this config's.
         """
->>>>>>> main
         return [
             f"{key.partition('.')[2]}: OUT {yaml_value(theirs)}, now {yaml_value(mine)}"
             for key, (mine, theirs) in self.differing_values(other).items()
