@@ -15,7 +15,7 @@ from typing import NamedTuple
 from melcli.mel.options import SIZES, FeatureOptions
 from melcli.mel.scales import one_hertz_to_mel, one_mel_to_hertz
 
-__all__ = ["empty_filters", "smallest_fft_length", "unheard_filters", "empty_filters_in_words", "ranges_in_words"]
+__all__ = ["empty_filters", "unheard_filters", "empty_filters_in_words", "ranges_in_words"]
 
 # A bin as near as this to an edge is on it, relative to its frequency.  Converting to mels and back moved edges by
 # up to 2e-15, and a weight that results from that alone, such as 1e-13, does not count.
@@ -52,19 +52,6 @@ def empty_filters(options: FeatureOptions) -> list[int]:
     """Return the numbers, from 0, of all filters that contain no bin of the spectrum."""
     num_steps = options.num_bins - 1
     return [number for number, support in enumerate(_supports(options)) if not support.holds_a_bin(num_steps)]
-
-
-def smallest_fft_length(options: FeatureOptions) -> int | None:
-    """Return the smallest FFT, not below the present one, with a bin under every filter.
-
-    Returns
-    -------
-    fft_length : int or None
-        None if there is none: a filter is above half the sampling rate, or needs more samples than
-        ``fft_length`` may have.
-    """
-    supports = _supports(options)
-    return None if any(support.is_out_of_reach for support in supports) else _smallest(supports, options)
 
 
 def unheard_filters(options: FeatureOptions, source_sampling_rate: int) -> list[int]:
