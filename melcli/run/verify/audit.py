@@ -226,10 +226,14 @@ def examine(verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage
 
 def _refuse_no_output(out: str) -> None:
     if not os.path.isdir(out):
-        raise ConfigError(f"{printable(out) or repr(out)} is no folder, and so no OUT of melcli")
+        raise ConfigError(
+            f"{printable(out) or repr(out)} is not a folder", hint="name the folder that melcli extract wrote"
+        )
     books = (os.path.join(out, MANIFEST_FILE), os.path.join(out, CONFIG_FILE), journal_path(out))
     if not any(map(os.path.lexists, books)):
-        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}, and so is no OUT of melcli")
+        raise ConfigError(
+            f"{printable(out)} holds no {MANIFEST_FILE}", hint="name the folder that melcli extract wrote"
+        )
 
 
 class _Audit:
