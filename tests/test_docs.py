@@ -14,8 +14,9 @@ import pytest
 
 from melcli import errors
 from melcli.cli.root import melcli
+from melcli.config.config import SECTIONS, Config
 from melcli.config.named import named_configs
-from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.options import key_types
 from melcli.store.damage import DAMAGES
 from melcli.store.manifest import ROW_FIELDS

@@ -293,6 +293,21 @@ def test_workers_load_the_fft_of_scipy_and_none_of_its_slow_parts():
     assert run(f"import sys; import melcli.run.warm{tell}")[0] == alone
 
 
+@pytest.mark.parametrize(
+    "module, loaded",
+    [
+        ("melcli.run.worker_tasks", "loaded"),
+        ("melcli.store.checks", "loaded numpy"),
+        ("melcli.store.foreign_arrays", "loaded numpy"),
+        ("melcli.run.process_batch", "loaded numpy soundfile"),
+    ],
+    ids=["calls", "verify", "compare", "headers"],
+)
+def test_workers_that_compute_nothing_load_no_fft(module, loaded):
+    """A worker of `verify` takes a third of the CPU time to start, and one that reads headers half of it."""
+    assert run(f"import melcli.run.engines.worker, {module}")[-1] == loaded
+
+
 def test_it_would_be_seen_if_they_were():
     assert run("import melcli; melcli.MelSpectrogram")[-1] == "loaded numpy"
 

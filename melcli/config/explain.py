@@ -5,11 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from melcli.config.config import Config
 from melcli.config.difference import in_lines
 from melcli.config.equivalents import Equivalent, in_librosa, in_torchaudio
 from melcli.config.named import config_labels, config_name, named_configs
 from melcli.config.remarks import remark_on_filters
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.config.words import in_words
 
 __all__ = ["explain"]
