@@ -49,12 +49,13 @@ class Work:
         """Do it all; see `melcli.run.extract.extract`."""
         from melcli.run.engines.local import WARM_MODULE, LocalEngine  # late: a run with nothing to do needs neither
 
-        imports = [WARM_MODULE, *(["h5py"] if self._request.config.output.format == "hdf5" else [])]
+        config = self._request.config
+        imports = [WARM_MODULE]
+        imports += ["h5py"] if config.output.format == "hdf5" else []
+        imports += ["scipy.fft"] if config.features.num_ceps else []  # of cepstra; not while an item's time runs
         probe_output(self._request.out)
         workers = min(self._request.workers, self._report.to_do)
-        for warning in capacity_warnings(
-            examine_capacity(), workers=workers, format_=self._request.config.output.format
-        ):
+        for warning in capacity_warnings(examine_capacity(), workers=workers, format_=config.output.format):
             listener.warned(warning)
         engine = LocalEngine(
             workers,

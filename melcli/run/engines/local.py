@@ -26,7 +26,7 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 STOP_TIMEOUT_S = 20.0  # more than the pool itself waits for processes that do not end
-WARM_MODULE = "melcli.run.warm"  # all that computing features needs: scipy.fft alone is half of it
+WARM_MODULE = "melcli.run.warm"  # all that computing features needs
 
 
 class LocalEngine:
