@@ -31,23 +31,77 @@ from melcli.version import __version__  # noqa: E402  see above
 
 TYPE_CHECKING = False  # without an import of `typing`
 if TYPE_CHECKING:
-    from typing import Any
+    from melcli.api.configs import load_config
+    from melcli.api.extract import extract
+    from melcli.api.features import features
+    from melcli.api.report import ExtractReport, Failure
+    from melcli.api.spectrogram import MelSpectrogram
+    from melcli.config.config import Config
+    from melcli.errors import (
+        AudioError,
+        ConfigError,
+        MelcliError,
+        NameClash,
+        NoInput,
+        OutputBusy,
+        StorageError,
+        WorkersFailing,
+    )
+    from melcli.mel.stream import FeatureStream
+    from melcli.store.reader import Features, open_features
 
-    from melcli.mel.spectrogram import MelSpectrogram
-    from melcli.store.reader import open_features
+__all__ = [
+    "MelSpectrogram",
+    "FeatureStream",
+    "features",
+    "extract",
+    "ExtractReport",
+    "Failure",
+    "load_config",
+    "Config",
+    "open_features",
+    "Features",
+    "MelcliError",
+    "ConfigError",
+    "NameClash",
+    "NoInput",
+    "StorageError",
+    "OutputBusy",
+    "WorkersFailing",
+    "AudioError",
+    "__version__",
+]
 
-__all__ = ["MelSpectrogram", "open_features", "__version__"]
+_HOMES = {
+    "MelSpectrogram": "melcli.api.spectrogram",
+    "FeatureStream": "melcli.mel.stream",
+    "features": "melcli.api.features",
+    "extract": "melcli.api.extract",
+    "ExtractReport": "melcli.api.report",
+    "Failure": "melcli.api.report",
+    "load_config": "melcli.api.configs",
+    "Config": "melcli.config.config",
+    "open_features": "melcli.store.reader",
+    "Features": "melcli.store.reader",
+    "MelcliError": "melcli.errors",
+    "ConfigError": "melcli.errors",
+    "NameClash": "melcli.errors",
+    "NoInput": "melcli.errors",
+    "StorageError": "melcli.errors",
+    "OutputBusy": "melcli.errors",
+    "WorkersFailing": "melcli.errors",
+    "AudioError": "melcli.errors",
+}
 
 
-_HOMES = {"MelSpectrogram": "melcli.mel.spectrogram", "open_features": "melcli.store.reader"}
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
 
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module 'melcli' has no attribute {name!r}")
+        from importlib import import_module
 
-def __getattr__(name: str) -> "Any":
-    if name not in _HOMES:
-        raise AttributeError(f"module 'melcli' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

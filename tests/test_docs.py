@@ -19,7 +19,7 @@ from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.options import key_types
 from melcli.store.damage import DAMAGES
-from melcli.store.manifest import ROW_FIELDS
+from melcli.store.rows import ROW_FIELDS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

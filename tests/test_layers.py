@@ -22,9 +22,9 @@ PACKAGE = Path(__file__).parents[1] / "melcli"
 # Each line may import from those below it; what stands side by side never meets.
 LAYERS = [
     {"melcli", "melcli.__main__"},  # the package's root: nothing imports it
-    {"melcli.cli"},
+    {"melcli.cli", "melcli.api"},
     {"melcli.run", "melcli.identify"},
-    {"melcli.compare"},
+    {"melcli.compare", "melcli.explain"},
     {"melcli.config"},
     {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
     {"melcli.addresses", "melcli.options", "melcli.scratch"},
@@ -48,7 +48,7 @@ FOREIGN = {
     "yaml": {"melcli.config.document"},
     "numpy": {
         *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
-        *("melcli.run.process_batch", "melcli.run.warm"),
+        *("melcli.run.process_batch", "melcli.run.compute", "melcli.run.warm", "melcli.api"),
     },
     "scipy": {"melcli.mel"},
     "soundfile": {"melcli.audio.decoder"},

@@ -65,8 +65,8 @@ def show(name: str, sets: tuple[str, ...]) -> None:
     filters. They also show the equivalent calls of librosa and torchaudio if they exist. The output is a valid config:
     save it and use it with -c.
     """
-    from melcli.config.explain import explain
     from melcli.config.resolve import resolve_config
+    from melcli.explain.explanation import explain
     from melcli.printable import printable
 
     resolved = resolve_config(name, sets=sets, environ=os.environ)
@@ -86,8 +86,8 @@ def diff(one: str, other: str, as_json: bool) -> int:
     The exit code is 4 if they differ and 0 if they are equal. (It is not 1, as for diff and cmp, because 1 means a bug
     of melcli.)
     """
-    from melcli.config.difference import in_lines
     from melcli.config.resolve import resolve_config
+    from melcli.explain.difference import in_lines
 
     differing = resolve_config(one).differing_values(resolve_config(other))
     if as_json:
@@ -109,9 +109,9 @@ def check(files: tuple[str, ...]) -> int:
 
 
 def _check(name: str) -> int:
-    from melcli.config.remarks import remark_on_filters
     from melcli.config.resolve import resolve_config
     from melcli.errors import ConfigError
+    from melcli.explain.filter_warning import remark_on_filters
     from melcli.printable import printable
 
     try:

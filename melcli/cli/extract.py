@@ -172,7 +172,7 @@ def _logged_run(arguments: dict[str, Any], run_id: str) -> int:
 
 
 def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: Listeners, planner: Planner) -> Report:
-    from melcli.config.remarks import remark_on_filters
+    from melcli.explain.filter_warning import remark_on_filters
     from melcli.printable import printable
     from melcli.run.extract import extract as run
 
@@ -274,7 +274,7 @@ def _expected_space(request: Request, to_do: ToDo) -> Estimate | None:
 
 def _remark(request: Request, arguments: dict[str, Any]) -> str:
     """Return what is to be said of the config, once and not by every worker."""
-    from melcli.config.remarks import remark_on_filters
+    from melcli.explain.filter_warning import remark_on_filters
 
     return "" if arguments["quiet"] else remark_on_filters(arguments["config"], request.config)
 

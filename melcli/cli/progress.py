@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from melcli.run.losses import WorkerLoss
     from melcli.run.report import Report
     from melcli.sources.found import Found
-    from melcli.store.manifest import Row
+    from melcli.store.rows import FailedRow
 
 __all__ = ["Progress"]
 
@@ -77,7 +77,7 @@ class Progress:
 
             self._bar = tqdm(total=report.to_do, unit="file", dynamic_ncols=True, leave=False, file=_BarStream())
 
-    def failed(self, row: Row) -> None:
+    def failed(self, row: FailedRow) -> None:
         """Name a failure; the first ones here, all of them in failures.jsonl."""
         self._failures += 1
         if self._failures <= FAILURES_SHOWN:

@@ -30,8 +30,12 @@ class Config:
 
     Attributes
     ----------
-    audio, features, output
-        The options of the stages.
+    audio : AudioOptions
+        Decoding and resampling.
+    features : FeatureOptions
+        The keys of `melcli.MelSpectrogram`.
+    output : OutputOptions
+        The format and type in which features are stored.
     origins : Mapping of str to str
         For each dotted key, ``default``, ``FILE:LINE``, an environment variable or a flag.
     """
@@ -58,11 +62,28 @@ class Config:
         )
 
     def plain(self) -> dict[str, dict[str, Any]]:
-        """Return all values by section and key, as JSON and YAML can hold them."""
+        """Return all values, as JSON and YAML can hold them.
+
+        Returns
+        -------
+        values : dict of str to dict
+            Values by section and key.
+        """
         return {section: to_plain(getattr(self, section)) for section in SECTIONS}
 
     def differing_values(self, other: Config) -> dict[str, tuple[Any, Any]]:
-        """Return the dotted keys in which two configs differ, with this config's value and the other's."""
+        """Return the keys in which two configs differ.
+
+        Parameters
+        ----------
+        other : Config
+            The other one.
+
+        Returns
+        -------
+        values : dict of str to tuple
+            For each dotted key, this config's value and the other's.
+        """
         theirs = other.plain()
         return {
             f"{section}.{key}": (value, theirs[section][key])
@@ -72,7 +93,18 @@ class Config:
         }
 
     def differences(self, other: Config) -> list[str]:
-        """Name the keys in which stored features would differ, with this config's value and the other's."""
+        """Name the keys in which stored features would differ.
+
+        Parameters
+        ----------
+        other : Config
+            The other one.
+
+        Returns
+        -------
+        sentences : list of str
+            One for each key, with this config's value and the other's.
+        """
         return [
             f"{key} is {yaml_value(mine)} here and {yaml_value(theirs)} there"
             for key, (mine, theirs) in self.differing_values(other).items()
@@ -88,6 +120,11 @@ class Config:
             Written as a last section, which readers of configs skip.
         show_origins : bool
             Say behind each value where it was set.
+
+        Returns
+        -------
+        text : str
+            YAML.
         """
         lines: list[str] = []
         for section, values in self.plain().items():

@@ -6,6 +6,7 @@ Edges are equidistant on a mel scale.  The slopes of a triangle are straight on 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -52,12 +53,10 @@ def linear_to_mel_weight_matrix(
     Raises
     ------
     ConfigError
-        Unless ``0 <= lower_edge_hertz < upper_edge_hertz``.
+        A number of filters or bins below 1, a sampling rate that is not above 0, edges unless
+        ``0 <= lower_edge_hertz < upper_edge_hertz``, or a type that is not a floating-point type.
     """
-    if not 0 <= lower_edge_hertz < upper_edge_hertz:
-        raise ConfigError(
-            f"lower_edge_hertz={lower_edge_hertz} must lie in [0, {upper_edge_hertz}), below upper_edge_hertz"
-        )
+    _check_matrix(num_mel_bins, num_spectrogram_bins, sampling_rate, lower_edge_hertz, upper_edge_hertz, dtype)
     weights = _triangles(
         np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins),
         _edges_mel(lower_edge_hertz, upper_edge_hertz, num_mel_bins, "htk"),
@@ -66,6 +65,30 @@ def linear_to_mel_weight_matrix(
     )
     transposed: np.ndarray = weights.astype(dtype).T
     return transposed
+
+
+def _check_matrix(
+    num_mel_bins: int,
+    num_spectrogram_bins: int,
+    sampling_rate: float,
+    lower_edge_hertz: float,
+    upper_edge_hertz: float,
+    dtype: str,
+) -> None:
+    for name, number in (("num_mel_bins", num_mel_bins), ("num_spectrogram_bins", num_spectrogram_bins)):
+        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
+            raise ConfigError(f"{name}={number!r} must be an integer of 1 or more", key=name)
+    if not 0 < sampling_rate < math.inf:
+        raise ConfigError(f"sampling_rate={sampling_rate!r} must be above 0 and finite", key="sampling_rate")
+    if not 0 <= lower_edge_hertz < upper_edge_hertz:
+        raise ConfigError(
+            f"lower_edge_hertz={lower_edge_hertz} must lie in [0, {upper_edge_hertz}), below upper_edge_hertz",
+            key="lower_edge_hertz",
+        )
+    if upper_edge_hertz == math.inf:
+        raise ConfigError(f"upper_edge_hertz={upper_edge_hertz} must be finite", key="upper_edge_hertz")
+    if not np.issubdtype(np.dtype(dtype), np.floating):
+        raise ConfigError(f"dtype={dtype!r} must be a floating-point type, such as float32", key="dtype")
 
 
 def mel_filters(options: FeatureOptions) -> np.ndarray:

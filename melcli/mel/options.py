@@ -86,8 +86,9 @@ class FeatureOptions:
     num_mel_bins : int
         Filters.
     min_freq : float
+        Lower edge of the lowest filter, in hertz.
     max_freq : float or None
-        Outer edges of the filters in hertz; ``max_freq=None`` means ``int(sampling_rate / 2)``.
+        Upper edge of the highest filter, in hertz; None means ``int(sampling_rate / 2)``.
     power_to_db : bool
         10 log10 of the mel powers, against ``ref_power``.
     top_db : float or None

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["SignalStream", "fit_length", "preemphasise", "prepare_signal"]
+__all__ = ["SignalStream", "as_signal", "fit_length", "preemphasise", "prepare_signal"]
+
+
+def as_signal(signal: ArrayLike, dtype: str) -> np.ndarray:
+    """Convert samples to the type of the computation.
+
+    Raises
+    ------
+    ValueError
+        They are complex, or no numbers.
+    """
+    samples = np.asarray(signal)
+    if np.iscomplexobj(samples):  # NumPy would drop the imaginary part, with no more than a warning
+        raise ValueError(f"signal is {samples.dtype}, and samples are real numbers; pass signal.real, or abs(signal)")
+    return samples.astype(dtype, copy=False)
 
 
 def prepare_signal(signal: np.ndarray, options: FeatureOptions) -> np.ndarray:

@@ -1,22 +1,25 @@
-"""Mel levels of a signal that arrives in blocks."""
+"""Mel levels, and features, of a signal that arrives in blocks."""
 
 from __future__ import annotations
 
 from collections.abc import MutableSequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from melcli.errors import AudioError
 from melcli.mel.blocks import BlockBuffers, block_frames, chunk_frames
 from melcli.mel.filters import FilterBank
 from melcli.mel.frames import FrameStream, window_frames
 from melcli.mel.framing import count_frames, count_prepared_samples
 from melcli.mel.log_compression import mels_to_levels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.signals import SignalStream
+from melcli.mel.postprocess import finish, join_chunks
+from melcli.mel.signals import SignalStream, as_signal
 from melcli.mel.spectrum import magnitude_spectrum
 from melcli.stopwatch import Stopwatch
 
-__all__ = ["LevelStream"]
+__all__ = ["FeatureStream", "LevelStream"]
 
 
 class LevelStream:
@@ -118,3 +121,74 @@ class LevelStream:
         self._expected = max(0, self._expected - self._filled)
         self._chunk = self._chunk[:, :0]
         self._filled = 0
+
+
+class FeatureStream:
+    """Computes the features of one signal that arrives in pieces; any cutting of the signal gives the same bytes.
+
+    `melcli.MelSpectrogram.stream` makes one.  The features are computed as the pieces arrive and kept in memory; the
+    pieces are not.
+
+    Parameters
+    ----------
+    levels : LevelStream
+        Computes the levels.
+    options : FeatureOptions
+        The options of both.
+    """
+
+    def __init__(self, levels: LevelStream, options: FeatureOptions) -> None:
+        self._levels = levels
+        self._options = options
+        self._features: np.ndarray | None = None
+        self._has_ended = False
+
+    def push(self, samples: ArrayLike, *, last: bool = False) -> None:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        samples : array_like [shape=(samples,)]
+            Full scale is +-1.0, as in a call.  May be empty, and may be changed afterwards.
+        last : bool
+            Whether the signal ends with these samples.
+
+        Raises
+        ------
+        ValueError
+            Not one axis, complex numbers, or the signal has ended.
+        AudioError
+            ``too_short``: the signal ends with too few samples for one frame.
+        """
+        piece = as_signal(samples, self._options.compute_dtype)
+        if piece.ndim != 1:
+            raise ValueError(f"samples of shape {piece.shape} must be (samples,): one stream takes one signal")
+        if self._has_ended:
+            raise ValueError("the signal of this stream has ended; open another stream for the next signal")
+        self._has_ended = last
+        self._levels.push(piece.copy(), last=last)
+
+    def features(self) -> np.ndarray:
+        """End the signal, and return its features.
+
+        Returns
+        -------
+        features : np.ndarray, compute_dtype
+            ``(features, time)``, or ``(time, features)`` with ``time_major``: the same bytes as from a call with the
+            whole signal.  A second call returns the same array.
+
+        Raises
+        ------
+        AudioError
+            ``too_short``: too few samples for one frame.
+        """
+        if self._features is None:
+            if not self._has_ended:
+                self.push((), last=True)
+            chunks = self._levels.chunks
+            if not chunks:
+                raise AudioError("too_short", "the signal was too short for one frame")
+            finish([chunks], self._options)
+            self._features = join_chunks(chunks, self._options)
+            chunks.clear()
+        return self._features

@@ -72,7 +72,9 @@ def survey(
     return _plan(request, scratch, files, _find(request, scratch, files) if found is None else found, conditions)
 
 
-def extract(request: Request, listener: Listener, planner: Planner | None = None) -> Report:
+def extract(
+    request: Request, listener: Listener, planner: Planner | None = None, interrupts: Interrupts | None = None
+) -> Report:
     """Run: whatever happens, the manifest then describes OUT, and the same call completes the work.
 
     Parameters
@@ -83,6 +85,8 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
     planner : Planner, optional
         Looks at the inputs, and is closed when the plan is made; None: this process looks at them, and no limit of time
         holds where it is kept waiting.
+    interrupts : Interrupts, optional
+        Takes signals; by default a second one ends the process.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
         Its class says what a caller can do; what was finished before is kept.
     """
     started_s = time.monotonic()
-    with Interrupts() as interrupts, ExitStack() as held:
+    with interrupts or Interrupts() as interrupts, ExitStack() as held:
         scratch = held.enter_context(Scratch())
         scratch.until_s = request.limits.until_s(started_s)
         if planner is not None:

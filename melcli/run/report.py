@@ -14,7 +14,7 @@ from melcli.mel.options import FeatureOptions
 from melcli.run.losses import LossKind, WorkerLoss
 from melcli.run.tally import Tally
 from melcli.sources.found import Found
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 
 __all__ = ["MAX_TIME", "FailureLimit", "Report", "Listener"]
 
@@ -105,7 +105,7 @@ class Report(Tally):
     started_s: float = field(default_factory=time.monotonic)
     elapsed_s: float = 0.0
 
-    def add_batch(self, tally: Tally, failures: Sequence[Row] = ()) -> None:
+    def add_batch(self, tally: Tally, failures: Sequence[FailedRow] = ()) -> None:
         """Count a batch and its failures."""
         self.add(tally)
         self.failed += len(failures)
@@ -175,7 +175,7 @@ class Listener(Protocol):
     def planned(self, report: Report) -> None:
         """Take the plan, once it is complete."""
 
-    def failed(self, row: Row) -> None:
+    def failed(self, row: FailedRow) -> None:
         """Take a failed input."""
 
     def worker_lost(self, loss: WorkerLoss) -> None:

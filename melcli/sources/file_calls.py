@@ -96,10 +96,7 @@ class FileCalls:
 
     def _seen(self, item_id: str, source: str) -> Item:
         self._at(source)
-        try:
-            return Item.seen(item_id, source, os.stat(source))
-        except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
-            return Item.seen(item_id, source, None)
+        return Item.look(item_id, source)
 
     def _hash(self, path: str) -> Iterator[str | None]:
         from melcli.sources.content import hash_content  # late: few plans hash

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from os import stat_result
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 __all__ = ["UNSEEN_SIZE", "Item", "PassedOver"]
 
@@ -38,6 +39,39 @@ class Item(NamedTuple):
         if status is None or not stat.S_ISREG(status.st_mode):
             return cls(item_id, source, UNSEEN_SIZE, 0)
         return cls(item_id, source, status.st_size, status.st_mtime_ns)
+
+    @classmethod
+    def look(cls, item_id: str, source: str) -> Item:
+        """Make the item from the file as it is now."""
+        try:
+            return cls.seen(item_id, source, os.stat(source))
+        except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
+            return cls.seen(item_id, source, None)
+
+    @classmethod
+    def of_row(cls, row: SourceFields) -> Item:
+        """Make the item as it was when a row was written."""
+        return cls(row.item_id, row.source, row.source_size, row.source_mtime_ns)
+
+
+class SourceFields(Protocol):
+    """The fields of a row that describe its input."""
+
+    @property
+    def item_id(self) -> str:
+        """Id of the item."""
+
+    @property
+    def source(self) -> str:
+        """Path as the user gave it."""
+
+    @property
+    def source_size(self) -> int:
+        """Bytes."""
+
+    @property
+    def source_mtime_ns(self) -> int:
+        """Time of the last change, in nanoseconds since 1970."""
 
 
 class PassedOver(NamedTuple):

@@ -105,7 +105,7 @@ def test_inputs_from_a_list(
 def test_a_listed_file_that_is_not_there_is_one_failure(extract: Extract, sounds: Path, out: Path) -> None:
     ended = extract("--files-from", "-", stdin=b"in/a.wav\nin/gone.wav\n")
     assert ended.code == 3
-    assert "failed: in/gone.wav: there is no such file, or no longer [vanished]" in ended.err
+    assert "failed: in/gone.wav: the file does not exist, or no longer [vanished]" in ended.err
     assert signs(extract("--files-from", "-", "-n", stdin=b"in/a.wav\nin/gone.wav\n").out) == {
         "in/a": "=",
         "in/gone": "!",

@@ -394,7 +394,7 @@ def test_sources_that_changed_or_vanished_cannot_be_compared(
 def test_rounding_of_another_processor_is_no_damage(
     melcli: Command, extract: Command, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from melcli.run.process_batch import as_stored
+    from melcli.store.stored_array import as_stored
 
     extract()
 
@@ -403,7 +403,7 @@ def test_rounding_of_another_processor_is_no_damage(
             spool[number] = chunk * np.float32(1 + 1e-6)
         return as_stored(spool, dtype, time_axis=time_axis)
 
-    monkeypatch.setattr("melcli.run.process_batch.as_stored", nearly)
+    monkeypatch.setattr("melcli.run.compute.as_stored", nearly)
     found = verify(melcli, out, "--recompute", "100%")
     assert found["damages"] == []
     assert found["recomputed"] == {"same": 0, "close": 5, "not_comparable": 0}

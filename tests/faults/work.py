@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 WORKERS = 2
-BATCHES_IN_HAND = 2  # of a worker, which may all be finished before the driver has written down the first
+BATCHES_IN_FLIGHT = 2  # of a worker, which may all be finished before the driver has written down the first
 BATCHES_PER_WORKER = 8  # that melcli cuts the files of an npy run into
 OVER = 3  # exit code of a run that comes through: one input is bad
 # A long FFT every few samples, so that there is work to interrupt, and little to store; several shards.
@@ -202,9 +202,9 @@ class Work:
         self.worst_lost = max(self.worst_lost, len(lost))
         if any(path.suffix == ".npy" for path, _ in lost):
             to_do = self._corpus.files - len(self._kept)
-            most = BATCHES_IN_HAND * WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
+            most = BATCHES_IN_FLIGHT * WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
         else:
-            most = BATCHES_IN_HAND * WORKERS
+            most = BATCHES_IN_FLIGHT * WORKERS
         assert len(lost) <= most, f"{len(lost)} outputs were finished and not written down, and {most} may be"
 
 

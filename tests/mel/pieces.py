@@ -30,7 +30,7 @@ def in_pieces(signal, cuts):
 def streamed(compute: MelSpectrogram, signal, cuts, chunks=None, **keys):
     """Compute the features of a signal that comes in pieces, in chunks of a list or of what is given for one."""
     chunks = [] if chunks is None else chunks
-    stream = compute.stream(chunks, **keys)
+    stream = compute.level_stream(chunks, **keys)
     for piece, last in in_pieces(np.asarray(signal, dtype=compute.options.compute_dtype), cuts):
         stream.push(piece, last=last)
     finish([chunks], compute.options)

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from filelock import FileLock
 
-from melcli.store.manifest import Row
+from melcli.store.rows import Row
 from tests.elapsed import wait_until
 from tests.run.corpus import rows, tree
 from tests.store.rows import rows_of

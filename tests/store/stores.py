@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from melcli.store.hdf5 import Hdf5Sink
-from melcli.store.manifest import Row, write_manifest
+from melcli.store.manifest import write_manifest
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
+from melcli.store.rows import Row
 from melcli.store.spool import Spool
 from melcli.store.stored_array import StoredFeatures, as_stored
 from tests.store.rows import make_row

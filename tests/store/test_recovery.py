@@ -55,11 +55,12 @@ def test_whole_books_have_nothing_wrong(out, scratch):
     [
         (b"{\n", "it is no row"),
         (b"\n", "it is no row"),
-        (b"[1]\n", "it is no row"),
+        (b"[1]\n", "it is not a JSON object"),
         (b"\xff\xfe\n", "it is no row"),
         (b"[" * 100_000 + b"\n", "it is no row"),
-        (b'{"id": 1}\n', "its id is 1"),
-        (b'{"id": "a"}\n', "its source is null"),
+        (b'{"id": 1}\n', "its status is null"),
+        (b'{"status": "ok", "id": 1}\n', "its source is missing"),
+        (b'{"status": "failed", "id": "a", "source": 1}\n', "its source_size is missing"),
     ],
     ids=lambda value: str(value)[:12],
 )

@@ -23,18 +23,17 @@ from melcli.printable import printable
 from melcli.run.engines.contract import Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
-from melcli.run.verify.inquiry import results
+from melcli.run.verify.checked import Checked
 from melcli.run.verify.repair import Repairs, repair
-from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
+from melcli.run.verify.run_tasks import results
+from melcli.run.verify.tasks import CheckTask, RecomputeTask
 from melcli.run.versions import ask_versions, other_kernels, other_versions
-from melcli.run.worker_tasks import check_outputs, recompute
 from melcli.scratch import Scratch
 from melcli.sources.items import Item
 from melcli.store.damage import Damage
 from melcli.store.durability import forget_unflushed, lost_its_memory
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, journal_path
 from melcli.store.lock import hold_output
-from melcli.store.manifest import Row
 from melcli.store.recovery import read_books
 from melcli.store.untracked import Stray, find_strays
 from melcli.version import __version__
@@ -278,7 +277,7 @@ class _Audit:
             verdict.num_ok += 1
             if current is not None and row.config_id != current:
                 verdict.other_config.append(row.id)
-            path = row.path or ""
+            path = row.path
             yield path
             if row.start is None:
                 self._files.append(ref)
@@ -315,11 +314,11 @@ class _Audit:
         imports += [WARM_MODULE] if self._request.recompute_percent else []
         engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
         try:
-            for checked in results(engine, check_outputs, self._check_tasks()):
+            for checked in results(engine, self._check_tasks()):
                 self._take(checked)
             if self._request.recompute_percent:
                 self._compare_versions(engine)
-                for checked in results(engine, recompute, self._recompute_tasks()):
+                for checked in results(engine, self._recompute_tasks()):
                     self._take(checked)
         finally:
             engine.stop()
@@ -332,7 +331,7 @@ class _Audit:
         is_read = self._sample(self._request.read_percent)
         features = None if self._config is None else self._config.config.features
         for path, refs in [*self._shards.items(), *((None, part) for part in _parts(self._files))]:
-            rows = tuple(self.books.row(ref) for ref in refs)
+            rows = tuple(self.books.ok_row(ref) for ref in refs)
             same_config = self._config is not None and all(row.config_id == self._config.config_id for row in rows)
             yield CheckTask(
                 out=os.path.abspath(self._request.out),
@@ -368,11 +367,11 @@ class _Audit:
         while part := list(islice(wanted, ITEMS_PER_RECOMPUTE)):
             items = []
             for refs in part:
-                rows = tuple(self.books.row(ref) for ref in refs)
+                rows = tuple(self.books.ok_row(ref) for ref in refs)
                 if any(row.config_id != self._config.config_id for row in rows):
                     self._verdict.num_changed += 1
                 else:
-                    items.append((_item(rows[0]), rows))
+                    items.append((Item.of_row(rows[0]), rows))
             if items:
                 yield RecomputeTask(out=os.path.abspath(self._request.out), job=job, items=tuple(items))
 
@@ -412,10 +411,6 @@ class _Audit:
 def _parts(refs: array[int]) -> Iterator[array[int]]:
     for start in range(0, len(refs), ROWS_PER_TASK):
         yield refs[start : start + ROWS_PER_TASK]
-
-
-def _item(row: Row) -> Item:
-    return Item(row.item_id, row.source, row.source_size, row.source_mtime_ns)
 
 
 def _hash(item_id: str) -> int:

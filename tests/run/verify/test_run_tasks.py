@@ -15,9 +15,9 @@ from melcli.errors import WorkersFailing
 from melcli.run import versions
 from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
 from melcli.run.engines.local import LocalEngine
-from melcli.run.verify.inquiry import results
-from melcli.run.verify.tasks import Checked, CheckTask
-from melcli.run.worker_tasks import check_outputs
+from melcli.run.verify.checked import Checked
+from melcli.run.verify.run_tasks import results
+from melcli.run.verify.tasks import CheckTask, check_outputs
 from tests.store.rows import make_row
 
 
@@ -32,15 +32,20 @@ class DyingEngine:
         Calls that were handed out at a time.
     """
 
-    def __init__(self, dies: Callable[[Any], BatchLost | None]) -> None:
+    def __init__(
+        self, dies: Callable[[Any], BatchLost | None], check: Callable[[CheckTask], Checked] | None = None
+    ) -> None:
         self.workers = 1
         self.deaths = 0
         self._dies = dies
+        self._check = check or seen([])
 
     def limit_workers(self, workers: int) -> None:
         self.workers = min(self.workers, workers)
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:
+        if argument is not None:
+            function = self._check
         future: Future[Any] = Future()
         lost = self._dies(argument)
         if lost is None:
@@ -51,9 +56,9 @@ class DyingEngine:
         return future
 
 
-def task(ids: str, shard: str | None = None) -> CheckTask:
+def task(ids: str, shard: str | None = None, kind: type[CheckTask] = CheckTask) -> CheckTask:
     rows = tuple(make_row(item_id, path=shard or f"{item_id}.npy", num_frames=1, num_features=1) for item_id in ids)
-    return CheckTask(out="out", rows=rows, read=(False,) * len(rows), shard=shard)
+    return kind(out="out", rows=rows, read=(False,) * len(rows), shard=shard)
 
 
 def seen(done: list[str]) -> Callable[[CheckTask], Checked]:
@@ -83,7 +88,7 @@ def kills(culprits: str) -> Callable[[Any], BatchLost | None]:
 def test_the_items_that_kill_are_named_and_the_others_are_looked_at(culprits: str, shard: str | None) -> None:
     done: list[str] = []
     everyone = "abcdefghijklmnop"
-    found = list(results(DyingEngine(kills(culprits)), seen(done), [task(everyone, shard)]))  # type: ignore[arg-type]
+    found = list(results(DyingEngine(kills(culprits), seen(done)), [task(everyone, shard)]))  # type: ignore[arg-type]
     damages = [damage for checked in found for damage in checked.damages]
     assert sorted(damage.id or "" for damage in damages) == sorted(culprits)
     assert {(damage.kind, damage.message) for damage in damages} == {
@@ -96,7 +101,7 @@ def test_the_items_that_kill_are_named_and_the_others_are_looked_at(culprits: st
 def test_one_culprit_among_many_costs_few_workers() -> None:
     engine = DyingEngine(kills("\u0100"))
     ids = "".join(map(chr, range(0x100, 0x200)))
-    list(results(engine, seen([]), [task(ids)]))  # type: ignore[arg-type]
+    list(results(engine, [task(ids)]))  # type: ignore[arg-type]
     assert engine.deaths == 10  # of 256, 128, ... items, and one try more
 
 
@@ -105,7 +110,7 @@ def test_a_shard_that_kills_whoever_opens_it_is_the_culprit_with_all_its_items()
         lambda asked: WorkerDied(3) if asked is not None and asked.shard == "features-00000.h5" else None
     )
     tasks = [task("abcd", "features-00000.h5"), task("efgh", "features-00001.h5")]
-    damages = [damage for checked in results(engine, seen([]), tasks) for damage in checked.damages]  # type: ignore[arg-type]
+    damages = [damage for checked in results(engine, tasks) for damage in checked.damages]  # type: ignore[arg-type]
     assert [damage.id for damage in damages] == [*"abcd"]
     assert damages[0].message == "reading it killed the process (exit code 3)"
     assert engine.deaths == 3
@@ -114,28 +119,28 @@ def test_a_shard_that_kills_whoever_opens_it_is_the_culprit_with_all_its_items()
 def test_a_death_that_does_not_come_again_is_nobodys_fault() -> None:
     deaths = iter([WorkerDied(-9)])
     done: list[str] = []
-    engine = DyingEngine(lambda asked: next(deaths, None))
-    assert [checked.damages for checked in results(engine, seen(done), [task("a"), task("b")])] == [(), ()]  # type: ignore[arg-type]
+    engine = DyingEngine(lambda asked: next(deaths, None), seen(done))
+    assert [checked.damages for checked in results(engine, [task("a"), task("b")])] == [(), ()]  # type: ignore[arg-type]
     assert sorted(done) == ["a", "b"]
 
 
 def test_what_takes_too_long_is_told_as_such() -> None:
     engine = DyingEngine(lambda asked: BatchOverdue("late", stderr="it is slow"))
-    (checked,) = results(engine, seen([]), [task("a")])  # type: ignore[arg-type]
+    (checked,) = results(engine, [task("a")])  # type: ignore[arg-type]
     assert checked.damages[0].message == "reading it took too long and was ended"
 
 
 def test_many_culprits_do_not_end_it_while_the_workers_can_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "library_versions", lambda nothing: {})
     everyone = "".join(map(chr, range(0x100, 0x180)))
-    found = list(results(DyingEngine(kills(everyone)), seen([]), [task(everyone)]))  # type: ignore[arg-type]
+    found = list(results(DyingEngine(kills(everyone)), [task(everyone)]))  # type: ignore[arg-type]
     assert len(found) == 128
 
 
 def test_workers_that_die_whatever_they_are_asked_end_it() -> None:
     engine = DyingEngine(lambda asked: WorkerDied(-11))
     with pytest.raises(WorkersFailing, match=r"^the workers cannot work: SIGSEGV$"):
-        list(results(engine, seen([]), (task("a") for _ in range(100))))  # type: ignore[arg-type]
+        list(results(engine, (task("a") for _ in range(100))))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kill", [WorkerDied(-9), WorkerDied(-9, for_memory=True), WorkerDied(None)])
@@ -145,14 +150,14 @@ def test_kills_from_outside_are_no_damage(kill: WorkerDied) -> None:
     with pytest.raises(
         WorkersFailing, match=r"^outputs cannot be checked: reading them killed the process \(.*\) each"
     ):
-        list(results(engine, seen([]), [task("a"), task("b")]))  # type: ignore[arg-type]
+        list(results(engine, [task("a"), task("b")]))  # type: ignore[arg-type]
 
 
 def test_where_memory_runs_out_fewer_workers_check_the_rest() -> None:
-    engine = DyingEngine(lambda asked: WorkerDied(-9, for_memory=True) if engine.workers > 1 else None)
-    engine.workers = 4
     done: list[str] = []
-    list(results(engine, seen(done), [task("ab"), task("cd")]))  # type: ignore[arg-type]
+    engine = DyingEngine(lambda asked: WorkerDied(-9, for_memory=True) if engine.workers > 1 else None, seen(done))
+    engine.workers = 4
+    list(results(engine, [task("ab"), task("cd")]))  # type: ignore[arg-type]
     assert (sorted(done), engine.workers) == (list("abcd"), 1)
 
 
@@ -165,13 +170,20 @@ def test_few_tasks_are_made_at_a_time() -> None:
             made += 1
             yield task("a")
 
-    checked = results(DyingEngine(lambda asked: None), seen([]), tasks())  # type: ignore[arg-type]
+    checked = results(DyingEngine(lambda asked: None), tasks())  # type: ignore[arg-type]
     next(checked)
     assert made <= 3
 
 
+class Deadly(CheckTask):
+    """Dies of an item called x; in a worker."""
+
+    @property
+    def call(self) -> tuple[Callable[[Any], Any], Any]:
+        return strike, self
+
+
 def strike(asked: CheckTask) -> Checked:
-    """Die of an item called x; in a worker."""
     if any(row.id == "x" for row in asked.rows):
         os.kill(os.getpid(), signal.SIGSEGV)
     return check_outputs(asked)
@@ -181,7 +193,7 @@ def strike(asked: CheckTask) -> Checked:
 def test_with_real_workers_the_one_that_kills_is_named_too(tmp_path: Any) -> None:
     engine = LocalEngine(2)
     try:
-        found = list(results(engine, strike, [task("abxc")]))
+        found = list(results(engine, [task("abxc", kind=Deadly)]))
     finally:
         engine.stop()
     kinds = {damage.id: damage.kind for checked in found for damage in checked.damages}

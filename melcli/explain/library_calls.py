@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from melcli.config.counterparts import (
+from melcli.explain.missing_arguments import (
     has_kaldi_levels,
     is_kaldi_mfcc,
     milliseconds,
