@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
+from melcli.mel import empty_filters as module
 from melcli.mel.empty_filters import (
     describe_empty_filters,
     empty_filters,
-    filters_above_source,
-    format_ranges,
-    smallest_fft_length,
+    empty_filters_in_words,
+    ranges_in_words,
+    unheard_filters,
 )
 from melcli.mel.filters import mel_filters
 from melcli.mel.options import FeatureOptions
@@ -81,6 +82,12 @@ def test_some_named_configs_have_them():
 
 
 # the FFT that fills them
+
+
+def smallest_fft_length(options):
+    """Return the smallest FFT, not below the present one, with a bin under every filter, or None."""
+    supports = module._supports(options)
+    return None if any(support.is_out_of_reach for support in supports) else module._smallest(supports, options)
 
 
 @given(options=layouts(most_bins=60, most_mels=30))

@@ -7,8 +7,8 @@ import os
 import time
 
 from melcli.errors import MelcliError, StorageError, WorkersFailing
-from melcli.run.engines.cpus import CGROUP_ROOT
-from melcli.run.memory_limit import MEMBERSHIP, cgroup_memory
+from melcli.run.control_groups import CGROUP_ROOT, MEMBERSHIP
+from melcli.run.memory_limit import cgroup_memory
 
 __all__ = ["START_TIMEOUT_S", "Starts"]
 
