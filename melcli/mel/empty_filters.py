@@ -15,7 +15,7 @@ from typing import NamedTuple
 from melcli.mel.options import SIZES, FeatureOptions
 from melcli.mel.scales import one_hertz_to_mel, one_mel_to_hertz
 
-__all__ = ["empty_filters", "unheard_filters", "empty_filters_in_words", "ranges_in_words"]
+__all__ = ["empty_filters", "filters_above_source", "describe_empty_filters", "format_ranges"]
 
 # Relative to its frequency, a bin this near to an edge is on it.  Converting to mels and back moved edges by up to
 # 2e-15, and a weight that results only from that, such as 1e-13, does not count.
@@ -54,8 +54,8 @@ def empty_filters(options: FeatureOptions) -> list[int]:
     return [number for number, support in enumerate(_supports(options)) if not support.contains_bin(num_steps)]
 
 
-def unheard_filters(options: FeatureOptions, source_sampling_rate: int) -> list[int]:
-    """Return the numbers of all filters that ``sampling_rate`` reaches, but nothing of a source.
+def filters_above_source(options: FeatureOptions, source_sampling_rate: int) -> list[int]:
+    """Return the numbers of all filters below half of ``sampling_rate`` that are above half of the source's rate.
 
     Parameters
     ----------

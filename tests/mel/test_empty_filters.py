@@ -16,9 +16,8 @@ from melcli.mel import empty_filters as module
 from melcli.mel.empty_filters import (
     describe_empty_filters,
     empty_filters,
-    empty_filters_in_words,
-    ranges_in_words,
-    unheard_filters,
+    filters_above_source,
+    format_ranges,
 )
 from melcli.mel.filters import mel_filters
 from melcli.mel.options import FeatureOptions
