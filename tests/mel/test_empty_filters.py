@@ -86,7 +86,7 @@ def test_some_named_configs_have_them():
 def smallest_fft_length(options):
     """Return the smallest FFT, not below the present one, with a bin under every filter, or None."""
     supports = module._supports(options)
-    return None if any(support.is_out_of_reach for support in supports) else module._smallest(supports, options)
+    return None if any(support.is_above_nyquist for support in supports) else module._smallest(supports, options)
 
 
 @given(options=layouts(most_bins=60, most_mels=30))
