@@ -357,7 +357,7 @@ def test_numbers_that_the_sources_do_not_give_are_found(
     assert verify(melcli, out, "--read-data")["damages"] == []
     found = verify(melcli, out, "--recompute", "100%")
     assert kinds(found) == {"a": "differs"}
-    assert "extracted again, its numbers differ by up to " in found["damages"][0]["message"]
+    assert "numbers differ by up to " in found["damages"][0]["message"]
 
 
 def test_sources_that_changed_or_vanished_cannot_be_compared(
@@ -395,10 +395,12 @@ def test_rounding_of_another_processor_is_no_damage(
 
 def test_no_out_is_a_sentence(melcli: Command, tmp_path: Path) -> None:
     ended = melcli("verify", tmp_path / "no\nwhere")
-    assert ended == Ended(2, "", f"melcli: {tmp_path}/no\\x0awhere is no folder, and so no OUT of melcli\n")
+    assert ended == Ended(2, "", f"melcli: {tmp_path}/no\\x0awhere is not a folder, and so not an OUT of melcli\n")
     (tmp_path / "empty").mkdir()
     ended = melcli("verify", tmp_path / "empty")
-    assert ended == Ended(2, "", f"melcli: {tmp_path}/empty holds no manifest.jsonl, and so is no OUT of melcli\n")
+    assert ended == Ended(
+        2, "", f"melcli: {tmp_path}/empty contains no manifest.jsonl, and so is not an OUT of melcli\n"
+    )
     assert [*(tmp_path / "empty").iterdir()] == []
 
 
@@ -485,4 +487,4 @@ def test_a_recomputation_that_could_compare_nothing_is_not_passed_over(
     (tmp_path / "in").rename(tmp_path / "elsewhere")
     ended = melcli("verify", out, "--recompute", "100%", "-q")
     assert ended.code == 4
-    assert ended.err.startswith("nothing could be extracted again: of 5 sources none is there as it was; ")
+    assert ended.err.startswith("nothing was recomputed: none of 5 sources exists unchanged; ")
