@@ -46,7 +46,7 @@ PHRASES = {
 }
 
 # The packages and modules that follow the list so far.
-FINISHED = ["melcli/audio", "melcli/run/verify"]
+FINISHED = ["melcli/audio", "melcli/run/engines", "melcli/run/verify"]
 # Rows of tables whose words are stored in the golden answers.
 STORED = ("`stride_over_window`", "`ref_power_under_min_power`")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from melcli.errors import WorkersFailing
-from melcli.run.engines.contract import BatchLost, BatchOverdue, Engine, WorkerDied
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, Engine, WorkerCrashed
 from melcli.run.isolation import Culprit, InFlight
 from melcli.run.verify.task_result import TaskResult
 from melcli.run.verify.tasks import CheckTask, RecomputeTask
@@ -35,7 +35,8 @@ def run_tasks(engine: Engine, tasks: Iterable[CheckTask] | Iterable[RecomputeTas
 
 def _effect(error: BatchLost) -> str:
     """Return what the task did to its worker, for a sentence with the task as its subject."""
-    if isinstance(error, BatchOverdue):
+    if isinstance(error, BatchTimedOut):
         return "took too long and was stopped"
     stderr = f": {error.stderr}" if error.stderr else ""
-    return f"crashed the worker ({error.how if isinstance(error, WorkerDied) else 'cause unknown'}){stderr}"
+    cause = error.exit_description if isinstance(error, WorkerCrashed) else "cause unknown"
+    return f"crashed the worker ({cause}){stderr}"

@@ -13,7 +13,7 @@ import pytest
 
 from melcli.errors import WorkersFailing
 from melcli.run import versions
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.engines.local import LocalEngine
 from melcli.run.verify.run_tasks import run_tasks
 from melcli.run.verify.task_result import TaskResult
@@ -78,7 +78,7 @@ def kills(culprits: str) -> Callable[[Any], BatchLost | None]:
     def dies(asked: Any) -> BatchLost | None:
         if asked is None or asked.opens_only:
             return None
-        return WorkerDied(-signal.SIGSEGV) if {row.id for row in asked.rows} & set(culprits) else None
+        return WorkerCrashed(-signal.SIGSEGV) if {row.id for row in asked.rows} & set(culprits) else None
 
     return dies
 
@@ -107,7 +107,7 @@ def test_one_culprit_among_many_costs_few_workers() -> None:
 
 def test_a_shard_that_kills_whoever_opens_it_is_the_culprit_with_all_its_items() -> None:
     engine = DyingEngine(
-        lambda asked: WorkerDied(3) if asked is not None and asked.shard == "features-00000.h5" else None
+        lambda asked: WorkerCrashed(3) if asked is not None and asked.shard == "features-00000.h5" else None
     )
     tasks = [task("abcd", "features-00000.h5"), task("efgh", "features-00001.h5")]
     damages = [damage for checked in run_tasks(engine, tasks) for damage in checked.damages]  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def test_a_shard_that_kills_whoever_opens_it_is_the_culprit_with_all_its_items()
 
 
 def test_a_death_that_does_not_come_again_is_nobodys_fault() -> None:
-    deaths = iter([WorkerDied(-9)])
+    deaths = iter([WorkerCrashed(-9)])
     done: list[str] = []
     engine = DyingEngine(lambda asked: next(deaths, None), seen(done))
     assert [checked.damages for checked in run_tasks(engine, [task("a"), task("b")])] == [(), ()]  # type: ignore[arg-type]
@@ -125,7 +125,7 @@ def test_a_death_that_does_not_come_again_is_nobodys_fault() -> None:
 
 
 def test_what_takes_too_long_is_told_as_such() -> None:
-    engine = DyingEngine(lambda asked: BatchOverdue("late", stderr="it is slow"))
+    engine = DyingEngine(lambda asked: BatchTimedOut("late", stderr="it is slow"))
     (checked,) = run_tasks(engine, [task("a")])  # type: ignore[arg-type]
     assert checked.damages[0].message == "reading it took too long and was stopped"
 
@@ -138,13 +138,13 @@ def test_many_culprits_do_not_end_it_while_the_workers_can_work(monkeypatch: pyt
 
 
 def test_workers_that_die_whatever_they_are_asked_end_it() -> None:
-    engine = DyingEngine(lambda asked: WorkerDied(-11))
+    engine = DyingEngine(lambda asked: WorkerCrashed(-11))
     with pytest.raises(WorkersFailing, match=r"^the workers cannot work: SIGSEGV$"):
         list(run_tasks(engine, (task("a") for _ in range(100))))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kill", [WorkerDied(-9), WorkerDied(-9, for_memory=True), WorkerDied(None)])
-def test_kills_from_outside_are_no_damage(kill: WorkerDied) -> None:
+@pytest.mark.parametrize("kill", [WorkerCrashed(-9), WorkerCrashed(-9, out_of_memory=True), WorkerCrashed(None)])
+def test_kills_from_outside_are_no_damage(kill: WorkerCrashed) -> None:
     """The system is short of memory, or somebody kills whatever runs: no output is to blame."""
     engine = DyingEngine(lambda asked: kill if asked is not None and asked.rows[0].id == "a" else None)
     with pytest.raises(
@@ -155,7 +155,9 @@ def test_kills_from_outside_are_no_damage(kill: WorkerDied) -> None:
 
 def test_where_memory_runs_out_fewer_workers_check_the_rest() -> None:
     done: list[str] = []
-    engine = DyingEngine(lambda asked: WorkerDied(-9, for_memory=True) if engine.workers > 1 else None, seen(done))
+    engine = DyingEngine(
+        lambda asked: WorkerCrashed(-9, out_of_memory=True) if engine.workers > 1 else None, seen(done)
+    )
     engine.workers = 4
     list(run_tasks(engine, [task("ab"), task("cd")]))  # type: ignore[arg-type]
     assert (sorted(done), engine.workers) == (list("abcd"), 1)
