@@ -37,6 +37,7 @@ LAYERS = [
         "melcli.printable",
         "melcli.stopwatch",
         "melcli.threads",
+        "melcli.value_hints",
         "melcli.version",
     },
 ]

@@ -13,7 +13,7 @@ from types import NoneType
 from typing import NamedTuple
 
 from melcli.byte_order import byte_order
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.store.lines import UTF8, Line, Lines, item_of
 from melcli.store.manifest import not_a_row, read_lines, read_pieces
 from melcli.store.rows import FIELD_KINDS, JSON_DECODER, NO_ROW, fields_of
@@ -188,7 +188,7 @@ def read_entries(out: str, is_settled: Callable[[PlainRow], bool] | None = None)
     if is_settled is None:
         yield from read_lines(out, entry_of)
         return
-    for first, lines in read_pieces(out, regular_here):
+    for first, lines in read_pieces(out, regular_nofollow):
         plain: list[PlainRow] = _find_plain(b"".join(lines))
         are_plain = len(plain) == len(lines)
         for number, line in enumerate(lines):

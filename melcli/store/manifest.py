@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import BinaryIO, TypeVar
 
 from melcli.errors import StorageError
-from melcli.opening import NotRegular, regular_here
+from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
 from melcli.store.files import StagedFiles, storage_errors, write_file
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE
@@ -69,7 +69,7 @@ def write_manifest(out: str, rows: Iterable[Row | Line], *, in_order: bool = Fal
 def read_lines(
     out: str,
     take: Callable[[bytes], Taken],
-    opener: Callable[[str, int], int] = regular_here,
+    opener: Callable[[str, int], int] = regular_nofollow,
     opened: Callable[[BinaryIO], None] = lambda file: None,
 ) -> Iterator[Taken]:
     """Yield what ``take`` makes of each line of the manifest.
@@ -128,7 +128,8 @@ def read_pieces(
         return
     except NotRegular as error:
         raise StorageError(
-            f"cannot read {printable(path)}: {error.strerror}; `melcli verify {printable(out)} --repair` replaces it"
+            f"cannot read {printable(path)}: {error.strerror}",
+            hint=f"`melcli verify {printable(out)} --repair` replaces it",
         ) from error
     except OSError as error:
         raise StorageError(f"cannot read {printable(path)}: {error.strerror}") from error
@@ -137,8 +138,8 @@ def read_pieces(
 def not_a_row(out: str, number: int, error: Exception) -> StorageError:
     """Return the error for a line that is no row."""
     return StorageError(
-        f"{printable(os.path.join(out, MANIFEST_FILE))}:{number}: not a row of a manifest ({printable(str(error))}); "
-        f"`melcli verify {printable(out)} --repair` takes it out"
+        f"{printable(os.path.join(out, MANIFEST_FILE))}:{number}: not a row of a manifest ({printable(str(error))})",
+        hint=f"`melcli verify {printable(out)} --repair` takes it out",
     )
 
 

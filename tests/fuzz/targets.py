@@ -400,8 +400,8 @@ def globs(data: bytes) -> None:
     name, *given = (os.fsdecode(line) for line in data.split(b"\n"))
     with _allowed(ConfigError):
         selection = Selection(SourceOptions(include=tuple(given[::2]), exclude=tuple(given[1::2])))
-        assert selection.takes(name) in {True, False}
-        assert selection.takes_named(name) in {True, False}
+        assert selection.selects(name) in {True, False}
+        assert selection.selects_named(name) in {True, False}
         if selection.excludes(name):
             assert selection.excludes_path(name) or not name
 

@@ -91,8 +91,8 @@ class StartRetries:
         """Return the error to raise: what was observed, and the remedy."""
         attempts = f"no worker process can be started ({self._num_failed} attempts)"
         if self._limit is None or self._cause == KILLED_FOR_MEMORY:
-            return WorkersFailing(f"{attempts}: the last one {self._cause}; {self._advice()}")
-        return StorageError(f"{attempts}: {os.strerror(self._limit)}; {self._advice()}")
+            return WorkersFailing(f"{attempts}: the last one {self._cause}", hint=self._advice())
+        return StorageError(f"{attempts}: {os.strerror(self._limit)}", hint=self._advice())
 
     def warning(self, num_ready: int, workers: int) -> str:
         """Return why fewer workers run than were requested; empty after only one or two failures."""

@@ -87,10 +87,14 @@ def verify_locked(report: VerifyReport, request: VerifyRequest, on_damage: Calla
 
 def _refuse_no_output(out: str) -> None:
     if not os.path.isdir(out):
-        raise ConfigError(f"{printable(out) or repr(out)} is not a folder, and so not an OUT of melcli")
+        raise ConfigError(
+            f"{printable(out) or repr(out)} is not a folder", hint="name the folder that melcli extract wrote"
+        )
     records = (os.path.join(out, MANIFEST_FILE), os.path.join(out, CONFIG_FILE), journal_path(out))
     if not any(map(os.path.lexists, records)):
-        raise ConfigError(f"{printable(out)} contains no {MANIFEST_FILE}, and so is not an OUT of melcli")
+        raise ConfigError(
+            f"{printable(out)} contains no {MANIFEST_FILE}", hint="name the folder that melcli extract wrote"
+        )
 
 
 class _Audit:

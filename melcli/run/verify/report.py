@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from melcli.errors import CHECK_SAID_NO
+from melcli.errors import CHECK_FAILED
 from melcli.run.verify.repair import Repairs
 from melcli.run.verify.task_result import TaskResult
 from melcli.store.damage import Damage
@@ -79,7 +79,7 @@ class VerifyReport:
     def exit_code(self) -> int:
         """The exit code of the command."""
         failed = self.damages or self.other_config or self.compared_nothing or self.may_be_truncated
-        return CHECK_SAID_NO if failed else 0
+        return CHECK_FAILED if failed else 0
 
     @property
     def may_be_truncated(self) -> bool:
