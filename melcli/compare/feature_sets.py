@@ -180,7 +180,8 @@ class _Arrays:
             if item_id in self._places:
                 other = self._places[item_id][0]
                 raise NameClash(
-                    f"{printable(other)} and {printable(path)} both contain {printable(item_id)}", hint="move one of them"
+                    f"{printable(other)} and {printable(path)} both contain {printable(item_id)}",
+                    hint="move one of them",
                 )
             self._places[item_id] = (path, name)
 
