@@ -29,6 +29,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 suppress_warnings = ["misc.highlighting_failure"]  # output of a terminal in a block of Python
 
+default_role = "py:obj"  # `melcli.extract` in a docstring is a link
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings have the types in words
 autodoc_preserve_defaults = True
