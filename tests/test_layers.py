@@ -24,7 +24,7 @@ LAYERS = [
     {"melcli", "melcli.__main__"},  # the package's root: nothing imports it
     {"melcli.cli", "melcli.api"},
     {"melcli.run", "melcli.identify"},
-    {"melcli.compare"},
+    {"melcli.compare", "melcli.explain"},
     {"melcli.config"},
     {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
     {"melcli.addresses", "melcli.options", "melcli.scratch"},
@@ -37,6 +37,7 @@ LAYERS = [
         "melcli.printable",
         "melcli.stopwatch",
         "melcli.threads",
+        "melcli.value_hints",
         "melcli.version",
     },
 ]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from melcli.addresses import refuse_url
 from melcli.api.configs import as_config
 from melcli.api.report import ExtractReport, report_of
-from melcli.config.remarks import remark_on_filters
 from melcli.config.resolve import Config
 from melcli.errors import ConfigError
+from melcli.explain.filter_warning import remark_on_filters
 from melcli.run.engines.cpus import usable_cpus
 from melcli.run.extract import extract as run
 from melcli.run.interrupts import Interrupted, Interrupts
@@ -24,7 +24,7 @@ from melcli.run.request import Request
 from melcli.run.summary import cut_warning, low_rates_warning
 from melcli.sources.found import Found
 from melcli.sources.options import SourceOptions
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 
 __all__ = ["extract"]
 
@@ -187,7 +187,7 @@ class _Listener(Listener):
     def planned(self, report: Report) -> None:
         self.advanced(report)
 
-    def failed(self, row: Row) -> None:
+    def failed(self, row: FailedRow) -> None:
         pass
 
     def worker_lost(self, loss: WorkerLoss) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from melcli.errors import Reason, StorageError
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.run.report import Report
 from melcli.run.summary import summary_line
 from melcli.store.layout import FAILURES_FILE
-from melcli.store.manifest import NO_ROW, Row
+from melcli.store.rows import NO_ROW, read_row
 
 __all__ = ["ExtractReport", "Failure", "report_of"]
 
@@ -102,7 +101,7 @@ class ExtractReport:
         """
         path = os.path.join(self.out, FAILURES_FILE)
         try:
-            with open(path, "rb", opener=regular_here) as file:
+            with open(path, "rb", opener=regular_nofollow) as file:
                 return [_failure(line) for line in file]
         except FileNotFoundError:
             return []
@@ -134,5 +133,5 @@ def report_of(report: Report, warnings: Sequence[str]) -> ExtractReport:
 
 
 def _failure(line: bytes) -> Failure:
-    row = Row.from_plain(json.loads(line))
+    row = read_row(line)
     return Failure(id=row.id, source=row.source, reason=row.reason or "internal", message=row.message or "")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from melcli.run.request import Request
     from melcli.sources.found import Found
     from melcli.store.damage import Damage
-    from melcli.store.manifest import Row
+    from melcli.store.rows import FailedRow
 
 __all__ = ["RunLog", "new_run_id"]
 
@@ -148,7 +148,7 @@ class RunLog:
             orphans=report.orphans,
         )
 
-    def failed(self, row: Row) -> None:
+    def failed(self, row: FailedRow) -> None:
         """Note an input that failed."""
         self.event("input_failed", "warning", id=row.id, reason=row.reason, message=row.message)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcli.cli.limit_options import WholeNumber
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import other_config
@@ -59,7 +60,7 @@ class _Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(1),
+    type=WholeNumber(1, hint="leave -j out to use the available processors"),
     envvar="MELCLI_JOBS",
     metavar="N",
     help="Number of worker processes.  [default: the available processors]",
@@ -139,7 +140,7 @@ def _verify(out: str, arguments: dict[str, Any], log: RunLog) -> int:
 
 def _lines(verdict: Verdict) -> list[str]:
     """Say what there is beside the damages, and last the counts."""
-    from melcli.printable import few
+    from melcli.printable import abbreviate
 
     remarks = []
     for kind, what in (
@@ -149,7 +150,7 @@ def _lines(verdict: Verdict) -> list[str]:
     ):
         paths = verdict.paths(kind)
         if paths:
-            remarks.append(f"{len(paths):,} {what}: {few(paths)}")
+            remarks.append(f"{len(paths):,} {what}: {abbreviate(paths)}")
     if verdict.other_config:
         remarks.append(other_config(verdict.other_config, verdict.out))
     if verdict.interrupted:

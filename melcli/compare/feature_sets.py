@@ -22,7 +22,7 @@ import numpy as np
 from melcli.errors import ConfigError, NameClash, NoInput, StorageError
 from melcli.printable import printable
 from melcli.sources.folders import walk
-from melcli.sources.items import PassedOver
+from melcli.sources.items import Skipped
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
 from melcli.store.foreign_arrays import PLAIN_EXTENSIONS, ArrayFile, open_arrays
@@ -162,7 +162,7 @@ class _Arrays:
     def _search(self, folder: str) -> None:
         selection = Selection(SourceOptions(include=tuple(f"*{extension}" for extension in PLAIN_EXTENSIONS)))
         for found in sorted(walk(folder, "", selection, None)):
-            if isinstance(found, PassedOver):
+            if isinstance(found, Skipped):
                 if found.why == "unreadable":
                     self.unreadable[found.what] = printable(f"{found.what} cannot be listed: {found.error}")
                 continue
@@ -179,7 +179,9 @@ class _Arrays:
             item_id = stem if alone or not name else f"{stem}/{name}" if in_a_folder else name
             if item_id in self._places:
                 other = self._places[item_id][0]
-                raise NameClash(f"{printable(other)} and {printable(path)} both hold {printable(item_id)}; move one")
+                raise NameClash(
+                    f"{printable(other)} and {printable(path)} both hold {printable(item_id)}", hint="move one of them"
+                )
             self._places[item_id] = (path, name)
 
     def _file(self, path: str) -> ArrayFile:

@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, type[Any]] = {"audio": AudioOptions, "features": FeatureO
 MADE_BY = "made_by"  # what melcli.yaml says of its making; a config may carry it and it means nothing
 MAX_BASES = 8
 ENVIRONMENT_PREFIX = "MELCLI_"
+SET = "--set "  # how the origin begins of what the command line set
 DEFAULT = "default"  # the origin of what nobody set
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # values of the user's in a refusal, which may look like keys
 
@@ -98,20 +99,20 @@ class Config:
         }
 
     def differences(self, other: Config) -> list[str]:
-        """Name the keys in which stored features would differ.
+        """Name the keys in which stored features differ from those that OUT has.
 
         Parameters
         ----------
         other : Config
-            The other one.
+            The config of OUT.
 
         Returns
         -------
         sentences : list of str
-            One for each key, with this config's value and the other's.
+            One for each key, with OUT's value and this config's.
         """
         return [
-            f"{key} is {yaml_value(mine)} here and {yaml_value(theirs)} there"
+            f"{key.partition('.')[2]}: OUT {yaml_value(theirs)}, now {yaml_value(mine)}"
             for key, (mine, theirs) in self.differing_values(other).items()
             if key != "output.shard_mb"
         ]
@@ -177,7 +178,7 @@ def resolve_config(
     except ConfigError as error:
         if str(error).startswith(origin):
             raise
-        raise ConfigError(f"{origin}{printable(name_or_file)}: {error}", key=error.key) from None
+        raise error.at(f"{origin}{printable(name_or_file)}") from None
     settings.update(_from_environment(environ or {}))
     settings.update(_from_sets(sets))
     settings.update({key: Setting(value, f"--{key.partition('.')[2]}") for key, value in (flags or {}).items()})
@@ -211,7 +212,7 @@ def _read_file(path: Path, children: tuple[Path, ...], origin: str = "") -> dict
     try:
         below = config_path(base.value, beside=path.parent)
     except ConfigError as error:
-        raise ConfigError(f"{base.origin}: {error}") from None
+        raise error.at(base.origin) from None
     return {**_read_file(below, (*children, path.resolve())), **settings}
 
 
@@ -237,20 +238,26 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Setting
 def _from_sets(sets: Sequence[str]) -> Iterator[tuple[str, Setting]]:
     for text in sets:
         name, equals, value = text.partition("=")
-        where = f"--set {printable(text)}"
+        where = f"{SET}{printable(text)}"
         if not equals:
-            raise ConfigError(f"{where}: must be KEY=VALUE")
+            raise ConfigError(f"{where}: must be KEY=VALUE", hint=_key_and_value(text))
         key = name if "." in name else _with_section(name, where)
         _refuse_unknown(key, where)
         yield key, Setting(read_value(value, where), where)
+
+
+def _key_and_value(text: str) -> str:
+    """Suggest how ``num_mel_bins 80`` or ``num_mel_bins:80`` is to be written."""
+    parts = re.fullmatch(r"([\w.]+)\s*[:\s]?\s*([\w.+-]*)", text.strip())
+    return f"write -s {parts[1]}={parts[2] or 'VALUE'}" if parts else ""
 
 
 def _with_section(name: str, where: str) -> str:
     homes = [section for section, cls in SECTIONS.items() if name in key_types(cls)]
     if len(homes) != 1:
         every = [key for cls in SECTIONS.values() for key in key_types(cls)]
-        problem = f"it is in {' and '.join(homes)}; name the section" if homes else nearest(name, every)
-        raise ConfigError(f"{where}: unknown key {printable(repr(name))}; {problem}")
+        hint = f"it is in {' and '.join(homes)}; name the section" if homes else nearest(name, every)
+        raise ConfigError(f"{where}: unknown key {printable(repr(name))}", hint=hint)
     return f"{homes[0]}.{name}"
 
 
@@ -260,9 +267,12 @@ def _refuse_unknown(key: str, origin: str) -> None:
         known = ["base", *SECTIONS]
         homes = [f"{home}.{section}" for home, cls in SECTIONS.items() if section in key_types(cls)]
         hint = f"did you mean {homes[0]!r}?" if homes else nearest(section, known)
-        raise ConfigError(f"{origin}: unknown key {printable(repr(section))}; {hint}")
+        raise ConfigError(f"{origin}: unknown key {printable(repr(section))}", hint=hint)
     if not dot:
-        raise ConfigError(f"{origin}: {section} must be a mapping of keys to values")
+        raise ConfigError(
+            f"{origin}: {section} must be a mapping of keys to values",
+            hint=f"write a line such as '  {next(iter(key_types(SECTIONS[section])))}: VALUE' below '{section}:'",
+        )
     refuse_unknown(name, key_types(SECTIONS[section]), f"{origin}: {section}")
 
 
@@ -273,12 +283,12 @@ def _build(settings: Mapping[str, Setting]) -> Config:
         try:
             stages[section] = read_options(cls, raw, section)
         except ConfigError as error:
-            raise ConfigError(_with_origins(error, section, settings), key=error.key) from None
+            raise _with_origins(error, section, settings) from None
     dotted = [f"{section}.{key}" for section, cls in SECTIONS.items() for key in key_types(cls)]
     return Config(**stages, origins={key: _origin(key, settings) for key in dotted})
 
 
-def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Setting]) -> str:
+def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Setting]) -> ConfigError:
     """Say where the key of a refusal was set, and in brackets where the other keys were that its sentence names.
 
     Of keys that do not go together only the user knows the wrong one: after ``-s num_mel_bins=10`` that is not
@@ -289,9 +299,12 @@ def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Set
     named.sort(key=lambda key: key != refusal.key)
     origins = {key: _origin(f"{section}.{key}", settings) for key in named}
     first = next((key for key, origin in origins.items() if origin != DEFAULT), None)
-    said = str(refusal) if first is None else f"{origins[first]}: {refusal}"
+    said = refusal.problem
+    if first is not None:
+        shown = said.removeprefix(f"{section}: ") if origins[first].startswith(SET) else said
+        said = f"{origins[first]}: {shown}"
     others = ", ".join(f"{key}: {origin}" for key, origin in origins.items() if key != first)
-    return f"{said} ({others})" if others else said
+    return ConfigError(f"{said} ({others})" if others else said, key=refusal.key, hint=refusal.hint)
 
 
 def _origin(key: str, settings: Mapping[str, Setting]) -> str:

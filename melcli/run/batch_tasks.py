@@ -12,7 +12,7 @@ from melcli.run.engines.contract import BatchLost
 from melcli.run.job import Job
 from melcli.run.worker_tasks import run_batch, try_batch
 from melcli.sources.items import Item
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 
 __all__ = ["BatchTask", "Isolation", "Trial"]
 
@@ -27,7 +27,7 @@ class BatchTask:
     batch : Batch
     times_blameless : int
         How often the batch crashed its worker though none of its items did so alone.
-    culprits : tuple of Row
+    culprits : tuple of FailedRow
         Failed rows of items that earlier isolations took out of the batch.  They are recorded together with the rest:
         with half of its rows recorded, a shard could not be planned again.
     """
@@ -35,7 +35,7 @@ class BatchTask:
     job: Job
     batch: Batch
     times_blameless: int = 0
-    culprits: tuple[Row, ...] = ()
+    culprits: tuple[FailedRow, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -115,7 +115,7 @@ class Isolation:
     def __post_init__(self) -> None:
         self.num_open = len(self.task.batch.items)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[FailedRow]:
         """Return the failed rows of the culprits known so far, those of earlier isolations first."""
         culprits = [item for item in self.task.batch.items if item.id in self.culprits]
         return [*self.task.culprits, *(culprit_row(item, self.culprits[item.id], self.task.job) for item in culprits)]

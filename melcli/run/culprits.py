@@ -10,7 +10,7 @@ from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
 from melcli.run.job import Job
 from melcli.run.watchdog import last_line
 from melcli.sources.items import Item
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 
 __all__ = ["culprit_row", "how_lost"]
 
@@ -18,7 +18,7 @@ EXCEPTION_EXIT_CODE = 1  # of a Python process that an exception ended
 TRACEBACK_SIGN = "File "  # in the traceback that it leaves
 
 
-def culprit_row(item: Item, error: BatchLost, job: Job) -> Row:
+def culprit_row(item: Item, error: BatchLost, job: Job) -> FailedRow:
     """Return the failed row of an item that crashed its worker when it was tried alone.
 
     Parameters
@@ -33,10 +33,9 @@ def culprit_row(item: Item, error: BatchLost, job: Job) -> Row:
     if reason == "timeout":
         allowed_s = job.limits.timeout_per_item_s or item_timeout_s(item)
         how = f"{how}; {allowed_s:,.0f} s are allowed (--timeout-per-item)"
-    return Row(
+    return FailedRow(
         id=item.id,
         source=item.source,
-        status="failed",
         reason=reason,
         message=printable(f"{item.source}: {how}"),
         stderr=error.stderr or None,

@@ -21,7 +21,7 @@ from melcli.run.losses import worker_loss
 from melcli.run.report import MAX_TIME, FailureLimit, Listener, Report
 from melcli.run.tally import Tally
 from melcli.store.lines import Line
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 
 __all__ = ["Dispatcher"]
 
@@ -60,7 +60,7 @@ class Dispatcher:
         engine: Engine,
         job: Job,
         *,
-        record: Callable[[Sequence[Row | Line]], None],
+        record: Callable[[Sequence[FailedRow | Line]], None],
         report: Report,
         limit: FailureLimit,
         listener: Listener,
@@ -248,13 +248,13 @@ class Dispatcher:
 
     # rows
 
-    def _record(self, rows: Sequence[Row | Line], tally: Tally | None = None) -> None:
+    def _record(self, rows: Sequence[FailedRow | Line], tally: Tally | None = None) -> None:
         try:
             self._record_rows(rows)
         except StorageError as error:
             self._refuse(error)
             return
-        failures = [row for row in rows if isinstance(row, Row)]
+        failures = [row for row in rows if isinstance(row, FailedRow)]
         self._report.add_batch(tally or Tally(), failures)
         for row in failures:
             self._listener.failed(row)

@@ -20,7 +20,7 @@ from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
 from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import AudioError, Reason, StorageError
-from melcli.mel.framing import count_cut_samples, count_valid_frames
+from melcli.mel.framing import count_discarded_samples, count_valid_frames
 from melcli.mel.kernels import kernels
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrum import scipy_version
@@ -35,9 +35,9 @@ from melcli.sources.items import Item
 from melcli.stopwatch import Stopwatch
 from melcli.store.hdf5 import Hdf5Sink
 from melcli.store.layout import own_folder, shard_name
-from melcli.store.manifest import Row
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
+from melcli.store.rows import FailedRow, OkRow, Row
 from melcli.store.stored_array import StoredFeatures
 from melcli.version import __version__
 
@@ -185,10 +185,7 @@ def _compute(
 
 def _look_at(item: Item, job: Job) -> dict[str, Any]:
     """Return what a row says of its source; looked at now, so that a later change is seen by the next run."""
-    try:
-        seen = Item.seen(item.id, item.source, os.stat(item.source))
-    except OSError:
-        seen = Item.seen(item.id, item.source, None)
+    seen = Item.look(item.id, item.source)
     return {
         "source": item.source,
         "source_size": seen.size,
@@ -198,12 +195,13 @@ def _look_at(item: Item, job: Job) -> dict[str, Any]:
     }
 
 
-def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, stored: StoredFeatures, job: Job) -> Row:
+def _row(
+    item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, stored: StoredFeatures, job: Job
+) -> OkRow:
     features = job.config.features
     each = job.config.audio.channels == "each"
-    return Row(
+    return OkRow(
         id=f"{item.id}.ch{channel}" if each else item.id,
-        status="ok",
         channel=channel if each else None,
         source_sampling_rate=audio.source_sampling_rate,
         source_channels=audio.source_channels,
@@ -215,6 +213,8 @@ def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, s
         frame_shift=features.sequence_stride / features.sampling_rate,
         duration=audio.num_samples / features.sampling_rate,
         flags=_flags(audio, features),
+        path="",  # known once it is stored, like the size
+        output_size=0,
         **stored.describe(),
         **origin,
     )
@@ -222,16 +222,16 @@ def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, s
 
 def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
     """Return what is odd about an input, sorted."""
-    cut = ("cut",) if count_cut_samples(audio.num_samples, features) else ()
+    cut = ("cut",) if count_discarded_samples(audio.num_samples, features) else ()
     return tuple(sorted((*audio.flags, *cut)))
 
 
-def _failed(item: Item, origin: dict[str, Any], reason: Reason, message: str) -> Row:
-    return Row(id=item.id, status="failed", reason=reason, message=printable(f"{item.source}: {message}"), **origin)
+def _failed(item: Item, origin: dict[str, Any], reason: Reason, message: str) -> FailedRow:
+    return FailedRow(id=item.id, reason=reason, message=printable(f"{item.source}: {message}"), **origin)
 
 
 def _placed(row: Row, placed: dict[str, Placement]) -> Row:
-    if row.status == "failed":
+    if isinstance(row, FailedRow):
         return row
     where = placed[row.id]
     return replace(row, path=where.path, start=where.start, output_size=where.output_size)

@@ -56,6 +56,7 @@ ADVICE = {
     errno.EMFILE: "let this user open more files (ulimit -n), or use fewer workers (-j)",
     errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
     errno.ENOENT: "see who removed it",
+    errno.EOPNOTSUPP: "choose an OUT on a disk",
     errno.ENOTDIR: "choose another OUT, since a file is in the way",
     errno.EISDIR: "remove that folder",
     errno.EEXIST: "choose another OUT, since a file is in the way",
@@ -193,7 +194,13 @@ def make_folders(path: str) -> None:
         missing.append(folder)
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
-        os.makedirs(folder, exist_ok=True)  # somebody else may just have made it
+        try:
+            os.makedirs(folder, exist_ok=True)  # somebody else may just have made it
+        except FileNotFoundError:
+            parent = os.path.dirname(folder)
+            if os.path.isdir(parent):  # as in /proc
+                raise OSError(errno.EOPNOTSUPP, f"no folder can be made in {parent}") from None
+            raise
         bring_to_disk(os.path.dirname(folder))
 
 
@@ -298,8 +305,8 @@ def storage_errors(path: str, doing: str = "write") -> ErrorTranslation:
     def translate(error: Exception) -> StorageError:
         number, said = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
         return StorageError(
-            f"cannot {doing} {printable(path)}: {said or error}; {ADVICE.get(number or 0, 'check the disk')}, and "
-            "run the same command again: what was finished is kept"
+            f"cannot {doing} {printable(path)}: {said or error}",
+            hint=f"{ADVICE.get(number or 0, 'check the disk')}, and run the same command again: finished work is kept",
         )
 
     return ErrorTranslation((OSError,), translate)

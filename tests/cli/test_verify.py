@@ -207,7 +207,7 @@ def test_nothing_is_set_aside_through_links(melcli: Command, extract: Command, t
     make_folder(out / "a.npy")
     (out / ".melcli" / "set-aside").symlink_to(tmp_path / "theirs")
     ended = melcli("verify", out, "--repair")
-    assert (ended.code, "set-aside is a link; remove that link" in ended.err) == (6, True)
+    assert (ended.code, "set-aside is a link\nhint: remove that link" in ended.err) == (6, True)
     assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["c.npy"]
 
 
@@ -394,11 +394,12 @@ def test_rounding_of_another_processor_is_no_damage(
 
 
 def test_no_out_is_a_sentence(melcli: Command, tmp_path: Path) -> None:
+    hint = "hint: name the folder that melcli extract wrote\n"
     ended = melcli("verify", tmp_path / "no\nwhere")
-    assert ended == Ended(2, "", f"melcli: {tmp_path}/no\\x0awhere is no folder, and so no OUT of melcli\n")
+    assert ended == Ended(2, "", f"melcli: error: {tmp_path}/no\\x0awhere is not a folder\n{hint}")
     (tmp_path / "empty").mkdir()
     ended = melcli("verify", tmp_path / "empty")
-    assert ended == Ended(2, "", f"melcli: {tmp_path}/empty holds no manifest.jsonl, and so is no OUT of melcli\n")
+    assert ended == Ended(2, "", f"melcli: error: {tmp_path}/empty holds no manifest.jsonl\n{hint}")
     assert [*(tmp_path / "empty").iterdir()] == []
 
 
@@ -423,7 +424,7 @@ def test_an_out_that_cannot_be_written_is_read_all_the_same(
     assert ended.code == 0
     assert "OUT cannot be written, so it was read without holding it\n" in ended.err
     ended = melcli("verify", out, "--repair")
-    assert (ended.code, ended.err) == (6, "melcli: cannot write it: Read-only file system\n")
+    assert (ended.code, ended.err) == (6, "melcli: error: cannot write it: Read-only file system\n")
 
 
 def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out: Path) -> None:

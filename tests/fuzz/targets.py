@@ -46,10 +46,10 @@ from melcli.store.foreign_arrays import open_arrays
 from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
 from melcli.store.layout import refuse_names
-from melcli.store.manifest import Row
 from melcli.store.npy import read_npy
 from melcli.store.placement import StoredFiles
 from melcli.store.recovery import read_books
+from melcli.store.rows import Row, row_of
 from tests.fuzz.hdf5_process import ask
 from tests.store.rows import ODD_IDS, journal_of, make_row, read_manifest
 
@@ -260,7 +260,7 @@ def _verify_reads(out: str) -> None:
             assert printable(damage.sentence()) == damage.sentence()
             json.dumps(damage.plain(), allow_nan=False)
         for ref in books.refs():
-            assert Row.from_plain(json.loads(books.row(ref).to_json())) == books.row(ref)
+            assert row_of(json.loads(books.row(ref).to_json())) == books.row(ref)
 
 
 def _books_hold(out: str) -> None:
@@ -270,8 +270,8 @@ def _books_hold(out: str) -> None:
         _plan_holds(history, scratch)
         for entry in history.entries():
             assert isinstance(entry.item_id, str)
-            row = Row.from_plain(json.loads(entry.text))
-            assert Row.from_plain(json.loads(row.to_json())) == row
+            row = row_of(json.loads(entry.text))
+            assert row_of(json.loads(row.to_json())) == row
         assert history.next_shard() >= 0
         history.write_manifest()
 
@@ -400,8 +400,8 @@ def globs(data: bytes) -> None:
     name, *given = (os.fsdecode(line) for line in data.split(b"\n"))
     with _allowed(ConfigError):
         selection = Selection(SourceOptions(include=tuple(given[::2]), exclude=tuple(given[1::2])))
-        assert selection.takes(name) in {True, False}
-        assert selection.takes_named(name) in {True, False}
+        assert selection.selects(name) in {True, False}
+        assert selection.selects_named(name) in {True, False}
         if selection.excludes(name):
             assert selection.excludes_path(name) or not name
 

@@ -34,10 +34,11 @@ from melcli.run.tally import count_rows
 from melcli.sources.found import Found
 from melcli.sources.items import Item
 from melcli.store.lines import Line
-from melcli.store.manifest import Row
+from melcli.store.rows import Row, row_of
 from tests.elapsed import Stopwatch, deadline_in, stretch
 from tests.run.corpus import plant, tree
 from tests.run.engines.inline import InlineEngine, ScriptedEngine
+from tests.store.rows import make_row
 
 
 def job(out: str) -> Job:
@@ -68,10 +69,9 @@ def names(one: Batch) -> str:
 def finish(one: Batch, trial: bool = False) -> list[Row]:
     """Answer as a worker without any trouble does."""
     return [
-        Row(
-            id=item.id,
+        make_row(
+            item.id,
             source=item.source,
-            status="ok",
             source_size=item.size,
             source_mtime_ns=item.mtime_ns,
             duration=1.0,
@@ -84,15 +84,7 @@ def finish(one: Batch, trial: bool = False) -> list[Row]:
 def refuse(one: Batch, trial: bool = False) -> list[Row]:
     """Answer that every input is bad."""
     return [
-        Row(
-            id=item.id,
-            source=item.source,
-            status="failed",
-            reason="empty",
-            source_size=0,
-            source_mtime_ns=0,
-            config_id="c",
-        )
+        make_row(item.id, source=item.source, status="failed", source_size=0, source_mtime_ns=0, config_id="c")
         for item in one.items
     ]
 
@@ -143,7 +135,7 @@ class Outcome:
         self.advances += 1
 
     def write(self, rows: Sequence[Row | Line]) -> None:
-        self.written += [row if isinstance(row, Row) else Row.from_plain(json.loads(row.text)) for row in rows]
+        self.written += [row if isinstance(row, Row) else row_of(json.loads(row.text)) for row in rows]
 
     @property
     def ids(self) -> list[str]:

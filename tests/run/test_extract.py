@@ -27,8 +27,8 @@ from melcli.run.request import Request
 from melcli.run.worker_tasks import run_batch
 from melcli.sources.found import Found
 from melcli.store.files import temporary_name
-from melcli.store.manifest import Row
 from melcli.store.options import OutputOptions
+from melcli.store.rows import Row
 from tests.elapsed import stretch
 from tests.run.corpus import RATE_HZ, plant, tree
 from tests.run.engines.inline import InlineEngine

@@ -33,9 +33,10 @@ from melcli.run.process_batch import measure_batch, try_batch
 from melcli.run.watchdog import Watchdog
 from melcli.sources.items import Item
 from melcli.stopwatch import STAGES, Stopwatch
-from melcli.store.manifest import Row, write_manifest
+from melcli.store.manifest import write_manifest
 from melcli.store.options import OutputOptions
 from melcli.store.reader import open_features
+from melcli.store.rows import Row, row_of
 from tests.mel.pieces import set_sizes
 from tests.messages import names
 from tests.run.corpus import RATE_HZ, encode, noise, plant, tree
@@ -56,14 +57,14 @@ def as_shard(items: Sequence[Item], number: int) -> Batch:
 
 
 def batch(*paths: Path) -> Batch:
-    return Batch(items=tuple(Item.seen(path.stem, str(path), path.stat()) for path in paths))
+    return Batch(items=tuple(Item.from_stat(path.stem, str(path), path.stat()) for path in paths))
 
 
 def run_batch(task: tuple[Job, Batch]) -> list[Row]:
     """Run a batch in an OUT that is there, and return its rows."""
     os.makedirs(task[0].out, exist_ok=True)
     rows = process_batch.run_batch(task).rows
-    return [row if isinstance(row, Row) else Row.from_plain(json.loads(row.text)) for row in rows]
+    return [row if isinstance(row, Row) else row_of(json.loads(row.text)) for row in rows]
 
 
 def test_a_row_says_what_was_made(tmp_path: Path) -> None:
@@ -499,7 +500,7 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
                 laps.append(stage)
 
     monkeypatch.setattr("melcli.run.process_batch.Stopwatch", Listening)
-    monkeypatch.setattr("melcli.run.compute.finish", lambda batch, options: laps.append("finish"))
+    monkeypatch.setattr("melcli.run.compute.postprocess", lambda batch, options: laps.append("postprocess"))
     sources = plant(tmp_path, "a.wav", "b.wav", seconds=1.0)
     (tmp_path / "out").mkdir()
     process_batch.run_batch((job(tmp_path / "out"), batch(*sources)))
@@ -507,5 +508,5 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
     assert laps[:half] == laps[half : 2 * half]  # two items of the same length
     # Decoding is told a second time when the file has ended; only then there is a block of frames.
     audio = ["decode", "resample", "decode", "resample"]
-    assert laps[:half] == ["other", *audio, "fft", "mel", "log", "finish", "log", "other", "write"]
+    assert laps[:half] == ["other", *audio, "fft", "mel", "log", "postprocess", "log", "other", "write"]
     assert laps[2 * half :] == ["other"]  # the rows, once all is stored

@@ -19,8 +19,8 @@ from melcli.sources.item_table import ItemTable
 from melcli.sources.items import Item
 from melcli.store.entries import Entry, PlainRow
 from melcli.store.history import History, read_history
-from melcli.store.manifest import Row
 from melcli.store.placement import StoredFiles
+from melcli.store.rows import Row
 from tests.store.rows import make_row
 from tests.tiers import examples
 
@@ -92,7 +92,7 @@ def told(plan: Plan) -> list[tuple[str, str]]:
 def drawn(chance: random.Random, row_id: str) -> Row:
     change = {"format": "wav/pcm_16", "decoding": DECODING_REVISION, **chance.choice(CHANGES)}
     if chance.random() < 0.1:
-        change |= {"status": "failed", "reason": "empty", "path": None}
+        change |= {"status": "failed", "reason": "empty"}
     if chance.random() < 0.1:
         change |= {"channel": 0, "source_channels": 1}
     return make_row(row_id, **change)
@@ -105,7 +105,7 @@ def write(out: Path, rows: list[Row], chance: random.Random) -> None:
     lines = [row.to_json().replace('"status":', '"status": ' if blank else '"status":') for row in rows]
     (out / "manifest.jsonl").write_text("".join(f"{line}\n" for line in lines))
     for row in rows:
-        if row.path is not None and chance.random() < 0.8:
+        if row.status == "ok" and chance.random() < 0.8:
             path = out / row.path
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(bytes(row.output_size or 0))

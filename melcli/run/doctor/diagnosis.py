@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
+from melcli.errors import CHECK_FAILED, ConfigError, StorageError
 from melcli.printable import printable
-from melcli.run.doctor.advisories import AS_OF, advisories_on, file_system_note
+from melcli.run.doctor.file_systems import file_system_note
 from melcli.run.doctor.libraries import Library, examine_libraries
 from melcli.run.doctor.machine import Machine, examine_machine
 from melcli.run.doctor.promises import (
@@ -88,7 +88,7 @@ class Diagnosis:
     @property
     def exit_code(self) -> int:
         """0, or 4 where there is a problem."""
-        return CHECK_SAID_NO if self.problems else 0
+        return CHECK_FAILED if self.problems else 0
 
     def plain(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -99,7 +99,6 @@ class Diagnosis:
             "libraries": [asdict(library) for library in self.libraries],
             "machine": asdict(self.machine),
             "storage": asdict(self.storage),
-            "advisories_as_of": AS_OF,
             "problems": self.problems,
             "warnings": self.warnings,
             "exit_code": self.exit_code,
@@ -177,10 +176,6 @@ def _storage_problems(storage: Storage) -> Iterator[str]:
 
 
 def _library_warnings(libraries: Sequence[Library]) -> Iterator[str]:
-    versions = {name: version for library in libraries for name, version in library.versions.items()}
-    for advisory in advisories_on(versions):
-        version = versions[advisory.library]
-        yield f"{advisory.library} {version}: {advisory.what} (as of {AS_OF}, {advisory.source})"
     missing = [name for library in libraries for name, there in library.codecs.items() if not there]
     if missing:
         yield f"libsndfile was built without {', '.join(missing)}: such files fail as unsupported_format"

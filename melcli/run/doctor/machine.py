@@ -7,8 +7,9 @@ import platform
 import resource
 from dataclasses import dataclass
 
-from melcli.run.engines.cpus import CGROUP_ROOT, cgroup_quota, usable_cpus
-from melcli.run.memory_limit import MEMBERSHIP, cgroup_memory, physical_memory_bytes
+from melcli.run.control_groups import CGROUP_ROOT, MEMBERSHIP
+from melcli.run.engines.cpus import cgroup_quota, usable_cpus
+from melcli.run.memory_limit import cgroup_memory, physical_memory_bytes
 from melcli.run.process_limit import soft_limit
 
 __all__ = ["Machine", "examine_machine"]

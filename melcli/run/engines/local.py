@@ -60,14 +60,14 @@ class LocalEngine:
             )
         except OSError as error:
             number = error.errno if error.errno in LIMITS else errno.EMFILE
-            raise StorageError(f"no worker process can be started: {error.strerror}; {LIMITS[number]}") from error
+            raise StorageError(f"no worker process can be started: {error.strerror}", hint=LIMITS[number]) from error
         self._thread = threading.Thread(target=self._pool.run, name="workers", daemon=True)
         try:
             self._pool.launcher.start()
             self._thread.start()
         except RuntimeError as error:  # the system starts no more threads
             self._pool.close()
-            raise StorageError(f"no worker process can be started: {error}; {LIMITS[errno.EAGAIN]}") from error
+            raise StorageError(f"no worker process can be started: {error}", hint=LIMITS[errno.EAGAIN]) from error
 
     @property
     def workers(self) -> int:

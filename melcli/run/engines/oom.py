@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from melcli.run.engines.cpus import CGROUP_ROOT
-from melcli.run.memory_limit import MEMBERSHIP, memory_groups
+from melcli.run.control_groups import CGROUP_ROOT, MEMBERSHIP
+from melcli.run.memory_limit import memory_groups
 
 __all__ = ["oom_kills"]
 

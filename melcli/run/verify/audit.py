@@ -18,7 +18,7 @@ from typing import Any
 
 from melcli.byte_order import byte_order
 from melcli.config.stored import StoredConfig, read_stored_config
-from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
+from melcli.errors import CHECK_FAILED, ConfigError, StorageError
 from melcli.printable import printable
 from melcli.run.engines.contract import Engine
 from melcli.run.interrupts import Interrupts
@@ -34,7 +34,6 @@ from melcli.store.damage import Damage
 from melcli.store.durability import forget_unflushed, lost_its_memory
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, journal_path
 from melcli.store.lock import hold_output
-from melcli.store.manifest import Row
 from melcli.store.recovery import read_books
 from melcli.store.untracked import Stray, find_strays
 from melcli.version import __version__
@@ -132,7 +131,7 @@ class Verdict:
     def exit_code(self) -> int:
         """Exit code of the command."""
         said_no = self.damages or self.other_config or self.compared_nothing or self.unsettled
-        return CHECK_SAID_NO if said_no else 0
+        return CHECK_FAILED if said_no else 0
 
     @property
     def unsettled(self) -> bool:
@@ -227,10 +226,14 @@ def examine(verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage
 
 def _refuse_no_output(out: str) -> None:
     if not os.path.isdir(out):
-        raise ConfigError(f"{printable(out) or repr(out)} is no folder, and so no OUT of melcli")
+        raise ConfigError(
+            f"{printable(out) or repr(out)} is not a folder", hint="name the folder that melcli extract wrote"
+        )
     books = (os.path.join(out, MANIFEST_FILE), os.path.join(out, CONFIG_FILE), journal_path(out))
     if not any(map(os.path.lexists, books)):
-        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}, and so is no OUT of melcli")
+        raise ConfigError(
+            f"{printable(out)} holds no {MANIFEST_FILE}", hint="name the folder that melcli extract wrote"
+        )
 
 
 class _Audit:
@@ -278,7 +281,7 @@ class _Audit:
             verdict.num_ok += 1
             if current is not None and row.config_id != current:
                 verdict.other_config.append(row.id)
-            path = row.path or ""
+            path = row.path
             yield path
             if row.start is None:
                 self._files.append(ref)
@@ -330,7 +333,7 @@ class _Audit:
         is_read = self._sample(self._request.read_percent)
         features = None if self._config is None else self._config.config.features
         for path, refs in [*self._shards.items(), *((None, part) for part in _parts(self._files))]:
-            rows = tuple(self.books.row(ref) for ref in refs)
+            rows = tuple(self.books.ok_row(ref) for ref in refs)
             same_config = self._config is not None and all(row.config_id == self._config.config_id for row in rows)
             yield CheckTask(
                 out=os.path.abspath(self._request.out),
@@ -366,11 +369,11 @@ class _Audit:
         while part := list(islice(wanted, ITEMS_PER_RECOMPUTE)):
             items = []
             for refs in part:
-                rows = tuple(self.books.row(ref) for ref in refs)
+                rows = tuple(self.books.ok_row(ref) for ref in refs)
                 if any(row.config_id != self._config.config_id for row in rows):
                     self._verdict.num_changed += 1
                 else:
-                    items.append((_item(rows[0]), rows))
+                    items.append((Item.of_row(rows[0]), rows))
             if items:
                 yield RecomputeTask(out=os.path.abspath(self._request.out), job=job, items=tuple(items))
 
@@ -410,10 +413,6 @@ class _Audit:
 def _parts(refs: array[int]) -> Iterator[array[int]]:
     for start in range(0, len(refs), ROWS_PER_TASK):
         yield refs[start : start + ROWS_PER_TASK]
-
-
-def _item(row: Row) -> Item:
-    return Item(row.item_id, row.source, row.source_size, row.source_mtime_ns)
 
 
 def _hash(item_id: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from melcli.run.job import Job
@@ -11,8 +10,8 @@ from melcli.run.verify.checked import Checked
 from melcli.sources.items import Item
 from melcli.store.checks import largest_difference
 from melcli.store.damage import Damage
-from melcli.store.manifest import Row
 from melcli.store.placement import Placement
+from melcli.store.rows import FailedRow, OkRow
 from melcli.store.stored_array import StoredFeatures
 
 __all__ = ["CLOSE", "recompute_items"]
@@ -24,7 +23,7 @@ CLOSE, CLOSE_FLOAT16 = 1e-4, 1e-3
 LEAST = 5e-324  # more than none: the bytes are others though the numbers are equal, as 0 and -0
 
 
-def recompute_items(items: Sequence[tuple[Item, Sequence[Row]]], *, job: Job, out: str) -> Checked:
+def recompute_items(items: Sequence[tuple[Item, Sequence[OkRow]]], *, job: Job, out: str) -> Checked:
     """Extract each item and compare it with what is stored.
 
     Parameters
@@ -51,15 +50,17 @@ def recompute_items(items: Sequence[tuple[Item, Sequence[Row]]], *, job: Job, ou
     return Checked(damages=tuple(damages), num_same=same, num_close=close, num_changed=changed)
 
 
-def _recompute(item: Item, rows: Sequence[Row], job: Job, out: str) -> Damage | bool | None:
+def _recompute(item: Item, rows: Sequence[OkRow], job: Job, out: str) -> Damage | bool | None:
     """Return a damage, or whether the numbers are the same to the bit, or None where the source is another."""
-    if _seen(item) != item:
+    if Item.look(item.id, item.source) != item:
         return None
     comparing = _Comparing(out, rows)
     found = extract_item(item, job, comparing)
-    if _seen(item) != item or any(row.reason == "vanished" for row in found):
+    if Item.look(item.id, item.source) != item or any(
+        isinstance(row, FailedRow) and row.reason == "vanished" for row in found
+    ):
         return None
-    failed = next((row for row in found if row.status == "failed"), None)
+    failed = next((row for row in found if isinstance(row, FailedRow)), None)
     if failed is not None:
         return _differs(rows[0], f"its source can no longer be extracted: {failed.message} ({failed.reason})")
     if {row.id for row in found} != {row.id for row in rows}:
@@ -72,20 +73,13 @@ def _recompute(item: Item, rows: Sequence[Row], job: Job, out: str) -> Damage | 
     return not any(comparing.differences.values())
 
 
-def _seen(item: Item) -> Item:
-    try:
-        return Item.seen(item.id, item.source, os.stat(item.source))
-    except OSError:
-        return Item.seen(item.id, item.source, None)
-
-
-def _extent(row: Row) -> float:
-    low, high = row.min or 0.0, row.max or 0.0
+def _extent(row: OkRow) -> float:
+    low, high = row.min, row.max
     return max(high - low, abs(low), abs(high))
 
 
-def _differs(row: Row, message: str) -> Damage:
-    return Damage(kind="differs", path=row.path or "", message=message, id=row.id, item_id=row.item_id)
+def _differs(row: OkRow, message: str) -> Damage:
+    return Damage(kind="differs", path=row.path, message=message, id=row.id, item_id=row.item_id)
 
 
 class _Comparing:
@@ -97,7 +91,7 @@ class _Comparing:
         By row the largest one; 0 where the checksum is that of the row.
     """
 
-    def __init__(self, out: str, rows: Sequence[Row]) -> None:
+    def __init__(self, out: str, rows: Sequence[OkRow]) -> None:
         self._out = out
         self._rows = {row.id: row for row in rows}
         self.differences: dict[str, float] = {}

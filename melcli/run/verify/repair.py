@@ -23,6 +23,7 @@ from melcli.store.files import linked_folder, make_below, remove_leftovers, stor
 from melcli.store.journal import PlannedShard
 from melcli.store.layout import OWN_FOLDER, own_folder, shard_number
 from melcli.store.recovery import Books
+from melcli.store.rows import OkRow
 
 __all__ = ["Repairs", "repair"]
 
@@ -80,12 +81,11 @@ def _damaged_shards(books: Books, damages: Sequence[Damage]) -> list[tuple[Plann
     config_ids: dict[int, set[str]] = defaultdict(set)
     for ref in books.refs() if damaged else ():
         row = books.row(ref)
-        if row.path in damaged:
-            number = shard_number(row.path or "")
-            if number is not None:
-                item = Item(row.item_id, row.source, row.source_size, row.source_mtime_ns)
-                items[number][item.id] = item
-                config_ids[number].add(row.config_id)
+        number = shard_number(row.path) if isinstance(row, OkRow) and row.path in damaged else None
+        if number is not None:
+            item = Item.of_row(row)
+            items[number][item.id] = item
+            config_ids[number].add(row.config_id)
     shards = []
     for number, held in sorted(items.items()):
         ordered = sorted_by_bytes(held.values(), lambda item: (item.id,))

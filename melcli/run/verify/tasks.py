@@ -14,7 +14,7 @@ from melcli.run.job import Job
 from melcli.run.verify.checked import Checked
 from melcli.sources.items import Item
 from melcli.store.damage import OF_NUMBERS, Damage
-from melcli.store.manifest import Row
+from melcli.store.rows import OkRow
 
 __all__ = ["CheckTask", "RecomputeTask", "check_outputs", "recompute"]
 
@@ -31,7 +31,7 @@ class CheckTask:
     ----------
     out : str
         OUT.
-    rows : tuple of Row
+    rows : tuple of OkRow
         All ``ok``.
     read : tuple of bool
         Of which the numbers are read.
@@ -46,7 +46,7 @@ class CheckTask:
     """
 
     out: str
-    rows: tuple[Row, ...]
+    rows: tuple[OkRow, ...]
     read: tuple[bool, ...]
     shard: str | None = None
     time_axis: int | None = None
@@ -105,7 +105,7 @@ class RecomputeTask:
 
     out: str
     job: Job
-    items: tuple[tuple[Item, tuple[Row, ...]], ...]
+    items: tuple[tuple[Item, tuple[OkRow, ...]], ...]
 
     @property
     def call(self) -> tuple[Callable[[Any], Any], Any]:
@@ -160,9 +160,9 @@ def recompute(task: RecomputeTask) -> Checked:
     return recompute_items(task.items, job=task.job, out=task.out)
 
 
-def _killed(row: Row, message: str) -> Damage:
-    return Damage(kind="killed_reader", path=row.path or "", message=message, id=row.id, item_id=row.item_id)
+def _killed(row: OkRow, message: str) -> Damage:
+    return Damage(kind="killed_reader", path=row.path, message=message, id=row.id, item_id=row.item_id)
 
 
-def _num_bytes(row: Row) -> int:
-    return 8 * (row.num_frames or 0) * (row.num_features or 0)
+def _num_bytes(row: OkRow) -> int:
+    return 8 * row.num_frames * row.num_features

@@ -107,7 +107,6 @@ def names_with(**changes: Any) -> dict[str, Storage]:
 @pytest.mark.parametrize(
     "changed, warning",
     [
-        ({"libraries": [Library(name="s", versions={"libsndfile": "1.2.2"})]}, "libsndfile 1.2.2: CVE-2022-33065"),
         (
             {"libraries": [Library(name="s", versions={"s": "1"}, codecs={"MP3": False, "FLAC": True, "Opus": False})]},
             "libsndfile was built without MP3, Opus",
@@ -143,7 +142,7 @@ def test_an_out_that_is_not_there_is_tried_in_the_folder_above(quick: None, tmp_
     diagnosis = diagnose(str(tmp_path / "x" / "y"), {"click": "8.3.0"})
     assert diagnosis.storage.tested == str(tmp_path)
     assert diagnosis.problems == []
-    assert any(warning.startswith("click 8.3.0") for warning in diagnosis.warnings)
+    assert any(library.versions == {"click": "8.3.0"} for library in diagnosis.libraries)
     assert os.listdir(tmp_path) == before
 
 

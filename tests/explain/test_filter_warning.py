@@ -2,8 +2,8 @@
 
 import pytest
 
-from melcli.config.remarks import remark_on_filters
 from melcli.config.resolve import resolve_config
+from melcli.explain.filter_warning import remark_on_filters
 
 EMPTY = "filters 0, 3, 6 and 13 of 128 are empty: "
 

@@ -1,8 +1,8 @@
-"""What the calls of other libraries are told apart by; tests/config/test_equivalents.py has the calls themselves."""
+"""What the calls of other libraries are told apart by; tests/explain/test_library_calls.py has the calls themselves."""
 
 import pytest
 
-from melcli.config.counterparts import milliseconds, power_of_two
+from melcli.explain.missing_arguments import milliseconds, power_of_two
 from melcli.mel.options import FeatureOptions
 
 

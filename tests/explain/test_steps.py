@@ -4,7 +4,7 @@ import pytest
 
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
-from melcli.config.words import in_words
+from melcli.explain.steps import in_words
 from melcli.mel.options import FeatureOptions
 from melcli.options import key_types
 

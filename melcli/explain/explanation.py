@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from melcli.config.difference import in_lines
-from melcli.config.equivalents import Equivalent, in_librosa, in_torchaudio
 from melcli.config.named import config_labels, config_name, named_configs
-from melcli.config.remarks import remark_on_filters
 from melcli.config.resolve import Config, resolve_config
-from melcli.config.words import in_words
+from melcli.explain.difference import in_lines
+from melcli.explain.filter_warning import remark_on_filters
+from melcli.explain.library_calls import Equivalent, in_librosa, in_torchaudio
+from melcli.explain.steps import in_words
 
 __all__ = ["explain"]
 

@@ -1,7 +1,7 @@
 """What ``config show`` says before the values: whose numbers, in words, and by which calls."""
 
-from melcli.config.explain import explain
 from melcli.config.resolve import resolve_config
+from melcli.explain.explanation import explain
 
 
 def said(name, *, sets=()):
@@ -52,8 +52,8 @@ def test_where_there_is_no_call_the_key_is_named():
 
 
 def test_an_unverified_config_says_why(write, monkeypatch):
-    from melcli.config import explain as module
     from melcli.config.labels import Labels
+    from melcli.explain import explanation as module
 
     monkeypatch.setattr(module, "config_labels", lambda path: Labels(description="D.", unverified="it is nowhere."))
     assert "Unverified: it is nowhere." in said("keras")

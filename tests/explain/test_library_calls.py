@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from melcli.config.equivalents import in_librosa, in_torchaudio
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
+from melcli.explain.library_calls import in_librosa, in_torchaudio
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
-from tests.config.test_words import CHANGES
+from tests.explain.test_steps import CHANGES
 
 HZ = {"mel_triangles": "hz", "power_to_db": False}
 KALDI = {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from melcli.config.difference import in_lines
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
+from melcli.explain.difference import in_lines
 
 
 @pytest.mark.few(10)
