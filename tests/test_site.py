@@ -15,7 +15,7 @@ import yaml
 
 import melcli
 from melcli.cli.root import melcli as root
-from melcli.config.resolve import SECTIONS
+from melcli.config.config import SECTIONS
 from melcli.options import key_types
 from tests.elapsed import run
 from tests.test_docs import load

@@ -311,9 +311,11 @@ class _Audit:
 
     def look_at_outputs(self) -> None:
         """Have workers look at every output, read a sample, and extract a sample again."""
-        from melcli.run.engines.local import LocalEngine
+        from melcli.run.engines.local import WARM_MODULE, LocalEngine
 
-        imports = ["melcli.store.checks", *(["h5py"] if self._shards else [])]
+        imports = ["melcli.store.checks"]
+        imports += ["h5py"] if self._shards else []
+        imports += [WARM_MODULE] if self._request.recompute_percent else []
         engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
         try:
             for checked in results(engine, self._check_tasks()):
