@@ -50,6 +50,7 @@ FINISHED = [
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "melcli").glob("*.py")),
     "melcli/audio",
     "melcli/mel",
+    "melcli/run/doctor",
     "melcli/run/engines",
     "melcli/run/verify",
     "melcli/sources",
