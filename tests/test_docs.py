@@ -15,8 +15,9 @@ import pytest
 from melcli import errors
 from melcli.cli.output import ReaderGone
 from melcli.cli.root import melcli
+from melcli.config.config import SECTIONS, Config
 from melcli.config.named import named_configs
-from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.options import key_types
 from melcli.store.damage import DAMAGES
 from melcli.store.rows import ROW_FIELDS

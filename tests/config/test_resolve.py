@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from melcli.audio.options import AudioOptions
 from melcli.config import resolve
-from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.config.config import SECTIONS, Config
+from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
 from melcli.options import key_types
@@ -677,7 +678,7 @@ def test_the_identity_does_not_change_with_what_does_not(key):
 
 def test_the_identity_changes_with_the_version_of_the_numbers(monkeypatch):
     before = Config().config_id
-    monkeypatch.setattr(resolve, "NUMERICS_VERSION", 10**6)
+    monkeypatch.setattr("melcli.config.config.NUMERICS_VERSION", 10**6)
     assert Config().config_id != before
 
 

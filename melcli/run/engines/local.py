@@ -20,13 +20,13 @@ from melcli.run.engines.pool import WorkerPool
 from melcli.run.engines.pool_worker import PendingCall
 from melcli.run.engines.start_retries import LIMITS
 
-__all__ = ["LocalEngine"]
+__all__ = ["WARM_MODULE", "LocalEngine"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 STOP_TIMEOUT_S = 20.0  # longer than the pool waits for its processes to end
-WARM_MODULE = "melcli.run.warm"
+WARM_MODULE = "melcli.run.warm"  # all modules that computing features needs
 
 
 class LocalEngine:
@@ -39,7 +39,7 @@ class LocalEngine:
     folder : str or None
         Folder of the unnamed files for the workers' standard error; None for the temporary folder.
     imports : sequence of str
-        Modules that workers import at their start, besides `melcli.run.warm`.
+        Modules that workers import before their first call.
     max_memory_bytes : int or None
         Limit of each worker's anonymous memory, in bytes.
     """
@@ -49,15 +49,13 @@ class LocalEngine:
         workers: int,
         *,
         folder: str | None = None,
-        imports: Sequence[str] = (),
+        imports: Sequence[str] = (WARM_MODULE,),
         max_memory_bytes: int | None = None,
     ) -> None:
         if not sys.executable:
             raise WorkersFailing("no worker process can be started: this Python does not know its own executable")
         try:
-            self._pool = WorkerPool(
-                workers, folder=folder, imports=(WARM_MODULE, *imports), max_memory_bytes=max_memory_bytes
-            )
+            self._pool = WorkerPool(workers, folder=folder, imports=tuple(imports), max_memory_bytes=max_memory_bytes)
         except OSError as error:
             number = error.errno if error.errno in LIMITS else errno.EMFILE
             raise StorageError(f"no worker process can be started: {error.strerror}", hint=LIMITS[number]) from error

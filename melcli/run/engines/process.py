@@ -25,6 +25,8 @@ KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRE
 # With one thread per processor in every process, a run is slower by an order of magnitude.
 ENVIRONMENT = ONE_THREAD | KEEP_FREED_MEMORY
 MAIN = """
+import gc
+gc.disable()
 from melcli.run.engines.worker import prepare, serve
 end = prepare({descriptor}, {driver})
 {imports}

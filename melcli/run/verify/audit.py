@@ -169,11 +169,13 @@ class _Audit:
 
     def check_outputs(self) -> None:
         """Check every output in workers, read the numbers of a sample, and recompute a sample."""
-        from melcli.run.engines.local import LocalEngine
+        from melcli.run.engines.local import WARM_MODULE, LocalEngine
 
         request = self._request
         num_tasks = max(self._outputs.num_tasks, request.workers if request.recompute_percent else 1)
-        imports = ["melcli.store.checks", *(["h5py"] if self._outputs.shards else [])]
+        imports = ["melcli.store.checks"]
+        imports += ["h5py"] if self._outputs.shards else []
+        imports += [WARM_MODULE] if request.recompute_percent else []
         engine = LocalEngine(min(request.workers, num_tasks), imports=imports)
         try:
             is_read = self._sample(request.read_percent)
