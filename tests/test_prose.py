@@ -57,6 +57,7 @@ FINISHED = [
     "melcli/audio",
     "melcli/compare",
     "melcli/mel",
+    "melcli/run/doctor",
     "melcli/run/engines",
     "melcli/run/verify",
     "melcli/sources",
