@@ -253,7 +253,7 @@ GROUPS: dict[str, tuple[Peer, ...]] = {
             note="natural logarithm, no top_db",
             time_major=True,
         ),
-        Peer(name="audioflux", package="audioflux", make=audioflux, note="FFT of 256 in the place of 400"),
+        Peer(name="audioflux", package="audioflux", make=audioflux, note="FFT of 256 instead of 400"),
         Peer(name="Essentia", package="essentia", make=essentia, note="standard mode", time_major=True),
     ),
     "tensorflow": (

@@ -33,7 +33,7 @@ WHY = {
     "faster than that of SciPy below 1.18. Another length is compiled again, which is not counted here.",
     "Keras on TensorFlow, graph": "The graph is made for this one length of signal, around ducc's FFT, which is faster "
     "than that of SciPy below 1.18.",
-    "audioflux": "It is C around MKL's FFT; in the place of 400 it computes an FFT of 256, which is less work.",
+    "audioflux": "It is C around MKL's FFT; it computes an FFT of 256 instead of 400, which is less work.",
     "torchaudio": "Its FFT and its products are MKL's.",
     "torchaudio script": "It flushes and checks nothing and keeps no manifest, and resamples with a shorter filter.",
     "lhotse, jobs": "It flushes and checks nothing, and computes with MKL.",

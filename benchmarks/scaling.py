@@ -187,7 +187,7 @@ def _processes(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         ["melcli, start-up included", ratio(found["ratio"])],
         ["the bare stages, which is what the machine gives", ratio(found["machine"])],
     ]
-    return ["", "-j 2 is so many times as fast as -j 1"], rows
+    return ["", "speed of -j 2 / speed of -j 1"], rows
 
 
 def _long(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 
 from melcli.audio.decode import AudioFile
-from melcli.audio.formats import ENDINGS
+from melcli.audio.formats import EXTENSIONS
 from melcli.errors import AudioError
 from melcli.version import __version__
 
@@ -91,7 +91,7 @@ class Case(NamedTuple):
 def cases() -> Iterator[Case]:
     """Yield what to try."""
     for channels, rate_hz in product(CHANNELS, RATES_HZ):
-        for container in ENDINGS:
+        for container in EXTENSIONS:
             for coding in soundfile.available_subtypes(container):
                 yield Case("soundfile", container, coding, channels, rate_hz)
         for container, kinds in FFMPEG_CASES.items():

@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "code_map.md"
 PACKAGES = {
+    "api": "The Python API.",
     "cli": "The command line: options, messages, progress. It imports everything else late.",
     "sources": "From INPUTs to items: walking folders, lists, ids.",
     "run": "A run: plan, workers, batches, report. Also `status`, `prune`.",
@@ -21,7 +22,8 @@ PACKAGES = {
     "audio": "From a file to signals: containers, decoding, channels, resampling.",
     "mel": "From signals to features: the numeric core. Arrays in, arrays out.",
     "store": "Outputs, manifest, journal, and the readers.",
-    "config": "Configs: reading, resolving, explaining.",
+    "config": "Configs: reading and resolving.",
+    "explain": "Configs in words, and as calls of other libraries.",
     "compare": "`melcli compare`.",
     "identify": "`melcli identify`.",
     "": "Shared by all packages.",

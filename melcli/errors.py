@@ -7,10 +7,11 @@ Click.  A failing input is an `AudioError`: only that input fails, and its row r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 __all__ = [
-    "CHECK_SAID_NO",
+    "CHECK_FAILED",
     "REASONS",
     "AudioError",
     "ConfigError",
@@ -42,39 +43,82 @@ Reason = Literal[
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 
-CHECK_SAID_NO = 4  # exit code of a command that was asked whether, and found that it is not so: an answer, not an error
+CHECK_FAILED = 4  # exit code of a command that checked something and found a difference or damage; not an error
 
 
 class MelcliError(Exception):
-    """Root of all that melcli raises on purpose."""
+    """Base class of all errors that melcli raises intentionally.
+
+    Parameters
+    ----------
+    *arguments
+        One sentence with the value and the rule.
+    hint : str
+        What to do, if that is clear.
+    details : sequence of str
+        The items that the sentence is about, if there are several: one line each.
+    """
 
     exit_code = 1
 
+    def __init__(self, *arguments: object, hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(*arguments)
+        self.hint = hint
+        self.details = tuple(details)
+
+    @property
+    def problem(self) -> str:
+        """The sentence alone."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        listed = f"{self.problem}: {'; '.join(self.details)}" if self.details else self.problem
+        return f"{listed}; {self.hint}" if self.hint else listed
+
 
 class ConfigError(MelcliError, ValueError):
-    """A key, a value or an argument breaks a rule: fix it and call again; no work was done.
+    """A key, a value or an argument is invalid: fix it and call again.  No work was done.
 
     Parameters
     ----------
     message : str
         One sentence with the value and the rule.
     key : str, optional
-        The option that the sentence is about, so that a caller who knows where it was set can say so.
+        The option that the sentence is about, so that a caller that knows where it was set can add that.
+    hint : str
+        What to do, if that is clear.
+    details : sequence of str
+        The items that the sentence is about, if there are several: one line each.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, *, key: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, key: str | None = None, hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint, details=details)
         self.key = key
+
+    def at(self, where: str) -> ConfigError:
+        """Return the same error with the place that it is in before its sentence.
+
+        Parameters
+        ----------
+        where : str
+            The place, such as a file and a section.
+
+        Returns
+        -------
+        error : ConfigError
+            The new error.
+        """
+        return ConfigError(f"{where}: {self.problem}", key=self.key, hint=self.hint, details=self.details)
 
 
 class NameClash(ConfigError):
-    """Two inputs would share one output name: rename one, or keep the extensions apart."""
+    """Two inputs would have the same output name: rename one, or keep the extensions."""
 
 
 class NoInput(MelcliError):
-    """Nothing matched: look at the folder, the globs or the list."""
+    """No input matches: check the folder, the globs or the list."""
 
     exit_code = 5
 
@@ -98,11 +142,11 @@ class OutputBusy(MelcliError):
 
 
 class TimeUp(Exception):
-    """The time that the run may take is over; what was finished is kept."""
+    """The time limit of the run is reached; finished work is kept."""
 
 
 class AudioError(MelcliError):
-    """One input cannot become features; the others can.
+    """One input cannot be processed; other inputs can.
 
     Parameters
     ----------
@@ -115,9 +159,11 @@ class AudioError(MelcliError):
     exit_code = 3
 
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(reason, message)  # both, so that it survives pickling
+        super().__init__(reason, message)  # both, so that the exception can be pickled
         self.reason: Reason = reason
         self.message = message
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """The reason and the sentence."""
         return f"{self.reason}: {self.message}"

@@ -40,12 +40,12 @@ def test_it_gives_nothing_and_takes_something(monkeypatch: pytest.MonkeyPatch, p
 
 def test_a_stand_in_that_is_full_refuses_rather_than_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "devnull", "/no such folder/null")
-    null_device._stand_in.cache_clear()
+    null_device._replacement.cache_clear()
     null = open_null()
     with fail_after(20.0), pytest.raises(BlockingIOError):
         _fill(null)
     os.close(null)
-    null_device._stand_in.cache_clear()
+    null_device._replacement.cache_clear()
 
 
 def _fill(descriptor: int) -> None:
@@ -120,7 +120,7 @@ def test_what_nobody_takes_is_refused_in_a_sentence(without: Callable[..., Ended
     ended = without("extract", "in", *LIGHT, "-n", "-o", "out", stdout=full)
     os.close(full)
     assert ended.code == 6
-    assert ended.err.splitlines()[-1] == "melcli: cannot write to standard output: No space left on device"
+    assert ended.err.splitlines()[-1] == "melcli: error: cannot write to standard output: No space left on device"
     assert "Exception ignored" not in ended.err
 
 

@@ -1,6 +1,6 @@
 """Views of AIFF, AU and CAF files.
 
-libsndfile counts an incomplete last block of AIFF and AU as a complete one, and refuses a CAF file that ends early.
+libsndfile counts an incomplete last block of AIFF and AU as a complete one, and refuses a truncated CAF file.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from melcli.audio.view import Extent, View
 
 __all__ = ["aiff_views", "au_views", "caf_views"]
 
-_AU_BITS = {23: 4, 25: 3, 26: 5}  # by the coding's number: G.721, G.723 with 24 and 40 kbit/s
+_AU_BITS = {23: 4, 25: 3, 26: 5}  # bits per sample by coding number: G.721, G.723 at 24 and at 40 kbit/s
 
 
 def aiff_views(read: Read, file_size: int, ending: Ending) -> tuple[View, ...] | None:
-    """Return what to show instead of an AIFF file; None where libsndfile decodes it rightly."""
+    """Return the view of an AIFF file; None if libsndfile decodes the file correctly as it is."""
     if not isinstance(ending, ChunkedEnding) or ending.chunks.form.size < 22:
         return None
     form = read(ending.chunks.form.offset, 22)
     num_channels, claimed, code = int.from_bytes(form[:2], "big"), int.from_bytes(form[2:6], "big"), form[18:]
     if code in (b"GSM ", b"agsm"):
-        # libsndfile ends where the header does.
+        # libsndfile stops at the sample count of the header.
         num_samples = min(claimed, whole_blocks(GSM_BLOCK, ending.chunks.num_bytes))
     elif code == b"ima4" and num_channels:
         num_samples = whole_blocks(IMA4_BLOCK, ending.chunks.num_bytes, num_channels)
@@ -34,24 +34,24 @@ def aiff_views(read: Read, file_size: int, ending: Ending) -> tuple[View, ...] |
 
 
 def au_views(read: Read, file_size: int, ending: Ending) -> tuple[View, ...] | None:
-    """Return what to show instead of an AU file; None where libsndfile decodes it rightly."""
+    """Return the view of an AU file; None if libsndfile decodes the file correctly as it is."""
     header = read(0, 16)
     order: Literal["little", "big"] = "little" if header.startswith(b"dns.") else "big"
     offset, claim, coding = (int.from_bytes(header[at : at + 4], order) for at in (4, 8, 12))
-    there = max(0, file_size - offset)
-    if ending.shortfall and not claim:  # never finished: until the end
+    available = max(0, file_size - offset)
+    if ending.shortfall and not claim:  # the header was never completed: the audio extends to the end of the file
         return (View(pieces=(Extent(0, 8), b"\xff" * 4, Extent(12, file_size - 12))),)
     if coding not in _AU_BITS:
         return None
-    num_bytes = there if ending.open_ended and claim == 2**32 - 1 else min(claim, there)
+    num_bytes = available if ending.open_ended and claim == 2**32 - 1 else min(claim, available)
     return (View(pieces=(Extent(0, file_size),), num_samples=bit_samples(num_bytes, _AU_BITS[coding])),)
 
 
 def caf_views(read: Read, file_size: int, ending: Ending) -> tuple[View, ...] | None:
-    """Return what to show instead of a CAF file that ends early; None for others, and for ALAC."""
+    """Return the view of a truncated CAF file; None for complete files and for ALAC."""
     if not isinstance(ending, ChunkedEnding) or not ending.shortfall or ending.chunks.code == b"alac":
         return None
     (audio,) = ending.chunks.audio
-    length_at = audio.offset - 4 - 8  # before the count of edits
+    length_at = audio.offset - 4 - 8  # the length precedes the edit count
     length = (4 + audio.size).to_bytes(8, "big")
     return (View(pieces=(Extent(0, length_at), length, Extent(length_at + 8, file_size - length_at - 8))),)

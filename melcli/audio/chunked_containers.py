@@ -1,16 +1,16 @@
 """The end of containers whose header counts the bytes of audio: WAV, RF64, W64, AIFF, CAF, AU, NIST SPHERE.
 
-libsndfile reads the available data and reports nothing when that is less than the header claims.  Its log
-reports it, but not reliably: "should be" also appears for good files (data of an odd size, a RIFF size that a pipe
-could not fill in), and cut CAF and NIST files leave no such line.  So the claim is read here and held against the
-size of the file.  Of 200 random cuts each of WAV (PCM, IMA and MS ADPCM, GSM 6.10), RF64, W64, AIFF, CAF (PCM, ALAC),
-AU and NIST all were found, save those to under 12 bytes, in which no format can be told.
+If a file contains less audio than its header claims, libsndfile decodes what exists without an error.  Its log is not
+reliable: "should be" also appears for good files (data of an odd size, a RIFF size that a pipe could not fill in), and
+truncated CAF and NIST files leave no such line.  So this module reads the claimed length and compares it with the file
+size.  It found all of 200 random truncations each of WAV (PCM, IMA and MS ADPCM, GSM 6.10), RF64, W64, AIFF,
+CAF (PCM, ALAC), AU and NIST, except those to fewer than 12 bytes, where no format can be detected.
 
-A length of almost 2 or 4 GiB in a smaller file is a mark of streaming writers, not a claim: ffmpeg writes 0xFFFFFFFF,
-sox and espeak-ng 0x7FFFF000, arecord 0x80000000.  A recorder that was killed can leave the same marks.
+In a smaller file, a length of almost 2 or 4 GiB is a placeholder of a streaming writer: ffmpeg writes 0xFFFFFFFF,
+sox and espeak-ng 0x7FFFF000, arecord 0x80000000.  A recorder that was killed can leave the same placeholders.
 
-A claim that is too low is what a header says that was brought up to date once and then no more.  libsndfile reads what
-is claimed.  What may follow the audio of a good file is told apart from audio by `_looks_like_more_audio`.
+A header that was updated once and not again claims too little, and libsndfile reads only what is claimed.
+`_looks_like_more_audio` distinguishes unclaimed audio from data that may follow the audio in a good file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import NamedTuple
 from melcli.audio.coding_names import AIFF_CODINGS, CAF_CODINGS, READ_AIFF, READ_CAF, code_name
 from melcli.audio.ending import Ending, Read
 from melcli.audio.view import Extent
-from melcli.audio.wave_format import MOST_BYTES, WaveFormat
+from melcli.audio.wave_format import MAX_FORMAT_BYTES, WaveFormat
 
 __all__ = [
     "AIFF",
@@ -43,21 +43,21 @@ __all__ = [
 ]
 
 MAX_CHUNKS = 1000  # a hostile file could hold millions of empty ones
-MOST_JUNK = 1023  # bytes behind the audio that are not worth a word: padding to whole sectors, tags
-MOST_PADDING = 2**24  # bytes of zeros that are looked through: a hostile sparse file could hold a terabyte
+MAX_JUNK_BYTES = 1023  # ignored after the audio: padding to complete sectors, tags
+MAX_PADDING_BYTES = 2**24  # checked for being all zeros: a hostile sparse file could hold a terabyte
 _PIECE_BYTES = 2**16
-_TAGS_BEHIND = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")  # appended by taggers that know nothing of chunks
+_APPENDED_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")  # appended by taggers that do not write chunks
 # "sample_coding -s26 pcm,embedded-shorten-v2.00"
 _EMBEDDED = re.compile(rb"^sample_coding -s\d+ \S*embedded-([a-z]+)", re.MULTILINE)
 _EMBEDDED_NAMES = {b"shorten": "Shorten", b"wavpack": "WavPack"}
 _AU_G722 = 24
-_SHORTEST = struct.Struct("<4sI8sIHHIIHH4sI")
-SHORTEST_WAV_HEADER = _SHORTEST.size
-LARGEST_32_BIT_FILE = 2**32 + 7  # bytes: a length of 2**32 - 1 after eight bytes of header
+_SHORTEST_WAV = struct.Struct("<4sI8sIHHIIHH4sI")
+SHORTEST_WAV_HEADER = _SHORTEST_WAV.size
+LARGEST_32_BIT_FILE = 2**32 + 7  # bytes: eight bytes of header, then a length of 2**32 - 1
 
 
 class Layout(NamedTuple):
-    """How a family of chunked containers writes its chunks."""
+    """The chunk layout of a family of containers."""
 
     name: str
     first: int  # offset of the first chunk, bytes
@@ -68,7 +68,7 @@ class Layout(NamedTuple):
     form: bytes  # tag of the chunk that describes the coding
     data: bytes  # tag of the chunk that holds the audio
     lead: int  # bytes in that chunk before the audio
-    open_marks: tuple[range, ...]  # lengths that mean "until the end"
+    open_marks: tuple[range, ...]  # placeholder lengths that mean "until the end of the file"
 
     @property
     def header_bytes(self) -> int:
@@ -76,8 +76,8 @@ class Layout(NamedTuple):
         return self.tag_bytes + self.length.size
 
 
-# Writers subtract their header from the mark or round it to whole samples, so a mark is a range of 64 KiB.  That a
-# real cut file claims a length in there happens to 1 in 30,000 of those over 1 GiB.
+# Writers subtract their header from the placeholder or round it to complete samples, so it is a range of 64 KiB.  A
+# truncated file with an honest length in that range is rare: 1 in 30,000 of those over 1 GiB.
 _MARKS_32 = (range(2**31 - 2**16, 2**31 + 1), range(2**32 - 2**16, 2**32))
 _MARKS_64 = (range(2**62, 2**64),)
 _MARKS_AIFF = (range(1), range(0x7F000000, 0x7F000000 + 2**16), *_MARKS_32)  # ffmpeg writes 0, sox 0x7F000008
@@ -94,20 +94,20 @@ CAF = Layout("CAF", 8, 4, struct.Struct(">Q"), False, 1, b"desc", b"data", 4, _M
 
 
 class Chunks(NamedTuple):
-    """What the chunks of a file tell.
+    """The chunks of a file.
 
     Attributes
     ----------
     audio : tuple of Extent
-        The audio as far as the file has it; several where there are several chunks of it.
+        The audio that the file contains; several extents if there are several audio chunks.
     form : Extent
-        The content of the chunk that describes the coding; of size 0 if there is no such chunk before the audio.
+        The content of the chunk that describes the coding; of size 0 if no such chunk precedes the audio.
     wave_format : WaveFormat or None
-        That chunk read, in WAV, RF64, BW64 and W64.
+        The parsed format chunk of WAV, RF64, BW64 and W64.
     code : bytes
-        The four characters of the coding, in AIFC and CAF.
+        The four-character code of the coding, in AIFC and CAF.
     exceeds_header : bool
-        The file is larger than its header can count.
+        The file is larger than its header can express.
     """
 
     audio: tuple[Extent, ...]
@@ -118,30 +118,30 @@ class Chunks(NamedTuple):
 
     @property
     def num_bytes(self) -> int:
-        """Size of the audio."""
+        """Size of the audio, in bytes."""
         return sum(extent.size for extent in self.audio)
 
     @property
     def is_ordinary(self) -> bool:
-        """A WAV, RF64, BW64 or W64 file whose audio libsndfile finds and decodes rightly, if it knows the container."""
+        """Whether libsndfile decodes this WAV, RF64, BW64 or W64 file correctly, if it knows the container."""
         coding = self.wave_format
         return coding is not None and coding.is_plain and len(self.audio) == 1 and not self.exceeds_header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkedEnding(Ending):
-    """What a file of chunks tells about its end, where audio was reached.
+    """The end of a chunked file whose audio chunk was reached.
 
     Attributes
     ----------
     chunks : Chunks
     """
 
-    chunks: Chunks  # one field for all, because each costs 0.2 us
+    chunks: Chunks  # one field for everything, because each field costs 0.2 us
 
 
-class _Judged(NamedTuple):
-    """The audio of a file, and what is wrong with its length."""
+class _CheckedAudio(NamedTuple):
+    """The audio of a file, and the result of checking its length."""
 
     audio: tuple[Extent, ...]
     shortfall: str = ""
@@ -149,9 +149,9 @@ class _Judged(NamedTuple):
 
 
 def is_ordinary_wav(head: bytes, file_size: int) -> bool:
-    """Tell whether a file is PCM behind the shortest header of WAV, and whole.
+    """Return whether a file is complete PCM with the shortest WAV header.
 
-    Most files are.  It takes 1 us to see that, and 12 us to walk through the chunks.
+    Most files are.  This check takes 1 us; walking through the chunks takes 12 us.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def is_ordinary_wav(head: bytes, file_size: int) -> bool:
     """
     if len(head) < SHORTEST_WAV_HEADER:
         return False
-    riff, _, wave, size, tag, channels, _, _, block, bits, data, claim = _SHORTEST.unpack(head)
+    riff, _, wave, size, tag, channels, _, _, block, bits, data, claim = _SHORTEST_WAV.unpack(head)
     return (
         (riff, wave, size, tag, data) == (b"RIFF", b"WAVEfmt ", 16, 1, b"data")
         and claim == file_size - SHORTEST_WAV_HEADER
@@ -172,7 +172,7 @@ def is_ordinary_wav(head: bytes, file_size: int) -> bool:
 
 
 def end_of_chunks(layout: Layout, read: Read, file_size: int) -> Ending:
-    """Hold the length of the chunk with the audio against the bytes that follow.
+    """Compare the length of the audio chunk with the bytes that follow.
 
     Parameters
     ----------
@@ -186,20 +186,20 @@ def end_of_chunks(layout: Layout, read: Read, file_size: int) -> Ending:
     Returns
     -------
     Ending
-        A `ChunkedEnding` where audio was reached.
+        A `ChunkedEnding` if audio was reached.
     """
     offset = layout.first
     length_64 = 0
     form = Extent(0, 0)
     for _ in range(MAX_CHUNKS):
-        chunk = _chunk_at(layout, read, offset) if offset < file_size else None  # a length can go beyond 2**63
+        chunk = _chunk_at(layout, read, offset) if offset < file_size else None  # a hostile length can exceed 2**63
         if chunk is None:
             break
         tag, length = chunk
         content = offset + layout.header_bytes
         if tag == layout.data:
             claim = length_64 if layout in _WITH_DS64 and length == 2**32 - 1 else length
-            audio, shortfall, open_ended = _judge(layout, claim, content, read, file_size)
+            audio, shortfall, open_ended = _check_length(layout, claim, content, read, file_size)
             wave_format, code, undecoded = _coding(layout, form, read)
             exceeds_header = file_size > LARGEST_32_BIT_FILE and _counts_32_bits(layout)
             return ChunkedEnding(
@@ -214,12 +214,12 @@ def end_of_chunks(layout: Layout, read: Read, file_size: int) -> Ending:
         if tag == b"ds64":
             length_64 = int.from_bytes(read(content + 8, 8), "little")
         offset = content + length + -(content + length) % layout.align
-    cut_header = offset + layout.header_bytes > file_size
-    return Ending(format=layout.name, cut_header=cut_header, undecoded=_coding(layout, form, read)[2])
+    incomplete_header = offset + layout.header_bytes > file_size
+    return Ending(format=layout.name, incomplete_header=incomplete_header, undecoded=_coding(layout, form, read)[2])
 
 
 def _chunk_at(layout: Layout, read: Read, offset: int) -> tuple[bytes, int] | None:
-    """Return tag (four bytes) and length of the content, or None where no chunk begins."""
+    """Return the tag (four bytes) and the length of the content, or None if no chunk begins at ``offset``."""
     header = read(offset, layout.header_bytes)
     if len(header) < layout.header_bytes or not header[:4].isascii() or b"\0" in header[:4]:
         return None
@@ -229,41 +229,41 @@ def _chunk_at(layout: Layout, read: Read, offset: int) -> tuple[bytes, int] | No
     return (header[:4], length) if length >= 0 else None
 
 
-def _judge(layout: Layout, claim: int, content: int, read: Read, file_size: int) -> _Judged:
-    there = file_size - content
-    first, most = content + layout.lead, max(0, there - layout.lead)
-    if claim != there and any(claim in mark for mark in layout.open_marks):
-        return _Judged((Extent(first, most),), open_ended=True)
+def _check_length(layout: Layout, claim: int, content: int, read: Read, file_size: int) -> _CheckedAudio:
+    available = file_size - content
+    start, max_bytes = content + layout.lead, max(0, available - layout.lead)
+    if claim != available and any(claim in mark for mark in layout.open_marks):
+        return _CheckedAudio((Extent(start, max_bytes),), open_ended=True)
     if _counts_32_bits(layout) and file_size > LARGEST_32_BIT_FILE:
-        wrapped = _wrapped(layout, claim, content, read, file_size)
+        wrapped = _unwrapped_length(layout, claim, content, read, file_size)
         if wrapped is None:
-            shortfall = f"a header of {layout.name} counts no more than 4 GiB and the file has {file_size:,} bytes"
-            return _Judged((Extent(first, most),), shortfall)
+            shortfall = f"a {layout.name} header counts at most 4 GiB, but the file has {file_size:,} bytes"
+            return _CheckedAudio((Extent(start, max_bytes),), shortfall)
         claim = wrapped
-    if claim <= layout.lead and there > claim:
-        # No audio is claimed and yet something follows: further chunks, or all that a killed recorder wrote.
+    if claim <= layout.lead and available > claim:
+        # The header claims no audio, yet data follows: other chunks, or all that a killed recorder wrote.
         chunk = _chunk_at(layout, read, content + claim)
-        if chunk is None or chunk[1] > there:
-            return _Judged((Extent(first, most),), _unfinished(there - claim))
+        if chunk is None or chunk[1] > available:
+            return _CheckedAudio((Extent(start, max_bytes),), _never_completed(available - claim))
     end = content + claim
-    audio = Extent(first, max(0, min(claim - layout.lead, most)))
-    if claim >= there:
-        return _Judged((audio,), _missing(claim, there))
-    if more := _later_audio(layout, end, read, file_size):
+    audio = Extent(start, max(0, min(claim - layout.lead, max_bytes)))
+    if claim >= available:
+        return _CheckedAudio((audio,), _missing(claim, available))
+    if more := _further_audio(layout, end, read, file_size):
         shortfall = _missing(more[-1].size, file_size - more[-1].offset)
-        return _Judged((audio, *(_within(file_size, extent) for extent in more)), shortfall)
+        return _CheckedAudio((audio, *(_within(file_size, extent) for extent in more)), shortfall)
     is_stale = (
         claim > layout.lead
         and _looks_like_more_audio(read, end, file_size)
         and not _chunk_follows(layout, read, end, file_size)
     )
-    return _Judged((audio,), open_ended=is_stale)
+    return _CheckedAudio((audio,), open_ended=is_stale)
 
 
-def _wrapped(layout: Layout, claim: int, content: int, read: Read, file_size: int) -> int | None:
-    """Return the length behind a claim that is right but for multiples of 4 GiB; ffmpeg lets it wrap.
+def _unwrapped_length(layout: Layout, claim: int, content: int, read: Read, file_size: int) -> int | None:
+    """Return the real length if ffmpeg let the claim wrap at 4 GiB; None if no multiple of 4 GiB fits.
 
-    It is right if the file or nothing but chunks and tags follow.
+    A length fits if the file ends there, or if only chunks and tags follow.
     """
     if layout not in (RIFF, RIFX):
         return None
@@ -275,8 +275,8 @@ def _wrapped(layout: Layout, claim: int, content: int, read: Read, file_size: in
     return None
 
 
-def _later_audio(layout: Layout, end: int, read: Read, file_size: int) -> list[Extent]:
-    """Return further chunks of audio; recorders that write in pieces leave them."""
+def _further_audio(layout: Layout, end: int, read: Read, file_size: int) -> list[Extent]:
+    """Return further audio chunks, as recorders leave that write in pieces."""
     found: list[Extent] = []
     offset = end + -end % layout.align
     for _ in range(MAX_CHUNKS):
@@ -300,8 +300,8 @@ def _counts_32_bits(layout: Layout) -> bool:
 
 
 def _coding(layout: Layout, form: Extent, read: Read) -> tuple[WaveFormat | None, bytes, str]:
-    """Return what the chunk with the format says, and the name of a coding that libsndfile does not decode."""
-    content = read(form.offset, min(form.size, MOST_BYTES)) if form.size else b""
+    """Return the format chunk, the four-character code, and the name of a coding that libsndfile does not decode."""
+    content = read(form.offset, min(form.size, MAX_FORMAT_BYTES)) if form.size else b""
     if layout in _WAVES:
         wave_format = WaveFormat.read(content, big_endian=layout is RIFX)
         return wave_format, b"", wave_format.undecoded if wave_format else ""
@@ -311,7 +311,7 @@ def _coding(layout: Layout, form: Extent, read: Read) -> tuple[WaveFormat | None
 
 
 def _chunk_follows(layout: Layout, read: Read, end: int, file_size: int) -> bool:
-    """Tell whether a chunk that fits into the file begins where the audio ends; some writers forget to align it."""
+    """Return whether a chunk that fits into the file begins at the end of the audio; some writers do not align it."""
     for offset in (end, end + -end % layout.align):
         tag, length = _chunk_at(layout, read, offset) or (b"\0", 0)
         if tag.decode("ascii").isprintable() and offset + layout.header_bytes + length <= file_size:
@@ -320,50 +320,50 @@ def _chunk_follows(layout: Layout, read: Read, end: int, file_size: int) -> bool
 
 
 def _looks_like_more_audio(read: Read, offset: int, file_size: int) -> bool:
-    """Tell whether what follows the claimed audio is more than padding or a tag; it may be a chunk."""
-    if file_size - offset <= MOST_JUNK or read(offset, 16).startswith(_TAGS_BEHIND):
+    """Return whether the data after the claimed audio is more than padding or a tag; it may be a chunk."""
+    if file_size - offset <= MAX_JUNK_BYTES or read(offset, 16).startswith(_APPENDED_TAGS):
         return False
-    looked_through = min(file_size, offset + MOST_PADDING)
+    looked_through = min(file_size, offset + MAX_PADDING_BYTES)
     return any(any(read(piece, _PIECE_BYTES)) for piece in range(offset, looked_through, _PIECE_BYTES))
 
 
 def end_of_au(read: Read, file_size: int) -> Ending:
-    """Hold the data size of an AU header against the bytes that follow; all ones mean "until the end"."""
+    """Compare the data size in an AU header with the bytes that follow; 0xFFFFFFFF means "until the end"."""
     header = read(0, 16)
     if len(header) < 16:
-        return Ending(format="AU", cut_header=True)
+        return Ending(format="AU", incomplete_header=True)
     offset, claim, coding = struct.unpack_from("<III" if header.startswith(b"dns.") else ">III", header, 4)
     if coding == _AU_G722:
         return Ending(format="AU", undecoded="G.722 ADPCM")
-    there = file_size - offset
+    available = file_size - offset
     if claim == 2**32 - 1:
-        return Ending(format="AU", open_ended=True, cut_header=there < 0)
-    shortfall = _unfinished(there) if claim == 0 < there else _missing(claim, there)
-    is_stale = 0 < claim < there and _looks_like_more_audio(read, offset + claim, file_size)
-    return Ending(format="AU", shortfall=shortfall, cut_header=there < 0, open_ended=is_stale)
+        return Ending(format="AU", open_ended=True, incomplete_header=available < 0)
+    shortfall = _never_completed(available) if claim == 0 < available else _missing(claim, available)
+    is_stale = 0 < claim < available and _looks_like_more_audio(read, offset + claim, file_size)
+    return Ending(format="AU", shortfall=shortfall, incomplete_header=available < 0, open_ended=is_stale)
 
 
 def end_of_nist(read: Read, file_size: int) -> Ending:
-    """Hold the sample count of a NIST SPHERE header (TIMIT, WSJ) against the bytes that follow."""
+    """Compare the sample count in a NIST SPHERE header (TIMIT, WSJ) with the bytes that follow."""
     head = read(0, 16).split(b"\n")
     header_bytes = int(head[1]) if len(head) > 2 and head[1].strip().isdigit() else 1024
     header = read(0, min(header_bytes, 2**16))
-    # libsndfile writes the bytes of u-law as a string: "sample_n_bytes -s1 1".
+    # libsndfile writes the sample size of u-law as a string: "sample_n_bytes -s1 1".
     fields = dict(re.findall(rb"^(\w+) -(?:i|s\d+) (\d{1,18})\b", header, re.MULTILINE))
-    there = file_size - header_bytes
-    if embedded := _EMBEDDED.search(header):  # then the count is that of what it was made from
+    available = file_size - header_bytes
+    if embedded := _EMBEDDED.search(header):  # the sample count then describes the uncompressed audio
         return Ending(format="NIST SPHERE", undecoded=_EMBEDDED_NAMES.get(embedded[1], embedded[1].decode("ascii")))
-    if there < 0 or not fields.keys() >= {b"sample_count", b"sample_n_bytes"}:
-        return Ending(format="NIST SPHERE", cut_header=there < 0)
+    if available < 0 or not fields.keys() >= {b"sample_count", b"sample_n_bytes"}:
+        return Ending(format="NIST SPHERE", incomplete_header=available < 0)
     claim = int(fields[b"sample_count"]) * int(fields[b"sample_n_bytes"]) * int(fields.get(b"channel_count", 1))
-    return Ending(format="NIST SPHERE", shortfall=_missing(claim, there))
+    return Ending(format="NIST SPHERE", shortfall=_missing(claim, available))
 
 
-def _missing(claim: int, there: int) -> str:
-    if claim <= there:
+def _missing(claim: int, available: int) -> str:
+    if claim <= available:
         return ""
-    return f"the header claims {claim:,} bytes of audio and {max(0, there):,} follow it"
+    return f"the header claims {claim:,} bytes of audio, but {max(0, available):,} bytes follow"
 
 
-def _unfinished(there: int) -> str:
-    return f"the header claims no audio and {there:,} bytes follow it: it was never finished"
+def _never_completed(available: int) -> str:
+    return f"the header was never completed: it claims no audio, but {available:,} bytes follow"

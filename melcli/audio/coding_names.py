@@ -1,11 +1,11 @@
-"""Names of codings, for containers that hold what libsndfile does not decode."""
+"""Names of codings that libsndfile does not decode."""
 
 from __future__ import annotations
 
 __all__ = ["AIFF_CODINGS", "CAF_CODINGS", "READ_AIFF", "READ_CAF", "READ_WAVE", "READ_WAVEX", "code_name", "wave_name"]
 
 # Format tags that libsndfile decodes: PCM, MS ADPCM, float, A-law, u-law, IMA ADPCM, GSM 6.10, NMS ADPCM, G.721, and
-# WAVE_FORMAT_EXTENSIBLE, which leads to one of the second list.
+# WAVE_FORMAT_EXTENSIBLE, whose GUID then names one of the second list.
 READ_WAVE = frozenset({0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x38, 0x40, 0xFFFE})
 READ_WAVEX = frozenset({0x01, 0x03, 0x06, 0x07})
 

@@ -1,4 +1,4 @@
-"""Gather a signal of unknown length without holding it twice."""
+"""Collect a signal of unknown length with at most one copy."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 
 __all__ = ["Collector"]
 
-# A header may claim anything, so memory is not taken on its word beyond this: 64 MiB of float32, of which the system
-# provides no more pages than are written to.
+# Limits the allocation that a header's claim can cause: 64 MiB of float32, of which the system provides only the pages
+# that are written to.
 MAX_EXPECTED_SAMPLES = 2**24
 
 
 class Collector:
-    """Lay pieces ``(samples, outputs)`` one after another as rows ``(outputs, samples)``.
+    """Join pieces ``(samples, outputs)`` into rows ``(outputs, samples)``.
 
     Parameters
     ----------
     num_outputs : int
     dtype : str
     expected_samples : int
-        About how many will come; a wrong guess costs time, not correctness.
+        Estimate of the number of samples; a wrong estimate costs time, not correctness.
     """
 
     def __init__(self, num_outputs: int, dtype: str, expected_samples: int) -> None:
@@ -28,11 +28,11 @@ class Collector:
         self._num_samples = 0
 
     def add(self, piece: np.ndarray) -> None:
-        """Take the next piece, which may be empty and must not be changed afterwards."""
+        """Append the next piece, which may be empty and must not be changed afterwards."""
         if not len(piece):
             return
         if not self._num_samples and len(piece) >= self._expected:
-            self._rows = piece.T  # a short file is one block and need not be copied
+            self._rows = piece.T  # a short file is one block and needs no copy
             self._num_samples = len(piece)
             return
         end = self._num_samples + len(piece)
@@ -47,5 +47,5 @@ class Collector:
         self._rows = rows
 
     def collected(self) -> np.ndarray:
-        """Return all samples so far, C-contiguous; without a copy if the guess was right or there is one output."""
+        """Return all samples so far, C-contiguous; not copied if the estimate was right or there is one output."""
         return np.ascontiguousarray(self._rows[:, : self._num_samples])

@@ -1,4 +1,4 @@
-"""Detection of the container of a file, and of its end; nothing is decoded here."""
+"""Detect the container of a file, and find its end without decoding."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _CHUNKED = {
     (b"FORM", b"AIFC"): AIFF,
 }
 ORDINARY_WAV = Ending(format="WAV")
-MAX_PIECES = 1000  # tags: a hostile gigabyte could hold 100 million
+MAX_TAGS = 1000  # a hostile gigabyte could hold 100 million
 
 
 def examine(read: Read, file_size: int) -> Ending | None:
-    """Tell what a container says about its end.
+    """Describe the end of a file from its container.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def examine(read: Read, file_size: int) -> Ending | None:
     Returns
     -------
     Ending or None
-        None for what is not one of WAV, RF64, W64, AIFF, CAF, AU, NIST SPHERE, FLAC, Ogg and MPEG audio.
+        None if the file is not WAV, RF64, W64, AIFF, CAF, AU, NIST SPHERE, FLAC, Ogg or MPEG audio.
     """
     if is_ordinary_wav(read(0, SHORTEST_WAV_HEADER), file_size):
         return ORDINARY_WAV
@@ -57,7 +57,7 @@ def examine(read: Read, file_size: int) -> Ending | None:
     if not start:
         return _examine_untagged(read, file_size)
     if start >= file_size:
-        return Ending(format="MP3", cut_header=True)
+        return Ending(format="MP3", incomplete_header=True)
     ending = _examine_untagged(lambda offset, size: read(start + offset, size), file_size - start)
     if isinstance(ending, MpegEnding | FlacEnding):
         return ending.moved(start)
@@ -65,9 +65,9 @@ def examine(read: Read, file_size: int) -> Ending | None:
 
 
 def after_id3(read: Read) -> int:
-    """Return the offset of what follows any ID3v2 tags."""
+    """Return the offset after any ID3v2 tags."""
     start = 0
-    for _ in range(MAX_PIECES):
+    for _ in range(MAX_TAGS):
         size = id3v2_bytes(read(start, 10))
         if not size:
             break

@@ -1,15 +1,15 @@
 """Decode a file in blocks, and check that all of it was decoded.
 
-* ``frames`` of libsndfile is a claim: 2**63 - 1 for a FLAC that was written into a pipe, and whatever a damaged header
-  says.  Nothing is allocated by it.  What is beyond it is not decoded.
-* Cut WAV, MP3 and Ogg files decode short without an error: `melcli.audio.containers` reads what the containers say.
-  A damaged page of Vorbis or Opus is dropped without an error; then less than the claim comes out.
-* An MP3 without a Xing tag stops at a guess of its length: see `melcli.audio.mpeg_views`.  In a WAV, MP3 is
-  refused, because the same happens there.
-* Over a damaged frame header of an MP3 mpg123 passes, or it stops there, without an error: then less comes out than a
-  Xing tag claims.
-* MP3 files of LAME come out without the encoder's delay and padding, sample for sample as long as what went in; others
-  with them.
+* ``frames`` of libsndfile is only a claim: 2**63 - 1 for a FLAC file that was written to a pipe, and any number for a
+  damaged header.  It never determines an allocation.  Samples beyond it are not decoded.
+* Truncated WAV, MP3 and Ogg files decode without an error: `melcli.audio.containers` reads the expected end.
+  libsndfile drops a damaged page of Vorbis or Opus without an error, so that fewer samples than claimed come out.
+* libsndfile stops decoding an MP3 without a Xing tag at an estimated length: see `melcli.audio.mpeg_views`.  MP3 in WAV
+  is refused, because it has the same problem.
+* mpg123 skips a damaged MP3 frame header, or stops there, without an error.  Then fewer samples come out than a Xing
+  tag claims.
+* MP3 files of LAME decode without the encoder's delay and padding, to exactly the length of the original.  Other MP3
+  files decode with them.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from melcli.audio.rates import check_rate
 from melcli.audio.refusal import unsupported_coding
 from melcli.audio.regular import RegularFile, open_regular
 from melcli.audio.scan import Scan
-from melcli.audio.views import other_views, views
+from melcli.audio.views import fallback_views, views
 from melcli.errors import AudioError
 
 __all__ = ["BLOCK_SAMPLES", "AudioFile", "measure"]
 
-BLOCK_SAMPLES = 32_768  # over all channels; an eighth of it costs FLAC 10 to 16 %, twice as much gains 1 %
+BLOCK_SAMPLES = 32_768  # over all channels; an eighth of it slows FLAC by 10 to 16 %, twice as much gains 1 %
 
-# A FLAC frame of silence holds 65,535 samples in 13 bytes; no other format comes near.
+# A FLAC frame of silence holds 65,535 samples in 13 bytes; other formats hold far fewer per byte.
 _MAX_SAMPLES_PER_BYTE = 8192
 
 
@@ -50,11 +50,11 @@ class AudioFile:
     Parameters
     ----------
     path : str
-        May hold surrogate escapes, for names that are not UTF-8.
+        May contain surrogate escapes, for names that are not UTF-8.
     dtype : "float32" or "float64"
-        Of the blocks.  Integers are scaled so that full scale is +-1.
+        Type of the blocks.  Integers are scaled so that full scale is +-1.
     truncated : "fail" or "keep"
-        With ``keep``, a file that ends early gives what can be decoded, and has the flag ``truncated``.
+        With ``keep``, a truncated file yields what can be decoded, and gets the flag ``truncated``.
     opus_rate : "header" or 48000
         See `melcli.audio.options.AudioOptions`.
 
@@ -64,26 +64,26 @@ class AudioFile:
         In Hz.
     num_channels : int
     format : str
-        Container and coding as libsndfile calls them, in lower case: ``wav/pcm_16``, ``ogg/vorbis``.
+        Container and coding in libsndfile's terms, in lower case: ``wav/pcm_16``, ``ogg/vorbis``.
     claimed_samples : int or None
-        Samples per channel by the header.  None when the header leaves it open or claims more than the file can hold.
+        Samples per channel by the header.  None if the header leaves it open or claims more than the file can hold.
     num_samples : int
-        Decoded so far, per channel.
+        Samples decoded so far, per channel.
     flags : tuple of str
         Sorted; complete when `blocks` is exhausted.  ``clipped`` and ``silent``: see `melcli.audio.scan.Scan`.
-        ``misnamed``: the name's ending is that of another format.  ``truncated_header``: the header leaves the
-        length open, so that a missing end cannot be told, or claims less than what follows it.  ``truncated``: it
-        ends early, and was to be kept.
+        ``misnamed``: the extension belongs to another format.  ``truncated_header``: the header leaves the length open,
+        so that truncation cannot be detected, or claims less audio than follows it.  ``truncated``: the file is
+        truncated, and was read with ``truncated="keep"``.
 
     Raises
     ------
     AudioError
-        On opening: ``vanished``, ``unreadable``, ``empty``, ``unsupported_format``, ``truncated``, ``bad_rate``; while
+        On opening: ``vanished``, ``unreadable``, ``empty``, ``unsupported_format``, ``truncated``, ``bad_rate``.  While
         decoding: ``truncated``, ``nonfinite``, ``empty`` (no samples), ``unreadable`` (damaged).
     MemoryError
         libsndfile ran out of memory.
     OSError
-        This process ran out of file descriptors or memory; the file is not to blame.
+        This process ran out of file descriptors or memory; the file is not the cause.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class AudioFile:
         self._shortfall = ""
         with ExitStack() as opened:
             self._raw = opened.enter_context(open_regular(path))
-            if not self._raw.size:  # not read at all: files of /proc have no size either, and some wait for ever
+            if not self._raw.size:  # not read: files in /proc also have size 0, and some block forever
                 raise AudioError("empty", "the file has 0 bytes")
             self._ending = examine(self._raw.read_at, self._raw.size)
             if isinstance(self._ending, MpegEnding):
-                self._ending = mpeg.follow(self._raw.read_at, self._ending)
+                self._ending = mpeg.with_frames(self._raw.read_at, self._ending)
             if self._ending is not None and self._ending.shortfall and not self._ending.undecoded:
                 self._end_early(self._ending.shortfall)
             self._decoder = decoder = opened.enter_context(_open_decoder(self._raw, self._ending, opus_rate))
@@ -132,7 +132,7 @@ class AudioFile:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What is worth knowing of a file that is not an error, sorted."""
+        """Noteworthy properties of the file that are not errors, sorted."""
         found = {
             "clipped": self._scan.clipped,
             "misnamed": self._misnamed,
@@ -143,73 +143,68 @@ class AudioFile:
         return tuple(name for name, holds in found.items() if holds)
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Decode to the end.
+        """Decode the file to its end.
 
         Yields
         ------
         block : np.ndarray [shape=(samples, channels)]
-            At least one sample and at most `BLOCK_SAMPLES` over all channels; finite, C-contiguous, the caller's own.
+            At least one sample, at most `BLOCK_SAMPLES` over all channels; finite, C-contiguous, owned by the caller.
 
         Raises
         ------
         AudioError
-            At the latest after the last block: what came before is not to be used then.
+            At the latest after the last block; the caller must then discard all blocks.
         """
-        most = max(1, BLOCK_SAMPLES // self.num_channels)
+        max_samples = max(1, BLOCK_SAMPLES // self.num_channels)
         try:
-            for block in self._decoder.blocks(self._dtype, most):
+            for block in self._decoder.blocks(self._dtype, max_samples):
                 self._scan.add(block)
-                if not self._scan.num_nonfinite:  # from there on the rest is only counted
+                if not self._scan.num_nonfinite:  # after the first such value, the rest is only counted
                     yield block
         except AudioError as error:
             self._check_frames(every_byte=True)  # libFLAC stops where the number of channels changes
             if error.reason != "truncated":
-                is_damage = error.message.startswith("the audio is damaged")  # and no failure to read
+                is_damage = error.message.startswith("the audio is damaged")  # not a failed read
                 place = self._place_of_damage() if is_damage else ""
                 raise AudioError(error.reason, place) if place else error from error.__cause__
             self._end_early(error.message)
         self._check_end()
 
     def _end_early(self, shortfall: str) -> None:
-        """Refuse a file that ends early, or remember it."""
+        """Raise for a truncated file, or record the shortfall with ``truncated="keep"``."""
         if not self._keep:
             raise AudioError("truncated", shortfall)
         self._shortfall = self._shortfall or shortfall
 
     def _check_end(self) -> None:
         scan = self._scan
-        if scan.num_nonfinite:
-            raise AudioError(
-                "nonfinite",
-                f"{scan.num_nonfinite:,} of {scan.num_samples * self.num_channels:,} values are NaN or infinite, "
-                f"the first at {scan.first_nonfinite / self.sampling_rate:.3f} s",
-            )
+        scan.refuse_nonfinite(self.sampling_rate)
         if self._is_short():
             claim = self._decoder.claim
             place = self._place_of_damage()
             self._end_early(
-                f"the file claims {claim:,} samples per channel and {scan.num_samples:,} came out"
+                f"the file claims {claim:,} samples per channel, but only {scan.num_samples:,} were decoded"
                 + (f": {place}" if place else "")
             )
         if isinstance(self._ending, MpegEnding) and self._ending.frames is None:
-            self._check_what_is_left(mpeg.goes_on, self._ending.audio_end, "first frame")
+            self._check_rest(mpeg.has_more_frames, self._ending.audio_end, "first frame")
         elif self._decoder.container == "FLAC":
             self._check_frames(every_byte=False)
-            self._check_what_is_left(flac.goes_on, self._raw.size, "header")
+            self._check_rest(flac.has_more_frames, self._raw.size, "header")
         if not scan.num_samples and self._shortfall:
             raise AudioError("truncated", self._shortfall)
         if not scan.num_samples:
-            raise AudioError("empty", "the file holds a header and no samples")
+            raise AudioError("empty", "the file has a header but no samples")
 
     def _is_short(self) -> bool:
-        """Tell whether less came out than is claimed, where the claim is more than a guess."""
+        """Return whether fewer samples came out than claimed, and the claim is not an estimate."""
         if not self._scan.num_samples < self._decoder.claim < UNKNOWN_LENGTH:
             return False
         if not isinstance(self._ending, MpegEnding):
             return True
         if self._ending.frames is not None:
-            return not self._ending.is_tagged  # mpg123 guesses the length of one whose tag counts nothing
-        return self._ending.counts_frames and not mpeg.counts_itself(self._raw.read_at, self._ending)
+            return not self._ending.is_tagged  # mpg123 estimates the length if the tag counts nothing
+        return self._ending.counts_frames and not mpeg.tag_counts_itself(self._raw.read_at, self._ending)
 
     def _check_frames(self, *, every_byte: bool) -> None:
         if isinstance(self._ending, FlacEnding):
@@ -223,32 +218,32 @@ class AudioFile:
             )
 
     def _place_of_damage(self) -> str:
-        """Say where the frames of an MP3 break off or a page of Ogg is damaged; empty where that cannot be told.
+        """Return where MP3 frames break off or which Ogg page is damaged; empty if unknown.
 
-        mpg123 loses the block before damage, or continues for a while; libsndfile drops damaged pages.
+        The decoder cannot say: mpg123 loses the block before the damage, or continues; libsndfile drops damaged pages.
         """
         if isinstance(self._ending, MpegEnding):
-            seconds = mpeg.break_in(self._raw.read_at, self._ending)
+            seconds = mpeg.first_break_s(self._raw.read_at, self._ending)
             return "" if seconds is None else f"the audio is damaged after about {seconds:.3f} s"
         if isinstance(self._ending, OggEnding):
             page_at = ogg.damaged_page(self._raw.read_at, self._raw.size)
             return "" if page_at is None else f"the Ogg page at byte {page_at:,} is damaged"
         return ""
 
-    def _check_what_is_left(self, goes_on: Callable[[Read, int, int], bool], end: int, claimant: str) -> None:
-        """Report data behind the end that a file names, such as a second stream, which the decoder does not read."""
+    def _check_rest(self, has_more: Callable[[Read, int, int], bool], end: int, claimant: str) -> None:
+        """Report data after the end of the stream that the decoder does not read, such as a second stream."""
         stopped_at = self._decoder.position
-        if goes_on(self._raw.read_at, stopped_at, end):
-            self._end_early(f"{end - stopped_at:,} of {end:,} bytes lie behind the end that the {claimant} names")
+        if has_more(self._raw.read_at, stopped_at, end):
+            self._end_early(f"{end - stopped_at:,} of {end:,} bytes follow the end that the {claimant} gives")
 
 
 def measure(path: str, *, opus_rate: Literal["header", 48000] = "header") -> tuple[int, int, int]:
-    """Tell how long a file is by its header, without decoding it.
+    """Return the length of a file by its header, without decoding.
 
     Parameters
     ----------
     path : str
-        May hold surrogate escapes, for names that are not UTF-8.
+        May contain surrogate escapes, for names that are not UTF-8.
     opus_rate : "header" or 48000
         See `melcli.audio.options.AudioOptions`.
 
@@ -257,8 +252,8 @@ def measure(path: str, *, opus_rate: Literal["header", 48000] = "header") -> tup
     sampling_rate : int
         In Hz.
     num_samples : int
-        Per channel: the header's claim, or an estimate of one byte per sample, which is about what FLAC takes, when
-        the header leaves it open or claims more than the file can hold.  Whether the file ends early is not looked at.
+        Samples per channel by the header.  If the header leaves it open or claims more than the file can hold: an
+        estimate of one byte per sample, which is about what FLAC takes.  Truncation is not checked.
     num_channels : int
 
     Raises
@@ -287,7 +282,7 @@ def _open_decoder(raw: RegularFile, ending: Ending | None, opus_rate: Literal["h
     except AudioError as error:
         if shown is not None or error.reason != "unsupported_format":
             raise
-        other = other_views(raw.read_at, raw.size, ending)
+        other = fallback_views(raw.read_at, raw.size, ending)
         if other is None:
             raise
         return Decoder(raw, other)

@@ -1,14 +1,14 @@
-"""The decoder: streams of a file, one after another.  soundfile enters the package here.
+"""The decoder: the streams of a file, in order.  The only module that imports soundfile.
 
-Measured on soundfile 0.14 with libsndfile 1.2.2, and the reason for how it is done:
+Measured with soundfile 0.14 and libsndfile 1.2.2; these facts explain the design:
 
-* soundfile seeks after every partial read, and MP3 seeks are approximate: a VBR MP3 read in blocks is wrong by up to
-  the size of its peak, without an error.  A file that says it cannot seek is read exactly.
-* libsndfile falls back on the name: a text file called ``x.au``, ``x.snd``, ``x.gsm`` or ``x.vox`` is "decoded" as
-  headerless audio.  Opened by its descriptor it has no name.  That also takes names that are not UTF-8.
-* Where it fails in the middle of a block it has written what came before, and counts it.
-* mpg123 writes its complaints to file descriptor 2 by itself, and libsndfile's reader of SDS (which is refused here,
-  but by its content only after it was opened) to descriptor 1.
+* soundfile seeks after every partial read, and MP3 seeks are approximate.  A VBR MP3 read in blocks is wrong by up to
+  its peak, without an error.  A file that reports that it cannot seek is read exactly.
+* libsndfile uses the file name as a fallback: it "decodes" a text file named ``x.au``, ``x.snd``, ``x.gsm`` or
+  ``x.vox`` as headerless audio.  So melcli opens files by descriptor, which also supports names that are not UTF-8.
+* If libsndfile fails in the middle of a block, it has written and counted the samples before the failure.
+* mpg123 writes its messages directly to file descriptor 2.  libsndfile's SDS reader writes to descriptor 1; melcli
+  refuses SDS, but can only do so after opening the file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 import soundfile
 
-from melcli.audio.formats import ENDINGS
+from melcli.audio.formats import EXTENSIONS
 from melcli.audio.refusal import decoding_failure, opening_failure, unsupported
 from melcli.audio.regular import RegularFile
 from melcli.audio.spliced import SplicedFile
@@ -36,14 +36,14 @@ _BUFFER_BYTES = 2**16
 
 
 class Decoder:
-    """The samples of a file, forward.
+    """Decode the samples of a file from start to end.
 
     Parameters
     ----------
     raw : RegularFile
         Stays open.
     views : tuple of View, or None
-        What libsndfile is shown, one after another; None: the file itself.
+        What libsndfile reads, in order; None: the file itself.
 
     Attributes
     ----------
@@ -51,18 +51,18 @@ class Decoder:
         In Hz.
     num_channels : int
     container, coding : str
-        Of the first stream, as libsndfile calls them: ``WAV``, ``PCM_16``.
+        Of the first stream, in libsndfile's terms: ``WAV``, ``PCM_16``.
     claim : int
-        Samples per channel of all streams by their headers; may be `UNKNOWN_LENGTH` or far too high or low.
+        Samples per channel of all streams by their headers; may be `UNKNOWN_LENGTH`, or far too high or low.
     is_claim_guessed : bool
-        A view claims more than there is, so that ``claim`` means nothing.
+        A view claims more than the file contains, so that ``claim`` means nothing.
     num_samples : int
-        Decoded so far, per channel.
+        Samples decoded so far, per channel.
 
     Raises
     ------
     AudioError
-        libsndfile refuses the file, or it is of a format that is not read here: ``unsupported_format``,
+        libsndfile refuses the file, or melcli does not support its format: ``unsupported_format``,
         ``truncated``, ``unreadable``, ``empty``.
     MemoryError
         libsndfile ran out of memory.
@@ -95,40 +95,40 @@ class Decoder:
 
     @property
     def position(self) -> int:
-        """Where the decoder stopped reading, bytes of the file."""
+        """Offset in the file at which the decoder stopped reading, in bytes."""
         stream = self._stream
         return self._raw.tell() if stream.spliced is None else stream.spliced.file_position(stream.buffered.tell())
 
-    def blocks(self, dtype: Literal["float32", "float64"], most_samples: int) -> Iterator[np.ndarray]:
+    def blocks(self, dtype: Literal["float32", "float64"], max_samples: int) -> Iterator[np.ndarray]:
         """Decode to the end of the last stream.
 
         Yields
         ------
         block : np.ndarray [shape=(samples, channels)]
-            At least one sample and at most ``most_samples`` per channel.
+            At least one sample and at most ``max_samples`` per channel.
 
         Raises
         ------
         AudioError
-            ``unreadable`` for what is damaged, ``truncated`` where the file ends inside a frame; what came before it
-            was yielded.
+            ``unreadable`` for damage, ``truncated`` if the file ends inside a frame.  All samples before it
+            were yielded.
         MemoryError
             libsndfile ran out of memory.
         """
         while True:
-            yield from self._decode(dtype, most_samples)
+            yield from self._decode(dtype, max_samples)
             if not self._later:
                 break
             self._stream.close()
             self._stream = _open_stream(self._raw, self._later.pop(0))[0]
 
-    def _decode(self, dtype: Literal["float32", "float64"], most_samples: int) -> Iterator[np.ndarray]:
+    def _decode(self, dtype: Literal["float32", "float64"], max_samples: int) -> Iterator[np.ndarray]:
         """Decode the open stream."""
         stream = self._stream
         skip, given, end = stream.skip_samples, 0, stream.skip_samples + stream.claim
-        # Never more than the claim: libsndfile fills what it cannot deliver with zeros, 245 kB for half a second of
-        # 8 kHz, and that took as long as the rest.
-        while rows := min(most_samples, end - given):
+        # Never request more than the claim: libsndfile fills the rest with zeros.  That is 245 kB for half a second at
+        # 8 kHz, and took as long as the decoding.
+        while rows := min(max_samples, end - given):
             block, failure = self._read(rows, given, dtype)
             given += len(block)
             kept = block[skip:] if skip else block
@@ -142,13 +142,13 @@ class Decoder:
                 break
 
     def _read(self, rows: int, before: int, dtype: str) -> tuple[np.ndarray, soundfile.LibsndfileError | None]:
-        """Read a block behind ``before`` samples; where that fails in the middle, what came before the failure."""
+        """Read a block after ``before`` samples; if that fails, return the samples before the failure and the error."""
         stream = self._stream
         block = np.empty((rows, self.num_channels), dtype)
         try:
             block = stream.read(out=block)
         except soundfile.LibsndfileError as error:
-            # Without its traceback, which would hold the frames and so the file.
+            # Without its traceback, which would keep the stack frames and with them the file alive.
             num_samples = stream.tell() - before
             return block[: max(0, min(rows, num_samples))], error.with_traceback(None)
         if stream.spliced is not None and stream.spliced.error is not None:
@@ -157,22 +157,22 @@ class Decoder:
 
     def _failed(self, error: soundfile.LibsndfileError) -> Exception:
         seconds = self.num_samples / self.sampling_rate
-        return decoding_failure(self._raw, error.code, _words(error), seconds=seconds, position=self.position)
+        return decoding_failure(self._raw, error.code, _error_text(error), seconds=seconds, position=self.position)
 
     def _claim_of(self, view: View) -> int:
-        """Open a later stream to see its length, and whether it goes with the first."""
+        """Open a later stream to read its length, and check that it has the rate and channels of the first."""
         with _open_stream(self._raw, view)[0] as stream:
             for what, mine, other in (
                 ("Hz", self.sampling_rate, stream.samplerate),
                 ("channels", self.num_channels, stream.channels),
             ):
                 if mine != other:
-                    raise unsupported(self._raw, f"it is a chain of streams with {mine} {what} and with {other} {what}")
+                    raise unsupported(self._raw, f"it is a chain of streams with {mine} {what} and {other} {what}")
             return int(stream.claim)
 
 
 class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no type information
-    """A SoundFile that soundfile does not seek in, see the module's docstring."""
+    """A SoundFile in which soundfile does not seek; see the module docstring."""
 
     spliced: SplicedFile | None = None
     skip_samples = 0
@@ -185,7 +185,7 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
         self.spliced = SplicedFile(descriptor, view)
         self.skip_samples = view.skip_samples
         self._num_samples = view.num_samples
-        # mpg123 reads frame by frame: without a buffer, that took 16 % of decoding.
+        # mpg123 reads frame by frame: without a buffer, that took 16 % of the decoding time.
         self.buffered = BufferedReader(self.spliced, _BUFFER_BYTES)
         super().__init__(self.buffered, closefd=False)
 
@@ -194,7 +194,7 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
 
     @property
     def claim(self) -> int:
-        """Samples per channel that are to come out, behind those that are skipped."""
+        """Samples per channel to decode, after those that are skipped."""
         if self._num_samples is not None:
             return self._num_samples
         frames: int = self.frames
@@ -202,29 +202,29 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
 
 
 def _is_guess(view: View) -> bool:
-    return view.seeming_size is not None and view.num_samples is None
+    return view.claimed_size is not None and view.num_samples is None
 
 
 def _open_stream(raw: RegularFile, view: View | None) -> tuple[_Stream, str, str]:
-    """Open a stream; return also its container and coding, which soundfile looks up again each time."""
+    """Open a stream; also return its container and coding, which soundfile looks up again on each access."""
     try:
         stream = _Stream(raw.fileno(), view)
     except soundfile.LibsndfileError as error:
-        raise opening_failure(raw, error.code, _words(error)) from error
+        raise opening_failure(raw, error.code, _error_text(error)) from error
     container, coding = stream.format, stream.subtype
-    if container not in ENDINGS or (container != "MP3" and coding.startswith("MPEG")):
+    if container not in EXTENSIONS or (container != "MP3" and coding.startswith("MPEG")):
         with stream:
-            what = f"{stream.format_info} holding {stream.subtype_info}"
-            raise unsupported(raw, f"libsndfile takes it for {what}, which is not read here")
+            what = f"{stream.format_info} with {stream.subtype_info}"
+            raise unsupported(raw, f"libsndfile detects {what}, which melcli does not support")
     return stream, container, coding
 
 
-def _words(error: soundfile.LibsndfileError) -> str:
+def _error_text(error: soundfile.LibsndfileError) -> str:
     return str(error.error_string).removeprefix("Error : ").rstrip(".")
 
 
 def codecs() -> dict[str, bool]:
-    """Tell which of the codecs that libsndfile can be built without are there; of their versions it says nothing."""
+    """Return which optional codecs this libsndfile was built with; it does not report their versions."""
     formats, subtypes = soundfile.available_formats(), soundfile.available_subtypes()
     return {
         "FLAC": "FLAC" in formats,
@@ -235,10 +235,10 @@ def codecs() -> dict[str, bool]:
 
 
 def soundfile_version() -> str:
-    """Return the version of the package that calls libsndfile."""
+    """Return the version of soundfile."""
     return str(soundfile.__version__)
 
 
 def libsndfile_version() -> str:
-    """Return the version of the library that decodes."""
+    """Return the version of libsndfile."""
     return str(soundfile.__libsndfile_version__)

@@ -1,4 +1,4 @@
-"""The end of an audio file as its container describes it."""
+"""The end of an audio file, as its container describes it."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from dataclasses import dataclass
 __all__ = ["Ending", "Read"]
 
 Read = Callable[[int, int], bytes]
-"""``read(offset, size)``: bytes of the file; fewer than ``size``, or none, past its end."""
+"""``read(offset, size)``: bytes of the file; fewer than ``size``, or none, at its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """Whether all the audio that a container promises can come out of it.
+    """Whether a file contains all the audio that its container promises.
 
     Attributes
     ----------
     format : str
-        The container's name, for sentences.
+        The container's name, for messages.
     shortfall : str
-        Why audio is missing, as a sentence without its full stop; empty when nothing is known to be missing.
-    cut_header : bool
-        No audio was reached before the file ended.  It explains a refusal by the decoder and proves nothing when
-        the decoder finds audio after all: libsndfile forgives headers that are read strictly here.
+        Why audio is missing, as a sentence without a full stop; empty if nothing is known to be missing.
+    incomplete_header : bool
+        The file ends before its audio begins.  This explains a refusal by the decoder.  It proves nothing if the
+        decoder finds audio: libsndfile accepts headers that melcli reads more strictly.
     open_ended : bool
-        The header leaves the length open, as writers do that cannot seek back (``ffmpeg -f wav -``), or claims less
-        than what follows it, as one does that was not brought up to date again; so a missing end cannot be told from
-        the length.
+        The header leaves the length open, as with writers that cannot seek back (``ffmpeg -f wav -``), or claims less
+        than follows it, as with headers that were not updated.  So truncation cannot be detected from the length.
     undecoded : str
-        What it holds instead of a coding that libsndfile decodes, such as ``G.726``; empty when it may decode it.
+        The name of a coding that libsndfile does not decode, such as ``G.726``; empty if it may decode the file.
     """
 
     format: str
     shortfall: str = ""
-    cut_header: bool = False
+    incomplete_header: bool = False
     open_ended: bool = False
     undecoded: str = ""

@@ -1,8 +1,8 @@
-"""The end of a FLAC file, and data behind the samples that its header counts.
+"""The end of a FLAC file, and data after the samples that its header counts.
 
-libFLAC stops there without an error: 70,000 of 196,605 samples came out of a file whose count was damaged, and of two
-files one after the other (``cat a.flac b.flac``) the first.  Frames that are left give both away.  libFLAC reads up to
-8 KiB ahead, so that what is less than that cannot be seen.
+libFLAC stops there without an error: a file whose sample count was damaged decoded to 70,000 of 196,605 samples, and
+two concatenated files (``cat a.flac b.flac``) to the first.  Remaining frames reveal both.  libFLAC reads up to 8 KiB
+ahead, so shorter remains are not detected.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from melcli.audio.ending import Ending, Read
 from melcli.audio.flac_frames import PIECE_BYTES, STRIDE_BYTES, find_change, frame_headers
 from melcli.errors import AudioError
 
-__all__ = ["FlacEnding", "check_frames", "end_of_flac", "goes_on"]
+__all__ = ["FlacEnding", "check_frames", "end_of_flac", "has_more_frames"]
 
 READ_AHEAD_BYTES = 8192
-WINDOW_BYTES = 65_536  # holds several frames: one of 4096 samples in stereo and 24 bits has 24 kB at most
-FRAMES_THAT_PROVE = 2  # bytes at random look like the header of a frame once in 20 MB
-LEAST_PIECE_BYTES = 8192
+WINDOW_BYTES = 65_536  # contains several frames: one of 4096 samples in 24-bit stereo has at most 24 kB
+MIN_PROOF_FRAMES = 2  # random bytes look like a frame header once in 20 MB
+MIN_PIECE_BYTES = 8192
 MAX_BLOCKS = 1000  # of metadata: a hostile gigabyte could hold 100 million
 _LAST_BLOCK = 0x80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlacEnding(Ending):
-    """What a FLAC file tells about its end.
+    """The end of a FLAC file.
 
     Attributes
     ----------
     audio_start : int
-        Where the first frame begins, bytes; 0 where the metadata have no end.
+        Offset of the first frame, bytes; 0 if the metadata have no end.
     max_frame_bytes : int
-        Of the largest frame; 0 where the header leaves it open.
+        Size of the largest frame; 0 if the header leaves it open.
     """
 
     format: str = "FLAC"
@@ -41,14 +41,14 @@ class FlacEnding(Ending):
     max_frame_bytes: int = 0
 
     def moved(self, distance: int) -> FlacEnding:
-        """Return the same of a file with that many bytes more in front."""
+        """Return the ending with offsets for ``distance`` more bytes before the FLAC data."""
         return replace(self, audio_start=self.audio_start and self.audio_start + distance)
 
 
 def end_of_flac(read: Read, file_size: int) -> FlacEnding:
-    """Walk the metadata; a sample count of zero is what a writer leaves that could not seek back.
+    """Walk through the metadata; a sample count of zero means that the writer could not seek back.
 
-    A FLAC file that is cut later fails in the decoder, or gives fewer samples than the count.
+    A FLAC file that is truncated later makes the decoder fail, or yields fewer samples than counted.
 
     Parameters
     ----------
@@ -63,11 +63,11 @@ def end_of_flac(read: Read, file_size: int) -> FlacEnding:
     for _ in range(MAX_BLOCKS):
         header = read(offset, 4)
         if len(header) < 4:
-            return FlacEnding(cut_header=True)
+            return FlacEnding(incomplete_header=True)
         offset += 4 + int.from_bytes(header[1:], "big")
         if header[0] & _LAST_BLOCK:
             return FlacEnding(
-                cut_header=offset >= file_size,
+                incomplete_header=offset >= file_size,
                 open_ended=num_samples == 0,
                 audio_start=offset,
                 max_frame_bytes=int.from_bytes(info[11:14], "big"),
@@ -75,35 +75,33 @@ def end_of_flac(read: Read, file_size: int) -> FlacEnding:
     return FlacEnding(open_ended=num_samples == 0)
 
 
-def goes_on(read: Read, offset: int, end: int) -> bool:
-    """Tell whether more frames follow, or a second file.
+def has_more_frames(read: Read, offset: int, end: int) -> bool:
+    """Return whether more frames or a second file follow.
 
     Parameters
     ----------
     read : callable
         See `melcli.audio.ending.Read`.
     offset : int
-        Where the decoder stopped reading, bytes.
+        Offset at which the decoder stopped reading, bytes.
     end : int
-        Of the file, bytes.
+        Size of the file, bytes.
     """
     if end - offset <= READ_AHEAD_BYTES:
         return False
     window = read(offset, WINDOW_BYTES)
-    return b"fLaC" in window or len(list(islice(frame_headers(window), FRAMES_THAT_PROVE))) == FRAMES_THAT_PROVE
+    return b"fLaC" in window or len(list(islice(frame_headers(window), MIN_PROOF_FRAMES))) == MIN_PROOF_FRAMES
 
 
 def _piece_bytes(ending: FlacEnding) -> int:
-    """Return the size of a piece that has the header of a frame in it, also where the frames are twice as large."""
-    return (
-        min(max(2 * ending.max_frame_bytes, LEAST_PIECE_BYTES), PIECE_BYTES) if ending.max_frame_bytes else PIECE_BYTES
-    )
+    """Return the size of a piece that contains a frame header, even if frames are twice as large as declared."""
+    return min(max(2 * ending.max_frame_bytes, MIN_PIECE_BYTES), PIECE_BYTES) if ending.max_frame_bytes else PIECE_BYTES
 
 
 def check_frames(
     read: Read, file_size: int, ending: FlacEnding, *, sampling_rate: int, num_channels: int, every_byte: bool
 ) -> None:
-    """Refuse a file whose sampling rate or number of channels changes.
+    """Raise if the sampling rate or the number of channels changes.
 
     Parameters
     ----------
@@ -113,10 +111,10 @@ def check_frames(
         In bytes.
     ending : FlacEnding
     sampling_rate, num_channels : int
-        By the header of the file.
+        From the header of the file.
     every_byte : bool
-        Search all of the file, which takes 5 to 9 % of what it takes to decode it.  Of a file of more than 128 KiB, a
-        piece in each 128 KiB is searched, which takes 1 % and does not miss what lasts that long.
+        Search the whole file, which takes 5 to 9 % of the decoding time.  Otherwise search one piece in every 128 KiB
+        of a file larger than that.  This takes 1 %, and finds every change that lasts at least 128 KiB.
 
     Raises
     ------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["ALL_ENDINGS", "ENDINGS", "is_misnamed", "name_ending", "true_container"]
+__all__ = ["ALL_EXTENSIONS", "EXTENSIONS", "is_misnamed", "name_extension", "true_container"]
 
-# The formats whose end can be judged.  The rest of what libsndfile reads is refused: MPC2K takes any file that begins
-# with 01 04.
-ENDINGS = {
+# The formats whose end melcli can check.  It refuses the other formats of libsndfile: MPC2K, for example, accepts any
+# file that begins with 01 04.
+EXTENSIONS = {
     "WAV": {"wav", "wave", "bwf"},
     "WAVEX": {"wav", "wave", "bwf"},
     "RF64": {"wav", "wave", "bwf", "rf64"},
@@ -14,21 +14,21 @@ ENDINGS = {
     "AIFF": {"aiff", "aif", "aifc"},
     "AU": {"au", "snd"},
     "CAF": {"caf"},
-    "NIST": {"sph", "nist", "wav"},  # TIMIT and WSJ call theirs .wav
+    "NIST": {"sph", "nist", "wav"},  # TIMIT and WSJ use .wav
     "FLAC": {"flac"},
     "OGG": {"ogg", "oga", "opus"},
     "MP3": {"mp3", "mp2", "mp1", "mpga"},
 }
-ALL_ENDINGS = frozenset().union(*ENDINGS.values())
+ALL_EXTENSIONS = frozenset().union(*EXTENSIONS.values())
 
 
 def true_container(shown: str, container: str) -> str:
-    """Return what a file is that libsndfile was shown as another one of its family.
+    """Return the real container of a file that libsndfile read as another one of the same family.
 
     Parameters
     ----------
     shown : str
-        What libsndfile calls it.
+        libsndfile's name for what it read.
     container : str
         See `melcli.audio.ending.Ending.format`.
     """
@@ -38,11 +38,11 @@ def true_container(shown: str, container: str) -> str:
 
 
 def is_misnamed(path: str, audio_format: str) -> bool:
-    """Tell whether the ending of a name is that of another format."""
-    ending = name_ending(path)
-    return ending not in ENDINGS[audio_format] and ending in ALL_ENDINGS
+    """Return whether the extension of a path belongs to another format."""
+    ending = name_extension(path)
+    return ending not in EXTENSIONS[audio_format] and ending in ALL_EXTENSIONS
 
 
-def name_ending(path: str) -> str:
-    """Return what follows the last dot, in lower case."""
+def name_extension(path: str) -> str:
+    """Return the text after the last dot, in lower case."""
     return path.rpartition(".")[2].lower()

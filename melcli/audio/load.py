@@ -1,4 +1,4 @@
-"""Read a file as signals at the wanted sampling rate, block by block."""
+"""Read a file, or an array, as signals at the target sampling rate, block by block."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from melcli.audio.array_source import ArraySource
 from melcli.audio.channels import count_outputs, select_channels
 from melcli.audio.collect import Collector
 from melcli.audio.decode import BLOCK_SAMPLES, AudioFile
@@ -22,34 +23,34 @@ __all__ = ["Audio", "AudioStream", "load_audio"]
 
 
 class AudioStream:
-    """A file's signals at the wanted rate; a context manager that is read once.
+    """The signals of a file or an array at the target rate; a context manager that can be read once.
 
-    Channels are mixed before they are resampled: the same numbers up to rounding, for less work.
+    Channels are mixed before resampling: the result is the same up to rounding, with less work.
 
     Parameters
     ----------
-    path : str
-        May hold surrogate escapes, for names that are not UTF-8.
+    source : str or ArraySource
+        The path of a file, which may contain surrogate escapes, for names that are not UTF-8; or samples in an array.
     options : AudioOptions
     sampling_rate : int
-        The wanted one, Hz.
+        The target rate, Hz.
     dtype : "float32" or "float64"
-        Of decoding, resampling and the blocks.
+        Type used for decoding, resampling and the blocks.
     max_duration_s : float, optional
-        A longer file is refused: by its header or, if the header is missing or wrong, once this much was decoded.
+        Refuse a longer file: by its header or, if the header is missing or wrong, once that much was decoded.
     stopwatch : Stopwatch, optional
-        Is told ``decode`` and ``resample``.
+        Records the stages ``decode`` and ``resample``.
 
     Attributes
     ----------
     num_outputs : int
-        Signals that the file becomes.
+        Number of signals that the file yields.
     num_samples : int
-        Of each signal, so far.
+        Samples of each signal so far.
     expected_samples : int
-        About how many there will be, by the header; nothing may rely on it.
+        Estimate of the final number of samples, from the header; may be wrong.
     source_sampling_rate : int
-        Of the file, Hz.
+        Sampling rate of the file, Hz.
     source_channels : int
     format : str
         See `melcli.audio.decode.AudioFile`.
@@ -57,13 +58,13 @@ class AudioStream:
     Raises
     ------
     AudioError
-        See `melcli.audio.decode.AudioFile`; also ``unsupported_format`` for a channel that is not there, ``bad_rate``
-        for rates too far apart.
+        See `melcli.audio.decode.AudioFile`; also ``unsupported_format`` for a channel that does not exist, and
+        ``bad_rate`` for rates too far apart.
     """
 
     def __init__(
         self,
-        path: str,
+        source: str | ArraySource,
         options: AudioOptions,
         *,
         sampling_rate: int,
@@ -76,10 +77,14 @@ class AudioStream:
         self._dtype = dtype
         self._max_duration_s = max_duration_s
         with ExitStack() as opened:
-            self._file = opened.enter_context(
-                AudioFile(path, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
-            )
-            self._refuse_too_long(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
+            self._file: AudioFile | ArraySource
+            if isinstance(source, ArraySource):
+                self._file = source
+            else:
+                self._file = opened.enter_context(
+                    AudioFile(source, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
+                )
+            self._check_duration(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
             self.num_outputs = count_outputs(self._file.num_channels, options.channels)
             self._resample = Resampler(
                 self._file.sampling_rate,
@@ -90,8 +95,8 @@ class AudioStream:
             )
             self.num_samples = 0
             self.sampling_rate = sampling_rate
-            # Less at a time where it becomes more: 32,768 samples at 750 Hz are 33 million at 768 kHz.
-            self._most_at_a_time = max(1, BLOCK_SAMPLES * self._file.sampling_rate // max(sampling_rate, 1))
+            # Smaller input blocks if resampling expands them: 32,768 samples at 750 Hz are 33 million at 768 kHz.
+            self._max_block_samples = max(1, BLOCK_SAMPLES * self._file.sampling_rate // max(sampling_rate, 1))
             self.source_sampling_rate = self._file.sampling_rate
             self.source_channels = self._file.num_channels
             self.format = self._file.format
@@ -114,10 +119,10 @@ class AudioStream:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Sorted; complete at the end.
+        """Flags of the file, sorted; complete at the end.
 
-        See `melcli.audio.decode.AudioFile`; also ``silent_mix``: the channels cancel each other, so that their mean is
-        exactly 0 everywhere, though they hold sound.
+        See `melcli.audio.decode.AudioFile`; also ``silent_mix``: the channels contain sound but cancel each other, so
+        that their mean is exactly 0 everywhere.
         """
         flags = self._file.flags
         if not self._is_mix_silent or "silent" in flags:
@@ -125,40 +130,40 @@ class AudioStream:
         return tuple(sorted((*flags, "silent_mix")))
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Read to the end.
+        """Read the file to its end.
 
         Yields
         ------
         block : np.ndarray [shape=(samples, num_outputs)]
-            At least one sample; full scale is +-1, all finite.  The caller's own.
+            At least one sample; full scale is +-1, all finite.  Owned by the caller.
 
         Raises
         ------
         AudioError
-            At the latest after the last block, and then what came before is not to be used; ``too_short`` for a file
-            that lasts less than one sample of the wanted rate.
+            At the latest after the last block; the caller must then discard all blocks.  ``too_short`` for a file that
+            is shorter than one sample of the target rate.
         """
         for block in self._file.blocks():
             self._stopwatch.lap("decode")
-            self._refuse_too_long(self._file.num_samples, "continues after {:,.3f} s")
+            self._check_duration(self._file.num_samples, "continues after {:,.3f} s")
             selected = select_channels(block, self._options.channels)
             if self._is_mix_silent:  # so far
                 self._is_mix_silent = not selected.any()
-            for start in range(0, len(selected), self._most_at_a_time):
-                yield from self._ready(self._resample(selected[start : start + self._most_at_a_time]))
+            for start in range(0, len(selected), self._max_block_samples):
+                yield from self._ready(self._resample(selected[start : start + self._max_block_samples]))
         self._stopwatch.lap("decode")
         yield from self._ready(self._resample(np.empty((0, self.num_outputs), self._dtype), last=True))
         if not self.num_samples:
             raise AudioError(
                 "too_short",
-                f"{self._file.num_samples} samples at {self.source_sampling_rate} Hz last less than one at "
+                f"{self._file.num_samples} samples at {self.source_sampling_rate} Hz are shorter than one sample at "
                 f"{self.sampling_rate} Hz",
             )
 
-    def _refuse_too_long(self, num_samples: int, how: str) -> None:
+    def _check_duration(self, num_samples: int, how: str) -> None:
         duration_s = num_samples / self._file.sampling_rate
         if self._max_duration_s is not None and duration_s > self._max_duration_s:
-            raise AudioError("too_long", f"it {how.format(duration_s)}; {self._max_duration_s:,g} s are allowed")
+            raise AudioError("too_long", f"it {how.format(duration_s)}; the limit is {self._max_duration_s:,g} s")
 
     def _ready(self, resampled: np.ndarray) -> Iterator[np.ndarray]:
         self._stopwatch.lap("resample")
@@ -169,16 +174,16 @@ class AudioStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audio:
-    """Whole signals, and where they come from.
+    """All samples of a file, and where they come from.
 
     Attributes
     ----------
     signals : np.ndarray [shape=(outputs, samples)]
         Full scale is +-1; C-contiguous, at least one sample, all finite.
     sampling_rate : int
-        Of ``signals``, Hz.
+        Rate of ``signals``, Hz.
     source_sampling_rate : int
-        Of the file, Hz.
+        Rate of the file, Hz.
     source_channels : int
     flags : tuple of str
         See `AudioStream`.
@@ -194,9 +199,9 @@ class Audio:
 def load_audio(
     path: str, options: AudioOptions, *, sampling_rate: int, dtype: Literal["float32", "float64"] = "float32"
 ) -> Audio:
-    """Read a file whole; parameters and errors are those of `AudioStream`.
+    """Read a complete file; parameters and errors are those of `AudioStream`.
 
-    Memory stays under twice ``signals`` and a few blocks.
+    Memory stays below twice the size of ``signals`` plus a few blocks.
     """
     with AudioStream(path, options, sampling_rate=sampling_rate, dtype=dtype) as stream:
         collector = Collector(stream.num_outputs, dtype, stream.expected_samples)

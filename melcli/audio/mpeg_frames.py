@@ -1,4 +1,4 @@
-"""Frames of MPEG audio (MP3, MP2, MP1), and the runs that they form in a file."""
+"""Find frames of MPEG audio (MP3, MP2, MP1), and runs of consecutive frames."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from melcli.audio.mpeg_tags import after_tags
 
 __all__ = ["Break", "Frames", "Run", "begins_run", "find_run", "follow_frames"]
 
-MAX_FRAMES = 4_000_000  # 29 h at 44.1 kHz, looked at in 1 s; a hostile gigabyte could hold 44 million
+MAX_FRAMES = 4_000_000  # 29 h at 44.1 kHz, read in 1 s; a hostile gigabyte could hold 44 million
 MAX_RUNS = 1000
-PROOF_FRAMES = 8  # that follow one another: three by chance are found once in 10^8 MB of noise
+PROOF_FRAMES = 8  # consecutive frames that prove a run: random bytes form three once in 10^8 MB
 PROOF_FRAMES_AT_END = 3  # if the last one ends with the audio
-MAX_GAP_BYTES = 1024  # over which mpg123 passes
-SEARCH_BYTES = 2**24  # behind a run; at 1 GB/s in noise
+MAX_GAP_BYTES = 1024  # that mpg123 skips
+SEARCH_BYTES = 2**24  # after a run; at 1 GB/s in noise
 WINDOW_BYTES = 2**17
-MAX_CANDIDATES = 300_000  # of one search, 0.3 s
+MAX_CANDIDATES = 300_000  # per search, 0.3 s
 
 _MAY_BE_HEADER = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\xef])")
 
 
 class Run(NamedTuple):
-    """Frames of one stream without a gap between them.
+    """Consecutive frames of one stream, without a gap.
 
     Attributes
     ----------
     offset, end : int
-        In the file; ``end`` is that of the last complete frame.
+        Offsets in the file, bytes; ``end`` is the end of the last complete frame.
     num_frames : int
-        Complete ones.
-    cut : bool
-        Another frame begins at ``end`` and is not complete.
+        Number of complete frames.
+    is_incomplete : bool
+        Another frame begins at ``end``, but is incomplete.
     """
 
     offset: int
     end: int
     num_frames: int
-    cut: bool
+    is_incomplete: bool
 
 
 class Break(NamedTuple):
-    """Where frames end although more frames follow.
+    """A place where frames end although more frames follow.
 
     Attributes
     ----------
     kind : "damage" or "change"
         Bytes that are neither frames nor tags, or frames of another stream.
     offset : int
-        In the file.
+        Offset in the file, bytes.
     num_samples : int
-        Per channel, before it.
+        Samples per channel before it.
     gap_bytes : int
-        Up to the next frame.
+        Distance to the next frame.
     before, after : Header
-        Of the frames on both sides.
+        Headers of the frames on both sides.
     """
 
     kind: Literal["damage", "change"]
@@ -75,15 +75,15 @@ class Frames:
     Attributes
     ----------
     header : Header
-        Of the first one.
+        Header of the first frame.
     runs : tuple of Run
-        Only tags lie between them, and gaps over which mpg123 passes, such as the rest of a frame that is cut.
+        Only tags are between them, or gaps that mpg123 skips, such as the rest of an incomplete frame.
     broken : Break or None
-        Where the first of the other gaps is; the runs end there.
+        The first other gap; the runs end there.
     junk_bytes : int
-        Behind the last run, if nothing follows; tags are not counted.
+        Bytes after the last run, if no frame follows; tags are not counted.
     complete : bool
-        All frames were looked at; False for a file of more than `MAX_FRAMES` frames or `MAX_RUNS` runs.
+        All frames were read; False for a file of more than `MAX_FRAMES` frames or `MAX_RUNS` runs.
     """
 
     header: Header
@@ -94,31 +94,31 @@ class Frames:
 
     @property
     def num_samples(self) -> int:
-        """Per channel, of all complete frames."""
+        """Samples per channel of all complete frames."""
         return self.header.num_samples * sum(run.num_frames for run in self.runs)
 
     @property
     def num_bytes(self) -> int:
-        """Of all complete frames."""
+        """Size of all complete frames, in bytes."""
         return sum(run.end - run.offset for run in self.runs)
 
 
 def follow_frames(read: Read, first: int, end: int) -> Frames | None:
-    """Look at the header of every frame.
+    """Read the header of every frame.
 
     Parameters
     ----------
     read : callable
         See `melcli.audio.ending.Read`.
     first : int
-        Offset of the first frame.
+        Offset of the first frame, bytes.
     end : int
-        Of the audio.
+        Offset of the end of the audio, bytes.
 
     Returns
     -------
     Frames or None
-        None where no frame begins at ``first``.
+        None if no frame begins at ``first``.
     """
     header = Header.read(read(first, 4))
     if header is None:
@@ -129,15 +129,15 @@ def follow_frames(read: Read, first: int, end: int) -> Frames | None:
         run = _run_at(read, first, end, header, left)
         runs.append(run)
         left -= run.num_frames
-        behind = run.end if run.cut else after_tags(read, run.end, end)
-        found = None if run.cut else find_run(read, behind, end, most_bytes=SEARCH_BYTES, stream=header)
+        tail_at = run.end if run.is_incomplete else after_tags(read, run.end, end)
+        found = None if run.is_incomplete else find_run(read, tail_at, end, max_bytes=SEARCH_BYTES, stream=header)
         if found is None:
-            junk_bytes = 0 if run.cut else end - behind
+            junk_bytes = 0 if run.is_incomplete else end - tail_at
             return Frames(header=header, runs=tuple(runs), junk_bytes=junk_bytes, complete=left > 0)
         first, after = found
         kind: Literal["damage", "change"] = "change" if after.stream != header.stream else "damage"
-        # A gap of the size of a frame is a frame whose header is damaged.
-        if kind == "change" or first - behind > MAX_GAP_BYTES or first - run.end in header.possible_frame_bytes:
+        # A gap of the size of a frame is a frame with a damaged header.
+        if kind == "change" or first - tail_at > MAX_GAP_BYTES or first - run.end in header.possible_frame_bytes:
             samples = header.num_samples * sum(run.num_frames for run in runs)
             gap = Break(kind, run.end, samples, first - run.end, header, after)
             return Frames(header=header, runs=tuple(runs), broken=gap)
@@ -145,7 +145,7 @@ def follow_frames(read: Read, first: int, end: int) -> Frames | None:
 
 
 def begins_run(read: Read, offset: int, end: int) -> bool:
-    """Tell whether a frame begins there that another one of its stream follows."""
+    """Return whether a frame begins at ``offset``, followed by another one of its stream."""
     header = Header.read(read(offset, 4))
     if header is None or offset + header.frame_bytes > end:
         return False
@@ -154,30 +154,30 @@ def begins_run(read: Read, offset: int, end: int) -> bool:
 
 
 def find_run(
-    read: Read, offset: int, end: int, *, most_bytes: int, stream: Header | None = None
+    read: Read, offset: int, end: int, *, max_bytes: int, stream: Header | None = None
 ) -> tuple[int, Header] | None:
-    """Find the next run that cannot be chance: of 8 frames, or of 3 of which the last one ends with the audio.
+    """Find the next run that is not coincidence: 8 frames, or 3 of which the last one ends with the audio.
 
     Parameters
     ----------
     read : callable
         See `melcli.audio.ending.Read`.
     offset, end : int
-        Where the search begins, and the end of the audio.
-    most_bytes : int
-        Where the run has to begin, counted from ``offset``.
+        Start of the search, and end of the audio, bytes.
+    max_bytes : int
+        The run must begin within this distance from ``offset``.
     stream : Header, optional
-        Of frames before: two more of that stream within `MAX_GAP_BYTES` prove enough, and so does one that ends with
-        the audio.
+        Header of preceding frames.  Within `MAX_GAP_BYTES`, two more frames of that stream are enough, or one that
+        ends with the audio.
 
     Returns
     -------
     tuple of int and Header, or None
-        Where the run begins, and its first header.
+        Offset of the run, and its first header.
     """
-    failed: set[int] = set()  # where frames of failed runs begin: each is looked at once
+    failed: set[int] = set()  # offsets of frames in failed runs, so that each is checked once
     left = MAX_CANDIDATES
-    last = min(end, offset + most_bytes)
+    last = min(end, offset + max_bytes)
     for begin in range(offset, last, WINDOW_BYTES // 2):
         window = read(begin, min(WINDOW_BYTES, end - begin))
         for candidate in _MAY_BE_HEADER.finditer(window, 0, min(WINDOW_BYTES // 2 + 2, last - begin + 2)):
@@ -195,7 +195,7 @@ def find_run(
 
 
 def _is_proven(window: bytes, at: int, header: Header, end: int, near: bool, begin: int, failed: set[int]) -> bool:
-    """Follow the frames from ``at``, an offset in the window as ``end`` is."""
+    """Follow the frames from ``at``; ``at`` and ``end`` are offsets in the window."""
     wanted = 2 if near else PROOF_FRAMES
     wanted_at_end = 1 if near else PROOF_FRAMES_AT_END
     visited = []
@@ -204,7 +204,7 @@ def _is_proven(window: bytes, at: int, header: Header, end: int, near: bool, beg
     while following is not None and following.stream == stream and begin + at not in failed:
         visited.append(begin + at)
         at += following.frame_bytes
-        if at > end:  # a frame that is cut proves nothing by itself
+        if at > end:  # an incomplete frame proves nothing by itself
             return num_frames >= wanted_at_end
         num_frames += 1
         if num_frames >= wanted or (at == end and num_frames >= wanted_at_end):
@@ -214,12 +214,12 @@ def _is_proven(window: bytes, at: int, header: Header, end: int, near: bool, beg
     return False
 
 
-def _run_at(read: Read, offset: int, end: int, header: Header, most_frames: int) -> Run:
-    """Follow the frames of one stream as far as they go without a gap."""
-    sizes: dict[bytes, int] = {}  # by the bytes of a header that matter
+def _run_at(read: Read, offset: int, end: int, header: Header, max_frames: int) -> Run:
+    """Follow consecutive frames of one stream until a gap."""
+    sizes: dict[bytes, int] = {}  # frame size by the header's bytes
     at, num_frames = offset, 0
     piece, piece_at = b"", offset
-    while num_frames < most_frames:
+    while num_frames < max_frames:
         start = at - piece_at
         head = piece[start : start + 4]
         if len(head) < 4:
@@ -231,9 +231,9 @@ def _run_at(read: Read, offset: int, end: int, header: Header, most_frames: int)
             size = found.frame_bytes if found is not None and found.stream == header.stream else 0
             sizes[head] = size
         if not size:
-            return Run(offset, at, num_frames, cut=False)
+            return Run(offset, at, num_frames, is_incomplete=False)
         if at + size > end:
-            return Run(offset, at, num_frames, cut=True)
+            return Run(offset, at, num_frames, is_incomplete=True)
         at += size
         num_frames += 1
-    return Run(offset, at, num_frames, cut=False)
+    return Run(offset, at, num_frames, is_incomplete=False)

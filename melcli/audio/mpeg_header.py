@@ -22,7 +22,7 @@ _RATES_HZ = (44_100, 48_000, 32_000)  # MPEG-1; halved for MPEG-2 and again for 
 
 
 class Header(NamedTuple):
-    """What the first four bytes of a frame say."""
+    """The parsed header of a frame, its first four bytes."""
 
     version: int
     layer: int
@@ -32,7 +32,7 @@ class Header(NamedTuple):
 
     @classmethod
     def read(cls, data: bytes, offset: int = 0) -> Header | None:
-        """Read a header; None for what is no header, is incomplete or leaves the bit rate open (free format)."""
+        """Read a header; None if it is invalid or incomplete, or leaves the bit rate open (free format)."""
         if len(data) < offset + 4 or data[offset] != 0xFF or data[offset + 1] < 0xE0:
             return None
         version, layer = data[offset + 1] >> 3 & 3, 4 - (data[offset + 1] >> 1 & 3)
@@ -47,19 +47,19 @@ class Header(NamedTuple):
 
     @property
     def stream(self) -> tuple[int, int, int, int]:
-        """What no frame of a stream may change."""
+        """The fields that are the same in all frames of a stream."""
         return self[:4]
 
     @property
     def num_samples(self) -> int:
-        """Of a frame, per channel."""
+        """Samples per channel in a frame."""
         if self.layer == 1:
             return 384
         return 576 if self.layer == 3 and self.version != MPEG_1 else 1152
 
     @property
     def possible_frame_bytes(self) -> set[int]:
-        """What frames of this stream may have."""
+        """All sizes that a frame of this stream can have."""
         rates_kbps = (_KBPS_1 if self.version == MPEG_1 else _KBPS_2)[self.layer][1:]
         return {
             _frame_bytes(self.version, self.layer, self.sampling_rate, kbps, padding)

@@ -1,4 +1,4 @@
-"""Tags in MPEG audio files: in front of the frames, behind them, between them, and in the place of the first frame."""
+"""Tags in MPEG audio files: before, between and after the frames, and inside the first frame."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["FrontTag", "after_tags", "before_tags", "front_tag", "id3v2_bytes"]
 
 MAX_TAGS = 1000  # a hostile gigabyte could hold 100 million
 _ID3V1_BYTES = 128
-_ID3V1_EXTENDED_BYTES = 227  # "TAG+", in front of ID3v1
-_APE_BYTES = 32  # of a header or footer
+_ID3V1_EXTENDED_BYTES = 227  # "TAG+", before ID3v1
+_APE_BYTES = 32  # size of a header or footer
 _MAX_LYRICS3V1_BYTES = 5100
 _MAX_LYRICS3V2_BYTES = 2**20
 _LYRICS3 = b"LYRICSBEGIN"
@@ -20,15 +20,15 @@ _VBRI_AT = 36
 
 
 class FrontTag(NamedTuple):
-    """What the first frame counts; 0 for what it does not.
+    """The counts in the tag of the first frame; 0 for what it does not count.
 
     Attributes
     ----------
     num_frames, num_bytes : int
-        Frames behind the first one; bytes with it.
+        Frames after the first one; bytes including it.
     kind : str
-        ``Xing`` (Info counts as one) or ``VBRI``; mpg123 does not know the latter, and decodes it as a frame of
-        silence.  Empty if there is no tag.
+        ``Xing`` (also for Info) or ``VBRI``; empty without a tag.  mpg123 does not know VBRI, and decodes its frame as
+        silence.
     """
 
     num_frames: int = 0
@@ -42,9 +42,9 @@ def front_tag(frame: bytes, header: Header | None) -> FrontTag:
     Parameters
     ----------
     frame : bytes
-        At least 64 bytes from its beginning on, unless the file ends.
+        At least the first 64 bytes of the frame, unless the file ends.
     header : Header or None
-        Its own; None for what is no frame.
+        Its header; None if it is not a frame.
     """
     if header is None:
         return FrontTag()
@@ -64,7 +64,7 @@ def front_tag(frame: bytes, header: Header | None) -> FrontTag:
 
 
 def id3v2_bytes(head: bytes) -> int:
-    """Size of the ID3v2 tag that begins with these ten bytes, or 0; its size is 28 bits in four bytes."""
+    """Return the size of the ID3v2 tag that begins with these ten bytes, or 0; four bytes encode its 28 bits."""
     if not head.startswith(b"ID3") or len(head) < 10:
         return 0
     size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
@@ -73,7 +73,7 @@ def id3v2_bytes(head: bytes) -> int:
 
 
 def after_tags(read: Read, offset: int, end: int) -> int:
-    """Return the offset behind the tags that begin at an offset; a tag does not reach beyond ``end``."""
+    """Return the offset after the tags that begin at ``offset``; a tag must not extend beyond ``end``."""
     for _ in range(MAX_TAGS):
         size = _tag_at(read, offset) if offset < end else 0
         if not size or offset + size > end:

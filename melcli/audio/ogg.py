@@ -1,15 +1,15 @@
-"""The streams of an Ogg file and its end: Vorbis, Opus, FLAC and others.
+"""The end of an Ogg file, and its streams: Vorbis, Opus, FLAC and others.
 
-A cut Ogg file decodes short and without an error, and its length is not in a header but on the last page.  What gives
-a cut away is that the last page is incomplete or does not carry the end-of-stream flag.  Of 200 random cuts each of
-Vorbis and Opus all were found.  What cannot be known: a stream that was recorded from the air ends like a cut
-one, and counts as one.
+A truncated Ogg file decodes without an error: its length is stored on the last page, not in a header.  Truncation shows
+in a last page that is incomplete or lacks the end-of-stream flag.  All of 200 random truncations each of Vorbis and
+Opus were found.  A stream that was recorded from a broadcast ends like a truncated one, and is treated as truncated.
 
-libsndfile drops a damaged page.  In the middle, less than the claim comes out then.  It claims less itself where the
-first page with audio is damaged, or the last one: 218,816 or 227,008 of 240,000 samples came out without an error.
+libsndfile drops a damaged page.  In the middle of a stream, fewer samples than claimed come out.  If the first page
+with audio or the last page is damaged, libsndfile claims fewer samples: 218,816 or 227,008 of 240,000 samples came out
+without an error.
 
-Streams can follow one another, with other serial numbers or, as ``cat a.ogg a.ogg`` makes them, with the same one.
-libsndfile reads the first.  A beginning-of-stream page behind pages of data tells that another one begins.
+Streams can follow one another (a chain), with different serial numbers or with the same one, as in
+``cat a.ogg a.ogg``.  libsndfile reads only the first.  A beginning-of-stream page after data pages starts another one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["OggEnding", "Section", "damaged_page", "end_of_ogg"]
 MAX_STREAMS = 10_000  # in one file; a hostile gigabyte could hold 40 million
 
 
-# What the first packet of a stream begins with, for codings that libsndfile does not decode in Ogg.
+# The first bytes of a stream, for codings that libsndfile does not decode in Ogg.
 _UNDECODED = {
     b"\x7fFLAC": "FLAC",
     b"fLaC": "FLAC",
@@ -35,23 +35,23 @@ _UNDECODED = {
     b"PCM     ": "PCM",
 }
 _DECODED = (b"\x01vorbis", b"OpusHead")
-_VIDEO = {b"\x80theora": "Theora video"}  # named where no audio is beside it
+_VIDEO = {b"\x80theora": "Theora video"}  # reported if the file has no audio
 
 
 class Section(NamedTuple):
-    """Streams that begin together, up to where others begin.
+    """Streams that begin together, up to the next such group.
 
     Attributes
     ----------
     start, end : int
-        Bytes: where the audio stream that is decoded begins, and the end of the last complete page.  libsndfile refuses
-        a section that begins with another stream, such as Skeleton's or a video.
+        Start of the audio stream that is decoded, and end of the last complete page, bytes.  libsndfile refuses a
+        section that begins with another stream, such as Skeleton or a video.
     last_page : int
         Offset of the last complete page, bytes.
     is_ended : bool
         Whether that page has the end-of-stream flag.
     granules : dict of int to int
-        The last granule position of each stream, by its serial number.
+        The last granule position of each stream, by serial number.
     """
 
     start: int
@@ -63,12 +63,12 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OggEnding(Ending):
-    """What the pages of an Ogg file tell.
+    """The end of an Ogg file, from its pages.
 
     Attributes
     ----------
     sections : tuple of Section
-        One after another; those that hold headers alone are left out if others hold audio.
+        In order; those with headers only are omitted if others contain audio.
     """
 
     format: str = "Ogg"
@@ -76,7 +76,7 @@ class OggEnding(Ending):
 
 
 def end_of_ogg(read: Read, file_size: int) -> OggEnding:
-    """Walk over the pages; look for streams that begin, and for the end-of-stream flag where they end.
+    """Walk through the pages; check where streams begin, and that they end with the end-of-stream flag.
 
     Parameters
     ----------
@@ -89,21 +89,21 @@ def end_of_ogg(read: Read, file_size: int) -> OggEnding:
     -------
     OggEnding
     """
-    walk = _Walk()
+    walk = _PageWalk()
     for page in pages(read, 0, file_size):
         walk.add(page)
         if walk.is_full:
             break
     else:
         walk.end_section()
-        walk.shortfall = _cut_page(read, walk.end, file_size) or walk.shortfall
-    # libsndfile refuses a stream of headers alone, as a recording has that was cut where another stream began.
+        walk.shortfall = _incomplete_page(read, walk.end, file_size) or walk.shortfall
+    # libsndfile refuses a stream of headers only, which a recording contains if it was cut at the start of a stream.
     with_audio = [section for section in walk.sections if max(section.granules.values()) > 0]
     return OggEnding(sections=tuple(with_audio or walk.sections), shortfall=walk.shortfall, undecoded=walk.undecoded)
 
 
 def damaged_page(read: Read, file_size: int) -> int | None:
-    """Find the first page whose checksum is wrong, which libsndfile drops: its offset, or None.
+    """Return the offset of the first page with a wrong checksum, which libsndfile drops, or None.
 
     Parameters
     ----------
@@ -115,17 +115,17 @@ def damaged_page(read: Read, file_size: int) -> int | None:
     return next((page.offset for page in pages(read, 0, file_size) if not page.is_intact), None)
 
 
-class _Walk:
-    """What was seen of the pages so far.
+class _PageWalk:
+    """The state of a walk through the pages.
 
     Attributes
     ----------
     sections : list of Section
-        Those that ended.
+        Sections that ended.
     is_full : bool
-        Another stream would be one too many.
+        The file contains too many streams.
     end : int
-        Of the last page, bytes.
+        End of the last page, bytes.
     shortfall : str
         The first reason why audio is missing, or ``""``.
     undecoded : str
@@ -143,16 +143,16 @@ class _Walk:
         self._start: int | None = None
         self._audio_start: int | None = None
         self._granules: dict[int, int] = {}
-        self._sequences: dict[int, int] = {}  # number of the last page of each stream
+        self._sequences: dict[int, int] = {}  # sequence number of the last page of each stream
         self._has_data = False
         self._last_page = 0
         self._flags = LAST_OF_STREAM  # of the last page
 
     def add(self, page: Page) -> None:
-        """Take the next page."""
+        """Process the next page."""
         known = self._granules.get(page.serial, 0)
         if known > 0 and page.offset == self.end and not page.flags & FIRST_OF_STREAM:
-            # Nearly all pages: 3 us each, 4 % of what decoding takes where a page holds 20 ms.
+            # Nearly all pages: 3 us each, 4 % of the decoding time if a page holds 20 ms.
             self._granules[page.serial] = known if page.granule == -1 else page.granule
             self._sequences[page.serial] = page.sequence
         else:
@@ -161,7 +161,7 @@ class _Walk:
 
     def _add_other(self, page: Page) -> None:
         begins = bool(page.flags & FIRST_OF_STREAM)
-        # Where audio begins, damage does not show in what libsndfile claims; an unknown stream may be a damaged one.
+        # libsndfile's claim does not reveal damage where audio begins; an unknown stream may be a damaged known one.
         needs_check = begins or page.serial not in self._granules or self._granules[page.serial] <= 0
         if needs_check and not page.is_intact:
             self._missing(f"the Ogg page at byte {page.offset:,} is damaged: its checksum is wrong")
@@ -172,7 +172,7 @@ class _Walk:
             if page.offset != self.end and page.sequence != self._sequences[page.serial] + 1:
                 self._missing(f"the Ogg page at byte {self.end:,} is damaged")
             self._sequences[page.serial] = page.sequence
-            if page.granule != -1:  # as on a page that no packet ends on
+            if page.granule != -1:  # -1: no packet ends on the page
                 self._granules[page.serial] = page.granule
         else:
             self._missing(f"the Ogg page at byte {page.offset:,} belongs to a stream whose beginning is missing")
@@ -182,7 +182,7 @@ class _Walk:
             self.end_section()
         if self._num_streams == MAX_STREAMS:
             self.is_full = True
-            self._missing(f"it holds more than {MAX_STREAMS:,} Ogg streams")
+            self._missing(f"it contains more than {MAX_STREAMS:,} Ogg streams")
             return
         self._granules[page.serial], self._sequences[page.serial] = 0, page.sequence
         self._num_streams += 1
@@ -191,11 +191,11 @@ class _Walk:
             self._start = page.offset
         if self._audio_start is None and content.startswith((*_DECODED, *_UNDECODED)):
             self._audio_start = page.offset
-            self.undecoded = self.undecoded or _named(content, _UNDECODED)
-        self._video = self._video or _named(content, _VIDEO)
+            self.undecoded = self.undecoded or _coding_name(content, _UNDECODED)
+        self._video = self._video or _coding_name(content, _VIDEO)
 
     def end_section(self) -> None:
-        """Note the streams that ended with the last page."""
+        """Record the streams that ended with the last page."""
         is_ended = bool(self._flags & LAST_OF_STREAM)
         if self._start is not None:
             start = self._start if self._audio_start is None else self._audio_start
@@ -203,7 +203,7 @@ class _Walk:
         if self._audio_start is None:
             self.undecoded = self.undecoded or self._video
         if not is_ended:
-            self._missing("the last Ogg page does not carry the end-of-stream flag")
+            self._missing("the last Ogg page lacks the end-of-stream flag")
         self._start = self._audio_start = None
         self._granules, self._sequences, self._has_data = {}, {}, False
 
@@ -211,12 +211,12 @@ class _Walk:
         self.shortfall = self.shortfall or why
 
 
-def _named(content: bytes, codings: Mapping[bytes, str]) -> str:
+def _coding_name(content: bytes, codings: Mapping[bytes, str]) -> str:
     return next((name for magic, name in codings.items() if content.startswith(magic)), "")
 
 
-def _cut_page(read: Read, end: int, file_size: int) -> str:
-    """Tell whether a page that is cut or damaged follows the last complete one."""
+def _incomplete_page(read: Read, end: int, file_size: int) -> str:
+    """Describe an incomplete or damaged page after the last complete one; empty if there is none."""
     rest = read(max(end, file_size - MAX_PAGE_BYTES), MAX_PAGE_BYTES)
     at = rest.find(b"OggS")
     if at < 0:

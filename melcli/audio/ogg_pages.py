@@ -1,4 +1,4 @@
-"""The pages of an Ogg file: find them, check them, and rewrite a page that has to be changed."""
+"""The pages of an Ogg file: find, check and modify them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["FIRST_OF_STREAM", "LAST_OF_STREAM", "MAX_PAGE_BYTES", "Page", "pages
 
 # "OggS", version, flags, granule position, serial number, sequence number, checksum, bytes of lacing.
 _HEADER = struct.Struct("<4sBBqIIIB")
-HEADER_BYTES = _HEADER.size  # before the lacing, whose bytes count those of the content
+HEADER_BYTES = _HEADER.size  # before the lacing values, whose sum is the size of the content
 MAX_PAGE_BYTES = HEADER_BYTES + 255 + 255 * 255
 CONTINUED = 0x01
 FIRST_OF_STREAM = 0x02
 LAST_OF_STREAM = 0x04
 
-# Four pages of the largest size; a typical one has 4 to 8 kB.
+# Four pages of the maximum size; a typical page has 4 to 8 kB.
 _CHUNK_BYTES = 4 * MAX_PAGE_BYTES
-# Places that look like a page behind damage and are none, each of which costs a checksum over up to 65 kB.
+# Places after damage that look like a page but are not; each takes a checksum over up to 65 kB.
 _MAX_FALSE_STARTS = 1000
-_MAX_JUNK_BYTES = 2**24  # without a page; a hostile sparse file could hold a terabyte
+_MAX_JUNK_BYTES = 2**24  # between pages; a hostile sparse file could hold a terabyte
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -33,16 +33,16 @@ class Page(NamedTuple):
     Attributes
     ----------
     offset : int
-        In the file, bytes.
+        Offset in the file, bytes.
     data : bytes
         Header, lacing and content.
     flags : int
     granule : int
-        Granule position where the last packet ends that ends on the page; -1 if none does.
+        Granule position at the end of the last packet that ends on the page; -1 if none does.
     serial : int
-        Number of the stream that the page belongs to.
+        Serial number of the page's stream.
     sequence : int
-        Number of the page in its stream.
+        Sequence number of the page in its stream.
     """
 
     offset: int
@@ -54,23 +54,23 @@ class Page(NamedTuple):
 
     @classmethod
     def of(cls, offset: int, data: bytes) -> Page:
-        """Read the header of a page."""
+        """Parse the header of a page."""
         _, _, flags, granule, serial, sequence, _, _ = _HEADER.unpack_from(data)
         return cls(offset, data, flags, granule, serial, sequence)
 
     @property
     def end(self) -> int:
-        """Where the next page begins."""
+        """Offset of the next page."""
         return self.offset + len(self.data)
 
     @property
     def is_intact(self) -> bool:
-        """Whether the checksum is right; libogg drops the page otherwise."""
+        """Whether the checksum is correct; otherwise libogg drops the page."""
         return self.data[22:26] == _checksum(self.data[:22] + bytes(4) + self.data[26:])
 
     @property
     def content_at(self) -> int:
-        """Where the content begins in `data`."""
+        """Offset of the content in `data`."""
         return HEADER_BYTES + self.data[26]
 
     @property
@@ -79,7 +79,7 @@ class Page(NamedTuple):
         return any(size < 255 for size in self.data[HEADER_BYTES : self.content_at])
 
     def ended_packets(self) -> list[bytes]:
-        """Return the packets that end on the page, without the rest of one that began on the page before."""
+        """Return the packets that begin and end on the page."""
         packets = []
         begins_here = not self.flags & CONTINUED
         start = at = self.content_at
@@ -92,7 +92,7 @@ class Page(NamedTuple):
         return packets
 
     def replaced(self, at: int, replacement: bytes) -> Page:
-        """Put other bytes in the place of those at ``at``, of header or content, and compute the checksum again."""
+        """Return the page with ``replacement`` at offset ``at`` of ``data``, and with a new checksum."""
         data = self.data[:at] + replacement + self.data[at + len(replacement) :]
         return Page.of(self.offset, data[:22] + _checksum(data[:22] + bytes(4) + data[26:]) + data[26:])
 
@@ -106,28 +106,28 @@ class Page(NamedTuple):
 
 
 def read_page(read: Read, offset: int) -> Page | None:
-    """Read the page at an offset; None where no complete one is."""
+    """Read the page at an offset; None if there is no complete page."""
     data = read(offset, MAX_PAGE_BYTES)
     size = _page_size(data, 0)
     return Page.of(offset, data[:size]) if 0 < size <= len(data) else None
 
 
 def pages(read: Read, start: int, file_size: int) -> Iterator[Page]:
-    """Walk over the complete pages of a file, as libogg does: what is between them is skipped.
+    """Walk through the complete pages of a file; like libogg, skip the bytes between them.
 
     Parameters
     ----------
     read : callable
         See `melcli.audio.ending.Read`.
     start, file_size : int
-        Where the walk begins and ends, bytes.
+        Start and end of the walk, bytes.
 
     Yields
     ------
     page : Page
-        Its checksum is verified only where it does not follow another page, or no other page follows it: that finds
-        what is cut or swallowed, for a third of the time.  After 1,000 places that look like a page and are none, or
-        16 MiB without a page, the walk ends.
+        The checksum is verified only if the page does not directly follow another page, or no other page directly
+        follows it.  That finds truncated and overwritten pages in a third of the time.  The walk ends after 1,000
+        places that look like a page but are not, or 16 MiB without a page.
     """
     chunk, chunk_at, at = b"", start, 0
     false_starts, follows, end = 0, True, start
@@ -159,7 +159,7 @@ def pages(read: Read, start: int, file_size: int) -> Iterator[Page]:
 
 
 def _page_size(data: bytes, at: int) -> int:
-    """Return the bytes of the page that begins at ``at``; 0 where none does, or where its header is incomplete."""
+    """Return the size of the page at ``at``, in bytes; 0 if there is none, or if its header is incomplete."""
     if data[at : at + 5] != b"OggS\0" or len(data) < at + HEADER_BYTES:
         return 0
     lacing = data[at + HEADER_BYTES : at + HEADER_BYTES + data[at + 26]]
@@ -167,9 +167,9 @@ def _page_size(data: bytes, at: int) -> int:
 
 
 def _checksum(data: bytes) -> bytes:
-    """Compute Ogg's CRC-32, which takes the bits of a byte in the other order than zlib's and inverts nothing.
+    """Compute Ogg's CRC-32, which processes the bits of a byte in the opposite order to zlib's and inverts nothing.
 
-    Of bytes with their bits reversed, zlib's is the same number with its bits reversed: a gigabyte a second.
+    With the bits of all bytes reversed, zlib computes the same number with its bits reversed, at 1 GB/s.
     """
     reversed_crc = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return reversed_crc.to_bytes(4, "big").translate(_REVERSED)

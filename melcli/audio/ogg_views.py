@@ -1,17 +1,18 @@
-"""Views of Ogg files for libsndfile: single streams, and Opus streams whose start it would decode wrongly.
+"""Views of Ogg files for libsndfile: single streams, and Opus streams whose start or end it would decode wrongly.
 
-It is shown each section from its audio on, because it takes the first stream of a file and refuses other ones there.
+Each section is a view that begins with its audio stream, because libsndfile reads only the first stream of a file and
+refuses other kinds there.
 
-libsndfile drops an Opus stream's pre-skip where the granule position is below it, so only where positions start at 0.
-RFC 7845, section 4.2, drops it where the stream begins.  In a stream that was cut out of another one, or recorded,
-libsndfile gives 6.5 ms of what is to be dropped (312 samples), and as much less of the end, because its claim of the
-length leaves the pre-skip out.  It is shown a header that asks for no pre-skip, and the samples are dropped here.  Only
-the header is changed, so neither time nor memory grows with the number of pages.
+RFC 7845, section 4.2, drops the pre-skip of an Opus stream at the start of the stream.  libsndfile drops it only where
+the granule position is below it, that is, if positions start at 0.  In a stream that was cut out of another one, or
+recorded, libsndfile yields 6.5 ms (312 samples) that should be dropped.  It then omits as much at the end, because its
+claimed length excludes the pre-skip.  So the view has a header without a pre-skip, and melcli drops the samples.  Only
+the header is changed, so that neither time nor memory grows with the number of pages.
 
-Where the last page of an Opus stream asks for its end to be dropped and lacks the end-of-stream flag, libsndfile gives
-312 samples less: 57,288 of 57,600 came out.  It is shown the flag.
+If the last page of an Opus stream requests trimming and lacks the end-of-stream flag, libsndfile yields 312 samples
+less: 57,288 of 57,600.  So the view sets the flag.
 
-An input rate of 0 stands for an unknown one.  libsndfile decodes such a stream at 8 kHz; it is shown 48 kHz.
+An input rate of 0 means unknown.  libsndfile decodes such a stream at 8 kHz; the view has 48 kHz.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ __all__ = ["ogg_views"]
 
 
 class _Audio(NamedTuple):
-    """The first page of an Opus stream that a packet of audio ends on.
+    """The first page of an Opus stream on which a packet of audio ends.
 
     Attributes
     ----------
     start : int
-        Granule position where the stream begins.
+        Granule position of the start of the stream.
     num_samples : int
-        Of the packets on the page, at 48 kHz.
+        Samples of the packets on the page, at 48 kHz.
     """
 
     page: Page
@@ -47,7 +48,7 @@ class _Audio(NamedTuple):
 def ogg_views(
     read: Read, ending: OggEnding, *, opus_rate: Literal["header"] | int = "header"
 ) -> tuple[View, ...] | None:
-    """Show each stream of a chain by itself, and Opus streams as RFC 7845 has them.
+    """Return a view of each stream of a chain, with Opus streams changed so that they decode as in RFC 7845.
 
     Parameters
     ----------
@@ -60,16 +61,16 @@ def ogg_views(
     Returns
     -------
     tuple of View or None
-        None: the file can be shown as it is.
+        None: the file as it is.
     """
     views = [(section, _opus_view(read, section, opus_rate)) for section in ending.sections]
     if len(views) <= 1 and all(view is None and not section.start for section, view in views):
-        return None  # junk behind the last page is left to libsndfile
+        return None  # libsndfile handles junk after the last page
     return tuple(view or View(pieces=(_extent(section.start, section.end),)) for section, view in views)
 
 
 def _opus_view(read: Read, section: Section, opus_rate: Literal["header"] | int) -> View | None:
-    """Show a section whose audio is Opus; None where it can be shown as it is, and for other codings."""
+    """Return the view of an Opus section; None if it needs no change, and for other codings."""
     found = _opus_header(read, section)
     if found is None:
         return None
@@ -83,7 +84,7 @@ def _opus_view(read: Read, section: Section, opus_rate: Literal["header"] | int)
         return View(pieces=_replaced(section, *changed)) if changed else None
     changed = [_with_field(shown, PRE_SKIP_AT, "<H", 0)]
     if audio.start and audio.page.offset == section.last_page:
-        # libsndfile takes the position of an only page for an error
+        # libsndfile rejects the granule position of a stream's only page
         changed.append((last or audio.page).with_granule(audio.num_samples))
     elif last is not None:
         changed.append(last)
@@ -102,13 +103,13 @@ def _opus_header(read: Read, section: Section) -> tuple[Page, OpusHead] | None:
 
 
 def _missing_end(read: Read, section: Section, header: Page) -> Page | None:
-    """Return the last page of an Opus stream with the end-of-stream flag, where it has none."""
+    """Return the last page of an Opus stream with the end-of-stream flag, if it lacks the flag."""
     page = None if section.is_ended else read_page(read, section.last_page)
     return page.as_last() if page and page.serial == header.serial and page.offset != header.offset else None
 
 
 def _first_audio(read: Read, section: Section, header: Page) -> _Audio | None:
-    """Find where the granule positions start: on the first page with a whole packet behind the tags."""
+    """Find the start of the granule positions: the first page with a complete packet after the tags."""
     in_tags = True
     for page in pages(read, header.end, section.end):
         if page.serial != header.serial:
@@ -119,7 +120,7 @@ def _first_audio(read: Read, section: Section, header: Page) -> _Audio | None:
             continue
         if packets:
             num_samples = sum(map(packet_samples, packets))
-            # Below 0 something is dropped at the end of an only page; elsewhere it is an error, which libsndfile finds.
+            # Below 0: the only page requests trimming.  Elsewhere that is an error, which libsndfile finds.
             return _Audio(page, max(0, page.granule - num_samples), num_samples)
     return None
 
@@ -129,7 +130,7 @@ def _with_field(page: Page, at: int, layout: str, value: int) -> Page:
 
 
 def _replaced(section: Section, *changed: Page) -> tuple[Piece, ...]:
-    """Return a section with other pages in the place of some, which are sorted."""
+    """Return a section with pages replaced by ``changed``, which is sorted."""
     pieces: list[Piece] = []
     at = section.start
     for page in changed:

@@ -20,13 +20,13 @@ class AudioOptions:
     channels : "mix", "each" or int
         The mean of all channels; one output per channel; or one channel by its number, counted from 0.
     resampler : str
-        soxr's very high, high or medium quality, or ``polyphase``: our own with a long Kaiser filter.  Nothing is
-        resampled when the rates agree.
+        Quality of soxr: very high, high or medium; or ``polyphase``, melcli's own long Kaiser filter.  Signals are
+        not resampled if the rates are equal.
     truncated : "fail" or "keep"
-        Whether a file that ends early fails, or gives what can be decoded and has the flag ``truncated``.
+        Whether a truncated file fails, or yields what can be decoded and gets the flag ``truncated``.
     opus_rate : "header" or 48000
-        The rate in Hz at which Opus is decoded: that of the original recording by the file's header, or always the
-        codec's own, as ffmpeg and torchcodec do.
+        The rate in Hz at which Opus is decoded: the rate of the original recording by the file's header, or always the
+        codec's own rate, as in ffmpeg and torchcodec.
     """
 
     channels: Literal["mix", "each"] | int = "mix"

@@ -1,4 +1,4 @@
-"""Header and packets of an Opus stream, read without decoding (RFC 7845 and RFC 6716)."""
+"""Parse the header and packets of an Opus stream, without decoding (RFC 7845 and RFC 6716)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 __all__ = ["OPUS_RATE_HZ", "PRE_SKIP_AT", "RATE_AT", "OpusHead", "decoding_rate", "opus_head", "packet_samples"]
 
-OPUS_RATE_HZ = 48_000  # of granule positions and of the pre-skip, whatever the rate of the input was
+OPUS_RATE_HZ = 48_000  # of granule positions and the pre-skip, whatever the input rate
 MAGIC = b"OpusHead"
 PRE_SKIP_AT, RATE_AT = 10, 12  # in the header packet
 _MIN_HEAD_BYTES = 19
 _MAX_PACKET_SAMPLES = 5760  # 120 ms
 
-# Samples of a frame by the upper five bits of a packet: SILK 10 to 60 ms, hybrid 10 and 20 ms, CELT 2.5 to 20 ms.
+# Samples per frame by the upper five bits of a packet: SILK 10 to 60 ms, hybrid 10 and 20 ms, CELT 2.5 to 20 ms.
 _FRAME_SAMPLES = (*(480, 960, 1920, 2880) * 3, *(480, 960) * 2, *(120, 240, 480, 960) * 4)
 
 
@@ -23,9 +23,9 @@ class OpusHead(NamedTuple):
     Attributes
     ----------
     pre_skip : int
-        Samples at 48 kHz that are dropped where the stream begins.
+        Samples at 48 kHz to drop at the start of the stream.
     input_rate_hz : int
-        Of what went into the encoder; 0 where it is not known.
+        Rate of the encoder's input; 0 if unknown.
     """
 
     pre_skip: int
@@ -33,19 +33,19 @@ class OpusHead(NamedTuple):
 
 
 def opus_head(packet: bytes) -> OpusHead | None:
-    """Read a header packet; None for what is not one."""
+    """Parse a header packet; None if it is not one."""
     if not packet.startswith(MAGIC) or len(packet) < _MIN_HEAD_BYTES:
         return None
     return OpusHead(*struct.unpack_from("<HI", packet, PRE_SKIP_AT))
 
 
 def decoding_rate(input_rate_hz: int) -> int:
-    """Return the rate that libsndfile decodes at: the lowest of Opus's five that is not below that of the input."""
+    """Return the rate at which libsndfile decodes: the lowest of Opus's five rates that is at least the input rate."""
     return next((rate for rate in (8_000, 12_000, 16_000, 24_000) if input_rate_hz <= rate), OPUS_RATE_HZ)
 
 
 def packet_samples(packet: bytes) -> int:
-    """Return the samples per channel, at 48 kHz, that a packet decodes to; 0 for an invalid one."""
+    """Return the samples per channel, at 48 kHz, to which a packet decodes; 0 for an invalid packet."""
     if not packet:
         return 0
     code = packet[0] & 3

@@ -1,26 +1,27 @@
-"""A polyphase resampler with a long filter, computed as products of matrices.
+"""A polyphase resampler with a long filter, computed as matrix products.
 
-The reference is ``scipy.signal.resample_poly(signal, up, down, window=kaiser_lowpass(max(up, down)))``, and the tests
-hold these numbers against it, up to rounding.  It is not called, because importing it takes 0.5 to 1.3 s, because it
-wants the whole signal, and because it does one product of two numbers at a time.
+The reference is ``scipy.signal.resample_poly(signal, up, down, window=kaiser_lowpass(max(up, down)))``; the tests
+compare the results, which agree up to rounding.  melcli does not call it for three reasons: importing it takes 0.5 to
+1.3 s, it needs the whole signal, and it computes one scalar product at a time.
 
-The filter is a sinc under a Kaiser window, at the rate ``up * source_rate``:
+The filter is a sinc with a Kaiser window, at the rate ``up * source_rate``:
 
-* with ``m = max(up, down)`` and 1 the lower of the two Nyquist frequencies, it passes up to ``1 - w``, stops from 1 on,
-  and its cutoff is in the middle, ``1 - w / 2``; ``w = 0.1``;
-* Kaiser's formulas for ``a = 110`` dB: ``beta = 0.1102 (a - 8.7)``, half length ``m (a - 7.95) / (2.285 pi w) / 2``,
-  which is 71.1 periods of the lower rate on either side: 62,695 taps from 44.1 to 16 kHz, 287 from 16 to 8 kHz;
-* measured over 1:2, 2:1, 147:160, 160:441, 441:160 and 1:6: ripple up to 0.9 below 0.0001 dB, stop band -109.9 dB or
+* With ``m = max(up, down)`` and the lower of the two Nyquist frequencies as 1, the pass band ends at ``1 - w``, the
+  stop band begins at 1, and the cutoff is in the middle, ``1 - w / 2``; ``w = 0.1``.
+* Kaiser's formulas for ``a = 110`` dB give ``beta = 0.1102 (a - 8.7)`` and a half length of
+  ``m (a - 7.95) / (2.285 pi w) / 2``.  That is 71.1 periods of the lower rate on either side: 62,695 taps from 44.1 to
+  16 kHz, 287 taps from 16 to 8 kHz.
+* Measured for 1:2, 2:1, 147:160, 160:441, 441:160 and 1:6: ripple below 0.0001 dB up to 0.9, stop band at -109.9 dB or
   better.
 
-An output is the product of a window of the source, 142 periods of the lower rate long, with every ``up``-th tap; which
-ones, its phase, comes again ``up`` outputs and ``down`` source samples later.  Some 32 neighbors have nearly the same
-window, so their taps are the columns of one matrix, with zeros where a column needs less of the window (a fifth of it
-from 44.1 to 16 kHz).  It is multiplied by the windows at all places where these phases come again: a view of the source
-at a fixed stride, which BLAS takes without a copy.
+An output sample is the product of a window of the source, 142 periods of the lower rate long, with every ``up``-th tap.
+The phase decides which taps; phases repeat after ``up`` outputs and ``down`` source samples.  About 32 neighboring
+outputs have nearly the same window, so their taps are the columns of one matrix.  Columns that need less of the window
+contain zeros (a fifth of the matrix from 44.1 to 16 kHz).  The matrix is multiplied by the windows at all places where
+these phases repeat: a view of the source with a fixed stride, which BLAS accepts without a copy.
 
-Measured on one thread with AVX-512, SciPy's time over ours for ten seconds of float32: 30 from 44.1 or 48 to 16 kHz, 28
-from 8 to 16 kHz, 24 from 16 to 44.1 kHz, 7 from 15,999 to 16,000 Hz; for half a second 23, 20, 19, 12 and 4.
+Measured on one thread with AVX-512, SciPy's time divided by melcli's, for ten seconds of float32: 30 from 44.1 or 48 to
+16 kHz, 28 from 8 to 16 kHz, 24 from 16 to 44.1 kHz, 7 from 15,999 to 16,000 Hz; for half a second 23, 20, 19, 12 and 4.
 """
 
 from __future__ import annotations
@@ -40,23 +41,23 @@ ATTENUATION_DB = 110.0
 TRANSITION = 0.1  # of the lower Nyquist frequency
 MAX_PHASES = 16_384  # 2.3 million taps; 44101 to 16000 Hz would take 44101
 
-_DESIGN_TAPS = 16_384  # at a time: np.i0 makes many copies, of 2.3 million taps 200 MB
-# Columns of a matrix.  16 and 64 took as long from 44.1 and 48 to 16 kHz; at ratios of 16,000, of which every matrix is
-# used once a second, 16 took 1.7 times as long.
+_DESIGN_TAPS = 16_384  # computed at a time: np.i0 makes many copies, 200 MB for 2.3 million taps
+# Columns per matrix.  16 and 64 took as long from 44.1 and 48 to 16 kHz.  At ratios with terms of 16,000, where each
+# matrix is used once per second of audio, 16 took 1.7 times as long.
 _MATRIX_OUTPUTS = 32
-# What is filtered at once: 16 rows took 1.1 to 1.2 times as long, 64 rows 0.9 times on long signals, but a half-second
-# clip would be zeros for the most part.  Long rows are few, so that a slab stays small.
+# Samples filtered at a time.  16 rows took 1.1 to 1.2 times as long.  64 rows took 0.9 times as long for long signals,
+# but would be mostly zeros for a half-second clip.  If rows are long, there are fewer of them, which limits a slab.
 _SLAB_SAMPLES = 2**15
 _MIN_ROWS, _MAX_ROWS = 4, 32
 
 
 class Polyphase:
-    """Resample a signal that comes in blocks; any cutting into blocks gives the same bytes.
+    """Resample a signal that is passed in blocks; the output does not depend on how it is divided into blocks.
 
-    The last bit of a product of matrices depends on the number of rows: with OpenBLAS's kernels for AVX2 almost any
-    number differs from another, with those for AVX-512 only a single row does.  So the outputs are computed in slabs of
-    one shape, which begin where they begin whatever the blocks; zeros fill up the last.  An output therefore depends on
-    the source samples under its filter and on nothing else.  Memory: a slab, the filter, and what is given.
+    The last bit of a matrix product depends on the number of rows: for almost any number with OpenBLAS's AVX2 kernels,
+    and for a single row with its AVX-512 kernels.  So outputs are computed in slabs of one shape, at positions that do
+    not depend on the blocks; the last slab is padded with zeros.  Therefore an output depends only on the source
+    samples under its filter.  Memory: a slab, the filter, and the output.
 
     Parameters
     ----------
@@ -64,12 +65,12 @@ class Polyphase:
         In Hz.
     num_channels : int
     dtype : "float32" or "float64"
-        Of the blocks and of the computation.
+        Type of the blocks and of the computation.
 
     Raises
     ------
     AudioError
-        ``bad_rate``: a ratio whose terms exceed 16384.
+        ``bad_rate``: a ratio whose terms exceed 16384 in lowest terms.
     """
 
     def __init__(
@@ -80,11 +81,11 @@ class Polyphase:
         if max(self._up, self._down) > MAX_PHASES:
             raise AudioError(
                 "bad_rate",
-                f"resampler=polyphase from {source_rate} to {target_rate} Hz is {self._up}:{self._down}, over "
-                f"{MAX_PHASES}; the soxr resamplers can do it",
+                f"resampler=polyphase from {source_rate} to {target_rate} Hz is {self._up}:{self._down}, but the limit "
+                f"is {MAX_PHASES}; use a soxr resampler",
             )
         self._bank = bank = _design_bank(self._up, self._down, dtype)
-        # BLAS takes no rows that overlap: as many periods make a row as the longest window is long.
+        # BLAS does not accept overlapping rows, so each row has at least as many periods as the longest window.
         periods = -(-bank.window // bank.period_in)
         rows = min(max(_SLAB_SAMPLES // (periods * max(bank.period_in, bank.period_out)), _MIN_ROWS), _MAX_ROWS)
         self._slab_in = rows * periods * bank.period_in
@@ -103,14 +104,14 @@ class Polyphase:
         self._num_out = 0
 
     def __call__(self, block: np.ndarray, last: bool) -> np.ndarray:
-        """Take the next block and give what is ready.
+        """Add the next block and return the outputs that are ready.
 
         Parameters
         ----------
         block : np.ndarray [shape=(samples, num_channels)]
             Is copied.
         last : bool
-            The signal ends with this block.
+            Whether the signal ends with this block.
 
         Returns
         -------
@@ -130,27 +131,27 @@ class Polyphase:
         resampled = np.empty((num_channels, num_slabs, *self._slab_shape), self._source.dtype)
         taken = 0
         for slab in range(num_slabs):
-            taken += self._take(block[taken:])
+            taken += self._append(block[taken:])
             self._filter(resampled[:, slab])
             self._source[:, : -self._slab_in] = self._source[:, self._slab_in :]
             self._filled -= self._slab_in
-        self._take(block[taken:])
+        self._append(block[taken:])
         self._num_out += wanted
         channels_first = resampled.reshape(num_channels, num_slabs * slab_out)
         given: np.ndarray = channels_first[:, :wanted].T
         return given
 
-    def _take(self, block: np.ndarray) -> int:
-        """Lay the beginning of a block behind the samples that are there; return how much of it had room."""
+    def _append(self, block: np.ndarray) -> int:
+        """Append the beginning of a block to the buffer; return the number of samples that fitted."""
         room = self._source[:, self._filled :]
         taken: int = min(len(block), room.shape[1])
         room[:, :taken] = block[:taken].T
-        room[:, taken:] = 0  # only the last slabs are filtered before they are full
+        room[:, taken:] = 0  # only the last slabs are filtered before the buffer is full
         self._filled += taken
         return taken
 
     def _filter(self, slab: np.ndarray) -> None:
-        """Compute a slab, ``(channels, rows, periods, period_out)``; as many rows for every BLAS call."""
+        """Compute a slab, ``(channels, rows, periods, period_out)``; each BLAS call has the same shape."""
         outputs = slab.swapaxes(1, 2)
         begin_out = 0
         for begin, matrix in zip(self._bank.begins, self._bank.matrices, strict=True):
@@ -162,20 +163,20 @@ class Polyphase:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Bank:
-    """All phases of a filter, in matrices.
+    """All phases of a filter, as matrices.
 
     Attributes
     ----------
     matrices : tuple of np.ndarray [shape=(window, outputs)]
         Consecutive outputs; read-only.
     begins : tuple of int
-        Where the window of each matrix begins, from where the first does; ascending.
+        Start of each matrix's window, relative to the first; ascending.
     window : int
-        In source samples.
+        Length of a window, in source samples.
     lead : int
-        Samples of the first window that stand before the first output's own sample.
+        Samples of the first window before the first output's own sample.
     period_in, period_out : int
-        All matrices together make ``period_out`` outputs, after which all comes again ``period_in`` samples later.
+        All matrices together compute ``period_out`` outputs; they repeat ``period_in`` source samples later.
     """
 
     matrices: tuple[np.ndarray, ...]
@@ -186,7 +187,7 @@ class _Bank:
     period_out: int
 
 
-@lru_cache(maxsize=4)  # a corpus has few rates; 6 ms for 44.1 to 16 kHz, and at most 22 MB each in float32
+@lru_cache(maxsize=4)  # a corpus has few rates; a bank takes 6 ms for 44.1 to 16 kHz, and at most 22 MB in float32
 def _design_bank(up: int, down: int, dtype: str) -> _Bank:
     taps = kaiser_lowpass(max(up, down)) * up
     half = len(taps) // 2
@@ -199,7 +200,7 @@ def _design_bank(up: int, down: int, dtype: str) -> _Bank:
     for begin, first, end in zip(begins, edges[:-1], edges[1:], strict=True):
         matrix = np.zeros((window, end - first), dtype)
         for column, output in enumerate(range(first, end)):
-            # The source sample s meets tap output * down + half - s * up.
+            # Source sample s is multiplied by tap output * down + half - s * up.
             newest, phase = divmod(output * down + half, up)
             column_taps = taps[phase::up][::-1]
             stop = newest + 1 - begin
@@ -222,12 +223,12 @@ def kaiser_lowpass(m: int) -> np.ndarray:
     Parameters
     ----------
     m : int
-        The larger term of the ratio in lowest terms.
+        The larger term of the ratio, in lowest terms.
 
     Returns
     -------
     taps : np.ndarray [shape=(odd,)], float64
-        Symmetric, summing to 1.
+        Symmetric, with sum 1.
     """
     beta = 0.1102 * (ATTENUATION_DB - 8.7)
     half = math.ceil((ATTENUATION_DB - 7.95) / (2.285 * math.pi * TRANSITION) / 2 * m)

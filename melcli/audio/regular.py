@@ -1,4 +1,4 @@
-"""Open regular files, and explain why another path cannot be opened."""
+"""Open regular files, and report why another path cannot be opened."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from melcli.opening import NotRegular, regular_only
 
 __all__ = ["RegularFile", "open_regular"]
 
-_HEAD_BYTES = 512  # holds most headers, so that they cost one call of the system
-# These say something about this machine and nothing about the file.
-_OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_HEAD_BYTES = 512  # contains most headers, which then take one system call
+# Errors about this process or machine, not about the file.
+_PROCESS_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class RegularFile(FileIO):
-    """A regular file that is open for reading, unbuffered.
+    """A regular file opened for unbuffered reading.
 
     Attributes
     ----------
     size : int
-        In bytes, when it was opened.
+        In bytes, at the time of opening.
     """
 
     def __init__(self, path: str) -> None:
@@ -35,7 +35,7 @@ class RegularFile(FileIO):
             raise
 
     def read_at(self, offset: int, num_bytes: int) -> bytes:
-        """Read without moving the position, which belongs to the decoder; less or nothing past the end.
+        """Read without moving the position, which belongs to the decoder; return less or nothing at the end of file.
 
         Raises
         ------
@@ -52,32 +52,32 @@ class RegularFile(FileIO):
 
 
 def open_regular(path: str) -> RegularFile:
-    """Open a regular file for reading, and nothing else; see `melcli.opening.regular_only`.
+    """Open a regular file for reading, and refuse other kinds; see `melcli.opening.regular_only`.
 
     Parameters
     ----------
     path : str
-        May hold surrogate escapes, for names that are not UTF-8.
+        May contain surrogate escapes, for names that are not UTF-8.
 
     Returns
     -------
     RegularFile
-        For the caller to close.
+        The caller must close it.
 
     Raises
     ------
     AudioError
         ``vanished`` or ``unreadable``.
     OSError
-        This process ran out of file descriptors or memory; the file is not to blame.
+        This process ran out of file descriptors or memory; the file is not the cause.
     """
     try:
         return RegularFile(path)
     except NotRegular as error:
         raise AudioError("unreadable", str(error.strerror)) from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise AudioError("vanished", "there is no such file, or no longer") from error
+        raise AudioError("vanished", "the file does not exist, or no longer") from error
     except OSError as error:
-        if error.errno in _OUR_OWN_LIMITS:
+        if error.errno in _PROCESS_LIMITS:
             raise
         raise AudioError("unreadable", f"it cannot be opened: {error.strerror}") from error

@@ -1,13 +1,13 @@
 """Resample signals from the rate of the file to the rate of the mel core.
 
-soxr is the default; it streams, and its stream gives bit for bit what one call gives.  ``polyphase`` is a long filter
-of our own, because SciPy's default has only 20 zero crossings: see `melcli.audio.polyphase`, which streams likewise.
-Neither grows with the signal: after four hours at 44.1 kHz a process held what it held after two minutes.
+soxr is the default.  It streams, and its stream gives bit for bit the result of a single call.  ``polyphase`` is a long
+filter of melcli's own, because SciPy's default has only 20 zero crossings: see `melcli.audio.polyphase`.  It streams
+too.  Memory does not grow with the signal: a process held the same after four hours at 44.1 kHz as after two minutes.
 
-For ratios of large terms soxr loses a little gain on the way up: 0.006 dB (hq) and 0.15 dB (mq) at 0.85 from 96 to
-44.1 kHz, measured; the polyphase filter stays within 0.00002 dB.
+For ratios with large terms, soxr has a small gain error: measured 0.006 dB (hq) and 0.15 dB (mq) at 0.85 from 96 to
+44.1 kHz.  The polyphase filter stays within 0.00002 dB.
 
-The two choices differ in length: polyphase gives ``ceil(n * target / source)`` samples, soxr the nearest integer.
+The output lengths differ: polyphase gives ``ceil(n * target / source)`` samples, soxr the nearest integer.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ __all__ = ["Resampler", "soxr_version"]
 
 
 class Resampler:
-    """Resample a signal that comes in blocks; any cutting into blocks gives the same numbers.
+    """Resample a signal that is passed in blocks; the output does not depend on how it is divided into blocks.
 
     Parameters
     ----------
     source_rate, target_rate : int
-        In Hz.  When they agree, blocks pass through and soxr is not imported.
+        In Hz.  If they are equal, blocks pass unchanged and soxr is not imported.
     num_channels : int
-        Signals that are resampled side by side.
+        Number of signals resampled in parallel.
     method : str
         See `melcli.audio.options.AudioOptions`.
     dtype : "float32" or "float64"
-        Of the blocks and of the computation.
+        Type of the blocks and of the computation.
 
     Raises
     ------
     AudioError
-        ``bad_rate``: a rate outside 1 Hz to 768 kHz, rates over 1024 times apart, or for ``polyphase`` a ratio
-        whose terms exceed 16384.
+        ``bad_rate``: a rate outside 1 Hz to 768 kHz, rates that differ by more than 1024 times, or for ``polyphase``
+        a ratio whose terms exceed 16384.
     """
 
     def __init__(
@@ -68,19 +68,19 @@ class Resampler:
             self._convert = stream.resample_chunk
 
     def __call__(self, block: np.ndarray, last: bool = False) -> np.ndarray:
-        """Take the next block and give what is ready.
+        """Add the next block and return the outputs that are ready.
 
         Parameters
         ----------
         block : np.ndarray [shape=(samples, num_channels)], C-contiguous
             May be empty.
         last : bool
-            The signal ends with this block; call no more.
+            Whether the signal ends with this block; no further call is allowed.
 
         Returns
         -------
         resampled : np.ndarray [shape=(samples, num_channels)]
-            Often empty before the last.
+            Often empty before the last call.
         """
         return self._convert(block, last)
 
@@ -90,7 +90,7 @@ def _pass_through(block: np.ndarray, last: bool) -> np.ndarray:
 
 
 def soxr_version() -> str:
-    """Return the version of the library that resamples."""
+    """Return the version of soxr."""
     import soxr
 
     return str(soxr.__version__)

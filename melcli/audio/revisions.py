@@ -1,8 +1,8 @@
 """Revisions of decoding: which features a fix of the decoder makes stale.
 
-`DECODING_REVISION` counts the fixes that change decoded samples, or that make readable what was refused.  Each row of
-a manifest records the revision that it was made with.  A fix names the formats that it affects in `REVISED`, so that
-exactly the rows of these formats are recomputed.
+`DECODING_REVISION` counts the fixes that change decoded samples, or that make unreadable files readable.  Each row of a
+manifest records the revision that produced it.  A fix lists the affected formats in `REVISED`, so that exactly the rows
+of these formats are recomputed.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ DECODING_REVISION = 1
 
 # The revision that last changed a container, such as "mp3", or a container with a coding, such as "wav/gsm610".
 REVISED: Mapping[str, int] = {
-    # GSM 6.10 of an odd number of blocks, and incomplete last blocks of the others.
+    # GSM 6.10 with an odd number of blocks, and incomplete last blocks of the others.
     **dict.fromkeys(("wav/gsm610", "wav/ima_adpcm", "wav/ms_adpcm", "wav/g721_32", "wavex/ms_adpcm"), 1),
     **dict.fromkeys(("wav/nms_adpcm_16", "wav/nms_adpcm_24", "wav/nms_adpcm_32"), 1),
     **dict.fromkeys(("w64/gsm610", "w64/ima_adpcm", "w64/ms_adpcm", "aiff/gsm610", "aiff/ima_adpcm"), 1),
     **dict.fromkeys(("au/g721_32", "au/g723_24", "au/g723_40"), 1),
-    # Junk around the frames, the frame of a VBRI tag, and audio behind a damaged header.
+    # Junk around the frames, the frame of a VBRI tag, and audio after a damaged header.
     "mp3": 1,
-    # 24 bits in containers of 32.
+    # 24 bits in 32-bit containers.
     **dict.fromkeys(("wav/pcm_24", "wavex/pcm_24", "w64/pcm_24", "rf64/pcm_24"), 1),
-    # Float, A-law and u-law in WAVE_FORMAT_EXTENSIBLE, which were taken for these.
+    # Float, A-law and u-law in WAVE_FORMAT_EXTENSIBLE, which were read as these codings.
     **dict.fromkeys(("w64/pcm_32", "w64/pcm_u8"), 1),
-    # Chains, damage of the first or last page, Opus that does not start at 0 or without a rate.
+    # Chains, damage of the first or last page, Opus that does not start at 0 or has no input rate.
     "ogg": 1,
 }
 
-# The containers that files with an extension usually are, for rows of earlier releases, which have no format.
+# The usual containers by file extension, for rows of earlier releases, which do not record the format.
 _CONTAINERS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys((".wav", ".wave", ".bwf", ".rf64"), ("wav", "wavex", "rf64", "nist", "mp3")),
     ".w64": ("w64",),
@@ -47,17 +47,17 @@ _CONTAINERS: Mapping[str, tuple[str, ...]] = {
 
 
 def is_outdated(format: str | None, revision: int | None, source: str) -> bool:
-    """Tell whether decoding changed since a row was made.
+    """Return whether decoding changed since a row was made.
 
     Parameters
     ----------
     format : str or None
-        Container and coding, such as ``ogg/vorbis``.  None where it is unknown: then a fix of any container counts
-        that the name may stand for.
+        Container and coding, such as ``ogg/vorbis``.  None if unknown: then the row is outdated by a fix of any
+        container that the file extension allows.
     revision : int or None
-        `DECODING_REVISION` when the row was made; None: before there was one.
+        `DECODING_REVISION` when the row was made; None for rows of earlier releases, which have none.
     source : str
-        Path of the input; ``""`` may stand for any container.
+        Path of the input; ``""`` allows any container.
     """
     made_with = revision or 0
     if made_with >= DECODING_REVISION:
@@ -66,7 +66,7 @@ def is_outdated(format: str | None, revision: int | None, source: str) -> bool:
 
 
 def _concerns(name: str, format: str | None, source: str) -> bool:
-    """Tell whether a fix of ``name`` concerns an input."""
+    """Return whether a fix of ``name`` affects an input."""
     if format is not None:
         return name in (format, format.partition("/")[0])
     extension = os.path.splitext(source)[1].lower()

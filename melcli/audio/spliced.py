@@ -1,4 +1,4 @@
-"""A file as a view shows it: parts of it, with bytes replaced or inserted."""
+"""A file as its view describes it: parts of it, with bytes replaced or inserted."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _ID3V1_BYTES = 128
 class SplicedFile(RawIOBase):
     """The stream of a view, for soundfile.
 
-    Where a view claims a larger size than its pieces have, reading ends behind the pieces, but the last 128 bytes of
-    the claimed size are zeros: mpg123 looks for a tag there, and refuses the file if there is nothing at all.
+    If a view claims more than the size of its pieces, reading ends after the pieces, except that the last 128 bytes of
+    the claimed size are zeros.  mpg123 looks for a tag there, and refuses the file if it reads nothing.
 
     Parameters
     ----------
     descriptor : int
-        Of an open file; its position is not used, and it stays open.
+        An open file; its position is not used, and it stays open.
     view : View
 
     Attributes
     ----------
     error : OSError or None
-        What reading failed with.  soundfile calls from C, where an exception would be printed and lost.
+        The error of a failed read.  soundfile calls from C, where an exception would be printed and lost.
     """
 
     def __init__(self, descriptor: int, view: View) -> None:
@@ -42,12 +42,12 @@ class SplicedFile(RawIOBase):
         self._pieces = view.pieces
         sizes = [len(piece) if isinstance(piece, bytes) else piece.size for piece in view.pieces]
         self._ends = list(accumulate(sizes)) or [0]
-        self._size = self._ends[-1] if view.seeming_size is None else view.seeming_size
+        self._size = self._ends[-1] if view.claimed_size is None else view.claimed_size
         self._at = 0
         self.error: OSError | None = None
 
     def file_position(self, at: int) -> int:
-        """Offset in the file that corresponds to a position in the stream; 0 before the first extent."""
+        """Return the offset in the file for a position in the stream; 0 before the first extent."""
         position = 0
         for piece, end in zip(self._pieces, self._ends, strict=False):
             if not isinstance(piece, bytes):
@@ -76,8 +76,8 @@ class SplicedFile(RawIOBase):
         return self._at
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Read into a buffer; behind the end of the view, zeros up to the size that it claims."""
-        with memoryview(buffer) as view:  # of libsndfile's memory: no traceback may hold it after the call
+        """Read into a buffer; after the pieces, read zeros as described for the class."""
+        with memoryview(buffer) as view:  # libsndfile owns the memory: no traceback may reference it after the call
             if self._at >= self._ends[-1]:
                 return self._read_zeros(view)
             done = 0
@@ -94,7 +94,7 @@ class SplicedFile(RawIOBase):
             return done
 
     def _read_piece(self, room: memoryview) -> int:
-        """Read from the piece at the position, no further than its end."""
+        """Read from the piece at the position, up to its end."""
         number = bisect_right(self._ends, self._at)
         piece, left = self._pieces[number], self._ends[number] - self._at
         num_bytes = min(len(room), left)

@@ -1,4 +1,4 @@
-"""Files that libsndfile does not read: detection by the first bytes, and the command that converts them."""
+"""Detect files that libsndfile does not read by their first bytes, and suggest a command that converts them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import NamedTuple
 
 from melcli.printable import printable
 
-__all__ = ["HEAD_BYTES", "Looks", "conversion", "describe"]
+__all__ = ["HEAD_BYTES", "DetectedFormat", "conversion", "describe"]
 
-HEAD_BYTES = 512  # that tell a format
+HEAD_BYTES = 512  # enough to detect a format
 
 
-class Looks(NamedTuple):
-    """What a file looks like.
+class DetectedFormat(NamedTuple):
+    """The format of a file that libsndfile does not read.
 
     Attributes
     ----------
     name : str
-        Empty when in doubt.
+        Empty if unknown.
     is_media : bool
-        Whether it is audio or video, which another decoder can read.
+        Whether it is audio or video, which another decoder may read.
     """
 
     name: str
     is_media: bool
 
 
-# By the bytes at some offsets; the first that fits counts.
+# By bytes at some offsets; the first match counts.
 _MEDIA: tuple[tuple[str, tuple[tuple[int, bytes], ...]], ...] = (
     ("MP4 audio (AAC or ALAC)", ((4, b"ftypM4A"),)),
     ("MP4 audio (AAC or ALAC)", ((4, b"ftypM4B"),)),
@@ -82,7 +82,7 @@ _OTHER = (
     (4, b"ftypmif1", "a HEIC picture"),
     (4, b"ftypavif", "an AVIF picture"),
     (0, b"version https://git-lfs", "a Git LFS pointer, whose audio was not fetched"),
-    (0, b"MThd", "MIDI, which holds notes and no sound"),
+    (0, b"MThd", "MIDI, which contains notes but no audio"),
     (0, b"PK\x03\x04", "a zip archive"),
     (257, b"ustar", "a tar archive"),
     (0, b"Rar!\x1a\x07", "a RAR archive"),
@@ -98,40 +98,40 @@ _OTHER = (
 )
 
 
-def describe(head: bytes) -> Looks:
-    """Say what the first bytes of a file look like, for a file that libsndfile does not know.
+def describe(head: bytes) -> DetectedFormat:
+    """Detect the format of a file that libsndfile does not read.
 
     Parameters
     ----------
     head : bytes
-        `HEAD_BYTES` of what follows any ID3 tags, or the whole file if it is shorter; not empty.
+        The first `HEAD_BYTES` after any ID3 tags, or the whole file if it is shorter; not empty.
     """
     for offset, magic, name in _OTHER:
         if head[offset:].startswith(magic):
-            return Looks(name, is_media=False)
-    # Text comes before the formats, since notes may well begin with "MAC ".
+            return DetectedFormat(name, is_media=False)
+    # Check for text before media formats, since notes may begin with "MAC ".
     if head.lstrip()[:1] == b"<":
-        return Looks("HTML or XML", is_media=False)
+        return DetectedFormat("HTML or XML", is_media=False)
     if all(byte >= 0x20 or byte in b"\t\n\r\f" for byte in head):
-        return Looks("text", is_media=False)
+        return DetectedFormat("text", is_media=False)
     for name, places in _MEDIA:
         if all(head[offset:].startswith(magic) for offset, magic in places):
-            return Looks(name, is_media=True)
+            return DetectedFormat(name, is_media=True)
     if not any(head):
-        return Looks("nothing but zero bytes", is_media=False)
-    return Looks("", is_media=False)
+        return DetectedFormat("nothing but zero bytes", is_media=False)
+    return DetectedFormat("", is_media=False)
 
 
 def conversion(path: str, *, keep_extension: bool) -> str:
-    """Return a command for the shell that converts a file into FLAC.
+    """Return a shell command that converts a file to FLAC.
 
     Parameters
     ----------
     path : str
-        May hold surrogate escapes, for names that are not UTF-8.
+        May contain surrogate escapes, for names that are not UTF-8.
     keep_extension : bool
-        Append ``.flac`` rather than put it in the place of the extension, as for a file whose own extension is one of
-        libsndfile's: ``a.wav`` and ``a.flac`` would share a name under OUT.
+        Append ``.flac`` instead of replacing the extension.  Used if the extension is one that libsndfile reads:
+        ``a.wav`` and ``a.flac`` would share a name under OUT.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def conversion(path: str, *, keep_extension: bool) -> str:
 
 
 def _shell_word(text: str) -> str:
-    """Quote for a shell; what does not print is escaped as bash, zsh and POSIX shells since 2024 read it."""
+    """Quote for a shell; unprintable characters are escaped as in bash, zsh and POSIX shells since 2024."""
     if printable(text) == text:
         return shlex.quote(text)
     return "$'" + printable(text.replace("\\", "\\\\").replace("'", "\\'")) + "'"

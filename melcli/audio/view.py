@@ -1,4 +1,4 @@
-"""A view: what libsndfile reads instead of the file, where the file itself would be refused or decoded wrongly."""
+"""A view: what libsndfile reads instead of a file that it would refuse or decode wrongly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Extent", "Piece", "View"]
 
 
 class Extent(NamedTuple):
-    """Bytes of the file, from ``offset`` on."""
+    """A range of bytes of the file."""
 
     offset: int
     size: int
@@ -20,21 +20,21 @@ Piece = bytes | Extent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One stream for libsndfile, made of parts of the file and of bytes in place of others.
+    """One stream for libsndfile: parts of the file, with some bytes replaced.
 
     Attributes
     ----------
     pieces : tuple of bytes or Extent
-        Shown one after another.
-    seeming_size : int or None
-        What the stream claims as its size, bytes; None: the sum of its pieces. See `melcli.audio.spliced`.
+        Joined in this order.
+    claimed_size : int or None
+        The size that the stream reports, bytes; None: the sum of its pieces.  See `melcli.audio.spliced`.
     skip_samples : int
-        Decoded samples per channel that are dropped at the beginning.
+        Number of decoded samples per channel to drop at the beginning.
     num_samples : int or None
-        Samples per channel that follow them; what the decoder gives beyond is dropped. None: what the decoder claims.
+        Samples per channel after those; further ones are dropped.  None: the number that the decoder claims.
     """
 
     pieces: tuple[Piece, ...]
-    seeming_size: int | None = None
+    claimed_size: int | None = None
     skip_samples: int = 0
     num_samples: int | None = None

@@ -1,4 +1,4 @@
-"""Choose the views of a file for libsndfile, or the file itself."""
+"""Choose the views of a file that libsndfile reads, or the file itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from melcli.audio.sphere_views import sphere_views
 from melcli.audio.view import Extent, View
 from melcli.audio.wave_views import plain_wave_views, wave_views
 
-__all__ = ["other_views", "views"]
+__all__ = ["fallback_views", "views"]
 
 _Family = Callable[[Read, int, Ending], tuple[View, ...] | None]
 
@@ -26,7 +26,7 @@ _Family = Callable[[Read, int, Ending], tuple[View, ...] | None]
 def views(
     read: Read, file_size: int, ending: Ending | None, *, opus_rate: Literal["header"] | int
 ) -> tuple[View, ...] | None:
-    """Choose what libsndfile is shown.
+    """Choose what libsndfile reads.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ def views(
     file_size : int
         In bytes.
     ending : Ending or None
-        Of the file, see `melcli.audio.containers.examine`.
+        From `melcli.audio.containers.examine`.
     opus_rate : "header" or int
         See `melcli.audio.options.AudioOptions`.
 
     Returns
     -------
     tuple of View, or None
-        None: the file as it is.  Several are decoded one after another.
+        None: the file as it is.  Several views are decoded in order.
     """
     if ending is ORDINARY_WAV:
         return None
@@ -54,32 +54,32 @@ def views(
         return None
     if isinstance(ending, OggEnding):
         ogg = ending
-        return _behind_id3(lambda read, *_: ogg_views(read, ogg, opus_rate=opus_rate), read, file_size, ogg)
+        return _after_id3(lambda read, *_: ogg_views(read, ogg, opus_rate=opus_rate), read, file_size, ogg)
     found = _FAMILIES.get(ending.format)
-    return found and _behind_id3(found, read, file_size, ending)
+    return found and _after_id3(found, read, file_size, ending)
 
 
 def _is_intact(ending: Ending) -> bool:
-    return not ending.shortfall and ending.format in ("WAV", "RF64")  # W64 and BW64 are looked at
+    return not ending.shortfall and ending.format in ("WAV", "RF64")  # W64 and BW64 need a view
 
 
-def other_views(read: Read, file_size: int, ending: Ending | None) -> tuple[View, ...] | None:
-    """Return what to show where libsndfile refuses the file as it is; None where that cannot help.
+def fallback_views(read: Read, file_size: int, ending: Ending | None) -> tuple[View, ...] | None:
+    """Return views to try if libsndfile refuses the file as it is; None if there are none.
 
     Parameters are those of `views`.
     """
     if ending is None or ending.format not in ("WAV", "RF64", "BW64"):
         return None
-    return _behind_id3(lambda read, _, ending: plain_wave_views(read, ending), read, file_size, ending)
+    return _after_id3(lambda read, _, ending: plain_wave_views(read, ending), read, file_size, ending)
 
 
-def _behind_id3(family: _Family, read: Read, file_size: int, ending: Ending) -> tuple[View, ...] | None:
-    """Call with offsets from behind any ID3 tags, as those of an ending are that is no MpegEnding."""
+def _after_id3(family: _Family, read: Read, file_size: int, ending: Ending) -> tuple[View, ...] | None:
+    """Call ``family`` with offsets after any ID3 tags, as in all endings but an MpegEnding."""
     start = after_id3(read)
     if not start:
         return family(read, file_size, ending)
     found = family(lambda offset, size: read(start + offset, size), file_size - start, ending)
-    if found is None and isinstance(ending, OggEnding):  # behind a tag libsndfile refuses what it reads without one
+    if found is None and isinstance(ending, OggEnding):  # libsndfile refuses Ogg after an ID3 tag
         found = (View(pieces=(Extent(0, file_size - start),)),)
     return found and tuple(_moved(view, start) for view in found)
 

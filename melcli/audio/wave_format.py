@@ -1,4 +1,4 @@
-"""The format chunk of WAV, W64 and RF64: which coding, and how wide its samples and blocks are."""
+"""The format chunk of WAV, W64 and RF64: the coding, and the size of its samples and blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = [
     "G721",
     "GSM610",
     "IMA_ADPCM",
-    "MOST_BYTES",
+    "MAX_FORMAT_BYTES",
     "MS_ADPCM",
     "NMS_ADPCM",
     "PCM",
@@ -25,26 +25,26 @@ PCM, MS_ADPCM, FLOAT, ALAW, ULAW, IMA_ADPCM = 0x01, 0x02, 0x03, 0x06, 0x07, 0x11
 GSM610, NMS_ADPCM, G721 = 0x31, 0x38, 0x40
 _PLAIN = (PCM, FLOAT, ALAW, ULAW)
 _EXTENSIBLE = 0xFFFE
-# What follows the format tag in the GUIDs of Microsoft and of Ambisonic B format.
+# The bytes after the format tag in the GUIDs of Microsoft and of Ambisonic B format.
 _LITTLE_GUIDS = (bytes.fromhex("000000001000800000aa00389b71"), bytes.fromhex("00002107d3118644c8c1ca000000"))
 _BIG_GUIDS = (bytes.fromhex("00000010800000aa00389b71"),)
 _LITTLE, _BIG = struct.Struct("<HHIIHH"), struct.Struct(">HHIIHH")
-MOST_BYTES = 512  # of a format chunk: 40 in ordinary ones
+MAX_FORMAT_BYTES = 512  # of a format chunk; ordinary ones have up to 40
 
 
 class WaveFormat(NamedTuple):
-    """What a format chunk says.
+    """The fields of a format chunk.
 
     Attributes
     ----------
     tag : int
-        Of the coding; of WAVE_FORMAT_EXTENSIBLE that which it leads to.
+        Format tag of the coding; for WAVE_FORMAT_EXTENSIBLE, the tag in its GUID.
     num_channels, sampling_rate, bytes_per_second, block_bytes, bits : int
         ``block_bytes`` is the block align: bytes of one sample of all channels, or of one block of a block coding.
     is_extensible, is_known : bool
-        Whether it is WAVE_FORMAT_EXTENSIBLE; False for one whose GUID says nothing known but the tag.
+        Whether it is WAVE_FORMAT_EXTENSIBLE, and whether its GUID is a known one.
     extra : bytes
-        What follows these.
+        The rest of the chunk.
     """
 
     tag: int
@@ -59,7 +59,7 @@ class WaveFormat(NamedTuple):
 
     @classmethod
     def read(cls, content: bytes, *, big_endian: bool = False) -> WaveFormat | None:
-        """Read the content of a format chunk; None for what is too short."""
+        """Parse the content of a format chunk; None if it is too short."""
         if len(content) < 16:
             return None
         tag, channels, rate, per_second, block, bits = (_BIG if big_endian else _LITTLE).unpack_from(content)
@@ -73,12 +73,12 @@ class WaveFormat(NamedTuple):
 
     @property
     def samples_per_block(self) -> int:
-        """Of a block coding, by the header; 0 where it does not say."""
+        """Samples per block of a block coding, from the header; 0 if not stated."""
         return int.from_bytes(self.extra[2:4], "little")
 
     @property
     def undecoded(self) -> str:
-        """The name of the coding where libsndfile does not decode it, otherwise empty."""
+        """The name of a coding that libsndfile does not decode; otherwise empty."""
         if not self.is_known:
             return "a coding with an unknown GUID"
         if self.is_extensible:
@@ -88,12 +88,12 @@ class WaveFormat(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Samples one after another, as wide as a sample of their bits is."""
+        """Whether samples are stored one after another, without gaps."""
         return self.tag in _PLAIN and self.block_bytes == self.num_channels * -(-self.bits // 8)
 
     @property
     def contradiction(self) -> str:
-        """Why the size of a sample is not known, as a sentence; empty where it is."""
+        """Why the size of a sample is unknown, as a sentence; empty if it is known."""
         if self.tag not in _PLAIN or self.is_plain or not self.block_bytes or self.is_24_in_32:
             return ""
         channels = f"{self.num_channels} channel{'s' * (self.num_channels != 1)} of {self.bits} bits"
@@ -101,5 +101,5 @@ class WaveFormat(NamedTuple):
 
     @property
     def is_24_in_32(self) -> bool:
-        """Samples of up to 24 bits in containers of 32; libsndfile takes them for 24 bits without a gap."""
+        """Whether samples of up to 24 bits are in 32-bit containers, which libsndfile reads as packed 24 bits."""
         return self.tag == PCM and 16 < self.bits <= 24 and self.block_bytes == 4 * self.num_channels

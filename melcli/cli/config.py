@@ -6,13 +6,15 @@ import os
 
 import click
 
+from melcli.cli.command_group import CommandGroup
 from melcli.cli.output import say, tell, tell_json
-from melcli.errors import CHECK_SAID_NO
+from melcli.cli.refusals import tell_error
+from melcli.errors import CHECK_FAILED
 
 __all__ = ["config"]
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def config() -> None:
     """List, show, compare and check configs.
 
@@ -46,7 +48,7 @@ def list_(search: str | None) -> None:
     configs = named_configs()
     found = search_configs(search or "")
     if not found:
-        raise NoInput(f"no config matches {search!r}; {nearest_config(search or '')}")
+        raise NoInput(f"no config matches {search!r}", hint=nearest_config(search or ""))
     width = max(len(hit.name) for hit in found)
     for hit in found:
         mark = " (unverified)" if hit.labels.unverified else ""
@@ -65,8 +67,8 @@ def show(name: str, sets: tuple[str, ...]) -> None:
     filters. They also show the equivalent calls of librosa and torchaudio if they exist. The output is a valid config:
     save it and use it with -c.
     """
-    from melcli.config.explain import explain
     from melcli.config.resolve import resolve_config
+    from melcli.explain.explanation import explain
     from melcli.printable import printable
 
     resolved = resolve_config(name, sets=sets, environ=os.environ)
@@ -86,8 +88,8 @@ def diff(one: str, other: str, as_json: bool) -> int:
     The exit code is 4 if they differ and 0 if they are equal. (It is not 1, as for diff and cmp, because 1 means a bug
     of melcli.)
     """
-    from melcli.config.difference import in_lines
     from melcli.config.resolve import resolve_config
+    from melcli.explain.difference import in_lines
 
     differing = resolve_config(one).differing_values(resolve_config(other))
     if as_json:
@@ -95,7 +97,7 @@ def diff(one: str, other: str, as_json: bool) -> int:
     else:
         for line in in_lines(differing):
             tell(line)
-    return CHECK_SAID_NO if differing else 0
+    return CHECK_FAILED if differing else 0
 
 
 @config.command()
@@ -109,9 +111,9 @@ def check(files: tuple[str, ...]) -> int:
 
 
 def _check(name: str) -> int:
-    from melcli.config.remarks import remark_on_filters
     from melcli.config.resolve import resolve_config
     from melcli.errors import ConfigError
+    from melcli.explain.filter_warning import remark_on_filters
     from melcli.printable import printable
 
     try:
@@ -120,6 +122,6 @@ def _check(name: str) -> int:
         if remark := remark_on_filters(name, resolved):
             say(f"{printable(name)}: {remark}")
     except ConfigError as error:
-        say(f"melcli: {error}")
+        tell_error(error)
         return error.exit_code
     return 0

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from melcli.run.losses import WorkerLoss
     from melcli.run.report import Listener, Report
     from melcli.sources.found import Found
-    from melcli.store.manifest import Row
+    from melcli.store.rows import FailedRow
 
 __all__ = ["Listeners"]
 
@@ -47,7 +47,7 @@ class Listeners:
         for listener in self._listeners:
             listener.planned(report)
 
-    def failed(self, row: Row) -> None:
+    def failed(self, row: FailedRow) -> None:
         """Tell them an input that failed."""
         for listener in self._listeners:
             listener.failed(row)

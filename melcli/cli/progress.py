@@ -6,13 +6,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from melcli.cli.colors import colored
 from melcli.cli.output import say, stderr_may_fail
 
 if TYPE_CHECKING:
     from melcli.run.losses import WorkerLoss
     from melcli.run.report import Report
     from melcli.sources.found import Found
-    from melcli.store.manifest import Row
+    from melcli.store.rows import FailedRow
 
 __all__ = ["Progress"]
 
@@ -65,7 +66,7 @@ class Progress:
 
     def warned(self, warning: str) -> None:
         """Say it, whatever else is not said."""
-        self.write(f"warning: {warning}")
+        self.write(f"{colored('warning:', 'warning', sys.stderr)} {warning}")
 
     def planned(self, report: Report) -> None:
         """Print the plan, and open the bar."""
@@ -77,11 +78,11 @@ class Progress:
 
             self._bar = tqdm(total=report.to_do, unit="file", dynamic_ncols=True, leave=False, file=_BarStream())
 
-    def failed(self, row: Row) -> None:
+    def failed(self, row: FailedRow) -> None:
         """Name a failure; the first ones here, all of them in failures.jsonl."""
         self._failures += 1
         if self._failures <= FAILURES_SHOWN:
-            self.write(f"failed: {row.message} [{row.reason}]")
+            self.write(f"{colored('failed:', 'failed', sys.stderr)} {row.message} [{row.reason}]")
         elif self._failures == FAILURES_SHOWN + 1:
             self.write("more failures are in failures.jsonl at the end")
 

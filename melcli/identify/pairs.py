@@ -12,7 +12,7 @@ import numpy as np
 from melcli.compare.feature_sets import FeatureSet, Opener, open_feature_set
 from melcli.errors import ConfigError, NoInput
 from melcli.printable import printable
-from melcli.sources.folders import Met, walk
+from melcli.sources.folders import FoundPath, walk
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
 
@@ -48,7 +48,9 @@ def read_pairs(paths: Sequence[str], opener: Opener | None = None) -> list[Pair]
         Features cannot be read.
     """
     if len(paths) < 2 or len(paths) % 2:
-        raise ConfigError(f"{len(paths)} paths are not pairs: name audio files, then features for each; or two folders")
+        raise ConfigError(
+            f"{len(paths)} paths are not pairs", hint="name audio files, then features for each; or two folders"
+        )
     half = len(paths) // 2
     if len(paths) == 2 and os.path.isdir(paths[0]):
         return _of_folders(paths[0], paths[1], opener)
@@ -63,7 +65,7 @@ def _of_file(audio: str, features: str, opener: Opener | None) -> Pair:
 def _of_folders(audio: str, features: str, opener: Opener | None) -> list[Pair]:
     """Pair what has one name but for its ending, the first few in the order of their names."""
     selection = Selection(SourceOptions())
-    files = sorted((met.name, met.path) for met in walk(audio, "", selection, None) if isinstance(met, Met))
+    files = sorted((met.name, met.path) for met in walk(audio, "", selection, None) if isinstance(met, FoundPath))
     with closing(open_feature_set(features, opener)) as opened:
         found = _first(files, features, opened)
     if not found:
@@ -93,7 +95,7 @@ def _meant(ids: Sequence[str], features: str, audio: str) -> str:
     meant = [item_id for item_id in ids if len(ids) == 1 or os.path.basename(item_id) == stem]
     if len(meant) != 1:
         raise ConfigError(
-            f"{printable(features)} holds {len(ids)} arrays, of which {len(meant)} are called {printable(stem)}; "
-            "name a file with one array"
+            f"{printable(features)} holds {len(ids)} arrays, of which {len(meant)} are called {printable(stem)}",
+            hint="name a file with one array",
         )
     return meant[0]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from melcli.run.engines.cpus import CGROUP_ROOT
-from melcli.run.memory_limit import MEMBERSHIP, cgroup_memory
+from melcli.run.control_groups import CGROUP_ROOT, MEMBERSHIP
+from melcli.run.memory_limit import cgroup_memory
 from melcli.run.process_limit import free_tasks, soft_limit, user_task_limit
 
 __all__ = ["Capacity", "capacity_warnings", "examine_capacity"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import stat
 import time
 from contextlib import ExitStack
@@ -12,12 +13,12 @@ from functools import partial
 
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
 from melcli.run.planner.planner import Planner
-from melcli.run.recover_unflushed import settle_unflushed
+from melcli.run.recover_unflushed import recover_unflushed
 from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.tried_with import Conditions
@@ -73,7 +74,9 @@ def survey(
     return _plan(request, scratch, files, _find(request, scratch, files) if found is None else found, conditions)
 
 
-def extract(request: Request, listener: Listener, planner: Planner | None = None) -> Report:
+def extract(
+    request: Request, listener: Listener, planner: Planner | None = None, interrupts: Interrupts | None = None
+) -> Report:
     """Run: whatever happens, the manifest then describes OUT, and the same call completes the work.
 
     Parameters
@@ -83,6 +86,8 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
         Is told how the run goes.
     planner : Planner, optional
         Looks at the inputs, and is closed when the plan is made; None: one is started here.
+    interrupts : Interrupts, optional
+        Takes signals; by default a second one ends the process.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def extract(request: Request, listener: Listener, planner: Planner | None = None
         Its class says what a caller can do; what was finished before is kept.
     """
     started_s = time.monotonic()
-    with Interrupts() as interrupts, ExitStack() as held:
+    with interrupts or Interrupts() as interrupts, ExitStack() as held:
         scratch = held.enter_context(Scratch())
         files = held.enter_context(Planner(listener.warned)) if planner is None else planner
         scratch.until_s = files.until_s = request.limits.until_s(started_s)
@@ -141,7 +146,7 @@ def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitS
     held.enter_context(hold_output(request.out))
     for folder in (request.out, own_folder(request.out)):
         remove_leftovers(folder, deep=False)
-    settle_unflushed(request, listener)
+    recover_unflushed(request, listener)
     surveyed = _plan(request, scratch, files, found, Conditions(request.limits))
     if surveyed.plan.counts().keys() & TO_DO:
         try_names(surveyed.plan.ids, request.out, request.config.output.format)
@@ -173,8 +178,7 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         files=files,
     )
     if not found.items and not request.allow_empty:
-        account = f"; {found.account}" if found.account else ""
-        raise NoInput(f"no audio file matched{account}")
+        raise _no_input(request, found)
     refuse_names(
         found.items.ids,
         request.config.output.format,
@@ -183,6 +187,17 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         suspects=found.items.ids.suspects,
     )
     return found
+
+
+def _no_input(request: Request, found: Found) -> NoInput:
+    include = request.sources.include
+    matched = f"no file matched --include {' '.join(include)}" if include else "no audio file matched"
+    account = f"; {found.account}" if found.account else ""
+    extension = next((one for one in include if re.fullmatch(r"\.?\w+", one)), None)
+    hint = f"write --include '*.{extension.removeprefix('.')}'" if extension else ""
+    if not include and found.other:
+        hint = "melcli reads audio files; -h lists the formats, and --include takes other names"
+    return NoInput(printable(f"{matched}{account}"), hint=printable(hint))
 
 
 def _plan(request: Request, scratch: Scratch, files: Files, found: Found, conditions: Conditions) -> Survey:
@@ -213,15 +228,23 @@ def _refuse_other_config(request: Request, history: History) -> None:
     if os.path.islink(path):
         told = printable(request.out)
         raise StorageError(
-            f"cannot read {printable(path)}: it is a link, not a regular file; `melcli verify {told} --repair` moves it"
+            f"cannot read {printable(path)}: it is a link, not a regular file",
+            hint=f"`melcli verify {told} --repair` moves it",
         )
-    with storage_errors(path, "read"), open(path, "rb", opener=regular_here) as file:
+    with storage_errors(path, "read"), open(path, "rb", opener=regular_nofollow) as file:
         file.read(1)  # a disk that fails is no config that is wrong
-    differences = request.config.differences(resolve_config(os.path.join(".", path)))
+    try:
+        stored = resolve_config(os.path.join(".", path))
+    except ConfigError as error:
+        raise ConfigError(
+            error.problem, key=error.key, hint="undo the edit if it was one, choose another OUT, or use --overwrite"
+        ) from None
+    differences = request.config.differences(stored)
     if differences:
         raise ConfigError(
-            f"{printable(request.out)} was made with another config: {'; '.join(differences)}; "
-            "choose another OUT, or --overwrite to make everything again"
+            f"{printable(request.out)} was made with another config",
+            details=differences,
+            hint="choose another OUT, or use --overwrite to recompute everything",
         )
 
 

@@ -37,19 +37,27 @@ class Interrupts:
     exceptions, such as the import system's callbacks.  A second signal ends the process, also while the main thread is
     inside a call of the system or of C code that lets other threads run.
 
+    Parameters
+    ----------
+    ends_process : bool
+        Whether a second signal ends the process.  Otherwise, for a program that calls melcli, it raises `Interrupted`
+        too, also while a first one is `deferred`.
+
     Attributes
     ----------
     number : int or None
         The signal that came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends_process: bool = True) -> None:
         self.number: int | None = None
+        self._ends_process = ends_process
         self._wake: Callable[[], None] | None = None
         self._taken_s = 0.0
         self._handlers: dict[int, Any] = {}
         self._listener: _SecondSignal | None = None
         self._unraisable: Any = None
+        self._is_entered = False
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is not threading.main_thread():
@@ -57,20 +65,22 @@ class Interrupts:
         # What is ignored stays so: nohup, and jobs that a script has put into the background.
         # So does what is not Python's, in a program that has an interpreter inside.
         heeded = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+        self._is_entered = True
         self._unraisable, sys.unraisablehook = sys.unraisablehook, self._hide_interrupted
-        self._listener = _SecondSignal(heeded)
+        self._listener = _SecondSignal(heeded) if self._ends_process else None
         for number in heeded:
             self._handlers[number] = signal.signal(number, self._take)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._listener is None:
+        if not self._is_entered:
             return
         if signal.SIGALRM in self._handlers:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.close()
         sys.unraisablehook = self._unraisable
 
     @contextmanager
@@ -88,7 +98,10 @@ class Interrupts:
     def _take(self, number: int, frame: types.FrameType | None) -> None:
         if self.number is not None:
             if time.monotonic() - self._taken_s > ONE_SIGNAL_S:
-                os._exit(128 + number)  # the workers end with their driver
+                if self._ends_process:
+                    os._exit(128 + number)  # the workers end with their driver
+                self._wake = None
+                self._raise()
             return
         self.number, self._taken_s = number, time.monotonic()
         if self._wake is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.run.limits import Limits
 from melcli.run.tally import Tally
 from melcli.store.durability import Durability
 from melcli.store.lines import Line
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 
 __all__ = ["Job", "Measured", "Outcome", "Tried"]
 
@@ -52,7 +52,7 @@ class Outcome:
 
     Attributes
     ----------
-    rows : sequence of Row or Line
+    rows : sequence of FailedRow or Line
         One for each output, as finished JSON, and one for each item that failed.
     tally : Tally
         What was made, in numbers.
@@ -62,7 +62,7 @@ class Outcome:
         What of it the processor worked; for the rest the worker was held up, as by a disk.
     """
 
-    rows: Sequence[Row | Line]
+    rows: Sequence[FailedRow | Line]
     tally: Tally = field(default_factory=Tally)
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from melcli.run.engines.cpus import CGROUP_ROOT, controller_groups
+from melcli.run.control_groups import CGROUP_ROOT, MEMBERSHIP, controller_groups
 
-__all__ = ["MEMBERSHIP", "cgroup_memory", "memory_groups", "physical_memory_bytes", "usable_memory_bytes"]
+__all__ = ["cgroup_memory", "memory_groups", "physical_memory_bytes", "usable_memory_bytes"]
 
-MEMBERSHIP = Path("/proc/self/cgroup")
 NO_LIMIT_BYTES = 1 << 62  # version 1 says something near 2**63 for none
 
 

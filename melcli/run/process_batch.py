@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,15 +20,13 @@ from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
 from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import AudioError, Reason, StorageError
-from melcli.mel.framing import count_cut_samples, count_valid_frames
+from melcli.mel.fft import scipy_version
+from melcli.mel.framing import count_discarded_samples, count_valid_frames
 from melcli.mel.kernels import kernels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.postprocess import finish
-from melcli.mel.spectrogram import MelSpectrogram
-from melcli.mel.spectrum import scipy_version
-from melcli.options import to_plain
 from melcli.printable import printable
 from melcli.run.batching import Batch, header_timeout_s, item_timeout_s
+from melcli.run.compute import compute_outputs
 from melcli.run.job import Job, Measured, Outcome, Tried
 from melcli.run.tally import count_rows
 from melcli.run.watchdog import watchdog
@@ -38,16 +35,13 @@ from melcli.sources.items import Item
 from melcli.stopwatch import Stopwatch
 from melcli.store.hdf5 import Hdf5Sink
 from melcli.store.layout import own_folder, shard_name
-from melcli.store.manifest import Row
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement
-from melcli.store.spool import MOST_BYTES_IN_MEMORY, Spool
-from melcli.store.stored_array import StoredFeatures, as_stored
+from melcli.store.rows import FailedRow, OkRow, Row
+from melcli.store.stored_array import StoredFeatures
 from melcli.version import __version__
 
 __all__ = ["extract_item", "library_versions", "measure_batch", "run_batch", "try_batch"]
-
-OUTPUTS_AT_A_TIME = 16  # of one file
 
 
 class Sink(Protocol):
@@ -168,57 +162,30 @@ def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Ro
 def _compute(
     item: Item, origin: dict[str, Any], job: Job, stopwatch: Stopwatch
 ) -> tuple[AudioStream, list[StoredFeatures]]:
-    """Go with an item from decoding to the numbers that are stored, one array for each output.
+    """Compute the features of an item.
 
     ``origin`` gets the input's format once that is known, so that also the row of a failure names it.
-
-    The outputs of a file of many channels are made a few at a time, and it is decoded as many times: all 255 channels
-    of a small FLAC file at once took 1.3 GB.
     """
-    outputs: list[StoredFeatures] = []
-    while True:
-        audio, more = _compute_some(item, origin, job, stopwatch, first=len(outputs))
-        outputs += more
-        if len(outputs) == audio.num_outputs:
-            return audio, outputs
+    features = job.config.features
 
-
-def _compute_some(
-    item: Item, origin: dict[str, Any], job: Job, stopwatch: Stopwatch, *, first: int
-) -> tuple[AudioStream, list[StoredFeatures]]:
-    """Make the outputs from ``first`` on, block by block."""
-    features, output = job.config.features, job.config.output
-    mel = _mel(features)
-    with AudioStream(
-        item.source,
-        job.config.audio,
-        sampling_rate=features.sampling_rate,
-        dtype=features.compute_dtype,
-        max_duration_s=job.limits.max_duration_s,
-        stopwatch=stopwatch,
-    ) as audio:
+    def open_audio() -> AudioStream:
+        audio = AudioStream(
+            item.source,
+            job.config.audio,
+            sampling_rate=features.sampling_rate,
+            dtype=features.compute_dtype,
+            max_duration_s=job.limits.max_duration_s,
+            stopwatch=stopwatch,
+        )
         origin["format"] = audio.format
-        channels = range(first, min(first + OUTPUTS_AT_A_TIME, audio.num_outputs))
-        most_bytes = MOST_BYTES_IN_MEMORY // audio.num_outputs
-        spools = [Spool(job.scratch or own_folder(job.out), most_bytes=most_bytes) for _ in channels]
-        streams = [mel.stream(spool, expected_samples=audio.expected_samples, stopwatch=stopwatch) for spool in spools]
-        for block in audio.blocks():
-            for channel, stream in zip(channels, streams, strict=True):
-                stream.push(block[:, channel], last=False)
-        for stream in streams:
-            stream.push(np.empty(0, dtype=features.compute_dtype), last=True)
-    for spool in spools:
-        finish([spool], features)
-    stopwatch.lap("log")
-    return audio, [as_stored(spool, output.dtype, time_axis=features.time_axis) for spool in spools]
+        return audio
+
+    return compute_outputs(open_audio, job.config, scratch=job.scratch or own_folder(job.out), stopwatch=stopwatch)
 
 
 def _look_at(item: Item, job: Job) -> dict[str, Any]:
     """Return what a row says of its source; looked at now, so that a later change is seen by the next run."""
-    try:
-        seen = Item.seen(item.id, item.source, os.stat(item.source))
-    except OSError:
-        seen = Item.seen(item.id, item.source, None)
+    seen = Item.look(item.id, item.source)
     return {
         "source": item.source,
         "source_size": seen.size,
@@ -228,12 +195,13 @@ def _look_at(item: Item, job: Job) -> dict[str, Any]:
     }
 
 
-def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, stored: StoredFeatures, job: Job) -> Row:
+def _row(
+    item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, stored: StoredFeatures, job: Job
+) -> OkRow:
     features = job.config.features
     each = job.config.audio.channels == "each"
-    return Row(
+    return OkRow(
         id=f"{item.id}.ch{channel}" if each else item.id,
-        status="ok",
         channel=channel if each else None,
         source_sampling_rate=audio.source_sampling_rate,
         source_channels=audio.source_channels,
@@ -245,6 +213,8 @@ def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, s
         frame_shift=features.sequence_stride / features.sampling_rate,
         duration=audio.num_samples / features.sampling_rate,
         flags=_flags(audio, features),
+        path="",  # known once it is stored, like the size
+        output_size=0,
         **stored.describe(),
         **origin,
     )
@@ -252,24 +222,19 @@ def _row(item: Item, origin: dict[str, Any], audio: AudioStream, channel: int, s
 
 def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
     """Return what is odd about an input, sorted."""
-    cut = ("cut",) if count_cut_samples(audio.num_samples, features) else ()
+    cut = ("cut",) if count_discarded_samples(audio.num_samples, features) else ()
     return tuple(sorted((*audio.flags, *cut)))
 
 
-def _failed(item: Item, origin: dict[str, Any], reason: Reason, message: str) -> Row:
-    return Row(id=item.id, status="failed", reason=reason, message=printable(f"{item.source}: {message}"), **origin)
+def _failed(item: Item, origin: dict[str, Any], reason: Reason, message: str) -> FailedRow:
+    return FailedRow(id=item.id, reason=reason, message=printable(f"{item.source}: {message}"), **origin)
 
 
 def _placed(row: Row, placed: dict[str, Placement]) -> Row:
-    if row.status == "failed":
+    if isinstance(row, FailedRow):
         return row
     where = placed[row.id]
     return replace(row, path=where.path, start=where.start, output_size=where.output_size)
-
-
-@lru_cache(maxsize=1)
-def _mel(features: FeatureOptions) -> MelSpectrogram:
-    return MelSpectrogram(**to_plain(features))
 
 
 def _open_sink(job: Job, batch: Batch) -> Sink:

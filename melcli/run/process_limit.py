@@ -6,7 +6,7 @@ import os
 import resource
 from pathlib import Path
 
-from melcli.run.engines.cpus import controller_groups
+from melcli.run.control_groups import controller_groups
 
 __all__ = ["free_tasks", "soft_limit", "user_task_limit"]
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from melcli.errors import MelcliError
-from melcli.mel.empty_filters import unheard_filters
+from melcli.mel.empty_filters import filters_above_source
 from melcli.mel.options import FeatureOptions
 from melcli.run.losses import LossKind, WorkerLoss
 from melcli.run.tally import Tally
 from melcli.sources.found import Found
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 
 __all__ = ["MAX_TIME", "FailureLimit", "Report", "Listener"]
 
@@ -105,7 +105,7 @@ class Report(Tally):
     started_s: float = field(default_factory=time.monotonic)
     elapsed_s: float = 0.0
 
-    def add_batch(self, tally: Tally, failures: Sequence[Row] = ()) -> None:
+    def add_batch(self, tally: Tally, failures: Sequence[FailedRow] = ()) -> None:
         """Count a batch and its failures."""
         self.add(tally)
         self.failed += len(failures)
@@ -160,7 +160,7 @@ class Report(Tally):
     @property
     def low_rates_hz(self) -> list[int]:
         """Sampling rates of inputs that leave the highest filters empty, in hertz."""
-        return [rate_hz for rate_hz in self.source_rates_hz if unheard_filters(self.features, rate_hz)]
+        return [rate_hz for rate_hz in self.source_rates_hz if filters_above_source(self.features, rate_hz)]
 
 
 class Listener(Protocol):
@@ -175,7 +175,7 @@ class Listener(Protocol):
     def planned(self, report: Report) -> None:
         """Take the plan, once it is complete."""
 
-    def failed(self, row: Row) -> None:
+    def failed(self, row: FailedRow) -> None:
         """Take a failed input."""
 
     def worker_lost(self, loss: WorkerLoss) -> None:

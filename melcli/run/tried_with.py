@@ -17,7 +17,7 @@ from melcli.run.limits import Limits
 from melcli.run.memory_limit import usable_memory_bytes
 from melcli.store.entries import Entry
 from melcli.store.lines import Line
-from melcli.store.manifest import Row
+from melcli.store.rows import FailedRow
 from melcli.version import __version__
 
 __all__ = ["LIMITS_BY_REASON", "Conditions", "installed_versions"]
@@ -66,9 +66,9 @@ class Conditions:
         text = self.text(row.reason)
         return text is not None and self._compared(row.tried_with or "") != self._compared(text)
 
-    def record(self, rows: Iterable[Row | Line]) -> list[Row | Line]:
+    def record(self, rows: Iterable[FailedRow | Line]) -> list[FailedRow | Line]:
         """Return the rows of a batch; those that a retry may help record what they were tried with."""
-        return [replace(row, tried_with=self.text(row.reason)) if isinstance(row, Row) else row for row in rows]
+        return [replace(row, tried_with=self.text(row.reason)) if isinstance(row, FailedRow) else row for row in rows]
 
     def _compared(self, text: str) -> list[str]:
         return [word for word in text.split(" ") if word.partition("=")[0] not in self._ignored]

@@ -6,17 +6,13 @@ from typing import Any
 
 from melcli.run.batching import Batch
 from melcli.run.job import Job, Measured, Outcome, Tried
-from melcli.run.verify.tasks import Checked, CheckTask, RecomputeTask
-from melcli.store.damage import OF_NUMBERS
 
 __all__ = [
-    "check_outputs",
     "library_versions",
     "list_arrays",
     "measure_batch",
     "read_array",
     "read_item",
-    "recompute",
     "run_batch",
     "try_batch",
 ]
@@ -48,33 +44,6 @@ def library_versions(nothing: None) -> dict[str, str]:
     from melcli.run import process_batch
 
     return process_batch.library_versions(nothing)
-
-
-def check_outputs(task: CheckTask) -> Checked:
-    """See `melcli.store.checks`."""
-    from melcli.store.checks import check_file, check_shard, open_shard
-
-    if task.opens_only:
-        open_shard(task.out, task.shard or "", task.rows)
-        return Checked()
-    if task.shard is not None:
-        damages = list(check_shard(task.out, task.shard, task.rows, task.read))
-    else:
-        damages = [
-            damage
-            for row, read in zip(task.rows, task.read, strict=True)
-            for damage in check_file(task.out, row, read=read, time_axis=task.time_axis)
-        ]
-    unread = {damage.id for damage in damages if damage.kind not in OF_NUMBERS}
-    read = [row.id for row, wanted in zip(task.rows, task.read, strict=True) if wanted and row.id not in unread]
-    return Checked(damages=tuple(damages), num_read=len(read))
-
-
-def recompute(task: RecomputeTask) -> Checked:
-    """See `melcli.run.verify.recompute`."""
-    from melcli.run.verify.recompute import recompute_items
-
-    return recompute_items(task)
 
 
 def list_arrays(path: str) -> list[str]:

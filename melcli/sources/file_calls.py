@@ -1,6 +1,6 @@
-"""File-system calls of planning by name, made in this process or in the planning process.
+"""File-system calls of planning, called by name in this process or in the planning process.
 
-Arguments and results consist of what `marshal` writes, so that `melcli.run.planner` can send them.
+Arguments and results have types that `marshal` supports, so that `melcli.run.planner` can send them.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "list", "walk"}
 
 
 class Files(Protocol):
-    """Makes calls."""
+    """Makes calls of `FileCalls`, in some process."""
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
-        """Yield what a call of `FileCalls` yields."""
+        """Yield the results of a call of `FileCalls`."""
 
     def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
         """Begin a call that yields one result, and return what waits for it; a few may be begun at a time."""
 
 
 def result_of(files: Files, name: Name, argument: Any = None) -> Any:
-    """Make a call that yields one result, and return it."""
+    """Make a call that yields one result, and return that result."""
     (result,) = files.parts(name, argument)
     return result
 
 
 def in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Cut arguments into lists that are short enough to be held at once."""
+    """Divide arguments into lists of at most `PART_ITEMS`."""
     part = []
     for value in values:
         part.append(value)
@@ -57,12 +57,12 @@ class FileCalls:
     Parameters
     ----------
     at : callable, optional
-        Called with each path that may keep the process waiting, before it does.
+        Called with each path before an operation on it that may block.
     """
 
     def __init__(self, at: Callable[[str], None] = lambda path: None) -> None:
         self._at = at
-        self._search = Search(SearchRequest(), at)  # for nothing, until one begins
+        self._search = Search(SearchRequest(), at)  # empty, until a search begins
         self._outputs: tuple[str, Outputs] | None = None
         self._calls: dict[Name, Callable[[Any], Iterable[Any]]] = {
             "begin": self._begin,
@@ -70,7 +70,7 @@ class FileCalls:
             "listed": lambda paths: self._search.listed(paths),
             "list": self._list,
             "walk": lambda _: self._search.walk(),
-            "account": lambda _: [[(*what, count) for what, count in self._search.passed_over.items()]],
+            "account": lambda _: [[(*what, count) for what, count in self._search.skipped.items()]],
             "real_paths": self._real_paths,
             "look_at": self._look_at,
             "hash": self._hash,
@@ -83,7 +83,7 @@ class FileCalls:
 
         ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given`` and ``listed`` take
         paths, ``list`` the fields of a `PathList`; they and ``walk`` yield `Part`.  ``account`` yields one list, of the
-        fields of `PassedOver` and a number.  The others yield one result: the real paths of paths; the values of items,
+        fields of `Skipped` and a number.  The others yield one result: the real paths of paths; the values of items,
         for pairs of id and source; the hash of a file's content, or None where it cannot be read; for OUT and folders,
         whether one of them is OUT or lies in it; for OUT and names in it with NUL between them, the sizes of the files
         in bytes, -1 where there is none.
@@ -113,17 +113,14 @@ class FileCalls:
         return os.path.realpath(path)
 
     def _look_at(self, named: Iterable[tuple[str, str]]) -> Iterator[list[Values]]:
-        yield [item_values(self._seen(*names)) for names in named]
+        yield [item_values(self._item_of(*names)) for names in named]
 
-    def _seen(self, item_id: str, source: str) -> Item:
+    def _item_of(self, item_id: str, source: str) -> Item:
         self._at(source)
-        try:
-            return Item.seen(item_id, source, os.stat(source))
-        except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
-            return Item.seen(item_id, source, None)
+        return Item.look(item_id, source)
 
     def _hash(self, path: str) -> Iterator[str | None]:
-        from melcli.sources.content import hash_content  # late: few plans hash
+        from melcli.sources.content import hash_content  # imported late, because few plans hash
 
         self._at(path)
         try:
@@ -135,7 +132,7 @@ class FileCalls:
         out, folders = argument
         if self._outputs is None or self._outputs[0] != out:
             self._outputs = out, Outputs(out)
-        yield any(map(self._outputs[1].hold, map(self._noted, folders)))
+        yield any(map(self._outputs[1].contains, map(self._announced, folders)))
 
     def _sizes(self, argument: tuple[str, bytes]) -> Iterator[list[int]]:
         folder, joined = argument
@@ -143,7 +140,7 @@ class FileCalls:
         self._at(folder + names[0])
         yield [_size(folder + name) for name in names]
 
-    def _noted(self, path: str) -> str:
+    def _announced(self, path: str) -> str:
         self._at(path)
         return path
 

@@ -16,55 +16,56 @@ TABLE = "(number INTEGER PRIMARY KEY, id BLOB, source BLOB, size INTEGER, mtime_
 
 
 class ItemTable(Collection[Item]):
-    """Items, numbered from 1 in the order of their ids' bytes.
+    """Items, numbered from 1 in the byte order of their ids.
 
     Parameters
     ----------
     parts : iterable of sequence of Values
-        Items as `item_values` gives them, in any order; of several with one id the one with the least source is taken.
+        Items in the form of `item_values`, in any order; of items with the same id, the one with the first source in
+        byte order is used.
     scratch : Scratch
-        Where they are.
+        The database that contains them.
 
     Attributes
     ----------
     table : str
-        The name of the table, whose columns are ``number`` and `COLUMNS`.
+        Name of the table, with the columns ``number`` and `COLUMNS`.
     """
 
     def __init__(self, parts: Iterable[Sequence[Values]], scratch: Scratch) -> None:
         self.scratch = scratch
-        self._met = self.table = scratch.table("met", TABLE)
-        self._num_met = 0
+        self._all = self.table = scratch.table("all_items", TABLE)
+        self._num_all = 0
         self._is_in_order, self._last = True, b""
         self._is_indexed = False
         self.add(parts)
 
     def add(self, parts: Iterable[Sequence[Values]]) -> None:
-        """Take more items; all are numbered again.
+        """Add items in the form of `item_values`, and number all items again.
 
         Items that come in order, each once, are not sorted: a million take 1.5 s instead of 4.
         """
         for part in parts:
             self._note_order([values[0] for values in part])
-            self.scratch.insert(f"INSERT INTO {self._met} ({COLUMNS}) VALUES (?, ?, ?, ?)", part)
-            self._num_met += len(part)
-        self._count = self._num_met
+            self.scratch.insert(f"INSERT INTO {self._all} ({COLUMNS}) VALUES (?, ?, ?, ?)", part)
+            self._num_all += len(part)
+        self._count = self._num_all
         if not self._is_in_order:
             self._sort()
 
     def _note_order(self, ids: Sequence[bytes]) -> None:
         if self._is_in_order and ids:
-            self._is_in_order = (self._last < ids[0] or not self._num_met) and all(map(lt, ids, ids[1:]))
+            self._is_in_order = (self._last < ids[0] or not self._num_all) and all(map(lt, ids, ids[1:]))
             self._last = ids[-1]
 
     def _sort(self) -> None:
-        if self.table != self._met:
+        if self.table != self._all:
             self.scratch.execute(f"DROP TABLE {self.table}")
         self.table = self.scratch.table("items", TABLE.replace("id BLOB", "id BLOB UNIQUE"))
         self._is_indexed = True
-        # Sorted once, so that the index grows at its end; inserting a million in random order takes 5 times as long.
+        # Sorted first, so that the index grows at its end: inserting a million in random order takes 5 times as long.
         self.scratch.execute(
-            f"INSERT OR IGNORE INTO {self.table} ({COLUMNS}) SELECT {COLUMNS} FROM {self._met} ORDER BY id, source"
+            f"INSERT OR IGNORE INTO {self.table} ({COLUMNS}) SELECT {COLUMNS} FROM {self._all} ORDER BY id, source"
         )
         self._count = int(self.scratch.one(f"SELECT count(*) FROM {self.table}")[0])
 
@@ -75,13 +76,13 @@ class ItemTable(Collection[Item]):
             self._is_indexed = True
 
     def surplus(self) -> Iterator[tuple[Item, Item]]:
-        """Yield each item of another source that was not taken, after the one that was, sorted by id and source."""
-        if self._count == self._num_met:
+        """Yield pairs of a used item and an unused one with the same id and another source, sorted by id and source."""
+        if self._count == self._num_all:
             return
         names = COLUMNS.split(", ")
         columns = ", ".join(f"{table}.{name}" for table in ("taken", "other") for name in names)
         rows = self.scratch.rows(
-            f"SELECT {columns} FROM {self._met} AS other JOIN {self.table} AS taken ON taken.id = other.id "
+            f"SELECT {columns} FROM {self._all} AS other JOIN {self.table} AS taken ON taken.id = other.id "
             "WHERE taken.source <> other.source ORDER BY other.id, other.source"
         )
         for row in rows:
@@ -99,23 +100,23 @@ class ItemTable(Collection[Item]):
 
     @property
     def ids(self) -> Ids:
-        """The ids, in the order of their bytes."""
+        """The ids, in byte order."""
         return Ids(self.scratch, f"SELECT id FROM {self.table}", self.index)
 
     def lookup(self) -> Lookup:
-        """Return what finds the `COLUMNS` of an item, and its number behind them, by the bytes of its id."""
+        """Return a lookup by the bytes of an id, which finds the `COLUMNS` of an item, then its number."""
         select = f"SELECT {COLUMNS}, number FROM {self.table}"
         return Lookup(self.scratch, f"{select} ORDER BY number", f"{select} WHERE id = ?", self.index)
 
 
 class Ids(Collection[str]):
-    """Ids that a query gives, read each time they are asked for.
+    """The ids that a query yields, read again on each use.
 
     Parameters
     ----------
     scratch : Scratch
     select : str
-        A query of a column ``id``, without an order.
+        A query for a column ``id``, without an order.
     index : callable
         Called before a single id is looked for.
     """

@@ -7,7 +7,7 @@ import stat
 from typing import NamedTuple
 
 from melcli.byte_order import byte_order
-from melcli.sources.item_values import LARGEST, Values
+from melcli.sources.item_values import MAX_INTEGER, Values
 from melcli.sources.names import AUDIO_EXTENSIONS
 
 __all__ = ["PlainFiles"]
@@ -69,7 +69,7 @@ class PlainFiles(NamedTuple):
             status = os.stat(entry.path)
         except OSError:
             return None
-        if not stat.S_ISREG(status.st_mode) or abs(status.st_mtime_ns) > LARGEST:
+        if not stat.S_ISREG(status.st_mode) or abs(status.st_mtime_ns) > MAX_INTEGER:
             return None
         return None if (status.st_dev, status.st_ino) in self.own_files else status
 

@@ -16,14 +16,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from melcli.errors import StorageError
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.store.crc32 import joined_crc32
 from melcli.store.damage import Damage, DamageKind
 from melcli.store.files import linked_folder
 from melcli.store.hdf5 import ShardReader
-from melcli.store.manifest import Row
 from melcli.store.npy import npy_header
+from melcli.store.rows import OkRow
 from melcli.store.stored_array import StoredFeatures, stored_dtype
 
 __all__ = ["check_file", "check_shard", "largest_difference", "open_shard"]
@@ -53,14 +53,14 @@ class _Frames(Protocol):
         """Return some frames, in the item's own layout."""
 
 
-def check_file(out: str, row: Row, *, read: bool, time_axis: int | None = None) -> Iterator[Damage]:
+def check_file(out: str, row: OkRow, *, read: bool, time_axis: int | None = None) -> Iterator[Damage]:
     """Check the ``.npy`` file of one row.
 
     Parameters
     ----------
     out : str
         OUT.
-    row : Row
+    row : OkRow
         It is ``ok``.
     read : bool
         Whether its numbers are read.
@@ -82,7 +82,7 @@ def check_file(out: str, row: Row, *, read: bool, time_axis: int | None = None) 
         yield _damage(row, "unreadable", "to read it takes more memory than there is")
 
 
-def check_shard(out: str, path: str, rows: Sequence[Row], read: Sequence[bool]) -> Iterator[Damage]:
+def check_shard(out: str, path: str, rows: Sequence[OkRow], read: Sequence[bool]) -> Iterator[Damage]:
     """Check a shard and its items.
 
     Parameters
@@ -91,7 +91,7 @@ def check_shard(out: str, path: str, rows: Sequence[Row], read: Sequence[bool]) 
         OUT.
     path : str
         The shard, relative to OUT.
-    rows : sequence of Row
+    rows : sequence of OkRow
         All that are to be checked; each is ``ok`` and of this shard.
     read : sequence of bool
         Whether the numbers of each are read.
@@ -117,20 +117,20 @@ def check_shard(out: str, path: str, rows: Sequence[Row], read: Sequence[bool]) 
             yield _damage(row, wrong.kind, f"{path}: {wrong}")
 
 
-def open_shard(out: str, path: str, rows: Sequence[Row]) -> None:
+def open_shard(out: str, path: str, rows: Sequence[OkRow]) -> None:
     """Open a shard and read its lists, to see whether that alone kills the process; what is wrong is not told."""
     with suppress(_Wrong), closing(_opened_shard(out, path, rows)) as shard:
         _explained("shard", shard.index)
 
 
-def largest_difference(out: str, row: Row, stored: StoredFeatures) -> float:
+def largest_difference(out: str, row: OkRow, stored: StoredFeatures) -> float:
     """Return by how much stored features differ from others at most.
 
     Parameters
     ----------
     out : str
         OUT.
-    row : Row
+    row : OkRow
         Of the stored ones.
     stored : StoredFeatures
         The others.
@@ -146,7 +146,7 @@ def largest_difference(out: str, row: Row, stored: StoredFeatures) -> float:
         if row.start is None:
             with _opened_npy(out, row, stored.time_axis) as frames:
                 return _difference(frames, stored)
-        with closing(_opened_shard(out, row.path or "", [row])) as shard:
+        with closing(_opened_shard(out, row.path, [row])) as shard:
             return _difference(_ShardFrames(shard, row), stored)
     except _Wrong:
         return float("inf")
@@ -171,7 +171,7 @@ def _difference(frames: _Frames, stored: StoredFeatures) -> float:
 class _NpyFrames:
     """A ``.npy`` file that is open and whose header was found to be right."""
 
-    def __init__(self, descriptor: int, row: Row, offset: int, time_axis: int) -> None:
+    def __init__(self, descriptor: int, row: OkRow, offset: int, time_axis: int) -> None:
         self._descriptor = descriptor
         self._row = row
         self._offset = offset
@@ -179,8 +179,8 @@ class _NpyFrames:
 
     def pieces(self) -> Iterator[np.ndarray]:
         """Yield all numbers in the order in which they lie."""
-        row, dtype = self._row, stored_dtype(self._row.dtype or "")
-        left = (row.num_frames or 0) * (row.num_features or 0)
+        row, dtype = self._row, stored_dtype(self._row.dtype)
+        left = row.num_frames * row.num_features
         at = self._offset
         while left:
             count = min(left, PIECE_BYTES // dtype.itemsize)
@@ -190,8 +190,8 @@ class _NpyFrames:
 
     def read(self, start: int, num_frames: int) -> np.ndarray:
         """Return some frames."""
-        total, features = self._row.num_frames or 0, self._row.num_features or 0
-        width = stored_dtype(self._row.dtype or "").itemsize
+        total, features = self._row.num_frames, self._row.num_features
+        width = stored_dtype(self._row.dtype).itemsize
         if self.time_axis == 0:
             frames = self._numbers(self._offset + start * features * width, num_frames * features)
             return frames.reshape(num_frames, features)
@@ -199,7 +199,7 @@ class _NpyFrames:
         return np.stack([self._numbers(offset, num_frames) for offset in offsets])
 
     def _numbers(self, offset: int, count: int) -> np.ndarray:
-        dtype = stored_dtype(self._row.dtype or "")
+        dtype = stored_dtype(self._row.dtype)
         try:
             data = os.pread(self._descriptor, count * dtype.itemsize, offset)
         except OSError as error:
@@ -210,14 +210,14 @@ class _NpyFrames:
 
 
 @contextmanager
-def _opened_npy(out: str, row: Row, time_axis: int | None) -> Iterator[_NpyFrames]:
-    path = os.path.join(out, row.path or "")
-    linked = linked_folder(out, row.path or "")
+def _opened_npy(out: str, row: OkRow, time_axis: int | None) -> Iterator[_NpyFrames]:
+    path = os.path.join(out, row.path)
+    linked = linked_folder(out, row.path)
     if linked is not None:
         raise _Wrong("not_regular", f"its folder {linked} is a link")
-    _check_there(path, row.output_size or 0)
+    _check_there(path, row.output_size)
     try:
-        descriptor = regular_here(path)
+        descriptor = regular_nofollow(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
@@ -226,12 +226,12 @@ def _opened_npy(out: str, row: Row, time_axis: int | None) -> Iterator[_NpyFrame
         os.close(descriptor)
 
 
-def _with_its_header(path: str, descriptor: int, row: Row, time_axis: int | None) -> _NpyFrames:
+def _with_its_header(path: str, descriptor: int, row: OkRow, time_axis: int | None) -> _NpyFrames:
     """Check the header of an open ``.npy`` file."""
     for axis in (1, 0) if time_axis is None else (time_axis,):
-        frames, mels = row.num_frames or 0, row.num_features or 0
+        frames, mels = row.num_frames, row.num_features
         shape = (frames, mels) if axis == 0 else (mels, frames)
-        dtype = stored_dtype(row.dtype or "")
+        dtype = stored_dtype(row.dtype)
         header = npy_header(dtype, shape)
         size = len(header) + frames * mels * dtype.itemsize
         if row.output_size != size:
@@ -251,10 +251,10 @@ def _with_its_header(path: str, descriptor: int, row: Row, time_axis: int | None
 class _ShardFrames:
     """One item of an open shard."""
 
-    def __init__(self, shard: ShardReader, row: Row) -> None:
+    def __init__(self, shard: ShardReader, row: OkRow) -> None:
         self._shard = shard
         self._start = row.start or 0
-        self._num_frames = row.num_frames or 0
+        self._num_frames = row.num_frames
         self.time_axis = shard.time_axis
 
     def read(self, start: int, num_frames: int) -> np.ndarray:
@@ -272,7 +272,7 @@ class _ShardFrames:
             at = up_to
 
 
-def _opened_shard(out: str, path: str, rows: Sequence[Row]) -> ShardReader:
+def _opened_shard(out: str, path: str, rows: Sequence[OkRow]) -> ShardReader:
     whole = os.path.join(out, path)
     sizes = {row.output_size for row in rows}
     if len(sizes) != 1:
@@ -281,14 +281,14 @@ def _opened_shard(out: str, path: str, rows: Sequence[Row]) -> ShardReader:
     return _explained("shard", lambda: ShardReader(whole))
 
 
-def _check_place(shard: ShardReader, index: dict[str, tuple[int, int]], config_id: str, row: Row) -> None:
+def _check_place(shard: ShardReader, index: dict[str, tuple[int, int]], config_id: str, row: OkRow) -> None:
     """Hold what the shard says of an item against its row."""
     there = index.get(row.id)
     if there is None:
         raise _Wrong("shard", f"{row.path} does not name it")
     if there != (row.start, row.num_frames) or sum(there) > shard.num_frames:
         raise _Wrong("shard", f"{row.path} has it at other frames than its row says")
-    if (shard.num_features, shard.dtype) != (row.num_features, stored_dtype(row.dtype or "")):
+    if (shard.num_features, shard.dtype) != (row.num_features, stored_dtype(row.dtype)):
         raise _Wrong("shard", f"{row.path} holds {shard.num_features} features in {shard.dtype}")
     if config_id != row.config_id:
         raise _Wrong("shard", f"{row.path} was made with config_id {config_id}")
@@ -318,7 +318,7 @@ class _Tally:
             self.total += float(numbers.sum(dtype=np.float64))
 
 
-def _check_numbers(frames: _NpyFrames | _ShardFrames, row: Row) -> None:
+def _check_numbers(frames: _NpyFrames | _ShardFrames, row: OkRow) -> None:
     tally = _tally_file(frames) if isinstance(frames, _NpyFrames) else _tally_shard(frames, row)
     if f"{tally.crc32:08x}" != row.crc32:
         raise _Wrong("checksum", f"its numbers have CRC-32 {tally.crc32:08x}, not {row.crc32}")
@@ -327,7 +327,7 @@ def _check_numbers(frames: _NpyFrames | _ShardFrames, row: Row) -> None:
     if (tally.low, tally.high) != (row.min, row.max):
         raise _Wrong("range", f"its numbers run from {tally.low:g} to {tally.high:g}, not {row.min:g} to {row.max:g}")
     mean = tally.total / max(1, tally.count)
-    if not abs(mean - (row.mean or 0.0)) <= MEAN_TOLERANCE * max(abs(tally.low), abs(tally.high)):
+    if not abs(mean - (row.mean)) <= MEAN_TOLERANCE * max(abs(tally.low), abs(tally.high)):
         raise _Wrong("range", f"the mean of its numbers is {mean:g}, not {row.mean:g}")
 
 
@@ -339,11 +339,11 @@ def _tally_file(frames: _NpyFrames) -> _Tally:
     return tally
 
 
-def _tally_shard(frames: _ShardFrames, row: Row) -> _Tally:
+def _tally_shard(frames: _ShardFrames, row: OkRow) -> _Tally:
     """Read an item of a shard; the checksum is over the whole array in C order, which blocks of frames are not in."""
     tally = _Tally()
-    mels, num_frames = row.num_features or 0, row.num_frames or 0
-    width = stored_dtype(row.dtype or "").itemsize
+    mels, num_frames = row.num_features, row.num_frames
+    width = stored_dtype(row.dtype).itemsize
     if num_frames * mels * width <= PIECE_BYTES:  # to join checksums takes 1 ms
         features = np.ascontiguousarray(frames.read(0, num_frames))
         tally.crc32 = zlib.crc32(features.data)
@@ -395,5 +395,5 @@ def _explained(kind: DamageKind, read: Callable[[], Read]) -> Read:
         raise _Wrong(kind, f"it cannot be read: {said}") from error
 
 
-def _damage(row: Row, kind: DamageKind, message: str) -> Damage:
-    return Damage(kind=kind, path=row.path or "", message=message, id=row.id, item_id=row.item_id)
+def _damage(row: OkRow, kind: DamageKind, message: str) -> Damage:
+    return Damage(kind=kind, path=row.path, message=message, id=row.id, item_id=row.item_id)

@@ -133,8 +133,8 @@ def _refuse_characters(ids: Iterable[str], trials: Trials) -> None:
     for character, item_id in sorted(first_with.items()):
         if not trials.takes(f"a{character}a"):
             raise ConfigError(
-                f"{printable(item_id)}: the file system of OUT takes no name with '{printable(character)}' in it; "
-                "rename it, choose an OUT elsewhere, or use -f hdf5, where names are no files"
+                f"{printable(item_id)}: the file system of OUT takes no name with '{printable(character)}' in it",
+                hint="rename it, choose an OUT elsewhere, or use -f hdf5, where names are no files",
             )
 
 
@@ -145,7 +145,7 @@ def _refuse_twins(ids: Iterable[str], trials: Trials) -> None:
                 return
             parts = zip(first.split("/"), second.split("/"), strict=False)
             if not any(one != other and trials.tells_apart(one, other) for one, other in parts):
-                raise NameClash(_refusal(first, second))
+                raise _refusal(first, second)
 
 
 def _twin_paths(ids: Iterable[str], scratch: Scratch) -> Iterator[tuple[str, str]]:
@@ -168,7 +168,7 @@ def _leads_through_a_file(fold: str) -> bool:
     return ".npy/" in fold or fold.startswith(_OWN_FOLDERS)
 
 
-def _refusal(first: str, second: str) -> str:
+def _refusal(first: str, second: str) -> NameClash:
     one, other = (name if name in OWN_NAMES else name.removesuffix(".npy") for name in (first, second))
     form_differs = unicodedata.normalize("NFD", one) != one or unicodedata.normalize("NFD", other) != other
     if form_differs:  # or the two would look alike
@@ -177,7 +177,7 @@ def _refusal(first: str, second: str) -> str:
         clash = f"{printable(one)} and {printable(other)} would be one file under OUT"
     else:
         clash = f"{printable(one)} would need a folder under OUT where {printable(other)} has its file"
-    return (
-        f"{clash}, whose file system does not tell them apart; "
-        "rename one of them, choose an OUT elsewhere, or use -f hdf5, where names are no files"
+    return NameClash(
+        f"{clash}, whose file system does not tell them apart",
+        hint="rename one of them, choose an OUT elsewhere, or use -f hdf5, where names are no files",
     )

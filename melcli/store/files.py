@@ -15,7 +15,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from melcli.errors import StorageError
@@ -56,6 +55,7 @@ ADVICE = {
     errno.EMFILE: "let this user open more files (ulimit -n), or use fewer workers (-j)",
     errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
     errno.ENOENT: "see who removed it",
+    errno.EOPNOTSUPP: "choose an OUT on a disk",
     errno.ENOTDIR: "choose another OUT, since a file is in the way",
     errno.EISDIR: "remove that folder",
     errno.EEXIST: "choose another OUT, since a file is in the way",
@@ -193,7 +193,13 @@ def make_folders(path: str) -> None:
         missing.append(folder)
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
-        os.makedirs(folder, exist_ok=True)  # somebody else may just have made it
+        try:
+            os.makedirs(folder, exist_ok=True)  # somebody else may just have made it
+        except FileNotFoundError:
+            parent = os.path.dirname(folder)
+            if os.path.isdir(parent):  # as in /proc
+                raise OSError(errno.EOPNOTSUPP, f"no folder can be made in {parent}") from None
+            raise
         bring_to_disk(os.path.dirname(folder))
 
 
@@ -298,8 +304,8 @@ def storage_errors(path: str, doing: str = "write") -> ErrorTranslation:
     def translate(error: Exception) -> StorageError:
         number, said = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
         return StorageError(
-            f"cannot {doing} {printable(path)}: {said or error}; {ADVICE.get(number or 0, 'check the disk')}, and "
-            "run the same command again: what was finished is kept"
+            f"cannot {doing} {printable(path)}: {said or error}",
+            hint=f"{ADVICE.get(number or 0, 'check the disk')}, and run the same command again: finished work is kept",
         )
 
     return ErrorTranslation((OSError,), translate)
@@ -318,6 +324,8 @@ def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
             bring_to_disk(temporary)
 
     if len(staged) > 1:
+        from concurrent.futures import ThreadPoolExecutor  # late: 5 ms that a worker with a single file is spared
+
         try:
             with ThreadPoolExecutor(min(len(staged), FLUSHES_AT_A_TIME)) as threads:
                 list(threads.map(flush, staged))

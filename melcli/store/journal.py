@@ -17,13 +17,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from melcli.errors import StorageError
-from melcli.opening import NotRegular, regular_here
+from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
 from melcli.store.files import bring_to_disk, storage_errors, write_all, write_file
 from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import OWN_FOLDER, journal_path, shard_name, shard_number
 from melcli.store.lines import Line, Lines
-from melcli.store.manifest import JSON_DECODER, Row
+from melcli.store.rows import JSON_DECODER, Row, row_of
 from melcli.store.validity import fault_of_row
 
 __all__ = ["Journal", "PlannedShard", "read_journal", "remove_journal", "start_journal_anew"]
@@ -246,7 +246,7 @@ def _here(path: str, flags: int) -> int:
     folder = os.path.dirname(path)
     if os.path.islink(folder):
         raise NotRegular(path, stat.S_IFLNK, f"its folder {OWN_FOLDER} is a link")
-    return regular_here(path, flags)
+    return regular_nofollow(path, flags)
 
 
 def _believed(lines: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
@@ -266,14 +266,14 @@ def _index(line: bytes, start: int, rows: Lines, shards: list[PlannedShard]) -> 
         found, planned = _parse(line.decode("ascii"))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return f"it is no line that melcli writes ({error})"
-    for plain, place, size in found:
-        rows.add(plain["id"], plain["channel"], plain["status"] == "failed", start + place, size)
+    for row, place, size in found:
+        rows.add(row.id, row.channel, row.status == "failed", start + place, size)
     shards += planned
     return ""
 
 
-def _parse(text: str) -> tuple[list[tuple[dict[str, Any], int, int]], list[PlannedShard]]:
-    """Read one line; return what `Lines` keeps of each row, with its place and size, and the shards.
+def _parse(text: str) -> tuple[list[tuple[Row, int, int]], list[PlannedShard]]:
+    """Read one line; return the rows, each with its place and size, and the shards.
 
     Raises
     ------
@@ -284,11 +284,11 @@ def _parse(text: str) -> tuple[list[tuple[dict[str, Any], int, int]], list[Plann
     place = _after(text, SEAL_BYTES, ROWS_OPEN)
     while text[place] == "{":
         plain, end = JSON_DECODER.raw_decode(text, place)
-        fault = fault_of_row(plain)
+        row = row_of(plain)
+        fault = fault_of_row(row)
         if fault:
             raise ValueError(fault)
-        Row.from_plain(plain)
-        found.append(({name: plain[name] for name in ("id", "channel", "status")}, place, end - place))
+        found.append((row, place, end - place))
         place = end + (text[end] == ",")
     shards, end = JSON_DECODER.raw_decode(text, _after(text, place, SHARDS_OPEN))
     if not isinstance(shards, list) or text[end:] != "}\n":

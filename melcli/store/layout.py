@@ -91,7 +91,8 @@ def _refuse_ids_of_channels(suspects: Iterable[str], known: Collection[str]) -> 
             if owner in known:
                 raise NameClash(
                     f"with channels=each an output of {printable(owner)} may be called {printable(item_id)}, "
-                    "as another input is; rename one of them, or use --keep-extension"
+                    "as another input is",
+                    hint="rename one of them, or use --keep-extension",
                 )
 
 
@@ -99,7 +100,7 @@ def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> 
     """Refuse an id that needs a folder where a file stands."""
     parts = item_id.split("/")
     if len(parts) > 1 and parts[0] in OWN_NAMES:
-        raise NameClash(f"{printable(item_id)}: OUT keeps {parts[0]} for itself; rename that folder")
+        raise NameClash(f"{printable(item_id)}: OUT keeps {parts[0]} for itself", hint="rename that folder")
     for depth in range(1, len(parts)):
         folder = "/".join(parts[:depth])
         if not folder.endswith(".npy"):
@@ -108,7 +109,8 @@ def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> 
         owner = _OF_A_CHANNEL.sub("", other) if each_channel else other
         if owner in known and (owner != other or not each_channel):
             raise NameClash(
-                f"{printable(item_id)} needs a folder where {printable(owner)} has its file; rename one of them"
+                f"{printable(item_id)} needs a folder where {printable(owner)} has its file",
+                hint="rename one of them",
             )
 
 
@@ -152,7 +154,8 @@ class _Room:
             whole = path_bytes - self.path_bytes + self.limit_bytes
             raise ConfigError(
                 f"{printable(item_id)}: a path of {whole} bytes under OUT is over the {self.limit_bytes} "
-                "that the system allows; choose an OUT with a shorter path"
+                "that the system allows",
+                hint="choose an OUT with a shorter path",
             )
 
 

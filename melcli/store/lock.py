@@ -41,7 +41,9 @@ def hold_output(out: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=ACQUIRING_S)
         except Timeout:
-            raise OutputBusy(f"another melcli holds {printable(out)}; wait for it or choose another OUT") from None
+            raise OutputBusy(
+                f"another melcli holds {printable(out)}", hint="wait for it or choose another OUT"
+            ) from None
         except NotImplementedError as error:
             raise OSError(errno.ENOLCK, "its file system knows no locks") from error
     try:

@@ -13,9 +13,10 @@ from melcli.printable import printable
 from melcli.store.current import current_config_id
 from melcli.store.hdf5 import ShardReader
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, npy_name, shard_number
-from melcli.store.manifest import Row, has_manifest
+from melcli.store.manifest import has_manifest
 from melcli.store.npy import read_npy
 from melcli.store.row_index import RowIndex, read_index
+from melcli.store.rows import OkRow
 from melcli.store.stored_array import stored_dtype
 
 __all__ = ["Features", "open_features"]
@@ -44,7 +45,9 @@ def open_features(out: str | os.PathLike[str]) -> Features:
     """
     out = os.fspath(out)
     if not has_manifest(out):
-        raise StorageError(f"{printable(out)} holds no {MANIFEST_FILE}; only a run that came to its end writes one")
+        raise StorageError(
+            f"{printable(out)} holds no {MANIFEST_FILE}", hint="only a run that came to its end writes one"
+        )
     rows = read_index(out)
     num_rows = len(rows)
     rows.only(_config_id(out, rows))
@@ -61,12 +64,12 @@ def _config_id(out: str, rows: RowIndex) -> str | None:
         return current
     if current is None:
         raise StorageError(
-            f"{printable(out)} has features of {len(found)} configs and no {CONFIG_FILE} that names one of them; "
-            "run melcli extract again"
+            f"{printable(out)} has features of {len(found)} configs and no {CONFIG_FILE} that names one of them",
+            hint="run melcli extract again",
         )
     raise StorageError(
-        f"{printable(out)} has no features of its config_id {current}, only {len(rows):,} of other configs; run melcli "
-        "extract again"
+        f"{printable(out)} has no features of its config_id {current}, only {len(rows):,} of other configs",
+        hint="run melcli extract again",
     )
 
 
@@ -80,16 +83,27 @@ class Features(Mapping[str, np.ndarray]):
     It can be pickled, sent to workers and used after a fork: open files stay with the process that opened them.  Of
     each row only its place in the manifest is in memory, so whoever unpickles it needs the manifest that was opened.
 
-    Attributes
+    `melcli.open_features` makes one.
+
+    Parameters
     ----------
-    rows : Mapping of str to Row
+    out : str
+        OUT.
+    rows : Mapping of str to OkRow
         What the manifest says of each item.
+    doubled : collection of str
+        Ids that the manifest lists more than once; they are not served.
     num_other_config : int
         Items of OUT that are not served, since they were made with another config.
+
+    Attributes
+    ----------
+    rows, num_other_config
+        As given.
     """
 
     def __init__(
-        self, out: str, rows: Mapping[str, Row], doubled: Collection[str] = (), *, num_other_config: int = 0
+        self, out: str, rows: Mapping[str, OkRow], doubled: Collection[str] = (), *, num_other_config: int = 0
     ) -> None:
         self.rows = rows
         self.num_other_config = num_other_config
@@ -101,10 +115,10 @@ class Features(Mapping[str, np.ndarray]):
         row = self.rows[item_id]
         path = self._inside(row)
         try:
-            mels, frames = row.num_features or 0, row.num_frames or 0
+            mels, frames = row.num_features, row.num_frames
             if row.start is None:  # time may be either axis; the file's numbers are given as they lie, square or not
-                return read_npy(path, stored_dtype(row.dtype or ""), [(mels, frames), (frames, mels)])
-            shard = self._shard(path, mels, stored_dtype(row.dtype or ""))
+                return read_npy(path, stored_dtype(row.dtype), [(mels, frames), (frames, mels)])
+            shard = self._shard(path, mels, stored_dtype(row.dtype))
             if shard.places().get(row.id) != (row.start, frames):
                 raise ValueError("the shard has it at other frames than the manifest says")
             return shard.read(row.start, frames)
@@ -135,11 +149,11 @@ class Features(Mapping[str, np.ndarray]):
                 shard.close()
         self._shards.clear()
 
-    def _inside(self, row: Row) -> str:
-        path = os.path.normpath(os.path.join(self._out, row.path or ""))
+    def _inside(self, row: OkRow) -> str:
+        path = os.path.normpath(os.path.join(self._out, row.path))
         if not path.startswith(self._out + os.sep):
             raise StorageError(f"{printable(repr(row.path))} of {row.id!r} leads out of {printable(self._out)}")
-        own = row.path == npy_name(row.id) if row.start is None else shard_number(row.path or "") is not None
+        own = row.path == npy_name(row.id) if row.start is None else shard_number(row.path) is not None
         if not own:
             raise StorageError(f"{printable(repr(row.path))} of {row.id!r} is not where its output is stored")
         if row.id in self._doubled:

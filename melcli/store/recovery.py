@@ -6,32 +6,30 @@ Of a row only its place is kept, in a scratch database (see `melcli.store.lines`
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from heapq import merge
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from melcli.byte_order import byte_order, ids_in_order, text_of
 from melcli.errors import StorageError
-from melcli.opening import NotRegular, regular_here
+from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
 from melcli.scratch import Scratch
 from melcli.store.damage import Damage
 from melcli.store.history import PLACE, History, read_history
 from melcli.store.journal import PlannedShard, start_journal_anew
 from melcli.store.layout import FAILURES_FILE, JOURNAL_NAME, MANIFEST_FILE
-from melcli.store.lines import UTF8, Line, Lines, item_of
-from melcli.store.manifest import Row, write_manifest
+from melcli.store.lines import Line, Lines
+from melcli.store.manifest import write_manifest
+from melcli.store.rows import NO_ROW, FailedRow, OkRow, Row, RowFault, read_row
 from melcli.store.validity import fault_of_row
 
 __all__ = ["Books", "read_books"]
 
 LONGEST_LINE_BYTES = 1 << 24  # a row is a few hundred bytes, with the longest of names some 50,000
 PIECE_BYTES = 1 << 20
-
-_DECODER = json.JSONDecoder()
 
 
 class Books:
@@ -69,7 +67,14 @@ class Books:
     def row(self, ref: int) -> Row:
         """Read one row."""
         text = self.manifest.text(ref) if ref >= 0 else self.history.journal.text(~ref)
-        return Row.from_plain(_DECODER.decode(text.decode(*UTF8)))
+        return read_row(text)
+
+    def ok_row(self, ref: int) -> OkRow:
+        """Read one row that `row` gave before as `OkRow`."""
+        row = self.row(ref)
+        if not isinstance(row, OkRow):
+            raise TypeError(f"the row of {row.id!r} is not the row of an output")
+        return row
 
     def close(self) -> None:
         """Close the files that rows are read from."""
@@ -102,7 +107,7 @@ class Books:
         write_manifest(self.out, merged, in_order=True)
         start_journal_anew(self.out, [*self.history.unmade(), *shards])
 
-    def _failed(self, damaged: Mapping[str, Damage]) -> list[Row]:
+    def _failed(self, damaged: Mapping[str, Damage]) -> list[FailedRow]:
         """Return a failed row for each input that is damaged, sorted by id: for all of its channels one."""
         rows = {row.item_id: row for row in map(self.row, self.refs(damaged.__contains__))}
         item_ids = ids_in_order(rows)
@@ -113,11 +118,10 @@ class Books:
         self._dropped = set(numbers)
 
 
-def _damaged_row(row: Row, damage: Damage) -> Row:
-    return Row(
+def _damaged_row(row: Row, damage: Damage) -> FailedRow:
+    return FailedRow(
         id=row.item_id,
         source=row.source,
-        status="failed",
         reason="damaged",
         message=printable(f"{damage.path}: {damage.message} [{damage.kind}]"),
         source_size=row.source_size,
@@ -157,7 +161,7 @@ def read_books(out: str, scratch: Scratch) -> Books:
 def _read_books(books: Books) -> None:
     out = books.out
     try:
-        with open(os.path.join(out, MANIFEST_FILE), "rb", opener=regular_here) as file:
+        with open(os.path.join(out, MANIFEST_FILE), "rb", opener=regular_nofollow) as file:
             failed = _read_manifest(books, file)
     except FileNotFoundError:
         books.has_manifest = False
@@ -180,19 +184,18 @@ def _read_manifest(books: Books, file: BinaryIO) -> bytes:
     misplaced: set[int] = set()  # numbers of rows
     start = 0
     for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE_BYTES), b""), 1):
-        plain, fault = _parse(line)
-        if fault:
+        row = _parse(line)
+        if isinstance(row, str):
             faulty.append(number)
-            books.damages.append(_line_damage(number, fault))
+            books.damages.append(_line_damage(number, row))
         else:
             size = len(line) - line.endswith(b"\n")
-            row_id, channel, is_failed = plain["id"], plain["channel"], plain["status"] == "failed"
-            place = byte_order(row_id), byte_order(item_of(row_id, channel))
+            place = byte_order(row.id), byte_order(row.item_id)
             if place <= before:
                 misplaced.add(len(books.manifest))
             before = place
-            books.manifest.add(row_id, channel, is_failed, start, size)
-            if is_failed:
+            books.manifest.add(row.id, row.channel, row.status == "failed", start, size)
+            if row.status == "failed":
                 failed.update(line[:size] + b"\n")
         start += len(line)
     if misplaced:
@@ -227,25 +230,23 @@ def _line_number(row: int, faulty: Sequence[int]) -> int:
     return line
 
 
-def _parse(line: bytes) -> tuple[Any, str]:
-    """Read one line; return the object, and what is wrong with it as a row."""
+def _parse(line: bytes) -> Row | str:
+    """Read one line; return the row, or what is wrong with it."""
     try:
-        plain = _DECODER.decode(line.decode(*UTF8))
-        if not isinstance(plain, dict):
-            return None, "it is no row"
-        fault = fault_of_row(plain)
-        if not fault:
-            Row.from_plain(plain).to_json()  # it has to go into the next manifest
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        return None, f"it is no row ({error})"
-    return plain, fault
+        row = read_row(line)
+        row.to_json()  # it has to go into the next manifest
+    except RowFault as fault:
+        return str(fault)
+    except NO_ROW as error:
+        return f"it is no row ({error})"
+    return fault_of_row(row) or row
 
 
 def _compare_failures(out: str, failed: bytes) -> Iterator[Damage]:
     """Hold the list of failures against the failed rows of the manifest: both are written of the same lines."""
     digest = hashlib.sha256()
     try:
-        with open(os.path.join(out, FAILURES_FILE), "rb", opener=regular_here) as file:
+        with open(os.path.join(out, FAILURES_FILE), "rb", opener=regular_nofollow) as file:
             while piece := file.read(PIECE_BYTES):
                 digest.update(piece)
     except OSError as error:

@@ -22,8 +22,8 @@ from melcli.printable import printable
 from melcli.store.entries import STRING, entry_of, escaped, unescaped
 from melcli.store.files import storage_errors
 from melcli.store.kept_file import KeptFile
-from melcli.store.lines import UTF8
-from melcli.store.manifest import JSON_DECODER, NO_ROW, Row, not_a_row, read_pieces
+from melcli.store.manifest import not_a_row, read_pieces
+from melcli.store.rows import NO_ROW, OkRow, read_row
 
 __all__ = ["RowIndex", "read_index"]
 
@@ -35,7 +35,7 @@ _find_rows = re.compile(
 ).findall
 
 
-class RowIndex(Mapping[str, Row]):
+class RowIndex(Mapping[str, OkRow]):
     """A mapping from id to row of what is ok, sorted by the bytes of the ids.
 
     It can be pickled: whoever unpickles it opens the manifest again.
@@ -123,7 +123,7 @@ class RowIndex(Mapping[str, Row]):
             values = getattr(self, name)
             setattr(self, name, array(values.typecode, [values[number] for number in numbers]))
 
-    def __getitem__(self, row_id: str) -> Row:
+    def __getitem__(self, row_id: str) -> OkRow:
         number = self._number(row_id)
         if number is None:
             raise KeyError(row_id)
@@ -131,8 +131,8 @@ class RowIndex(Mapping[str, Row]):
         with storage_errors(self._path, "read"):
             text = file.read_at(self._starts[number], self._sizes[number])
         try:
-            row = Row.from_plain(JSON_DECODER.decode(text.decode(*UTF8)))
-            if (row.id, row.status) != (row_id, "ok"):
+            row = read_row(text)
+            if row.id != row_id or not isinstance(row, OkRow):
                 raise ValueError(f"it is that of {row.id!r}, {row.status}")
         except NO_ROW as error:
             raise StorageError(f"{printable(self._path)}: the row of {row_id!r} is damaged: {error}") from error
@@ -159,7 +159,9 @@ class RowIndex(Mapping[str, Row]):
             file = KeptFile(regular_only(self._path, os.O_RDONLY | os.O_CLOEXEC))
         if self._identify(file) != self._identity:
             file.close()
-            raise StorageError(f"{printable(self._path)} was rewritten since it was opened; open the features again")
+            raise StorageError(
+                f"{printable(self._path)} was rewritten since it was opened", hint="open the features again"
+            )
         self._file = file
         return file
 

@@ -7,6 +7,7 @@ import pytest
 
 from melcli.audio.channels import count_outputs, select_channels
 from melcli.errors import AudioError
+from tests.messages import names
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -31,4 +32,4 @@ def test_against_plain_numpy(num_channels, dtype):
 def test_a_channel_that_is_not_there(channel):
     with pytest.raises(AudioError) as caught:
         select_channels(np.zeros((5, 2)), channel)
-    assert str(caught.value) == f"unsupported_format: channels={channel} must lie in [0, 2) for this file"
+    assert names(caught.value, "unsupported_format", f"channels={channel}", "[0, 2)")

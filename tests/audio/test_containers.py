@@ -54,7 +54,7 @@ def test_random_cuts_are_noticed(tmp_path, name, subtype):
 def test_whole_files_are_not_suspected(tmp_path, name, subtype, num_samples):
     path = write(tmp_path / name, music(num_samples), 48_000 if subtype == "OPUS" else 16_000, subtype)
     ending = examine(reader(path.read_bytes()), path.stat().st_size)
-    assert (ending.shortfall, ending.cut_header, ending.open_ended) == ("", False, False)
+    assert (ending.shortfall, ending.incomplete_header, ending.open_ended) == ("", False, False)
     assert reason_of(path) == "ok"
 
 
@@ -66,7 +66,7 @@ def test_an_id3_tag_in_front_moves_everything(tmp_path):
     ending = examine(reader(mp3), len(mp3))
     assert (ending.format, ending.shortfall, ending.audio_end) == ("MP3", "", len(mp3))
     assert "claims" in examine(reader(mp3), len(mp3) - 1).shortfall
-    assert examine(reader(tag[:100]), 100).cut_header
+    assert examine(reader(tag[:100]), 100).incomplete_header
 
 
 @pytest.mark.parametrize("data", [b"RIFF\0\0\0\0AVI ", b"text", b"\xff\xf1 not a frame", bytes(5000), b"\xff" * 5000])

@@ -15,6 +15,7 @@ from melcli.audio import decode as decode_module
 from melcli.audio.decode import AudioFile, measure
 from melcli.errors import AudioError
 from tests.audio.sounds import LOSSLESS, LOSSY, decode, flac_claiming, frames_of, music, reference, untagged, write
+from tests.messages import names
 from tests.tiers import full_but
 
 RATE_HZ = 16_000
@@ -113,7 +114,7 @@ def test_two_mp3_files_in_one_are_not_taken_for_the_first(tmp_path):
     (tmp_path / "two.mp3").write_bytes(mp3 + mp3)
     error = failure(tmp_path / "two.mp3")
     assert error.reason == "truncated"
-    assert "lie behind the end that the first frame names" in error.message
+    assert names(error.message, "bytes follow the end", "first frame")
 
 
 @pytest.fixture(scope="module", params=[(8_000, "VARIABLE"), (22_050, "CONSTANT"), (44_100, "VARIABLE")])
@@ -197,10 +198,8 @@ def test_text_is_never_audio(tmp_path, ending):
 
 def test_formats_whose_end_cannot_be_judged_are_refused(tmp_path):
     path = write(tmp_path / "a.voc", music(100), 8000)
-    assert str(failure(path)) == (
-        "unsupported_format: libsndfile takes it for VOC (Creative Labs) holding Signed 16 bit PCM, "
-        f"which is not read here; convert it: ffmpeg -i {path} {path.with_suffix('.flac')}"
-    )
+    command = f"ffmpeg -i {path} {path.with_suffix('.flac')}"
+    assert names(failure(path), "unsupported_format", "VOC (Creative Labs)", "Signed 16 bit PCM", command)
 
 
 def test_a_form_of_an_encoding_that_libsndfile_lacks(tmp_path):
@@ -217,7 +216,7 @@ def test_no_bytes_and_no_samples(tmp_path):
     assert str(failure(tmp_path / "a.wav")) == "empty: the file has 0 bytes"
     for name in ("b.wav", "b.aiff", "b.w64", "b.au"):
         path = write(tmp_path / name, np.zeros((0, 1)))
-        assert str(failure(path)) == "empty: the file holds a header and no samples"
+        assert names(failure(path), "empty", "no samples")
 
 
 @pytest.mark.parametrize("riff_size", [0, 8, 36])
@@ -226,9 +225,7 @@ def test_a_header_that_was_never_finished(tmp_path, riff_size):
     data[4:8] = struct.pack("<I", riff_size)
     data[40:44] = bytes(4)
     (tmp_path / "a.wav").write_bytes(data)
-    assert str(failure(tmp_path / "a.wav")) == (
-        "truncated: the header claims no audio and 16,000 bytes follow it: it was never finished"
-    )
+    assert names(failure(tmp_path / "a.wav"), "truncated", "no audio", "16,000 bytes")
 
 
 @pytest.mark.parametrize("mark", [0xFFFFFFFF, 0x7FFFF000, 0x80000000])
@@ -257,7 +254,7 @@ def test_a_claim_is_not_believed(tmp_path):
     good = write(tmp_path / "good.flac", music(5_000))
     path = tmp_path / "a.flac"
     path.write_bytes(flac_claiming(good.read_bytes(), 2**36 - 1))
-    assert str(failure(path)) == ("truncated: the file claims 68,719,476,735 samples per channel and 5,000 came out")
+    assert names(failure(path), "truncated", "68,719,476,735", " 5,000")
     assert measure(str(path))[:2] == (RATE_HZ, path.stat().st_size)
 
 
@@ -284,9 +281,9 @@ def test_a_damaged_page_of_ogg_is_noticed(tmp_path):
     (tmp_path / "a.ogg").write_bytes(data)
     error = failure(tmp_path / "a.ogg")
     assert error.reason == "truncated"
-    assert error.message.startswith("the file claims 200,000 samples per channel and 1")
+    assert names(error.message, "200,000 samples per channel")
     page_at = data.rfind(b"OggS", 0, len(data) // 2)
-    assert error.message.endswith(f" came out: the Ogg page at byte {page_at:,} is damaged")
+    assert error.message.endswith(f": the Ogg page at byte {page_at:,} is damaged")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -314,9 +311,7 @@ def test_rates_that_make_no_sense(tmp_path, rate_hz):
     data = wav_bytes(tmp_path)
     data[24:28] = struct.pack("<I", rate_hz)
     (tmp_path / "a.wav").write_bytes(data)
-    assert str(failure(tmp_path / "a.wav")) == (
-        f"bad_rate: the sampling rate of {rate_hz} Hz does not lie in 1 to 768000 Hz"
-    )
+    assert str(failure(tmp_path / "a.wav")) == (f"bad_rate: the sampling rate of {rate_hz} Hz is not in 1 to 768000 Hz")
     with pytest.raises(AudioError, match="bad_rate: "):
         measure(str(tmp_path / "a.wav"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from melcli.audio.flac import goes_on
+from melcli.audio.flac import has_more_frames
 from melcli.errors import AudioError
 from tests.audio.sounds import decode, music, reference, write
 from tests.tiers import full_but
@@ -27,15 +27,13 @@ def with_count(path: Path, num_samples: int) -> Path:
 
 
 def test_a_count_that_is_too_small(flac):
-    with pytest.raises(
-        AudioError, match=r"^truncated: [\d,]+ of [\d,]+ bytes lie behind the end that the header names"
-    ):
+    with pytest.raises(AudioError, match=r"^truncated: [\d,]+ of [\d,]+ bytes follow the end that the header gives"):
         decode(with_count(flac, 40_000))
 
 
 def test_two_files_one_after_the_other(flac):
     flac.write_bytes(flac.read_bytes() * 2)
-    with pytest.raises(AudioError, match=r"^truncated: .* bytes lie behind the end that the header names"):
+    with pytest.raises(AudioError, match=r"^truncated: .* bytes follow the end that the header gives"):
         decode(flac)
 
 
@@ -61,6 +59,6 @@ def test_tags_and_padding_behind_the_frames(flac, tail):
 def test_frames_are_found_wherever_they_begin(flac):
     content = flac.read_bytes()
     for start in range(1_000, 60_000, 997):
-        assert goes_on(lambda offset, size: content[offset : offset + size], start, len(content))
+        assert has_more_frames(lambda offset, size: content[offset : offset + size], start, len(content))
     end = len(content)
-    assert not goes_on(lambda offset, size: content[offset : offset + size], end - 8_000, end)
+    assert not has_more_frames(lambda offset, size: content[offset : offset + size], end - 8_000, end)

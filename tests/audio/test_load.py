@@ -19,6 +19,7 @@ from melcli.errors import AudioError
 from melcli.stopwatch import Stopwatch
 from tests.audio.mpeg_bytes import tagged, uncounted
 from tests.audio.sounds import flac_claiming, music, reference, write
+from tests.messages import names
 from tests.tiers import full_but
 
 
@@ -102,7 +103,7 @@ def test_a_channel_that_is_not_there(tmp_path):
     path = write(tmp_path / "a.wav", music(100, 2))
     with pytest.raises(AudioError) as caught:
         load_audio(str(path), AudioOptions(channels=2), sampling_rate=16_000)
-    assert str(caught.value) == "unsupported_format: channels=2 must lie in [0, 2) for this file"
+    assert names(caught.value, "unsupported_format", "channels=2", "[0, 2)")
 
 
 @pytest.mark.parametrize("num_samples, num_resampled", [(5, 0), (6, 1), (12, 1)])
@@ -113,7 +114,7 @@ def test_less_than_one_sample(tmp_path, num_samples, num_resampled):
         return
     with pytest.raises(AudioError) as caught:
         load_audio(path, AudioOptions(), sampling_rate=8000)
-    assert str(caught.value) == "too_short: 5 samples at 96000 Hz last less than one at 8000 Hz"
+    assert names(caught.value, "too_short", "5 samples at 96000 Hz", "8000 Hz")
 
 
 @pytest.mark.full
@@ -215,7 +216,7 @@ def test_a_header_that_tells_of_more_than_is_allowed_is_refused_at_once(tmp_path
     before = open_files()
     with pytest.raises(AudioError) as caught:
         stream(path, max_duration_s=10)
-    assert str(caught.value) == "too_long: it lasts 12.000 s by its header; 10 s are allowed"
+    assert names(caught.value, "too_long", "12.000 s by its header", " 10 s")
     assert open_files() == before
 
 
@@ -238,7 +239,7 @@ def test_a_header_that_is_silent_or_lies_helps_no_longer_file(tmp_path, claim, s
         with pytest.raises(AudioError) as caught:
             list(audio.blocks())
         # Blocks of 32,768 samples: the third one ends after 12.288 s.
-        assert str(caught.value) == "too_long: it continues after 12.288 s; 10 s are allowed"
+        assert names(caught.value, "too_long", "continues after 12.288 s", " 10 s")
         assert 0 < audio.num_samples <= 10 * sampling_rate
 
 
@@ -247,7 +248,7 @@ def test_an_mp3_whose_header_says_nothing_is_stopped_too(tmp_path):
     path.write_bytes(uncounted(tagged(12.5)))
     with stream(path, max_duration_s=5.5) as audio, pytest.raises(AudioError) as caught:
         list(audio.blocks())
-    assert str(caught.value).startswith("too_long: it continues after 6.144 s; 5.5 s are allowed")
+    assert names(caught.value, "too_long", "continues after 6.144 s", " 5.5 s")
 
 
 @pytest.mark.parametrize("sampling_rate", [8000, 16_000])

@@ -7,11 +7,12 @@ from itertools import product
 
 import pytest
 
-from melcli.audio.mpeg import break_in, counts_itself, end_of_mpeg, follow, goes_on
+from melcli.audio.mpeg import end_of_mpeg, first_break_s, has_more_frames, tag_counts_itself, with_frames
 from melcli.audio.mpeg_header import Header
 from melcli.errors import AudioError
 from tests.audio.mpeg_bytes import ID3V1, LYRICS3, NOISE, ape, bare, reader, tagged, vbri
 from tests.audio.sounds import frames_of, music, untagged, write
+from tests.messages import names
 from tests.tiers import full_but
 
 RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # MPEG-2.5, MPEG-2, MPEG-1
@@ -22,7 +23,7 @@ def ending_of(data: bytes):
 
 
 def followed(data: bytes):
-    return follow(reader(data), ending_of(data))
+    return with_frames(reader(data), ending_of(data))
 
 
 # One of each version of MPEG, with both modes; the others run with --all.
@@ -46,9 +47,7 @@ def test_a_tag_finds_every_cut(mp3):
     ending = ending_of(mp3)
     assert (ending.shortfall, ending.counts_frames, ending.audio_end) == ("", True, len(mp3))
     for size in (len(mp3) - 1, len(mp3) // 2, 3_000):
-        assert ending_of(mp3[:size]).shortfall == (
-            f"the first frame claims {len(mp3):,} bytes of audio and {size:,} follow"
-        )
+        assert names(ending_of(mp3[:size]).shortfall, f"{len(mp3):,} bytes", f"{size:,} bytes")
 
 
 def test_without_a_tag_a_cut_inside_a_frame_is_found(mp3):
@@ -70,8 +69,7 @@ def test_a_tag_is_read_where_damage_follows_soon(mp3):
         assert (
             (ending.num_frames, ending.num_bytes) == (whole.num_frames, whole.num_bytes) == (len(frames) - 1, len(mp3))
         )
-        told = f"the first frame claims {len(frames) - 1:,} frames of audio and no frame follows it"
-        assert ending.shortfall == (told if at == 1 else "")
+        assert names(ending.shortfall, f"{len(frames) - 1:,} frames") if at == 1 else ending.shortfall == ""
         assert ending_of(bytes(damaged[:-1])).shortfall.startswith("the first frame claims ")
 
 
@@ -84,7 +82,7 @@ def test_a_tag_that_counts_its_own_frame(mp3):
     damaged = bytearray(counting)
     damaged[frames_of(mp3)[-1]] = 0
     for data, expected in ((counting, True), (mp3, False), (without_bytes, False), (damaged, False)):
-        assert counts_itself(reader(bytes(data)), ending_of(bytes(data))) == expected
+        assert tag_counts_itself(reader(bytes(data)), ending_of(bytes(data))) == expected
 
 
 def test_vbri_counts_bytes_but_not_for_mpg123(mp3):
@@ -177,7 +175,7 @@ def test_damage_is_placed_where_it_is(mp3):
 
 def test_a_file_that_is_mostly_junk_is_damaged(mp3):
     frames = bare(mp3)
-    with pytest.raises(AudioError, match=r"^unreadable: the audio is damaged after about .* bytes are left"):
+    with pytest.raises(AudioError, match=r"^unreadable: the audio is damaged after about .* bytes are neither"):
         followed(frames + NOISE[: len(frames) + 2**14])
 
 
@@ -185,8 +183,8 @@ def test_where_the_frames_of_a_counted_file_break_off(mp3):
     at = frames_of(mp3)[31]
     header = Header.read(mp3)
     damaged = mp3[:at] + b"\0" + mp3[at + 1 :]
-    assert break_in(reader(damaged), ending_of(damaged)) == 30 * header.num_samples / header.sampling_rate
-    assert break_in(reader(mp3), ending_of(mp3)) is None
+    assert first_break_s(reader(damaged), ending_of(damaged)) == 30 * header.num_samples / header.sampling_rate
+    assert first_break_s(reader(mp3), ending_of(mp3)) is None
 
 
 @pytest.mark.parametrize(
@@ -205,12 +203,12 @@ def test_a_stream_that_changes_names_both(rate_hz, num_channels, change):
 
 def test_less_than_two_frames():
     frame = b"\xff\xfb\x90\x00" + bytes(413)  # 128 kbit/s at 44.1 kHz
-    assert ending_of(frame[:300]).cut_header
+    assert ending_of(frame[:300]).incomplete_header
     assert ending_of(b"\xff\xfb is no long text" * 100) is None
 
 
 def test_what_follows_the_first_of_two_files(mp3):
     both = mp3 + mp3
-    assert goes_on(reader(both), len(mp3) - 500, len(both))
-    assert not goes_on(reader(mp3), len(mp3) - 500, len(mp3))
-    assert not goes_on(reader(mp3 + bytes(50_000)), len(mp3), len(mp3) + 50_000)
+    assert has_more_frames(reader(both), len(mp3) - 500, len(both))
+    assert not has_more_frames(reader(mp3), len(mp3) - 500, len(mp3))
+    assert not has_more_frames(reader(mp3 + bytes(50_000)), len(mp3), len(mp3) + 50_000)

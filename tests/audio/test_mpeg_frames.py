@@ -106,8 +106,8 @@ def test_no_frame_at_the_beginning(frames):
 @pytest.mark.parametrize("junk", [b"\0", bytes(4096), NOISE[:4096], NOISE[:700_000], b"\xff" * 4096])
 def test_a_run_is_found_behind_junk(frames, junk):
     data = junk + frames
-    assert find_run(reader(data), 0, len(data), most_bytes=2**20)[0] == len(junk)
-    assert find_run(reader(data), 0, len(data), most_bytes=len(junk)) is None
+    assert find_run(reader(data), 0, len(data), max_bytes=2**20)[0] == len(junk)
+    assert find_run(reader(data), 0, len(data), max_bytes=len(junk)) is None
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_a_run_is_found_behind_junk(frames, junk):
 )
 def test_few_frames_prove_nothing_unless_the_audio_ends_with_them(number, behind, is_found):
     data = b"\0" + silence(b"\xff\xfd\x84\xc0", number) + behind * 1000
-    assert (find_run(reader(data), 0, len(data), most_bytes=2**20) is not None) == is_found
+    assert (find_run(reader(data), 0, len(data), max_bytes=2**20) is not None) == is_found
 
 
 def test_noise_holds_no_run():
     data = NOISE * 4
-    assert find_run(reader(data), 0, len(data), most_bytes=len(data)) is None
+    assert find_run(reader(data), 0, len(data), max_bytes=len(data)) is None
 
 
 def test_headers_that_all_lead_to_one_break_are_followed_once():
@@ -128,8 +128,8 @@ def test_headers_that_all_lead_to_one_break_are_followed_once():
     frame_of_24_bytes = b"\xff\xf3\x14"
     data = frame_of_24_bytes * 2690 + bytes(122)
     started_s = time.process_time()
-    assert find_run(reader(data), 0, len(data), most_bytes=len(data)) is not None  # 340 frames, and libsndfile agrees
-    assert find_run(reader(data), len(data) - 200, len(data), most_bytes=len(data)) is None
+    assert find_run(reader(data), 0, len(data), max_bytes=len(data)) is not None  # 340 frames, and libsndfile agrees
+    assert find_run(reader(data), len(data) - 200, len(data), max_bytes=len(data)) is None
     assert time.process_time() - started_s < 0.25
 
 
@@ -138,7 +138,7 @@ def test_a_hostile_search_ends():
     """Headers without a frame behind them, 3 million in all."""
     data = b"\xff\xfb\x90\0\1" * 3_000_000
     started_s = time.process_time()
-    assert find_run(reader(data), 0, len(data), most_bytes=2**24) is None
+    assert find_run(reader(data), 0, len(data), max_bytes=2**24) is None
     assert time.process_time() - started_s < 4.0  # 0.6 s
 
 

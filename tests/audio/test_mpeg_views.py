@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from melcli.audio.decode import AudioFile, measure
-from melcli.audio.mpeg import end_of_mpeg, follow
+from melcli.audio.mpeg import end_of_mpeg, with_frames
 from melcli.audio.mpeg_header import Header
 from melcli.audio.mpeg_views import mpeg_views
 from melcli.audio.view import Extent
 from melcli.errors import AudioError
 from tests.audio.mpeg_bytes import ID3V1, ID3V2, LYRICS3, NOISE, ape, bare, reader, silence, tagged, uncounted, vbri
 from tests.audio.sounds import frames_of, untagged
+from tests.messages import names
 from tests.tiers import full_but
 
 FORMS = {"tagged": lambda mp3: mp3, "untagged": bare, "uncounted": uncounted}
@@ -26,7 +27,7 @@ def mp3(request) -> bytes:
 
 
 def views_of(data: bytes):
-    return mpeg_views(follow(reader(data), end_of_mpeg(reader(data), len(data))))
+    return mpeg_views(with_frames(reader(data), end_of_mpeg(reader(data), len(data))))
 
 
 def decoded(folder: Path, data: bytes, truncated: str = "fail") -> tuple[np.ndarray, AudioFile]:
@@ -52,10 +53,10 @@ def test_frames_alone_are_shown(mp3):
     frames = bare(mp3)
     (view,) = views_of(b"\0" * 9 + frames + bytes(3000) + ID3V1)
     assert view.pieces == (Extent(9, len(frames)),)
-    assert view.seeming_size > 60 * len(frames)
+    assert view.claimed_size > 60 * len(frames)
     assert view.num_samples == len(frames_of(frames)) * Header.read(frames).num_samples
     (view,) = views_of(b"\0" * 9 + mp3 + ID3V1)
-    assert (view.pieces, view.seeming_size, view.num_samples) == ((Extent(9, len(mp3)),), None, None)
+    assert (view.pieces, view.claimed_size, view.num_samples) == ((Extent(9, len(mp3)),), None, None)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -153,7 +154,7 @@ def test_damage_is_placed_where_it_is(tmp_path, mp3):
 def test_a_frame_that_is_lost_is_placed(tmp_path, mp3):
     at = frames_of(mp3)[41]
     damaged = mp3[:at] + bytes(4) + mp3[at + 4 :]
-    assert "came out: the audio is damaged after about " in failure(tmp_path, damaged)
+    assert names(failure(tmp_path, damaged), "the audio is damaged after about ")
     assert failure(tmp_path, bare(damaged)).startswith("unreadable: the audio is damaged after about ")
     kept, file = decoded(tmp_path, damaged, "keep")
     assert file.flags == ("truncated",)

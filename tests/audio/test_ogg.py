@@ -25,7 +25,7 @@ OTHER = b"\2\0\0\0"
 BEGIN, MIDDLE, END = page(2, b"head"), page(0, b"x" * 60_000, granule=960), page(4, b"y" * 100, granule=1920)
 WHOLE = BEGIN + MIDDLE + END
 OTHER_WHOLE = page(2, b"head", serial=OTHER) + page(4, b"z" * 100, serial=OTHER, granule=480)
-NO_FLAG = "the last Ogg page does not carry the end-of-stream flag"
+NO_FLAG = "the last Ogg page lacks the end-of-stream flag"
 
 
 def test_whole():
@@ -94,7 +94,7 @@ def test_a_page_that_is_none_any_more_and_junk_between_pages():
 def test_streams_are_counted(monkeypatch):
     monkeypatch.setattr(ogg, "MAX_STREAMS", 3)
     assert shortfall(OTHER_WHOLE * 3) == ""
-    assert shortfall(OTHER_WHOLE * 9) == "it holds more than 3 Ogg streams"
+    assert shortfall(OTHER_WHOLE * 9) == "it contains more than 3 Ogg streams"
     assert bounds(OTHER_WHOLE * 9) == bounds(OTHER_WHOLE * 3)
 
 

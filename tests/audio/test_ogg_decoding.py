@@ -150,10 +150,10 @@ def test_a_chain_of_streams_that_do_not_go_together(make, saved):
     one = make("VORBIS", 0.5)
     error = refusal(saved(one + make("VORBIS", 0.5, rate_hz=16_000)))
     assert error.reason == "unsupported_format"
-    assert "with 48000 Hz and with 16000 Hz" in error.message
+    assert "with 48000 Hz and 16000 Hz" in error.message
     error = refusal(saved(one + make("VORBIS", 0.5, channels=2)))
     assert error.reason == "unsupported_format"
-    assert "with 1 channels and with 2 channels" in error.message
+    assert "with 1 channels and 2 channels" in error.message
 
 
 def test_a_chain_of_opus_streams_of_several_rates_at_48_khz(make, saved):

@@ -46,7 +46,7 @@ def test_gone(tmp_path):
     for path in (tmp_path / "none", tmp_path / "file" / "below", tmp_path / "dangling"):
         with pytest.raises(AudioError) as caught:
             open_regular(str(path))
-        assert str(caught.value) == "vanished: there is no such file, or no longer"
+        assert str(caught.value) == "vanished: the file does not exist, or no longer"
 
 
 def test_no_permission(tmp_path, monkeypatch):  # simulated, because root may read everything

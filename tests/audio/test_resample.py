@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from melcli.audio.resample import Resampler
 from melcli.errors import AudioError
+from tests.messages import names
 from tests.tiers import examples
 
 METHODS = ["soxr_vhq", "soxr_hq", "soxr_mq", "polyphase"]
@@ -118,7 +119,7 @@ def test_lengths(num_samples, source_hz, target_hz):
 
 @pytest.mark.parametrize("source_hz, target_hz", [(0, 16_000), (768_001, 16_000), (2**31 - 1, 16_000), (16_000, 2**31)])
 def test_rates_out_of_range(source_hz, target_hz):
-    with pytest.raises(AudioError, match=r"^bad_rate: the sampling rate of \d+ Hz does not lie in 1 to 768000 Hz$"):
+    with pytest.raises(AudioError, match=r"^bad_rate: the sampling rate of \d+ Hz is not in 1 to 768000 Hz$"):
         Resampler(source_hz, target_hz, num_channels=1, method="soxr_hq", dtype="float32")
 
 
@@ -126,17 +127,13 @@ def test_rates_out_of_range(source_hz, target_hz):
 def test_rates_too_far_apart(source_hz, target_hz):
     with pytest.raises(AudioError) as caught:
         Resampler(source_hz, target_hz, num_channels=1, method="soxr_hq", dtype="float32")
-    assert str(caught.value) == (
-        f"bad_rate: the sampling rate of {source_hz} Hz is over 1024 times apart from {target_hz} Hz"
-    )
+    assert names(caught.value, "bad_rate", f"{source_hz} Hz", f"{target_hz} Hz", "1024 times")
 
 
 def test_polyphase_refuses_a_filter_without_end():
     with pytest.raises(AudioError) as caught:
         Resampler(44_101, 16_000, num_channels=1, method="polyphase", dtype="float32")
-    assert str(caught.value) == (
-        "bad_rate: resampler=polyphase from 44101 to 16000 Hz is 16000:44101, over 16384; the soxr resamplers can do it"
-    )
+    assert names(caught.value, "bad_rate", "resampler=polyphase", "16000:44101", "16384", "soxr")
 
 
 def test_equal_rates_import_nothing_and_copy_nothing():

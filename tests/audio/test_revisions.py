@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from melcli.audio import revisions
-from melcli.audio.formats import ENDINGS
+from melcli.audio.formats import EXTENSIONS
 from melcli.audio.revisions import DECODING_REVISION, REVISED, is_outdated
 from melcli.sources.names import AUDIO_EXTENSIONS
 
 
 def test_the_revision_is_that_of_the_last_fix() -> None:
     assert max(REVISED.values(), default=0) == DECODING_REVISION
-    assert not {name.partition("/")[0] for name in REVISED} - {name.lower() for name in ENDINGS}
+    assert not {name.partition("/")[0] for name in REVISED} - {name.lower() for name in EXTENSIONS}
 
 
 def test_nothing_is_outdated_that_this_release_made() -> None:

@@ -57,7 +57,7 @@ def test_a_file_that_became_shorter_ends(descriptor):
 
 
 def test_it_ends_where_it_is_told_to_and_seems_to_go_on(descriptor):
-    spliced = SplicedFile(descriptor, View(pieces=(Extent(0, 150),), seeming_size=10_000))
+    spliced = SplicedFile(descriptor, View(pieces=(Extent(0, 150),), claimed_size=10_000))
     assert spliced.seek(0, os.SEEK_END) == 10_000
     spliced.seek(-128, os.SEEK_END)
     assert read(spliced, 500) == bytes(128)

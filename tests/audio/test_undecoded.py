@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from melcli.audio.decode import AudioFile
-from melcli.audio.undecoded import Looks, conversion, describe
+from melcli.audio.undecoded import DetectedFormat, conversion, describe
 from melcli.errors import AudioError
 from tests.audio.ogg_builder import page
 
@@ -51,7 +51,7 @@ HEADS = {
 
 @pytest.mark.parametrize("name, head", [(name, head) for name, heads in HEADS.items() for head in heads])
 def test_audio_and_video_is_named_and_comes_with_a_command(tmp_path, name, head):
-    assert describe(head + REST) == Looks(name, is_media=True)
+    assert describe(head + REST) == DetectedFormat(name, is_media=True)
     path = tmp_path / "a.m4a"
     path.write_bytes(head + REST)
     if head.startswith(b"OggS"):
@@ -69,7 +69,7 @@ def test_audio_and_video_is_named_and_comes_with_a_command(tmp_path, name, head)
     [
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer, whose audio was not fetched"),
         (b"\0\0\0\x18ftypheic\0", "a HEIC picture"),
-        (b"MThd\0\0\0\6", "MIDI, which holds notes and no sound"),
+        (b"MThd\0\0\0\6", "MIDI, which contains notes but no audio"),
         (b"\n<!DOCTYPE html>", "HTML or XML"),
         ("Grüße, text".encode(), "text"),
         (b"MAC address of the recorder: unknown", "text"),
@@ -78,7 +78,7 @@ def test_audio_and_video_is_named_and_comes_with_a_command(tmp_path, name, head)
     ],
 )
 def test_what_no_decoder_reads_is_named_without_a_command(tmp_path, head, name):
-    assert describe(head) == Looks(name, is_media=False)
+    assert describe(head) == DetectedFormat(name, is_media=False)
     (tmp_path / "a.wav").write_bytes(head)
     error = failure(tmp_path / "a.wav")
     assert (error.reason, "ffmpeg" in error.message) == ("unsupported_format", False)
@@ -87,7 +87,7 @@ def test_what_no_decoder_reads_is_named_without_a_command(tmp_path, head, name):
 def test_what_has_no_magic_number_comes_with_a_command_unless_its_name_is_one_of_ours(tmp_path):
     path = tmp_path / "a.gsm"
     path.write_bytes(b"\xd2\x01\x80" * 100)
-    unknown = "libsndfile knows no format that begins like it"
+    unknown = "its first bytes match no format of libsndfile"
     assert failure(path).message == f"{unknown}; convert it: ffmpeg -i {path} {path.with_suffix('.flac')}"
     assert failure(path.rename(tmp_path / "a.wav")).message == unknown
 

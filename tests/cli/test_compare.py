@@ -80,9 +80,9 @@ def test_json_is_one_object_and_nothing_else(melcli: Command, out: Path, tmp_pat
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
-        (["nowhere"], 2, "nowhere is not there"),
-        (["in"], 5, "in holds no features: no .npy, .npz, .h5, .hdf5 with arrays in it"),
-        (["in/a.wav"], 2, "in/a.wav ends in none of .npy, .npz, .h5, .hdf5"),
+        (["nowhere"], 2, "nowhere does not exist"),
+        (["in"], 5, "in contains no features: no .npy, .npz, .h5, .hdf5 files with arrays"),
+        (["in/a.wav"], 2, "in/a.wav has none of the extensions .npy, .npz, .h5, .hdf5"),
         (["junk.npy"], 6, "junk.npy cannot be read: "),
         (["out", "--atol", "nan"], 2, "atol=nan must be finite, and 0 or more"),
         (["out", "--rtol", "-1"], 2, "rtol=-1.0 must be finite, and 0 or more"),
@@ -101,7 +101,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
     (tmp_path / "junk.npy").write_bytes(b"junk")
     ended = melcli("compare", "out", *arguments)
     assert (ended.code, ended.out) == (code, "")
-    assert ended.err.startswith(f"melcli: {words}")
+    assert ended.err.startswith(f"melcli: error: {words}")
     told = json.loads(melcli("compare", "out", *arguments, "--json").out)
     assert told["exit_code"] == code
     assert told["error"].startswith(words)

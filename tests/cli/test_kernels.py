@@ -79,7 +79,7 @@ def test_verify_says_what_rounds_otherwise(
     is_moved: bool,
     words: str,
 ) -> None:
-    from melcli.run.process_batch import as_stored
+    from melcli.store.stored_array import as_stored
 
     def nearly(spool: Spool, dtype: str, *, time_axis: int) -> StoredFeatures:
         for number, chunk in enumerate(spool):
@@ -87,7 +87,7 @@ def test_verify_says_what_rounds_otherwise(
         return as_stored(spool, dtype, time_axis=time_axis)
 
     extract()
-    monkeypatch.setattr("melcli.run.process_batch.as_stored", nearly)
+    monkeypatch.setattr("melcli.run.compute.as_stored", nearly)
     if is_moved:
         moved()
     ended = melcli("verify", tmp_path / "out", "--recompute", "100%")

@@ -40,9 +40,9 @@ BAD = {
     "bad/cut.wav": ("truncated", "the header claims 16,000 bytes of audio"),
     "bad/torn.flac": ("truncated", "the file ends inside a frame"),
     "bad/nan.wav": ("nonfinite", "are NaN or infinite"),
-    "bad/no_samples.wav": ("empty", "the file holds a header and no samples"),
-    "bad/gone.wav": ("vanished", "there is no such file"),
-    "bad/short.wav": ("too_short", "last less than one at 16000 Hz"),
+    "bad/no_samples.wav": ("empty", "no samples"),
+    "bad/gone.wav": ("vanished", "the file does not exist"),
+    "bad/short.wav": ("too_short", "one sample at 16000 Hz"),
 }
 SETTINGS = ("-c", "keras_speech", "-s", "fft_length=512", "-s", "num_mel_bins=20")
 

@@ -161,7 +161,7 @@ def test_every_cut_leaves_the_whole_lines_before_it(interrupted: Interrupted, fo
 def test_runs_go_on_from_a_cut_journal(
     rounds: int, seed: int, tally: Tally, interrupted: Interrupted, melcli: Command, format_: str
 ) -> None:
-    """The journal is cut at any byte behind the plan of shards, and a run goes on from it."""
+    """The journal is cut at any byte after the plan of shards, and a run resumes from it."""
     chance = random.Random(seed)
     journal, first = interrupted.journal, interrupted.plan_bytes
     ends = [number for number, byte in enumerate(journal, 1) if byte == ord("\n") and number >= first]

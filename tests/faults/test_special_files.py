@@ -61,7 +61,7 @@ SPECIAL: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "zero": (_link_to("/dev/zero"), "it is a device, not a regular file"),
     "terminal": (_link_to("/dev/tty"), "it is a device, not a regular file"),
     "link_to_pipe": (_link_to("pipe.wav"), "it is a named pipe, not a regular file"),
-    "dangling": (_link_to("nowhere.wav"), "there is no such file, or no longer"),
+    "dangling": (_link_to("nowhere.wav"), "the file does not exist, or no longer"),
     "circle": (_link_to("circle.wav"), "it cannot be opened: Too many levels of symbolic links"),
     "version": (_link_to("/proc/version"), "the file has 0 bytes"),
     "kmsg": (_link_to("/proc/kmsg"), "the file has 0 bytes"),  # a regular file, of which a read can wait for ever

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import WorkersFailing
 from melcli.mel.options import FeatureOptions
 from melcli.run import dispatcher
@@ -28,8 +28,8 @@ from melcli.run.losses import WorkerLoss
 from melcli.run.report import Report
 from melcli.run.request import Request
 from melcli.sources.found import Found
-from melcli.store.manifest import Row
 from melcli.store.options import OutputOptions
+from melcli.store.rows import Row
 from tests.cli.shell import run_alone, start
 from tests.elapsed import Stopwatch, stretch
 from tests.faults.groups import memory_group

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.cli.shell import Ended, Run, run_alone, start
 from tests.elapsed import Stopwatch
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 WORKERS = 2
-BATCHES_IN_HAND = 2  # of a worker, which may all be finished before the driver has written down the first
+BATCHES_IN_FLIGHT = 2  # of a worker, which may all be finished before the driver has written down the first
 BATCHES_PER_WORKER = 8  # that melcli cuts the files of an npy run into
 OVER = 3  # exit code of a run that comes through: one input is bad
 # A long FFT every few samples, so that there is work to interrupt, and little to store; several shards.
@@ -127,7 +128,7 @@ class Work:
         if len(tally.violations) > before:
             self.wipe()
 
-    def start(self, *arguments: str, **options: object) -> Run:
+    def start(self, *arguments: str, **options: Any) -> Run:
         """Start a run on what the last one left."""
         assert self._undisturbed.tree  # extracted now, and not while the run goes on
         self._kept = finished(self.out) if self._keeps else {}
@@ -202,9 +203,9 @@ class Work:
         self.worst_lost = max(self.worst_lost, len(lost))
         if any(path.suffix == ".npy" for path, _ in lost):
             to_do = self._corpus.files - len(self._kept)
-            most = BATCHES_IN_HAND * WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
+            most = BATCHES_IN_FLIGHT * WORKERS * max(1, to_do // (BATCHES_PER_WORKER * WORKERS))
         else:
-            most = BATCHES_IN_HAND * WORKERS
+            most = BATCHES_IN_FLIGHT * WORKERS
         assert len(lost) <= most, f"{len(lost)} outputs were finished and not written down, and {most} may be"
 
 

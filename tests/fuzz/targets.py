@@ -22,13 +22,14 @@ import numpy as np
 
 from melcli.audio.containers import examine
 from melcli.audio.load import AudioStream
-from melcli.audio.mpeg import MpegEnding, follow
+from melcli.audio.mpeg import MpegEnding, with_frames
 from melcli.audio.options import AudioOptions
 from melcli.audio.undecoded import HEAD_BYTES, describe
 from melcli.audio.view import Extent, View
 from melcli.audio.views import views
+from melcli.config.config import Config
 from melcli.config.document import read_document
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
 from melcli.printable import printable
 from melcli.run.limits import Limits
@@ -47,9 +48,9 @@ from melcli.store.foreign_arrays import open_arrays
 from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
 from melcli.store.layout import refuse_names
-from melcli.store.manifest import Row
 from melcli.store.npy import read_npy
 from melcli.store.recovery import read_books
+from melcli.store.rows import Row, row_of
 from tests.fuzz.hdf5_process import ask
 from tests.store.rows import ODD_IDS, journal_of, make_row, read_manifest
 from tests.store.stores import stored_files
@@ -123,7 +124,7 @@ def containers(data: bytes) -> None:
     ending = examine(read, len(data))
     if isinstance(ending, MpegEnding):
         with _allowed(AudioError):
-            ending = follow(read, ending)
+            ending = with_frames(read, ending)
     if ending is not None:
         assert ending.format
         assert printable(ending.shortfall) == ending.shortfall
@@ -141,7 +142,7 @@ def _view_holds(view: View, file_size: int) -> None:
         if isinstance(piece, Extent):
             assert 0 <= piece.offset <= piece.offset + piece.size <= file_size, "a piece outside of the file"
     shown = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in view.pieces)
-    assert view.seeming_size is None or view.seeming_size >= shown
+    assert view.claimed_size is None or view.claimed_size >= shown
     assert view.skip_samples >= 0
     assert view.num_samples is None or view.num_samples >= 0
 
@@ -261,7 +262,7 @@ def _verify_reads(out: str) -> None:
             assert printable(damage.sentence()) == damage.sentence()
             json.dumps(damage.plain(), allow_nan=False)
         for ref in books.refs():
-            assert Row.from_plain(json.loads(books.row(ref).to_json())) == books.row(ref)
+            assert row_of(json.loads(books.row(ref).to_json())) == books.row(ref)
 
 
 def _books_hold(out: str) -> None:
@@ -271,8 +272,8 @@ def _books_hold(out: str) -> None:
         _plan_holds(history, scratch)
         for entry in history.entries():
             assert isinstance(entry.item_id, str)
-            row = Row.from_plain(json.loads(entry.text))
-            assert Row.from_plain(json.loads(row.to_json())) == row
+            row = row_of(json.loads(entry.text))
+            assert row_of(json.loads(row.to_json())) == row
         assert history.next_shard() >= 0
         history.write_manifest()
 
@@ -401,8 +402,8 @@ def globs(data: bytes) -> None:
     name, *given = (os.fsdecode(line) for line in data.split(b"\n"))
     with _allowed(ConfigError):
         selection = Selection(SourceOptions(include=tuple(given[::2]), exclude=tuple(given[1::2])))
-        assert selection.takes(name) in {True, False}
-        assert selection.takes_named(name) in {True, False}
+        assert selection.selects(name) in {True, False}
+        assert selection.selects_named(name) in {True, False}
         if selection.excludes(name):
             assert selection.excludes_path(name) or not name
 

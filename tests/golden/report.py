@@ -102,7 +102,7 @@ def truth_table() -> str:
     rows += [
         (f"Keras on {NAMES[backend]}", _figures(_from_truth(read_answers(backend), keras=True))) for backend in BACKENDS
     ]
-    return _table(("in float32", "from the truth"), rows)
+    return _table(("in float32", "from the exact value"), rows)
 
 
 def _cell(answers: Answers, setting: str) -> str:

@@ -1,6 +1,7 @@
 """Filters against their definition, and groups of them against the dense product; test_parity.py has Keras's."""
 
 import inspect
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.mel import filters
 from melcli.mel.blocks import block_frames
-from melcli.mel.filters import MOST_PRODUCTS, FilterBank, linear_to_mel_weight_matrix, mel_filters
+from melcli.mel.filters import MAX_GROUP_PRODUCTS, FilterBank, linear_to_mel_weight_matrix, mel_filters
 from melcli.mel.options import FeatureOptions
 from melcli.mel.scales import hertz_to_mel, mel_to_hertz
 from tests.mel import reference
@@ -99,7 +100,38 @@ def test_bins_end_at_half_the_rate_for_odd_ffts_too():
 def test_edges_out_of_order_are_refused(lower, upper):
     with pytest.raises(ConfigError) as refusal:
         linear_to_mel_weight_matrix(lower_edge_hertz=lower, upper_edge_hertz=upper)
-    assert str(refusal.value) == f"lower_edge_hertz={lower} must lie in [0, {upper}), below upper_edge_hertz"
+    assert str(refusal.value) == f"lower_edge_hertz={lower} must be in [0, {upper}), below upper_edge_hertz"
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ({"num_mel_bins": 0}, "num_mel_bins=0 must be an integer of 1 or more"),
+        ({"num_mel_bins": 20.0}, "num_mel_bins=20.0 must be an integer of 1 or more"),
+        ({"num_mel_bins": True}, "num_mel_bins=True must be an integer of 1 or more"),
+        ({"num_spectrogram_bins": 0}, "num_spectrogram_bins=0 must be an integer of 1 or more"),
+        ({"sampling_rate": -1}, "sampling_rate=-1 must be above 0 and finite"),
+        ({"sampling_rate": 0}, "sampling_rate=0 must be above 0 and finite"),
+        ({"sampling_rate": math.nan}, "sampling_rate=nan must be above 0 and finite"),
+        ({"sampling_rate": math.inf}, "sampling_rate=inf must be above 0 and finite"),
+        ({"upper_edge_hertz": math.inf}, "upper_edge_hertz=inf must be finite"),
+        ({"dtype": "int32"}, "dtype='int32' must be a floating-point type, such as float32"),
+        ({"dtype": "complex64"}, "dtype='complex64' must be a floating-point type, such as float32"),
+    ],
+    ids=str,
+)
+def test_an_argument_that_makes_no_filters_is_refused_in_one_sentence(arguments, sentence):
+    with pytest.raises(ConfigError) as refusal:
+        linear_to_mel_weight_matrix(**arguments)
+    assert str(refusal.value) == sentence
+    assert refusal.value.key in arguments
+
+
+def test_numpy_s_numbers_are_numbers():
+    expected = linear_to_mel_weight_matrix(20, 129, 8000)
+    given = linear_to_mel_weight_matrix(np.int64(20), np.int32(129), np.float32(8000))
+    assert given.tobytes() == expected.tobytes()
+    assert linear_to_mel_weight_matrix(1, 1, dtype="float16").shape == (1, 1)
 
 
 def test_those_of_the_defaults_are_keras_s():
@@ -191,7 +223,7 @@ def test_a_bank_equals_the_dense_product(name, dtype):
 def test_any_bank_in_any_groups_equals_the_dense_product(options, num_frames, most_products, dtype):
     options = FeatureOptions(**options, compute_dtype=dtype)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filters, "MOST_PRODUCTS", most_products * block_frames(options))
+        patch.setattr(filters, "MAX_GROUP_PRODUCTS", most_products * block_frames(options))
         assert off_the_dense_product(options, spectrum_of(options, num_frames)) < 2.0
 
 
@@ -227,7 +259,7 @@ def groups(options):
 def test_every_product_is_small_unless_one_filter_is_larger(name):
     options = bank_options(EVERY_BANK[name])
     for _, _, weights in groups(options):
-        assert weights.size * block_frames(options) <= MOST_PRODUCTS or weights.shape[1] == 1
+        assert weights.size * block_frames(options) <= MAX_GROUP_PRODUCTS or weights.shape[1] == 1
 
 
 @pytest.mark.few(20)

@@ -1,9 +1,12 @@
 """`MelSpectrogram` as a class: shapes, what it takes and refuses, its names and defaults, its config."""
 
+import ast
 import inspect
 import pickle
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from melcli.errors import AudioError, ConfigError
 from melcli.mel import MelSpectrogram
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
-from melcli.mel.postprocess import finish, join_chunks
+from melcli.mel.postprocess import join_chunks, postprocess
 from melcli.options import to_plain
 from melcli.stopwatch import Stopwatch
 from tests.golden.answers import read_answers
@@ -48,6 +51,92 @@ def test_compute_output_shape_leaves_open_what_is_open(shape):
     *front, _ = shape
     assert MelSpectrogram(num_mel_bins=80).compute_output_shape(shape) == (*front, 80, None)
     assert MelSpectrogram(num_ceps=13, time_major=True).compute_output_shape(shape) == (*front, None, 13)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(), (0,), (-5,), (16_000.0,), (True,), (0, 16_000), (-1, None), (2, 1, 16_000), (None, None, None), ("a",)],
+)
+def test_compute_output_shape_refuses_shapes_that_no_signal_has(shape):
+    with pytest.raises(
+        ValueError, match=r"^input_shape=\(.*\) must be \(samples,\) or \(batch, samples\), each None"
+    ) as refusal:
+        MelSpectrogram().compute_output_shape(shape)
+    assert f"input_shape={shape} " in str(refusal.value)
+
+
+def test_compute_output_shape_takes_lists_and_the_integers_of_numpy():
+    assert MelSpectrogram().compute_output_shape([np.int64(2), np.int32(16_000)]) == (2, 128, 32)
+
+
+@pytest.mark.parametrize("signal", [np.zeros(4000, complex), np.zeros((2, 4000), "complex64"), [1j] * 4000])
+def test_complex_signals_are_refused(signal):
+    for take in (MelSpectrogram(), MelSpectrogram().stream().push):
+        with pytest.raises(
+            ValueError, match=r"^signal is complex(64|128), and samples are real numbers; pass signal.real"
+        ):
+            take(signal)
+
+
+def test_integers_are_taken_as_they_are_and_division_is_the_remedy():
+    compute, signal = MelSpectrogram(top_db=None), load_signals()["speech"]
+    integers = np.round(signal * 32_000).astype(np.int16)
+    assert compute(integers).tobytes() == compute(integers.astype(np.float32)).tobytes()
+    too_high = compute(integers) - compute(integers / 32768)
+    assert 90.2 < np.median(too_high) < 90.4  # as the docstring says
+
+
+# what makes two of them the same
+
+
+@settings(max_examples=examples(100))
+@given(options=legal_options())
+def test_its_representation_makes_an_equal_one(options):
+    compute = MelSpectrogram(**options)
+    text = repr(compute)
+    if "..." not in text:
+        again = eval(text)  # noqa: S307  our own text
+        assert again == compute
+        assert hash(again) == hash(compute)
+
+
+def test_its_representation_shows_what_differs_from_the_defaults():
+    assert repr(MelSpectrogram()) == "MelSpectrogram()"
+    assert repr(MelSpectrogram(num_mel_bins=80, window=None)) == "MelSpectrogram(window=None, num_mel_bins=80)"
+    assert repr(Travels(mean=np.arange(128.0))) == "Travels(mean=[0.0, 1.0, ..., 127.0])"
+
+
+def test_equal_options_make_equal_ones():
+    first, same, other = MelSpectrogram(min_freq=0), MelSpectrogram(min_freq=-0.0), MelSpectrogram(min_freq=1)
+    assert first == same
+    assert hash(first) == hash(same)
+    assert {first: 1}[same] == 1
+    assert first != other
+    assert first != first.options
+    assert Travels() == MelSpectrogram()
+    again = MelSpectrogram.from_config(MelSpectrogram().get_config())  # with resolved values in the place of None
+    assert (again, hash(again)) == (MelSpectrogram(), hash(MelSpectrogram()))
+    with pytest.raises(AttributeError):
+        first.options = other.options  # or the hash would change
+
+
+def test_its_typed_signature_is_that_of_the_options():
+    """What type checkers see, read from the source: the same keys, defaults and types, and any sequence for a tuple."""
+    source = Path(inspect.getsourcefile(MelSpectrogram)).read_text(encoding="utf-8")
+    typed, made = (node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == "__init__")
+    assert ast.unparse(made.args) == "self, *values: Any, **keys: Any"
+    arguments = typed.args
+    positional, by_name = [each.arg for each in arguments.args[1:]], [each.arg for each in arguments.kwonlyargs]
+    defaults = [ast.literal_eval(each) for each in [*arguments.defaults, *arguments.kw_defaults]]
+    parameters = inspect.signature(FeatureOptions).parameters
+    assert positional == [*KERAS_KEYS]
+    assert positional + by_name == [*parameters]
+    assert defaults == [each.default for each in parameters.values()]
+    for argument in [*arguments.args[1:], *arguments.kwonlyargs]:
+        taken = re.sub(
+            r"tuple\[(int|float), [^]]*\]", r"Sequence[\1] | np.ndarray", parameters[argument.arg].annotation
+        )
+        assert ast.unparse(argument.annotation) == ast.unparse(ast.parse(taken)), argument.arg
 
 
 @pytest.mark.parametrize(
@@ -241,19 +330,19 @@ def test_the_comparison_would_notice_threads_that_share_a_buffer():
 def test_streams_of_one_may_take_turns():
     compute = MelSpectrogram(fft_length=512, sequence_stride=128)
     signals = loud_and_soft()
-    streams = [compute.stream([]) for _ in signals]
+    streams = [compute.level_stream([]) for _ in signals]
     for start in range(0, 30_000, 1000):
         for stream, signal in zip(streams, signals, strict=True):
             stream.push(signal[start : start + 1000].astype(np.float32), last=start == 29_000)
     for stream, signal in zip(streams, signals, strict=True):
-        finish([stream.chunks], compute.options)
+        postprocess([stream.chunks], compute.options)
         assert join_chunks(stream.chunks, compute.options).tobytes() == compute(signal).tobytes()
 
 
 def test_a_stream_fills_the_chunks_that_it_is_given_and_tells_the_stopwatch():
     compute = MelSpectrogram()
     chunks, stopwatch = [], Stopwatch()
-    stream = compute.stream(chunks, expected_samples=5000, stopwatch=stopwatch)
+    stream = compute.level_stream(chunks, expected_samples=5000, stopwatch=stopwatch)
     stream.push(np.ones(5000, np.float32), last=True)
     assert stream.chunks is chunks
     assert [chunk.shape for chunk in chunks] == [compute.compute_output_shape((5000,))]

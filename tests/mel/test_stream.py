@@ -1,9 +1,13 @@
-"""A stream of levels: the chunks that it gives, and what it keeps.  test_blocks.py has its bytes."""
+"""A stream of levels: the chunks that it gives, and what it keeps.  test_blocks.py has its bytes.
+
+At the end: the stream of features, which users see.
+"""
 
 import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from melcli.errors import AudioError
 from melcli.mel import MelSpectrogram
@@ -11,15 +15,16 @@ from melcli.mel.blocks import chunk_frames
 from melcli.mel.spectrum import magnitude_spectrum
 from melcli.stopwatch import STAGES, Stopwatch
 from tests.golden.signals import load_signals
-from tests.mel.legal_options import noise
-from tests.mel.pieces import in_pieces, set_sizes
+from tests.mel.legal_options import legal_options, noise
+from tests.mel.pieces import CUTS, in_pieces, set_sizes
+from tests.tiers import examples
 
 SMALL = {"fft_length": 400, "sequence_stride": 100, "num_mel_bins": 20}
 
 
 def chunks_of(compute, signal, cuts=(), **keys):
     chunks = []
-    stream = compute.stream(chunks, **keys)
+    stream = compute.level_stream(chunks, **keys)
     for piece, last in in_pieces(np.asarray(signal, compute.options.compute_dtype), cuts):
         stream.push(piece, last=last)
     return chunks
@@ -64,7 +69,7 @@ def peak_bytes(num_pieces, **keys):
     chunks = Forgetful()
     compute(piece)
     tracemalloc.start()
-    stream = compute.stream(chunks, expected_samples=num_pieces * len(piece))
+    stream = compute.level_stream(chunks, expected_samples=num_pieces * len(piece))
     for _ in range(num_pieces):
         stream.push(piece, last=False)
     stream.push(piece[:0], last=True)
@@ -119,7 +124,7 @@ def test_every_second_sample_of_an_array_is_a_signal_too():
     both = np.stack([noise(3000, 2), noise(3000, 4)], axis=1).astype(np.float32)
     for channel in (0, 1):
         chunks = []
-        stream = compute.stream(chunks)
+        stream = compute.level_stream(chunks)
         stream.push(both[:1700, channel], last=False)
         stream.push(both[1700:, channel], last=True)
         (contiguous,) = chunks_of(compute, both[:, channel].copy())
@@ -135,7 +140,7 @@ def test_a_signal_without_a_frame_is_too_short_at_its_end(cuts):
 
 
 def test_no_sample_at_all_is_too_short():
-    stream = MelSpectrogram(**SMALL).stream([])
+    stream = MelSpectrogram(**SMALL).level_stream([])
     with pytest.raises(AudioError, match=r"^too_short: 0 samples "):
         stream.push(np.empty(0, np.float32), last=True)
 
@@ -171,3 +176,62 @@ def test_a_frame_shorter_than_the_fft_has_zeros_behind_it():
     frames[:, :400] = np.lib.stride_tricks.sliding_window_view(signal, 400)[::100] * window
     expected = compute._filters(magnitude_spectrum(frames, compute.options)).T
     np.testing.assert_allclose(chunks_of(compute, signal)[0], expected, rtol=1e-5, atol=1e-9)
+
+
+# the stream of features
+
+
+@settings(max_examples=examples(60))
+@given(options=legal_options(), cuts=CUTS)
+def test_a_stream_of_features_gives_the_bytes_of_one_call(options, cuts):
+    compute, signal = MelSpectrogram(**options), noise(200, 2)
+    stream = compute.stream(expected_samples=150)
+    buffer = np.empty(200)
+    try:
+        expected = compute(signal)
+    except AudioError:
+        return
+    for piece, _ in in_pieces(signal, cuts):
+        buffer[: len(piece)] = piece  # a caller may use one buffer again and again
+        stream.push(buffer[: len(piece)])
+        buffer[:] = np.nan
+    features = stream.features()
+    assert (features.shape, features.dtype) == (expected.shape, expected.dtype)
+    assert features.tobytes() == expected.tobytes()
+    assert stream.features() is features
+
+
+@pytest.mark.parametrize("shape", [(), (1, 100), (100, 1)])
+def test_a_stream_takes_one_axis(shape):
+    with pytest.raises(
+        ValueError, match=r"^samples of shape \(.*\) must be \(samples,\): one stream takes one signal$"
+    ):
+        MelSpectrogram(**SMALL).stream().push(np.zeros(shape))
+
+
+def test_a_stream_takes_nothing_after_its_last_piece():
+    ended, asked = MelSpectrogram(**SMALL).stream(), MelSpectrogram(**SMALL).stream()
+    ended.push(np.zeros(500), last=True)
+    asked.push([0] * 500)
+    assert asked.features().tobytes() == ended.features().tobytes()
+    for stream in (ended, asked):
+        for last in (False, True):
+            with pytest.raises(ValueError, match=r"^the signal of this stream has ended; open another stream"):
+                stream.push(np.zeros(500), last=last)
+
+
+def test_a_refused_piece_leaves_the_stream_as_it_was():
+    stream = MelSpectrogram(**SMALL).stream()
+    for piece in (np.zeros((2, 2)), np.zeros(3, complex)):
+        with pytest.raises(ValueError, match=r"must be|samples are real"):
+            stream.push(piece, last=True)
+    stream.push(np.ones(500))
+    assert stream.features().tobytes() == MelSpectrogram(**SMALL)(np.ones(500)).tobytes()
+
+
+def test_a_stream_without_a_frame_says_so_each_time():
+    stream = MelSpectrogram(**SMALL, padding="valid").stream()
+    stream.push(np.zeros(5))
+    for _ in range(2):
+        with pytest.raises(AudioError, match=r"^too_short: "):
+            stream.features()

@@ -6,22 +6,14 @@ from typing import Any
 
 from melcli.run.report import Report
 from melcli.run.tally import count_rows
-from melcli.store.manifest import Row
+from melcli.store.rows import Row
+from tests.store.rows import make_row
 
 __all__ = ["add", "failed", "ok"]
 
 
 def ok(row_id: str, duration: float = 1.5, **more: Any) -> Row:
-    return Row(
-        id=row_id,
-        source=row_id,
-        status="ok",
-        source_size=1,
-        source_mtime_ns=1,
-        duration=duration,
-        config_id="c",
-        **more,
-    )
+    return make_row(row_id, source=row_id, duration=duration, config_id="c", **more)
 
 
 def add(report: Report, rows: list[Row]) -> None:
@@ -29,6 +21,4 @@ def add(report: Report, rows: list[Row]) -> None:
 
 
 def failed(row_id: str, reason: Any = "empty") -> Row:
-    return Row(
-        id=row_id, source=row_id, status="failed", reason=reason, source_size=1, source_mtime_ns=1, config_id="c"
-    )
+    return make_row(row_id, source=row_id, status="failed", reason=reason, config_id="c")

@@ -17,8 +17,9 @@ from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import item_values
 from melcli.sources.items import Item
 from melcli.store.entries import Entry, entry_of
-from melcli.store.manifest import Row
 from melcli.store.placement import StoredFiles
+from melcli.store.rows import Row
+from tests.store.rows import make_row
 
 CONFIG = "0123456789abcdef"
 ITEM = Item("a", "in/a.wav", 100, 7)
@@ -49,13 +50,12 @@ class Stored:
 def row(row_id: str = "a", **changes: Any) -> Row:
     plain: dict[str, Any] = {
         "source": "in/a.wav",
-        "status": "ok",
         "source_size": 100,
         "source_mtime_ns": 7,
         "config_id": CONFIG,
         "decoding": revisions.DECODING_REVISION,
     }
-    return Row(id=row_id, **{**plain, **changes})
+    return make_row(row_id, **{**plain, **changes})
 
 
 def failed(reason: str = "empty", **changes: Any) -> Row:

@@ -22,7 +22,7 @@ from melcli.sources.items import Item
 from melcli.store import manifest
 from melcli.store.entries import Entry
 from melcli.store.history import History, Settle, read_history
-from melcli.store.manifest import Row
+from melcli.store.rows import Row
 from tests.store.rows import make_row
 from tests.store.stores import stored_files
 from tests.tiers import examples
@@ -113,7 +113,7 @@ def told(plan: Plan) -> list[tuple[str, str]]:
 def drawn(chance: random.Random, row_id: str) -> Row:
     change = {"format": "wav/pcm_16", "decoding": DECODING_REVISION, **chance.choice(CHANGES)}
     if chance.random() < 0.1:
-        change |= {"status": "failed", "reason": "empty", "path": None}
+        change |= {"status": "failed", "reason": "empty"}
     if chance.random() < 0.1:
         change |= {"channel": 0, "source_channels": 1}
     return make_row(row_id, **change)
@@ -128,7 +128,7 @@ def write(out: Path, rows: list[Row], chance: random.Random) -> None:
     ]
     (out / "manifest.jsonl").write_text("".join(f"{line}\n" for line in lines))
     for row in rows:
-        if row.path is not None and chance.random() < 0.8 and row.output_size != -1:
+        if row.status == "ok" and chance.random() < 0.8 and row.output_size != -1:
             path = out / row.path
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(bytes(max(0, row.output_size or 0)))

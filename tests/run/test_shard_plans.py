@@ -65,7 +65,7 @@ def kill(extract: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
         with monkeypatch.context() as patch:
             patch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=die))
             patch.setattr("melcli.run.execute.conclude", lambda *_, **__: None)
-            patch.setattr("melcli.run.dispatcher.BATCHES_PER_WORKER", 1)  # so that a shard has its row before the next
+            patch.setattr("melcli.run.isolation.TASKS_PER_WORKER", 1)  # so that a shard has its row before the next
             with pytest.raises(Killed):
                 extract(out, *more)
         check_after_fault(out)

@@ -17,7 +17,7 @@ from melcli.run import tried_with
 from melcli.run.limits import Limits
 from melcli.run.report import Report
 from melcli.run.tried_with import LIMITS_BY_REASON, Conditions, installed_versions
-from melcli.store.manifest import Row
+from melcli.store.rows import Row
 from melcli.version import __version__
 from tests.elapsed import stretch
 from tests.run.corpus import plant, rows, tree

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.sources.item_values import LARGEST, item_values
+from melcli.sources.item_values import MAX_INTEGER, item_values
 from melcli.sources.items import Item
 from melcli.sources.names import item_id
 from melcli.sources.plain_files import PlainFiles
@@ -57,8 +57,8 @@ def test_own_files_and_times_that_are_no_integers_of_the_database_are_left(folde
     entries = list(os.scandir(folder))
     _, others = PlainFiles(False, frozenset({(own.st_dev, own.st_ino)})).take(entries, "")
     assert {entry.name for entry in others} == {*LEFT, "a.wav"}
-    os.utime(folder / "a.b.ogg", (0, LARGEST // 10**9 + 1))
-    if os.stat(folder / "a.b.ogg").st_mtime_ns <= LARGEST:
+    os.utime(folder / "a.b.ogg", (0, MAX_INTEGER // 10**9 + 1))
+    if os.stat(folder / "a.b.ogg").st_mtime_ns <= MAX_INTEGER:
         pytest.skip("this file system has no such times")
     _, others = PlainFiles(False, frozenset()).take(entries, "")
     assert {entry.name for entry in others} == {*LEFT, "a.b.ogg"}

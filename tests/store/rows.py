@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
 
 from melcli.scratch import Scratch
 from melcli.store.history import read_history
 from melcli.store.journal import PlannedShard, read_journal
-from melcli.store.lines import UTF8, Lines
-from melcli.store.manifest import JSON_DECODER, Row, read_lines
+from melcli.store.lines import Lines
+from melcli.store.manifest import read_lines
+from melcli.store.rows import FailedRow, OkRow, Row, read_row, row_of
 
 __all__ = ["ODD_IDS", "journal_of", "make_row", "names_below", "read_manifest", "rows_of"]
 
@@ -34,9 +37,18 @@ ODD_IDS = [
 ]
 
 
-def make_row(id: str = "a", **known) -> Row:
-    """Return a row that says ``ok`` of an item, or what is given, and otherwise as little as a valid row can."""
-    least = {"source": f"{id}.wav", "status": "ok", "source_size": 1, "source_mtime_ns": 2, "config_id": "0" * 16}
+FAILED_FIELDS = {field.name for field in fields(FailedRow)}
+
+
+def make_row(id: str = "a", *, status: str = "ok", **known: Any) -> Any:
+    """Return a row of an item with the given fields, and otherwise as little as a valid row can have.
+
+    A failed row drops the fields of an output.
+    """
+    least = {"source": f"{id}.wav", "source_size": 1, "source_mtime_ns": 2, "config_id": "0" * 16}
+    if status == "failed":
+        plain = {**least, "reason": "empty", "message": f"{id}.wav: it is empty", **known}
+        return FailedRow(id=id, **{name: value for name, value in plain.items() if name in FAILED_FIELDS})
     output = {
         "path": f"{id}.npy",
         "output_size": 132,
@@ -48,7 +60,7 @@ def make_row(id: str = "a", **known) -> Row:
         "max": 0.0,
         "mean": 0.0,
     }
-    return Row(id=id, **{**least, **(output if known.get("status", "ok") == "ok" else {}), **known})
+    return OkRow(id=id, **{**least, **output, **known})
 
 
 def journal_of(out: str, tell: Callable[[str], None] | None = None) -> tuple[list[Row], list[PlannedShard]] | None:
@@ -56,21 +68,21 @@ def journal_of(out: str, tell: Callable[[str], None] | None = None) -> tuple[lis
     with Scratch() as scratch:
         lines = Lines(scratch)
         shards = read_journal(out, lines, tell)
-        rows = [Row.from_plain(json.loads(lines.text(number))) for number in range(len(lines))]
+        rows = [row_of(json.loads(lines.text(number))) for number in range(len(lines))]
         lines.close()
         return None if shards is None else (rows, shards)
 
 
 def read_manifest(out: str | os.PathLike[str]) -> Iterator[Row]:
     """Read the rows of a manifest."""
-    return read_lines(os.fspath(out), lambda text: Row.from_plain(JSON_DECODER.decode(text.decode(*UTF8))))
+    return read_lines(os.fspath(out), lambda text: read_row(text))
 
 
 def rows_of(out: str | os.PathLike[str]) -> list[Row]:
     """Return the newest rows of OUT: those of the manifest, then those of the journal."""
     with Scratch() as scratch:
         entries = read_history(os.fspath(out), scratch).entries()
-        return [Row.from_plain(json.loads(entry.text)) for entry in entries]
+        return [row_of(json.loads(entry.text)) for entry in entries]
 
 
 def names_below(folder) -> set[str]:

@@ -13,9 +13,10 @@ import numpy as np
 
 from melcli.sources.file_calls import FileCalls
 from melcli.store.hdf5 import Hdf5Sink
-from melcli.store.manifest import Row, write_manifest
+from melcli.store.manifest import write_manifest
 from melcli.store.npy import NpySink
 from melcli.store.placement import Placement, StoredFiles
+from melcli.store.rows import Row
 from melcli.store.spool import Spool
 from melcli.store.stored_array import StoredFeatures, as_stored
 from tests.store.rows import make_row
@@ -108,7 +109,7 @@ class Store:
 
     def row(self, item_id: str, features: np.ndarray, placed: Placement) -> Row:
         """Make the row of an item that was stored."""
-        where = {"path": placed.path, "start": placed.start, "output_size": placed.output_size}
+        where: dict[str, Any] = {"path": placed.path, "start": placed.start, "output_size": placed.output_size}
         frames, mels = features.shape[self.time_axis], features.shape[1 - self.time_axis]
         return make_row(item_id, num_frames=frames, num_features=mels, dtype=features.dtype.name, **where)
 

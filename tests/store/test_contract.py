@@ -266,13 +266,13 @@ def test_a_cut_file_is_refused_and_named(store, out, share):
         ["../elsewhere/{}", "{outside}/{}", "x/../../elsewhere/{}", ".", "", None],
         "../elsewhere/{}",
         "{outside}/{}",
-        None,
+        "",
     ),
 )
 def test_a_row_that_leads_out_is_refused(store, out, tmp_path, path):
     outside = tmp_path / "elsewhere"
     row = store.write(str(outside), {"a": store.features(4)})["a"]
-    lures = path and path.replace("{outside}", str(outside)).replace("{}", row.path)
+    lures = path.replace("{outside}", str(outside)).replace("{}", row.path)
     write_manifest(out, [replace(row, path=lures)])
     with pytest.raises(StorageError, match=rf"of 'a' leads out of {out}$"):
         open_features(out)["a"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from melcli.byte_order import byte_order
 from melcli.store.entries import Entry, _checked_entry, _quick_entry, entry_of
-from melcli.store.manifest import JSON_DECODER, Row
+from melcli.store.rows import JSON_DECODER, ROW_FIELDS
 from tests.store.rows import ODD_IDS, make_row
 from tests.tiers import examples
 
@@ -105,7 +104,7 @@ WORDS += [
     " 1",
 ]
 PLAIN = json.loads(make_row("a", **KNOWN).to_json())
-NAMES = [field.name for field in fields(Row)]
+NAMES = list(ROW_FIELDS)
 
 
 def line_of(changes: dict[str, str]) -> bytes:

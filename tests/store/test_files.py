@@ -304,7 +304,7 @@ def test_a_refusal_is_one_printable_sentence_with_what_to_do(number):
     advice = files.ADVICE.get(number, "check the disk")
     assert told == (
         f"cannot write out/\\x1b[2J\\x0a.npy: {os.strerror(number)}; {advice}, and run the same command again: "
-        "what was finished is kept"
+        "finished work is kept"
     )
     assert told == printable(told)
     assert ". " not in told

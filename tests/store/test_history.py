@@ -180,7 +180,7 @@ def test_a_manifest_that_somebody_shuffled_is_put_in_order(tmp_path, scratch):
 def test_a_damaged_manifest_is_not_written_over(tmp_path, scratch):
     damaged = make_row("a").to_json() + "\n" + make_row("b").to_json().replace('"flags"', '"flag"') + "\n"
     (tmp_path / "manifest.jsonl").write_text(damaged)
-    with pytest.raises(StorageError, match=r"manifest\.jsonl:2: not a row of a manifest \('flags'\)"):
+    with pytest.raises(StorageError, match=r"manifest\.jsonl:2: not a row of a manifest \(its flags is missing\)"):
         read_history(str(tmp_path), scratch).write_manifest()
     assert (tmp_path / "manifest.jsonl").read_text() == damaged
 

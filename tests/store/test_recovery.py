@@ -55,11 +55,12 @@ def test_whole_books_have_nothing_wrong(out, scratch):
     [
         (b"{\n", "it is no row"),
         (b"\n", "it is no row"),
-        (b"[1]\n", "it is no row"),
+        (b"[1]\n", "it is not a JSON object"),
         (b"\xff\xfe\n", "it is no row"),
         (b"[" * 100_000 + b"\n", "it is no row"),
-        (b'{"id": 1}\n', "its id is 1"),
-        (b'{"id": "a"}\n', "its source is null"),
+        (b'{"id": 1}\n', "its status is null"),
+        (b'{"status": "ok", "id": 1}\n', "its source is missing"),
+        (b'{"status": "failed", "id": "a", "source": 1}\n', "its source_size is missing"),
     ],
     ids=lambda value: str(value)[:12],
 )
@@ -169,7 +170,7 @@ def test_a_manifest_that_cannot_be_read_is_not_taken_for_an_empty_one(out, monke
     def refuse(path, flags=0):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("melcli.store.recovery.regular_here", refuse)
+    monkeypatch.setattr("melcli.store.recovery.regular_nofollow", refuse)
     with pytest.raises(StorageError, match=rf"^cannot read {out}/manifest\.jsonl: Permission denied$"):
         read_books(out, scratch)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.errors import AudioError
-from melcli.store.manifest import Row
+from melcli.store.rows import row_of
 from melcli.store.spool import Spool
 from melcli.store.stored_array import as_stored
 from tests.store.rows import make_row
@@ -176,5 +176,5 @@ def test_the_mean_of_many_float16_does_not_overflow():
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=8))
 def test_a_description_fits_a_row_and_survives_json(values):
     known = stored(np.array([values], np.float32)).describe()
-    row = Row.from_plain(json.loads(make_row(**known).to_json()))
+    row = row_of(json.loads(make_row(**known).to_json()))
     assert {key: asdict(row)[key] for key in known} == known

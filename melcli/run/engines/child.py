@@ -14,9 +14,9 @@ from melcli.null_device import open_null
 from melcli.run.engines.interpreter import python_command
 from melcli.run.watchdog import tail
 
-__all__ = ["UNKNOWN_EXIT", "ChildProcess", "unnamed_file"]
+__all__ = ["UNKNOWN_EXIT_CODE", "ChildProcess", "unnamed_file"]
 
-UNKNOWN_EXIT: int | None = None  # the exit code of a process that somebody else has reaped
+UNKNOWN_EXIT_CODE: int | None = None  # the exit code of a process that somebody else has reaped
 
 
 class ChildProcess:
@@ -38,7 +38,7 @@ class ChildProcess:
     Attributes
     ----------
     exit_code : int or None
-        Minus the signal's number where a signal ended it; `UNKNOWN_EXIT` where that is not known, or not yet.
+        Minus the signal's number where a signal ended it; `UNKNOWN_EXIT_CODE` where that is not known, or not yet.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class ChildProcess:
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.exit_code = UNKNOWN_EXIT
+        self.exit_code = UNKNOWN_EXIT_CODE
         self._stderr = stderr
         executable, *rest = python_command(main)
         null = open_null()

@@ -13,12 +13,14 @@ from melcli.threads import ONE_THREAD
 
 __all__ = ["WorkerProcess"]
 
-# The buffers of FFTs are 1 MB.  glibc would hand them back to the system after each block and take them again page by
-# page: 525 page faults for a ten-second file, a sixth of a worker's time.
-KEEP_BUFFERS = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
-# As many processes as processors with as many threads each are slower by an order of magnitude.
-ENVIRONMENT = ONE_THREAD | KEEP_BUFFERS
+# FFT buffers have 1 MB.  By default, glibc returns them to the system after each block and maps them again page by
+# page.  This causes 525 page faults for a ten-second file, a sixth of a worker's time.
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
+# With one thread per processor in every process, a run is slower by an order of magnitude.
+ENVIRONMENT = ONE_THREAD | KEEP_FREED_MEMORY
 MAIN = """
+import gc
+gc.disable()
 from melcli.run.engines.worker import prepare, serve
 end = prepare({descriptor}, {driver})
 {imports}
@@ -27,19 +29,19 @@ serve(end, {max_memory_bytes})
 
 
 class WorkerProcess(ChildProcess):
-    """A process that takes calls; it ends when its driver does.
+    """A process that processes calls, and ends when its driver ends.
 
-    It is in the driver's process group, so that Ctrl-Z and a signal to the group reach it.  The thread that starts it
-    has to outlive it: PR_SET_PDEATHSIG, by which it dies with its driver, is sent at the end of that thread.
+    The process is in the driver's process group, so that Ctrl-Z and signals to the group reach it.  The thread that
+    starts the process must outlive it: Linux sends PR_SET_PDEATHSIG at the end of that thread.
 
     Parameters
     ----------
     folder : str or None
-        Where the file for its standard error is created, which has no name; None: in the temporary folder.
+        Folder of the unnamed file for standard error; None for the temporary folder.
     imports : sequence of str
-        Modules that it imports before it is ready.
+        Modules that the process imports before it is ready.
     max_memory_bytes : int or None
-        Of anonymous memory; beyond it the system refuses more.
+        Limit of anonymous memory, in bytes.
 
     Attributes
     ----------
@@ -49,29 +51,29 @@ class WorkerProcess(ChildProcess):
     Raises
     ------
     OSError
-        The system has no file descriptor, no process or no memory left.
+        The system has no file descriptor, process or memory left.
     """
 
     def __init__(self, *, folder: str | None, imports: tuple[str, ...], max_memory_bytes: int | None) -> None:
-        with contextlib.ExitStack() as failing, contextlib.ExitStack() as started:
-            ours, theirs = socket.socketpair()
-            started.enter_context(theirs)
-            failing.enter_context(ours)
+        with contextlib.ExitStack() as on_failure, contextlib.ExitStack() as after_start:
+            driver_end, worker_end = socket.socketpair()
+            after_start.enter_context(worker_end)
+            on_failure.enter_context(driver_end)
             stderr = unnamed_file(folder)
             if stderr is not None:
-                failing.callback(close_quietly, stderr)
+                on_failure.callback(close_quietly, stderr)
             main = MAIN.format(
-                descriptor=theirs.fileno(),
+                descriptor=worker_end.fileno(),
                 driver=os.getpid(),
                 imports="\n".join(f"import {module}" for module in imports),
                 max_memory_bytes=max_memory_bytes,
             )
-            super().__init__(main, stderr=stderr, keep=[theirs.fileno()], environment=ENVIRONMENT)
-            failing.pop_all()
-        self.channel = Channel(ours)
+            super().__init__(main, stderr=stderr, keep=[worker_end.fileno()], environment=ENVIRONMENT)
+            on_failure.pop_all()
+        self.channel = Channel(driver_end)
 
     def close(self) -> None:
-        """Give back the descriptors; nothing is waited for."""
+        """Close the descriptors without waiting for the process."""
         self.channel.close()
         self.close_stderr()
         self.forget()

@@ -227,7 +227,7 @@ class Planner:
         if code is not None and code >= 0:
             raise RuntimeError(f"the planning process ended with {code}{where}: {said}")
         how = "ended" if code is None else f"was killed by {_signal_name(-code)}"
-        return WorkersFailing(f"the planning process {how}{where}; OUT is as it was, run the same command again")
+        return WorkersFailing(f"the planning process {how}{where}; OUT is as it was", hint="run the same command again")
 
 
 class _Begun:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.run.engines.child import UNKNOWN_EXIT, ChildProcess, unnamed_file
+from melcli.run.engines.child import UNKNOWN_EXIT_CODE, ChildProcess, unnamed_file
 from tests.elapsed import wait_until
 
 
@@ -18,7 +18,7 @@ def test_a_child_that_the_system_reaps_has_no_known_exit_code() -> None:
     try:
         child = ChildProcess("raise SystemExit(3)", stderr=None, keep=[])
         assert wait_until(child.has_ended, 5.0)
-        assert child.exit_code is UNKNOWN_EXIT
+        assert child.exit_code is UNKNOWN_EXIT_CODE
     finally:
         signal.signal(signal.SIGCHLD, before)
 

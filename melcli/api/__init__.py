@@ -1,0 +1,1 @@
+"""The Python API: what ``import melcli`` offers, beside the reader of features."""

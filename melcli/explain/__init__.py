@@ -1,0 +1,1 @@
+"""Explain configs: steps in words, equivalent calls of other libraries, differences, empty filters."""

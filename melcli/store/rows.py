@@ -1,0 +1,345 @@
+"""Rows of the manifest and the journal: the table of their fields, and their JSON.
+
+A row is written without a clock, a host or a worker, so the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from operator import attrgetter, itemgetter
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from melcli.byte_order import byte_order
+from melcli.errors import Reason
+from melcli.store.lines import UTF8, Line, item_of
+
+__all__ = [
+    "FIELD_KINDS",
+    "JSON_DECODER",
+    "NO_ROW",
+    "ROW_FIELDS",
+    "FailedRow",
+    "OkRow",
+    "Row",
+    "RowFault",
+    "fields_of",
+    "read_row",
+    "row_of",
+    "shown",
+]
+
+# What reading a line that is no row raises.
+NO_ROW = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+MAX_SHOWN_CHARACTERS = 80  # of a value in a message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Fields that all rows have.
+
+    Attributes
+    ----------
+    id : str
+        Name under OUT; with ``channels: each`` it ends in ``.ch0``, ``.ch1``, and ``channel`` holds the number.
+    source : str
+        The input's path as the user gave it.
+    source_size, source_mtime_ns : int
+        Bytes and modification time of the input before it was read; -1 where the system refused to say.
+    source_hash : str or None
+        ``sha256:`` and hex digits, with ``--checksum``.
+    format : str or None
+        Container and coding of the input, such as ``wav/pcm_16``; None where it was not opened as audio.
+    decoding : int or None
+        `melcli.audio.revisions.DECODING_REVISION` of the release that read the input; None in rows of earlier releases.
+    channel : int or None
+        With ``channels: each``.
+    flags : tuple of str
+        Oddities of the input that are no failure: ``silent``, ``clipped``, ...
+    stderr : str or None
+        The end of what native libraries printed while the input was read, in one printable line.
+    config_id : str
+        The config of the features.
+    """
+
+    status: ClassVar[str]
+
+    id: str
+    source: str
+    source_size: int
+    source_mtime_ns: int
+    source_hash: str | None = None
+    format: str | None = None
+    decoding: int | None = None
+    channel: int | None = None
+    flags: tuple[str, ...] = ()
+    stderr: str | None = None
+    config_id: str
+
+    @property
+    def item_id(self) -> str:
+        """Id of the input of this row: the row's id without its channel."""
+        return item_of(self.id, self.channel)
+
+    def to_json(self) -> str:
+        """Return the row as one line of JSON; bytes of a name that are not UTF-8 become lone surrogates."""
+        plain = _SCHEMAS[self.status].to_plain(self)
+        if plain[OPTIONAL_FIELD] is None:
+            del plain[OPTIONAL_FIELD]
+        return _ENCODER.encode(plain)
+
+    def to_line(self) -> Line:
+        """Return the row with its place in a manifest."""
+        return Line(byte_order(self.id), byte_order(self.item_id), self.status == "failed", self.to_json().encode())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make, (self.status, _SCHEMAS[self.status].values_of(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OkRow(_Source):
+    """An output, and the input that it was made from.
+
+    Attributes
+    ----------
+    source_sampling_rate, source_channels : int or None
+        Hertz and channels of the input.
+    num_samples, sampling_rate : int or None
+        Of the signal after resampling.
+    num_frames, num_features : int
+        Frames, and numbers in each of them.
+    valid_frames : int or None
+        Frames, from the first, that contain signal; the others are padding.  None in rows of earlier versions.
+    frame_shift, duration : float or None
+        Seconds from frame to frame, and of the signal.
+    dtype : str
+        Type of the stored numbers.
+    path : str
+        File relative to OUT; empty until the output is stored.
+    start : int or None
+        First frame in a shard; None in a file of its own.
+    output_size : int
+        Bytes of the whole file.
+    crc32 : str
+        CRC-32 of the bytes of the stored numbers, in hex.
+    min, max, mean : float
+        Of the stored numbers.
+    """
+
+    status: ClassVar[Literal["ok"]] = "ok"
+    reason: ClassVar[None] = None
+    message: ClassVar[None] = None
+
+    source_sampling_rate: int | None = None
+    source_channels: int | None = None
+    num_samples: int | None = None
+    sampling_rate: int | None = None
+    num_frames: int
+    valid_frames: int | None = None
+    num_features: int
+    frame_shift: float | None = None
+    duration: float | None = None
+    dtype: str
+    path: str
+    start: int | None = None
+    output_size: int
+    crc32: str
+    min: float
+    max: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRow(_Source):
+    """An input without an output.
+
+    Attributes
+    ----------
+    reason : Reason
+        Of the closed list.
+    message : str
+        One sentence.
+    tried_with : str or None
+        The limits and versions that a failure with this reason depends on, see `melcli.run.tried_with`.  It is not
+        written where it is None, so that all other rows keep their bytes.
+    """
+
+    status: ClassVar[Literal["failed"]] = "failed"
+    path: ClassVar[None] = None
+
+    reason: Reason
+    message: str
+    tried_with: str | None = None
+
+
+Row = OkRow | FailedRow
+
+# All fields in the order in which they are written.  A row that does not have a field writes null.
+ROW_FIELDS = (
+    *("id", "source", "status", "reason", "message", "source_size", "source_mtime_ns", "source_hash", "format"),
+    *("decoding", "source_sampling_rate", "source_channels", "channel", "num_samples", "sampling_rate", "num_frames"),
+    *("valid_frames", "num_features", "frame_shift", "duration", "dtype", "path", "start", "output_size", "crc32"),
+    *("min", "max", "mean", "flags", "stderr", "config_id", "tried_with"),
+)
+OPTIONAL_FIELD = "tried_with"
+FIELDS_OF_ALL_VERSIONS = ("channel", "flags")  # never missing, though they have a default
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+class RowFault(ValueError):
+    """A JSON object is not a row: one clause, such as ``its num_frames is "x"``."""
+
+
+RowT = TypeVar("RowT", OkRow, FailedRow)
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is not a number of JSON")
+
+
+JSON_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _json_types(hint: Any) -> frozenset[type]:
+    """Return the types that a field has after `JSON_DECODER`; bool is not int here."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return frozenset().union(*map(_json_types, get_args(hint)))
+    if origin is Literal:
+        return frozenset({str})
+    if origin is tuple:
+        return frozenset({list})
+    return frozenset({int, float}) if hint is float else frozenset({hint})
+
+
+class _Schema(Generic[RowT]):
+    """The fields of one kind of row; reads it from JSON.
+
+    Parameters
+    ----------
+    kind : type
+        `OkRow` or `FailedRow`.
+    """
+
+    def __init__(self, kind: type[RowT]) -> None:
+        hints = get_type_hints(kind)
+        self._kind: type[RowT] = kind
+        self.names = tuple(field.name for field in fields(kind))
+        self.kinds: Mapping[str, frozenset[type]] = {
+            "status": frozenset({str}),
+            **{name: _json_types(hints[name]) for name in self.names},
+        }
+        self.values_of = attrgetter(*self.names)
+        self._defaults = {field.name: field.default for field in fields(kind) if field.default is not MISSING}
+        self._in_order = itemgetter(*self.names)
+        self._setters = tuple(getattr(kind, name).__set__ for name in self.names)
+        self._flags = self.names.index("flags")
+        self._template: dict[str, Any] = {**dict.fromkeys(ROW_FIELDS), "status": kind.status}
+        self._foreign = tuple(name for name in ROW_FIELDS if name not in self.kinds)
+        self._known_types: set[tuple[type, ...]] = set()  # a corpus has a few, so that most rows cost one lookup
+
+    def to_plain(self, row: RowT) -> dict[str, Any]:
+        """Return the row as a JSON object with all fields in order."""
+        plain = self._template.copy()
+        plain.update(zip(self.names, self.values_of(row)))  # noqa: B905  of equal length
+        return plain
+
+    def read(self, plain: Mapping[str, Any]) -> RowT:
+        """Make a row of a JSON object; raise RowFault naming the field that is missing or of another type."""
+        try:
+            values: tuple[Any, ...] = self._in_order(plain)
+        except KeyError:  # written by an earlier version, or no row
+            values = tuple(self._value(plain, name) for name in self.names)
+        types = tuple(map(type, values))
+        if types not in self._known_types:
+            for name, value in zip(self.names, values, strict=True):
+                if type(value) not in self.kinds[name]:
+                    raise RowFault(f"its {name} is {shown(value)}")
+            self._known_types.add(types)
+        for name in self._foreign:
+            if plain.get(name) is not None:
+                raise RowFault(f"its {name} is {shown(plain[name])}, though its status is {self._kind.status}")
+        return self.make((*values[: self._flags], tuple(values[self._flags]), *values[self._flags + 1 :]))
+
+    def _value(self, plain: Mapping[str, Any], name: str) -> Any:
+        if name in plain or (name in self._defaults and name not in FIELDS_OF_ALL_VERSIONS):
+            return plain.get(name, self._defaults.get(name))
+        raise RowFault(f"its {name} is missing")
+
+    def make(self, values: tuple[Any, ...]) -> RowT:
+        """Make a row of all its values, in order; the class of a frozen dataclass takes 2.5 times as long."""
+        row: RowT = object.__new__(self._kind)
+        for set_value, value in zip(self._setters, values):  # noqa: B905  of equal length; strict took 0.2 us
+            set_value(row, value)
+        return row
+
+
+_SCHEMAS: Mapping[str, _Schema[Any]] = {"ok": _Schema(OkRow), "failed": _Schema(FailedRow)}
+
+# The types of each field in JSON, null included where one kind of row does not have it.
+FIELD_KINDS: Mapping[str, frozenset[type]] = {
+    name: frozenset().union(*(schema.kinds.get(name, {NoneType}) for schema in _SCHEMAS.values()))
+    for name in ROW_FIELDS
+}
+
+
+def _make(status: str, values: tuple[Any, ...]) -> Row:
+    row: Row = _SCHEMAS[status].make(values)
+    return row
+
+
+def fields_of(plain: Any) -> dict[str, Any]:
+    """Return the fields of a row, null where they are missing, with the types that any row has.
+
+    Planning needs a few fields only, so that a row without one of the others is still a row for it.
+
+    Raises
+    ------
+    RowFault
+        A field that all rows have is missing, or a value is of a type that no row has.
+    """
+    if not isinstance(plain, dict):
+        raise RowFault("it is not a JSON object")
+    known = {name: plain.get(name) for name in FIELD_KINDS}
+    for name, value in known.items():
+        if type(value) not in FIELD_KINDS[name]:
+            raise RowFault(f"its {name} is {shown(value)}" if name in plain else f"its {name} is missing")
+    return known
+
+
+def row_of(plain: Any) -> Row:
+    """Return the row that a JSON object holds; fields of later versions are skipped.
+
+    Parameters
+    ----------
+    plain : object
+        From `JSON_DECODER`.
+
+    Raises
+    ------
+    RowFault
+        It is not a row.
+    """
+    if not isinstance(plain, dict):
+        raise RowFault("it is not a JSON object")
+    status = plain.get("status")
+    schema = _SCHEMAS.get(status) if isinstance(status, str) else None
+    if schema is None:
+        raise RowFault(f"its status is {shown(status)}")
+    row: Row = schema.read(plain)
+    return row
+
+
+def read_row(text: bytes) -> Row:
+    """Return the row that a line of JSON holds; raises one of `NO_ROW` where it is none."""
+    return row_of(JSON_DECODER.decode(text.decode(*UTF8)))
+
+
+def shown(value: object) -> str:
+    """Return a value of a row for a message."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return json.dumps(value)[:MAX_SHOWN_CHARACTERS]
