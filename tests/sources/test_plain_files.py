@@ -46,7 +46,7 @@ def test_plain_files_are_taken_and_all_others_left(folder: Path, keep_extension:
     assert sorted(entry.name for entry in others) == sorted(LEFT)
     paths = {name: f"{folder}/{name}" for name in TAKEN}
     expected = [
-        Item.seen(item_id(f"x/{name}", keep_extension=keep_extension), path, os.stat(path))
+        Item.from_stat(item_id(f"x/{name}", keep_extension=keep_extension), path, os.stat(path))
         for name, path in paths.items()
     ]
     assert taken == sorted(map(item_values, expected))
