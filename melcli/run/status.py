@@ -20,10 +20,10 @@ from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import Values
 from melcli.sources.options import SourceOptions
-from melcli.store.durability import lost_its_memory
+from melcli.store.durability import has_unflushed_outputs
 from melcli.store.history import read_history
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE
-from melcli.store.lock import is_held
+from melcli.store.lock import is_locked
 from melcli.store.manifest import has_manifest
 
 __all__ = ["Status", "StatusRequest", "status"]
@@ -121,7 +121,7 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
     """
     if not os.path.isdir(request.out):
         raise ConfigError(f"{printable(request.out) or repr(request.out)} is no folder, and so no OUT of melcli")
-    running = is_held(request.out)  # asked first, since a run that ends meanwhile leaves no journal
+    running = is_locked(request.out)  # asked first, since a run that ends meanwhile leaves no journal
     asked = Request(
         inputs=request.inputs or (),
         listed=request.listed,
@@ -140,7 +140,7 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
         found=surveyed.found if given else None,
         running=running,
         interrupted=surveyed.history.interrupted,
-        unflushed_after_reboot=lost_its_memory(request.out),
+        unflushed_after_reboot=has_unflushed_outputs(request.out),
     )
 
 

@@ -1,4 +1,4 @@
-"""The place where a sink stored the features of an item."""
+"""Where a sink stored the features of an item, and whether they still exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Placement", "StoredFiles"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """File relative to OUT, its size in bytes, and the first frame in it (None where it holds one item)."""
+    """File relative to OUT, its size in bytes, and the first frame in it (None if the file contains one item)."""
 
     path: str
     output_size: int
@@ -22,16 +22,16 @@ class Placement:
 
 
 class StoredFiles:
-    """Says of rows whether their output is there; looks at each file once.
+    """Checks whether the outputs of rows exist; the size of each shard is read once.
 
     Parameters
     ----------
     out : str
         OUT.
     format : str
-        ``npy`` or ``hdf5``; a row of the other format counts as not there.
+        ``npy`` or ``hdf5``; the output of a row in the other format counts as missing.
     unmade : collection of int
-        Numbers of shards that are to be made again; a row of one counts as not there.
+        Numbers of shards that have to be rebuilt; the output of a row in one of them counts as missing.
     """
 
     def __init__(self, out: str, format: str, unmade: Collection[int] = ()) -> None:
@@ -40,12 +40,12 @@ class StoredFiles:
         self._unmade = unmade
         self._shard_sizes: dict[str, int] = {}
 
-    def hold(self, row: Entry) -> bool:
-        """Tell whether the row's file is of the format and has the size that it was written with."""
+    def has_output(self, row: Entry) -> bool:
+        """Return whether the row's file has the right format and its recorded size."""
         return row.path is not None and row.output_size is not None and self.has(row.id, row.path, row.output_size)
 
     def has(self, row_id: str, path: str, output_size: int) -> bool:
-        """Tell the same of a row's id, path and size."""
+        """Like `has_output`, for a row's id, path and size."""
         if self._format == "npy":
             return path == npy_name(row_id) and self._size(path) == output_size
         number = shard_number(path)
@@ -58,5 +58,5 @@ class StoredFiles:
     def _size(self, path: str) -> int:
         try:
             return os.stat(self._folder + path).st_size
-        except (OSError, ValueError):  # ValueError: a NUL, which no path of ours has
+        except (OSError, ValueError):  # ValueError: a NUL, which only a tampered row has
             return -1

@@ -48,7 +48,7 @@ from melcli.store.journal import Journal
 from melcli.store.layout import refuse_names
 from melcli.store.npy import read_npy
 from melcli.store.placement import StoredFiles
-from melcli.store.recovery import read_books
+from melcli.store.recovery import read_records
 from melcli.store.rows import Row, row_of
 from tests.fuzz.hdf5_process import ask
 from tests.store.rows import ODD_IDS, journal_of, make_row, read_manifest
@@ -255,7 +255,7 @@ def manifest(data: bytes) -> None:
 def _verify_reads(out: str) -> None:
     """Read the books with their damages, which are lines to print, and every row that is none of them."""
     with Scratch() as scratch:
-        books = read_books(out, scratch)
+        books = read_records(out, scratch)
         for damage in books.damages:
             assert printable(damage.sentence()) == damage.sentence()
             json.dumps(damage.plain(), allow_nan=False)
@@ -400,8 +400,8 @@ def globs(data: bytes) -> None:
     name, *given = (os.fsdecode(line) for line in data.split(b"\n"))
     with _allowed(ConfigError):
         selection = Selection(SourceOptions(include=tuple(given[::2]), exclude=tuple(given[1::2])))
-        assert selection.takes(name) in {True, False}
-        assert selection.takes_named(name) in {True, False}
+        assert selection.selects(name) in {True, False}
+        assert selection.selects_named(name) in {True, False}
         if selection.excludes(name):
             assert selection.excludes_path(name) or not name
 

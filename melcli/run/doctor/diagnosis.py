@@ -15,7 +15,7 @@ from melcli.run.doctor.file_systems import file_system_note
 from melcli.run.doctor.libraries import Library, examine_libraries
 from melcli.run.doctor.machine import Machine, examine_machine
 from melcli.run.doctor.promises import (
-    LONGEST_NAME_BYTES,
+    MAX_NAME_BYTES,
     Names,
     Promise,
     examine_names,
@@ -25,7 +25,7 @@ from melcli.run.doctor.promises import (
 from melcli.run.interrupts import Interrupts
 from melcli.store.files import temporary_folder
 from melcli.store.mounts import Mount, mount_of
-from melcli.store.space import Space, nearest_folder, size_in_words, space_at
+from melcli.store.space import Space, format_size, nearest_folder, space_at
 from melcli.version import NUMERICS_VERSION, __version__
 
 __all__ = ["Diagnosis", "Storage", "diagnose"]
@@ -186,13 +186,13 @@ def _machine_warnings(machine: Machine) -> Iterator[str]:
     fitting = max(1, memory_bytes // WORKER_BYTES)
     if fitting < machine.usable_cpus:
         yield (
-            f"{size_in_words(memory_bytes)} of memory are enough for about {fitting} workers, and "
+            f"{format_size(memory_bytes)} of memory are enough for about {fitting} workers, and "
             f"{machine.usable_cpus} would be started: give -j {fitting}"
         )
     if machine.open_files is not None and machine.open_files < 64 + 8 * machine.usable_cpus:
         yield f"{machine.open_files} open files are few for {machine.usable_cpus} workers: raise ulimit -n"
     if machine.file_size_bytes is not None and machine.file_size_bytes < LARGEST_SHARD_BYTES:
-        yield f"no file may grow beyond {size_in_words(machine.file_size_bytes)}: raise ulimit -f"
+        yield f"no file may grow beyond {format_size(machine.file_size_bytes)}: raise ulimit -f"
 
 
 def _storage_warnings(storage: Storage) -> Iterator[str]:
@@ -202,12 +202,12 @@ def _storage_warnings(storage: Storage) -> Iterator[str]:
         yield f"{where} is {note}"
     if storage.space is not None:
         if storage.space.free_bytes < FEW_BYTES:
-            yield f"{where} has only {size_in_words(storage.space.free_bytes)} free"
+            yield f"{where} has only {format_size(storage.space.free_bytes)} free"
         if storage.space.free_files is not None and storage.space.free_files < FEW_FILES:
             yield f"{where} has room for only {storage.space.free_files:,} files; -f hdf5 needs fewer"
     if storage.names is None:
         return
-    if storage.names.longest_bytes < LONGEST_NAME_BYTES:
+    if storage.names.longest_bytes < MAX_NAME_BYTES:
         yield f"{where} takes names of {storage.names.longest_bytes} bytes at most, other file systems 255"
     if not storage.names.any_bytes:
         yield f"{where} takes no names that are not UTF-8; with -f hdf5 names are no files"

@@ -14,24 +14,24 @@ from dataclasses import dataclass
 
 from melcli.errors import OutputBusy, StorageError
 from melcli.run.doctor.children import first_line, last_words, start_python
-from melcli.store.filename_probe import Trials
+from melcli.store.filename_probe import FilenameProbe
 from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import lock_path
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.probe import probe_output
 
-__all__ = ["LONGEST_NAME_BYTES", "Names", "Promise", "examine_names", "examine_promises", "reason_in_words"]
+__all__ = ["MAX_NAME_BYTES", "Names", "Promise", "examine_names", "examine_promises", "reason_in_words"]
 
 TRIES = 5
 RENAMES = 200
 MARKER = ", but by a marker file: the file system has no flock, so runs on other machines may not be refused"
 NO_DISK_MS = 0.01
 RELEASING_S = 5.0  # that a lock may outlive its killed holder, on a network
-LONGEST_NAME_BYTES = 255
+MAX_NAME_BYTES = 255
 
 _HOLDER = (
-    "from melcli.store.lock import hold_output\n"
-    "with hold_output(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
+    "from melcli.store.lock import lock_output\n"
+    "with lock_output(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
 )
 
 
@@ -91,19 +91,19 @@ def examine_names(folder: str) -> Names:
     StorageError
         Nothing can be written there.
     """
-    trials = Trials(os.path.join(folder, "names"))
-    fits = next((length for length in range(LONGEST_NAME_BYTES, 0, -1) if _takes(trials, "n" * length)), 0)
+    trials = FilenameProbe(os.path.join(folder, "names"))
+    fits = next((length for length in range(MAX_NAME_BYTES, 0, -1) if _takes(trials, "n" * length)), 0)
     return Names(
         longest_bytes=fits,
         any_bytes=_takes(trials, "a\udcffa"),
-        tells_case=trials.tells_apart("A", "a"),
-        tells_form=trials.tells_apart("\xe9", "e\u0301"),
+        tells_case=trials.distinguishes("A", "a"),
+        tells_form=trials.distinguishes("\xe9", "e\u0301"),
     )
 
 
-def _takes(trials: Trials, name: str) -> bool:
+def _takes(trials: FilenameProbe, name: str) -> bool:
     try:
-        return trials.takes(name)
+        return trials.accepts(name)
     except StorageError:  # too long
         return False
 
@@ -164,7 +164,7 @@ def _can_hold(folder: str) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # filelock's, of what `_has_flock` finds
-            with hold_output(folder):
+            with lock_output(folder):
                 return True
     except OutputBusy:
         return False

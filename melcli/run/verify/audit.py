@@ -31,11 +31,11 @@ from melcli.run.versions import ask_versions, other_kernels, other_versions
 from melcli.scratch import Scratch
 from melcli.sources.items import Item
 from melcli.store.damage import Damage
-from melcli.store.durability import forget_unflushed, lost_its_memory
+from melcli.store.durability import clear_unflushed_mark, has_unflushed_outputs
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, journal_path
-from melcli.store.lock import hold_output
-from melcli.store.recovery import read_books
-from melcli.store.untracked import Stray, find_strays
+from melcli.store.lock import lock_output
+from melcli.store.recovery import read_records
+from melcli.store.untracked import UntrackedFile, find_untracked
 from melcli.version import __version__
 
 __all__ = ["Verdict", "VerifyRequest", "examine", "verify"]
@@ -85,7 +85,7 @@ class Verdict:
         See `Checked`.
     damages : list of Damage
         Sorted by id.
-    strays : list of Stray
+    strays : list of UntrackedFile
         Files that no row lists; not damage.
     interrupted : bool
         A journal is there: the last run did not come to its end.
@@ -112,7 +112,7 @@ class Verdict:
     num_close: int = 0
     num_changed: int = 0
     damages: list[Damage] = field(default_factory=list)
-    strays: list[Stray] = field(default_factory=list)
+    strays: list[UntrackedFile] = field(default_factory=list)
     interrupted: bool = False
     unflushed_after_reboot: bool = False
     read_all: bool = False
@@ -197,7 +197,7 @@ def verify(request: VerifyRequest, listener: Callable[[Damage], None]) -> Verdic
     verdict = Verdict(out=request.out)
     with Interrupts(), ExitStack() as held:
         try:
-            held.enter_context(hold_output(request.out))
+            held.enter_context(lock_output(request.out))
         except StorageError:
             if request.repair:
                 raise
@@ -209,7 +209,7 @@ def verify(request: VerifyRequest, listener: Callable[[Damage], None]) -> Verdic
 
 def examine(verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage], None]) -> None:
     """Do what `verify` does, for a caller who holds OUT and takes the signals."""
-    verdict.unflushed_after_reboot = lost_its_memory(request.out)
+    verdict.unflushed_after_reboot = has_unflushed_outputs(request.out)
     verdict.read_all = request.read_percent >= 100
     with Scratch() as scratch:
         audit = _Audit(request, verdict, listener, scratch)
@@ -221,7 +221,7 @@ def examine(verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage
         if request.repair:
             verdict.repairs = repair(audit.books, verdict.damages)
     if request.repair and verdict.unflushed_after_reboot and verdict.read_all:
-        forget_unflushed(request.out)
+        clear_unflushed_mark(request.out)
 
 
 def _refuse_no_output(out: str) -> None:
@@ -254,7 +254,7 @@ class _Audit:
 
     def look_at_books(self) -> None:
         """Read manifest, journal, list of failures and config."""
-        self.books = books = read_books(self._request.out, self._scratch)
+        self.books = books = read_records(self._request.out, self._scratch)
         verdict = self._verdict
         verdict.interrupted = books.history.interrupted
         for damage in books.damages:
@@ -296,7 +296,7 @@ class _Audit:
     def look_for_strays(self) -> None:
         """Look for files that no row lists."""
         verdict = self._verdict
-        verdict.strays = list(find_strays(self._request.out, self._is_described))
+        verdict.strays = list(find_untracked(self._request.out, self._is_described))
         without_rows = not self.books.has_manifest or not verdict.num_ok + verdict.num_failed
         if without_rows and not verdict.interrupted and verdict.paths("unknown"):
             how = "empty" if self.books.has_manifest else "missing"
