@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from melcli.api.features import features
     from melcli.api.report import ExtractReport, Failure
     from melcli.api.spectrogram import MelSpectrogram
-    from melcli.config.resolve import Config
+    from melcli.config.config import Config
     from melcli.errors import (
         AudioError,
         ConfigError,
@@ -80,7 +80,7 @@ _HOMES = {
     "ExtractReport": "melcli.api.report",
     "Failure": "melcli.api.report",
     "load_config": "melcli.api.configs",
-    "Config": "melcli.config.resolve",
+    "Config": "melcli.config.config",
     "open_features": "melcli.store.reader",
     "Features": "melcli.store.reader",
     "MelcliError": "melcli.errors",

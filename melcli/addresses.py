@@ -31,6 +31,6 @@ def refuse_url(what: str, path: str) -> None:
     """
     if _URL.match(path):
         raise ConfigError(
-            f"{what} {printable(path)} is a URL: melcli reads and writes local files only; "
-            "copy the files from or to a local folder, or mount the storage as a folder"
+            f"{what} {printable(path)} is a URL: melcli reads and writes local files only",
+            hint="copy the files from or to a local folder, or mount the storage as a folder",
         )

@@ -7,6 +7,7 @@ Click.  A failing input is an `AudioError`: only that input fails, and its row r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 __all__ = [
@@ -46,9 +47,33 @@ CHECK_FAILED = 4  # exit code of a command that checked something and found a di
 
 
 class MelcliError(Exception):
-    """Base class of all errors that melcli raises intentionally."""
+    """Base class of all errors that melcli raises intentionally.
+
+    Parameters
+    ----------
+    *arguments
+        One sentence with the value and the rule.
+    hint : str
+        What to do, if that is clear.
+    details : sequence of str
+        The items that the sentence is about, if there are several: one line each.
+    """
 
     exit_code = 1
+
+    def __init__(self, *arguments: object, hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(*arguments)
+        self.hint = hint
+        self.details = tuple(details)
+
+    @property
+    def problem(self) -> str:
+        """The sentence alone."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        listed = f"{self.problem}: {'; '.join(self.details)}" if self.details else self.problem
+        return f"{listed}; {self.hint}" if self.hint else listed
 
 
 class ConfigError(MelcliError, ValueError):
@@ -60,13 +85,19 @@ class ConfigError(MelcliError, ValueError):
         One sentence with the value and the rule.
     key : str, optional
         The option that the sentence is about, so that a caller that knows where it was set can add that.
+    hint, details
+        See `MelcliError`.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, *, key: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, key: str | None = None, hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint, details=details)
         self.key = key
+
+    def at(self, where: str) -> ConfigError:
+        """Return the same error with the place that it is in before its sentence."""
+        return ConfigError(f"{where}: {self.problem}", key=self.key, hint=self.hint, details=self.details)
 
 
 class NameClash(ConfigError):
@@ -119,5 +150,7 @@ class AudioError(MelcliError):
         self.reason: Reason = reason
         self.message = message
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """The reason and the sentence."""
         return f"{self.reason}: {self.message}"

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 
 from melcli.errors import ConfigError
 from melcli.other_names import key_of_other_name
+from melcli.value_hints import hint_for_value, type_in_words
 
 __all__ = [
     "check_types",
@@ -37,6 +38,7 @@ Options = TypeVar("Options")
 
 MAX_LISTED = 12  # known words in one message
 _INVALID = object()
+_YAML_WORDS = {None: "null", True: "true", False: "false"}
 _NEUTRAL = "neutral"  # key in a field's metadata
 
 
@@ -63,7 +65,7 @@ def read_options(cls: type[Options], raw: Mapping[str, Any], where: str) -> Opti
     try:
         return cls(**raw)
     except ConfigError as refusal:
-        raise ConfigError(f"{where}: {refusal}", key=refusal.key) from None
+        raise refusal.at(where) from None
 
 
 def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
@@ -71,7 +73,7 @@ def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
     known = list(known)
     if key in known:
         return
-    raise ConfigError(f"{where}: unknown key {key!r}; {nearest(str(key), known)}", key=str(key))
+    raise ConfigError(f"{where}: unknown key {key!r}", key=str(key), hint=nearest(str(key), known))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -102,7 +104,11 @@ def check_types(options: Any) -> None:
         else:
             converted = _convert(value, expected)
         if converted is _INVALID:
-            raise ConfigError(f"{key}={value!r} is {_type_name(value)}, not {_describe(expected)}", key=key)
+            raise ConfigError(
+                f"{key}={_shown(value)} must be {type_in_words(expected)}",
+                key=key,
+                hint=hint_for_value(key, value, expected),
+            )
         for number in converted if isinstance(converted, tuple) else (converted,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise ConfigError(f"{key}={number!r} must be finite", key=key)
@@ -205,18 +211,8 @@ def _convert_tuple(value: Any, members: tuple[Any, ...]) -> Any:
     return _INVALID if any(one is _INVALID for one in converted) else converted
 
 
-def _type_name(value: Any) -> str:
-    return "null" if value is None else type(value).__name__
-
-
-def _describe(expected: Any) -> str:
-    """Describe an annotation in terms of YAML."""
-    origin = get_origin(expected)
-    if origin in (Union, types.UnionType):
-        return " or ".join(_describe(member) for member in get_args(expected))
-    if origin is Literal:
-        return " or ".join(repr(word) for word in get_args(expected))
-    if origin is tuple:
-        members = get_args(expected)
-        return f"a list of {_describe(members[0])}" + ("" if members[-1] is Ellipsis else f" of length {len(members)}")
-    return "null" if expected is type(None) else str(expected.__name__)
+def _shown(value: Any) -> str:
+    """Write a value as Python does, but null, true and false as YAML does."""
+    if value is None or isinstance(value, bool):
+        return _YAML_WORDS[value]
+    return repr(value)

@@ -120,8 +120,8 @@ class Scratch:
                     raise TimeUp from None
                 time.sleep(SIGNAL_S)  # a signal's exception was lost in `_is_overdue`; `Interrupts` raises it again
             raise StorageError(
-                f"cannot write a temporary file in {printable(scratch_folder())}: {error}; free some space there, or "
-                "set TMPDIR to another folder, and run the same command again"
+                f"cannot write a temporary file in {printable(scratch_folder())}: {error}",
+                hint="free some space there, or set TMPDIR to another folder, and run the same command again",
             ) from error
 
 

@@ -71,7 +71,7 @@ def test_every_command_refuses_it_before_any_work(melcli: Command, folder: Path,
     before = sorted(os.listdir(folder))
     ended = melcli(*arguments)
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.splitlines() == [f"melcli: {said} {RULE}"]
+    assert ended.err.splitlines() == f"melcli: error: {said} {RULE}".replace("; ", "\nhint: ").splitlines()
     assert sorted(os.listdir(folder)) == before
     assert os.listdir(folder / "out") == []
 

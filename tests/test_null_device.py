@@ -120,7 +120,7 @@ def test_what_nobody_takes_is_refused_in_a_sentence(without: Callable[..., Ended
     ended = without("extract", "in", *LIGHT, "-n", "-o", "out", stdout=full)
     os.close(full)
     assert ended.code == 6
-    assert ended.err.splitlines()[-1] == "melcli: cannot write to standard output: No space left on device"
+    assert ended.err.splitlines()[-1] == "melcli: error: cannot write to standard output: No space left on device"
     assert "Exception ignored" not in ended.err
 
 

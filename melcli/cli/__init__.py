@@ -65,7 +65,8 @@ def _exit_code() -> int:
 
     import click
 
-    from melcli.cli.output import say, stderr_may_fail
+    from melcli.cli.output import stderr_may_fail
+    from melcli.cli.refusals import refuse, tell_error, tell_usage_error
     from melcli.cli.root import melcli
     from melcli.errors import MelcliError, StorageError
     from melcli.printable import printable
@@ -75,43 +76,35 @@ def _exit_code() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name shows its code
     try:
-        code = melcli.main(standalone_mode=False)
+        code = _run(melcli)
     except click.ClickException as error:
-        if type(error).__name__ != "NoArgsIsHelpError":  # a group's own help, since Click 8.2
-            vars(error)["message"] = printable(error.message) + _hint(error)  # it quotes what it was given
         with stderr_may_fail():
-            error.show()
+            tell_usage_error(error)
         code = error.exit_code
     except click.Abort:
         code = 130
     except MelcliError as error:
-        say(f"melcli: {printable(str(error))}")
+        tell_error(error)
         code = error.exit_code
     except OSError as error:  # wherever it was met, as by an import
         if error.errno not in NO_BUGS:
             raise
         where = f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, (str, bytes)) else ""
-        say(f"melcli: {where}{error.strerror}; {NO_BUGS[error.errno]}")
+        refuse(f"{where}{error.strerror}", hint=NO_BUGS[error.errno])
         code = StorageError.exit_code
     return code if isinstance(code, int) else 0
 
 
-def _hint(error: "click.ClickException") -> str:
-    """Name the key of the config that an unknown option means, such as ``--n-mels``."""
-    import click
+def _run(command: "click.Group") -> object:
+    """Run the command that the arguments name; a reader of its output that has gone, as ``head`` does, is no error."""
+    from melcli.cli.output import ReaderGone
 
-    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
-        return ""
-    if not any(parameter.name == "sets" for parameter in error.ctx.command.params):
-        return ""
-    from melcli.mel.options import FeatureOptions
-    from melcli.options import key_types
-    from melcli.other_names import key_of_other_name
-
-    name = error.option_name.lstrip("-").replace("-", "_")
-    meant = key_of_other_name(name)
-    key = name if name in key_types(FeatureOptions) else meant and meant[0]
-    return f" (it is a key of the config: use -s {key}=VALUE)" if key else ""
+    try:
+        return command.main(standalone_mode=False)
+    except ReaderGone as gone:
+        return gone.exit_code
+    except SystemExit:  # Click's, and only if nobody reads its help
+        return ReaderGone.exit_code
 
 
 def _open_closed_streams() -> None:

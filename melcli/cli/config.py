@@ -6,13 +6,15 @@ import os
 
 import click
 
+from melcli.cli.command_group import CommandGroup
 from melcli.cli.output import say, tell, tell_json
+from melcli.cli.refusals import tell_error
 from melcli.errors import CHECK_FAILED
 
 __all__ = ["config"]
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def config() -> None:
     """List, show, compare and check configs.
 
@@ -46,7 +48,7 @@ def list_(search: str | None) -> None:
     configs = named_configs()
     found = search_configs(search or "")
     if not found:
-        raise NoInput(f"no config matches {search!r}; {nearest_config(search or '')}")
+        raise NoInput(f"no config matches {search!r}", hint=nearest_config(search or ""))
     width = max(len(hit.name) for hit in found)
     for hit in found:
         mark = " (unverified)" if hit.labels.unverified else ""
@@ -120,6 +122,6 @@ def _check(name: str) -> int:
         if remark := remark_on_filters(name, resolved):
             say(f"{printable(name)}: {remark}")
     except ConfigError as error:
-        say(f"melcli: {error}")
+        tell_error(error)
         return error.exit_code
     return 0

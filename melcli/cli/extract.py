@@ -11,14 +11,16 @@ from click.core import ParameterSource
 
 from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
-from melcli.cli.limit_options import bound_options, failure_limit, limits
+from melcli.cli.limit_options import WholeNumber, bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import count_signs, plain_plan, tell_plan
+from melcli.cli.refusals import WrongUsage
 
 if TYPE_CHECKING:
     from melcli.cli.listeners import Listeners
     from melcli.cli.progress import Progress
+    from melcli.config.config import Config
     from melcli.run.estimate import Estimate
     from melcli.run.extract import Survey
     from melcli.run.planner.planner import Planner
@@ -69,7 +71,7 @@ GROUPS = {
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(1),
+    type=WholeNumber(1, hint="leave -j out to use the available processors"),
     envvar="MELCLI_JOBS",
     metavar="N",
     help="Number of worker processes.  [default: the available processors]",
@@ -190,7 +192,7 @@ def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: 
         report = run(request, told, planner)
     finally:
         progress.close()
-    _summarize(report, progress, told, quiet=arguments["quiet"])
+    _summarize(report, progress, told, quiet=arguments["quiet"], config=_config_in_words(arguments, request.config))
     if arguments["profile"] and report.workers:
         from melcli.run.profile import profile_lines
 
@@ -203,7 +205,20 @@ def _run(request: Request, arguments: dict[str, Any], progress: Progress, told: 
     return report
 
 
-def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bool) -> None:
+def _config_in_words(arguments: dict[str, Any], config: Config) -> str:
+    """Name the config, and the key that the command line or the environment set; of several keys the number."""
+    given = [
+        origin
+        for origin in config.origins.values()
+        if origin.startswith(("--", "MELCLI_")) and not origin.startswith(f"{CONFIG_VARIABLE}=")
+    ]
+    if not given:
+        return f"config {arguments['config']}"
+    keys = given[0].removeprefix("--set ") if len(given) == 1 else f"{len(given)} keys set"
+    return f"config {arguments['config']} with {keys}"
+
+
+def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bool, config: str) -> None:
     """Write warnings and the summary; a quiet run only warns about audio that was cut off."""
     from melcli.run import summary
     from melcli.run.losses import losses_in_words
@@ -220,7 +235,7 @@ def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bo
         summary.failed_before_note(report),
         summary.without_input_note(report),
     )
-    for line in (*filter(None, remarks), summary.summary_line(report)):
+    for line in (*filter(None, remarks), summary.summary_line(report, config)):
         progress.write(line)
 
 
@@ -287,11 +302,11 @@ def _request(arguments: dict[str, Any]) -> Request:
     from melcli.run.request import Request
 
     if not arguments["out"]:
-        raise click.UsageError("-o is empty: name a folder")
+        raise WrongUsage("-o is empty", hint="name a folder")
     refuse_url("OUT", arguments["out"])
     listed = listed_inputs(arguments)
     if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
-        raise click.UsageError("no INPUT: name files or folders, or give --files-from FILE")
+        raise WrongUsage("no INPUT", hint="name files or folders, or use --files-from FILE")
     flags = {"output.format": arguments["format_"]} if arguments["format_"] else {}
     return Request(
         inputs=arguments["inputs"],

@@ -9,15 +9,31 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from melcli.cli.refusals import BadValue
+
 if TYPE_CHECKING:
     from melcli.run.limits import Limits
     from melcli.run.report import FailureLimit
 
-__all__ = ["Seconds", "NumberOrPercent", "bound_options", "failure_limit", "limits", "planned_limit_options"]
+__all__ = [
+    "NumberOrPercent",
+    "Seconds",
+    "WholeNumber",
+    "bound_options",
+    "failure_limit",
+    "limits",
+    "planned_limit_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+UNIT_NAMES = {
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "m": ("m", "min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "d": ("d", "day", "days"),
+}
 MOST_MEMORY_MB = 10**9
 LEAST_MEMORY_MB = 256  # a worker that has imported everything and done nothing has 115 MB
 
@@ -43,7 +59,12 @@ class NumberOrPercent(click.ParamType):  # type: ignore[type-arg]
         try:
             limit = FailureLimit(percent=float(value[:-1])) if value.endswith("%") else FailureLimit(number=int(value))
         except ValueError:
-            self.fail(f"{value!r} must be a number of {self._of} such as 10, or a percentage such as 1%", param, ctx)
+            raise BadValue(
+                f"{value!r} must be a number of {self._of}, or a percentage",
+                ctx=ctx,
+                param=param,
+                hint="write a number such as 10, or a percentage such as 1%",
+            ) from None
         if not ((limit.number or 0) >= 0 and 0 <= (limit.percent or 0) <= 100):
             self.fail(f"{value!r} must be 0 or more, and a percentage 100 or less", param, ctx)
         return limit
@@ -61,8 +82,43 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
         parts = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([smhd]?)", value.strip(), re.ASCII)
         seconds = float(parts[1]) * UNITS_S[parts[2]] if parts else 0.0
         if not 0 < seconds < math.inf:
-            self.fail(f"{value!r} must be seconds over 0, or a time such as 90s, 50m, 1.5h or 2d", param, ctx)
+            hint = _time_meant(value) or "write a time such as 90s, 50m, 1.5h or 2d"
+            raise BadValue(f"{value!r} must be a time above 0", ctx=ctx, param=param, hint=hint)
         return seconds
+
+
+def _time_meant(value: str) -> str:
+    """Suggest how ``2 hours`` is to be written."""
+    parts = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)", value.strip().lower(), re.ASCII)
+    unit = next((unit for unit, names in UNIT_NAMES.items() if parts and parts[2] in names), None)
+    return f"write {parts[1]}{unit}" if parts and unit else ""
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]
+    """An integer from ``least`` to ``most``.
+
+    Parameters
+    ----------
+    least : int
+    most : int, optional
+    hint : str
+        What to write instead of something else.
+    """
+
+    def __init__(self, least: int, most: int | None = None, *, name: str = "N", hint: str) -> None:
+        self._least, self._most, self._hint = least, most, hint
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number, or fail."""
+        try:
+            number = int(value)
+        except ValueError:
+            raise BadValue(f"{value!r} must be an integer", ctx=ctx, param=param, hint=self._hint) from None
+        if number < self._least or (self._most is not None and number > self._most):
+            rule = f"{self._least:,} or more" if number < self._least else f"{self._most:,} or less"
+            raise BadValue(f"{number} must be {rule}", ctx=ctx, param=param, hint=self._hint)
+        return number
 
 
 def _timeout_option(help: str) -> Callable[[Command], Command]:
@@ -71,7 +127,10 @@ def _timeout_option(help: str) -> Callable[[Command], Command]:
 
 def _memory_option(help: str) -> Callable[[Command], Command]:
     return click.option(
-        "--max-memory-per-worker", type=click.IntRange(LEAST_MEMORY_MB, MOST_MEMORY_MB), metavar="MB", help=help
+        "--max-memory-per-worker",
+        type=WholeNumber(LEAST_MEMORY_MB, MOST_MEMORY_MB, hint="write megabytes, such as 2000 for 2 GB"),
+        metavar="MB",
+        help=help,
     )
 
 

@@ -11,12 +11,19 @@ from typing import Any
 
 import click
 
+from melcli.cli.colors import colored
 from melcli.errors import MelcliError, StorageError
 from melcli.null_device import open_null
 
-__all__ = ["errors_as_json", "say", "stderr_may_fail", "tell", "tell_json", "warn"]
+__all__ = ["ReaderGone", "errors_as_json", "say", "stderr_may_fail", "tell", "tell_json", "warn"]
 
 VALUES_AT_A_TIME = 1000
+
+
+class ReaderGone(StorageError):
+    """The reader of standard output has closed it, as ``head`` does: nothing is wrong, and nothing is to be said."""
+
+    exit_code = 141  # as of a program that SIGPIPE ended
 
 
 def tell(text: str, *, end: str = "\n") -> None:
@@ -32,6 +39,8 @@ def tell(text: str, *, end: str = "\n") -> None:
     except OSError as error:
         # Python would try to write the rest once more at its end, and complain.
         _put_null_device(sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone("nobody reads standard output any more") from error
         raise StorageError(f"cannot write to standard output: {error.strerror}") from error
 
 
@@ -86,7 +95,7 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """Write a warning to standard error."""
-    say(f"warning: {text}")
+    say(f"{colored('warning:', 'warning', sys.stderr)} {text}")
 
 
 @contextmanager

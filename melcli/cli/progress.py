@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from melcli.cli.colors import colored
 from melcli.cli.output import say, stderr_may_fail
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Progress:
 
     def warned(self, warning: str) -> None:
         """Say it, whatever else is not said."""
-        self.write(f"warning: {warning}")
+        self.write(f"{colored('warning:', 'warning', sys.stderr)} {warning}")
 
     def planned(self, report: Report) -> None:
         """Print the plan, and open the bar."""
@@ -81,7 +82,7 @@ class Progress:
         """Name a failure; the first ones here, all of them in failures.jsonl."""
         self._failures += 1
         if self._failures <= FAILURES_SHOWN:
-            self.write(f"failed: {row.message} [{row.reason}]")
+            self.write(f"{colored('failed:', 'failed', sys.stderr)} {row.message} [{row.reason}]")
         elif self._failures == FAILURES_SHOWN + 1:
             self.write("more failures are in failures.jsonl at the end")
 

@@ -9,6 +9,7 @@ import click
 from melcli.cli.inputs import input_options, listed_inputs, source_options
 from melcli.cli.limit_options import NumberOrPercent
 from melcli.cli.output import errors_as_json, say, tell, tell_json, warn
+from melcli.cli.refusals import WrongUsage
 
 if TYPE_CHECKING:
     from melcli.run.prune import Pruned
@@ -63,7 +64,7 @@ def _prune(out: str, arguments: dict[str, Any]) -> int:
     from melcli.run.prune import prune as run
 
     if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
-        raise click.UsageError("no INPUT: name the files and folders that extract is given")
+        raise WrongUsage("no INPUT", hint="name the files and folders that melcli extract was given")
     request = PruneRequest(
         out=out,
         inputs=arguments["inputs"],

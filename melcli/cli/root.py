@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from melcli.cli.command_group import CommandGroup
 from melcli.cli.compare import compare
 from melcli.cli.config import config
 from melcli.cli.doctor import doctor
 from melcli.cli.extract import extract
+from melcli.cli.help_colors import use_colors_in_help
 from melcli.cli.identify import identify
 from melcli.cli.prune import prune
 from melcli.cli.status import status
@@ -19,7 +21,7 @@ __all__ = ["melcli"]
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=CommandGroup, context_settings=CONTEXT)
 @click.version_option(__version__, message="melcli %(version)s")
 def melcli() -> None:
     """Extract mel spectrograms of audio corpora, with the numbers of keras.layers.MelSpectrogram.
@@ -45,3 +47,4 @@ melcli.add_command(config)
 melcli.add_command(compare)
 melcli.add_command(identify)
 melcli.add_command(doctor)
+use_colors_in_help(melcli)

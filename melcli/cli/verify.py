@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcli.cli.limit_options import WholeNumber
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import other_config
@@ -59,7 +60,7 @@ class _Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(1),
+    type=WholeNumber(1, hint="leave -j out to use the available processors"),
     envvar="MELCLI_JOBS",
     metavar="N",
     help="Number of worker processes.  [default: the available processors]",

@@ -179,7 +179,10 @@ class _Arrays:
             item_id = stem if alone or not name else f"{stem}/{name}" if in_a_folder else name
             if item_id in self._places:
                 other = self._places[item_id][0]
-                raise NameClash(f"{printable(other)} and {printable(path)} both contain {printable(item_id)}; move one")
+                raise NameClash(
+                    f"{printable(other)} and {printable(path)} both contain {printable(item_id)}",
+                    hint="move one of them",
+                )
             self._places[item_id] = (path, name)
 
     def _file(self, path: str) -> ArrayFile:

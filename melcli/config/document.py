@@ -81,7 +81,9 @@ def read_document(text: str, where: str) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for key, node in _items(root, where):
         if "." in key:  # otherwise a key could stand twice, once so and once below its section
-            raise ConfigError(f"{_at(where, node)}: unknown key {printable(repr(key))}; write it below its section")
+            raise ConfigError(
+                f"{_at(where, node)}: unknown key {printable(repr(key))}", hint="write it below its section"
+            )
         if isinstance(node, yaml.MappingNode):
             if not node.value:  # an empty section has to be a known one all the same
                 settings[key] = Setting({}, _at(where, node))
@@ -134,6 +136,8 @@ def _compose(text: str, where: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = QUOTED_HANDLE.sub("tag handle", str(error.problem))
+        if "'\\t'" in problem:
+            raise ConfigError(f"{where}{line}: a tab where YAML takes only spaces", hint="indent with spaces") from None
         raise ConfigError(f"{where}{line}: {printable(problem)}") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two for escapes beyond Unicode
         first_line = str(error).partition("\n")[0]  # the second one says where in "<unicode string>"

@@ -84,7 +84,7 @@ def config_path(name_or_file: str, *, beside: Path | None = None) -> Path:
     configs = named_configs()
     name = _meant(name_or_file, configs)
     if name is None:
-        raise ConfigError(f"no config is called {name_or_file!r}; {nearest_config(name_or_file)}")
+        raise ConfigError(f"no config is called {name_or_file!r}", hint=_hint(name_or_file, beside or Path()))
     return configs[name]
 
 
@@ -94,7 +94,7 @@ def nearest_config(word: str) -> str:
     found = [hit.name for hit in search_configs(word)]
     few = found if len(found) <= MAX_MEANT else []
     meant = _close(word, known, cutoff=0.9) or few or _close(word, known, cutoff=0.6)
-    return f"did you mean {' or '.join(map(repr, meant))}?" if meant else "'melcli config list' has all"
+    return f"did you mean {' or '.join(map(repr, meant))}?" if meant else "'melcli config list' lists all configs"
 
 
 def search_configs(text: str) -> list[Found]:
@@ -128,6 +128,17 @@ def display_path(path: Path) -> str:
     return str(path.relative_to(folder.parent)) if path.is_relative_to(folder) else str(path)
 
 
+def _hint(name: str, folder: Path) -> str:
+    """Say what to write instead of a name that no config has."""
+    if (folder / name).is_file():
+        return f"write ./{name} to read that file"
+    if name and (folder / name).is_dir():
+        return f"{name} is a folder: name a YAML file in it"
+    if re.search(r"\.(json|toml|ini|conf|cfg|txt|py)$", name):
+        return "a config is a YAML file, or a name of 'melcli config list'"
+    return nearest_config(name)
+
+
 def _meant(name: str, configs: dict[str, Path]) -> str | None:
     if name in configs:  # nearly always; the other files need not be opened then
         return name
@@ -154,4 +165,4 @@ def _folder() -> Path:
     for folder in (package / "configs", package.parent / "configs"):
         if folder.is_dir():
             return folder
-    raise ConfigError(f"no named configs beside {package}; is melcli installed whole?")
+    raise ConfigError(f"no named configs beside {package}; is melcli installed completely?")

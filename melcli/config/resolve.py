@@ -4,143 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from melcli.audio.options import AudioOptions
+from melcli.config.config import DEFAULT, MADE_BY, SECTIONS, Config
 from melcli.config.document import MAX_BYTES, Setting, read_document, read_value
 from melcli.config.named import config_path, display_path
 from melcli.errors import ConfigError
-from melcli.mel.options import FeatureOptions
 from melcli.opening import regular_only, regular_or_inherited
-from melcli.options import fingerprint, identity, key_types, nearest, read_options, refuse_unknown, to_plain
+from melcli.options import key_types, nearest, read_options, refuse_unknown
 from melcli.printable import printable
-from melcli.store.options import OutputOptions
-from melcli.version import NUMERICS_VERSION
 
-__all__ = ["MADE_BY", "SECTIONS", "Config", "resolve_config", "yaml_value"]
+__all__ = ["resolve_config"]
 
-SECTIONS: Mapping[str, type[Any]] = {"audio": AudioOptions, "features": FeatureOptions, "output": OutputOptions}
-MADE_BY = "made_by"  # what melcli.yaml says of its making; a config may carry it and it means nothing
 MAX_BASES = 8
 ENVIRONMENT_PREFIX = "MELCLI_"
-DEFAULT = "default"  # the origin of what nobody set
+SET = "--set "  # how the origin begins of what the command line set
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # values of the user's in a refusal, which may look like keys
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """All options of a run that concern what is stored, and where each was set.
-
-    Attributes
-    ----------
-    audio : AudioOptions
-        Decoding and resampling.
-    features : FeatureOptions
-        The keys of `melcli.MelSpectrogram`.
-    output : OutputOptions
-        The format and type in which features are stored.
-    origins : Mapping of str to str
-        For each dotted key, ``default``, ``FILE:LINE``, an environment variable or a flag.
-    """
-
-    audio: AudioOptions = field(default_factory=AudioOptions)
-    features: FeatureOptions = field(default_factory=FeatureOptions)
-    output: OutputOptions = field(default_factory=OutputOptions)
-    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def config_id(self) -> str:
-        """16 hex digits that change if and only if the stored numbers may change.
-
-        A key that a later release adds enters only when it differs from its neutral value; see
-        `melcli.options.identity`.
-        """
-        return fingerprint(
-            {
-                "audio": identity(self.audio),
-                "features": identity(self.features),
-                "dtype": self.output.dtype,
-                "numerics": NUMERICS_VERSION,
-            }
-        )
-
-    def plain(self) -> dict[str, dict[str, Any]]:
-        """Return all values, as JSON and YAML can hold them.
-
-        Returns
-        -------
-        values : dict of str to dict
-            Values by section and key.
-        """
-        return {section: to_plain(getattr(self, section)) for section in SECTIONS}
-
-    def differing_values(self, other: Config) -> dict[str, tuple[Any, Any]]:
-        """Return the keys in which two configs differ.
-
-        Parameters
-        ----------
-        other : Config
-            The other one.
-
-        Returns
-        -------
-        values : dict of str to tuple
-            For each dotted key, this config's value and the other's.
-        """
-        theirs = other.plain()
-        return {
-            f"{section}.{key}": (value, theirs[section][key])
-            for section, values in self.plain().items()
-            for key, value in values.items()
-            if value != theirs[section][key]
-        }
-
-    def differences(self, other: Config) -> list[str]:
-        """Name the keys in which stored features would differ.
-
-        Parameters
-        ----------
-        other : Config
-            The other one.
-
-        Returns
-        -------
-        sentences : list of str
-            One for each key, with this config's value and the other's.
-        """
-        return [
-            f"{key} is {yaml_value(mine)} here and {yaml_value(theirs)} there"
-            for key, (mine, theirs) in self.differing_values(other).items()
-            if key != "output.shard_mb"
-        ]
-
-    def to_yaml(self, made_by: Mapping[str, str] | None = None, *, show_origins: bool = False) -> str:
-        """Write all values as a config that can be saved and used again.
-
-        Parameters
-        ----------
-        made_by : Mapping, optional
-            Written as a last section, which readers of configs skip.
-        show_origins : bool
-            Say behind each value where it was set.
-
-        Returns
-        -------
-        text : str
-            YAML.
-        """
-        lines: list[str] = []
-        for section, values in self.plain().items():
-            lines.append(f"{section}:")
-            for key, value in values.items():
-                line = f"  {key}: {yaml_value(value)}"
-                origin = self.origins.get(f"{section}.{key}", DEFAULT)
-                lines.append(f"{line:<36}  # {printable(origin)}" if show_origins else line)
-        if made_by:
-            lines += [f"{MADE_BY}:", *(f"  {key}: {yaml_value(value)}" for key, value in made_by.items())]
-        return "\n".join(lines) + "\n"
 
 
 def resolve_config(
@@ -177,7 +57,7 @@ def resolve_config(
     except ConfigError as error:
         if str(error).startswith(origin):
             raise
-        raise ConfigError(f"{origin}{printable(name_or_file)}: {error}", key=error.key) from None
+        raise error.at(f"{origin}{printable(name_or_file)}") from None
     settings.update(_from_environment(environ or {}))
     settings.update(_from_sets(sets))
     settings.update({key: Setting(value, f"--{key.partition('.')[2]}") for key, value in (flags or {}).items()})
@@ -211,7 +91,7 @@ def _read_file(path: Path, children: tuple[Path, ...], origin: str = "") -> dict
     try:
         below = config_path(base.value, beside=path.parent)
     except ConfigError as error:
-        raise ConfigError(f"{base.origin}: {error}") from None
+        raise error.at(base.origin) from None
     return {**_read_file(below, (*children, path.resolve())), **settings}
 
 
@@ -237,20 +117,26 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Setting
 def _from_sets(sets: Sequence[str]) -> Iterator[tuple[str, Setting]]:
     for text in sets:
         name, equals, value = text.partition("=")
-        where = f"--set {printable(text)}"
+        where = f"{SET}{printable(text)}"
         if not equals:
-            raise ConfigError(f"{where}: must be KEY=VALUE")
+            raise ConfigError(f"{where}: must be KEY=VALUE", hint=_key_and_value(text))
         key = name if "." in name else _with_section(name, where)
         _refuse_unknown(key, where)
         yield key, Setting(read_value(value, where), where)
+
+
+def _key_and_value(text: str) -> str:
+    """Suggest how ``num_mel_bins 80`` or ``num_mel_bins:80`` is to be written."""
+    parts = re.fullmatch(r"([\w.]+)\s*[:\s]?\s*([\w.+-]*)", text.strip())
+    return f"write -s {parts[1]}={parts[2] or 'VALUE'}" if parts else ""
 
 
 def _with_section(name: str, where: str) -> str:
     homes = [section for section, cls in SECTIONS.items() if name in key_types(cls)]
     if len(homes) != 1:
         every = [key for cls in SECTIONS.values() for key in key_types(cls)]
-        problem = f"it is in {' and '.join(homes)}; name the section" if homes else nearest(name, every)
-        raise ConfigError(f"{where}: unknown key {printable(repr(name))}; {problem}")
+        hint = f"it is in {' and '.join(homes)}; name the section" if homes else nearest(name, every)
+        raise ConfigError(f"{where}: unknown key {printable(repr(name))}", hint=hint)
     return f"{homes[0]}.{name}"
 
 
@@ -260,9 +146,12 @@ def _refuse_unknown(key: str, origin: str) -> None:
         known = ["base", *SECTIONS]
         homes = [f"{home}.{section}" for home, cls in SECTIONS.items() if section in key_types(cls)]
         hint = f"did you mean {homes[0]!r}?" if homes else nearest(section, known)
-        raise ConfigError(f"{origin}: unknown key {printable(repr(section))}; {hint}")
+        raise ConfigError(f"{origin}: unknown key {printable(repr(section))}", hint=hint)
     if not dot:
-        raise ConfigError(f"{origin}: {section} must be a mapping of keys to values")
+        raise ConfigError(
+            f"{origin}: {section} must be a mapping of keys to values",
+            hint=f"write a line such as '  {next(iter(key_types(SECTIONS[section])))}: VALUE' below '{section}:'",
+        )
     refuse_unknown(name, key_types(SECTIONS[section]), f"{origin}: {section}")
 
 
@@ -273,12 +162,12 @@ def _build(settings: Mapping[str, Setting]) -> Config:
         try:
             stages[section] = read_options(cls, raw, section)
         except ConfigError as error:
-            raise ConfigError(_with_origins(error, section, settings), key=error.key) from None
+            raise _with_origins(error, section, settings) from None
     dotted = [f"{section}.{key}" for section, cls in SECTIONS.items() for key in key_types(cls)]
     return Config(**stages, origins={key: _origin(key, settings) for key in dotted})
 
 
-def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Setting]) -> str:
+def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Setting]) -> ConfigError:
     """Say where the key of a refusal was set, and in brackets where the other keys were that its sentence names.
 
     Of keys that do not go together only the user knows the wrong one: after ``-s num_mel_bins=10`` that is not
@@ -289,24 +178,13 @@ def _with_origins(refusal: ConfigError, section: str, settings: Mapping[str, Set
     named.sort(key=lambda key: key != refusal.key)
     origins = {key: _origin(f"{section}.{key}", settings) for key in named}
     first = next((key for key, origin in origins.items() if origin != DEFAULT), None)
-    said = str(refusal) if first is None else f"{origins[first]}: {refusal}"
+    said = refusal.problem
+    if first is not None:
+        shown = said.removeprefix(f"{section}: ") if origins[first].startswith(SET) else said
+        said = f"{origins[first]}: {shown}"
     others = ", ".join(f"{key}: {origin}" for key, origin in origins.items() if key != first)
-    return f"{said} ({others})" if others else said
+    return ConfigError(f"{said} ({others})" if others else said, key=refusal.key, hint=refusal.hint)
 
 
 def _origin(key: str, settings: Mapping[str, Setting]) -> str:
     return settings[key].origin if key in settings else DEFAULT
-
-
-def yaml_value(value: Any) -> str:
-    """Write one value as YAML 1.2: words plain where they cannot be taken for anything else."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return "[" + ", ".join(yaml_value(item) for item in value) + "]"
-    if isinstance(value, str):
-        plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and isinstance(read_value(value, ""), str)
-        return value if plain else "'" + value.replace("'", "''") + "'"
-    return repr(value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from melcli.config.config import Config
 from melcli.config.named import config_name
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.mel.empty_filters import describe_empty_filters
 
 __all__ = ["remark_on_filters"]

@@ -48,7 +48,9 @@ def read_pairs(paths: Sequence[str], opener: Opener | None = None) -> list[Pair]
         Features cannot be read.
     """
     if len(paths) < 2 or len(paths) % 2:
-        raise ConfigError(f"{len(paths)} paths are not pairs: name audio files, then features for each; or two folders")
+        raise ConfigError(
+            f"{len(paths)} paths are not pairs", hint="name audio files, then features for each; or two folders"
+        )
     half = len(paths) // 2
     if len(paths) == 2 and os.path.isdir(paths[0]):
         return _of_folders(paths[0], paths[1], opener)
@@ -93,7 +95,7 @@ def _meant(ids: Sequence[str], features: str, audio: str) -> str:
     meant = [item_id for item_id in ids if len(ids) == 1 or os.path.basename(item_id) == stem]
     if len(meant) != 1:
         raise ConfigError(
-            f"{printable(features)} holds {len(ids)} arrays, of which {len(meant)} are called {printable(stem)}; "
-            "name a file with one array"
+            f"{printable(features)} holds {len(ids)} arrays, of which {len(meant)} are called {printable(stem)}",
+            hint="name a file with one array",
         )
     return meant[0]

@@ -324,7 +324,7 @@ class FeatureOptions:
     def _check_levels(self) -> None:
         if self.power_to_db and self.log is not None:
             raise ConfigError(
-                f"log={self.log} and power_to_db=true are two logarithms; set power_to_db to false", key="log"
+                f"log={self.log} and power_to_db=true are two logarithms", key="log", hint="set power_to_db to false"
             )
         lowest, highest = NORMAL_RANGE[self.compute_dtype]
         if not lowest <= self.min_power <= highest:
@@ -339,7 +339,9 @@ class FeatureOptions:
     def _check_cepstra(self) -> None:
         if self.num_ceps is None:
             if self.use_energy:
-                raise ConfigError("use_energy=true replaces a cepstral coefficient; set num_ceps", key="use_energy")
+                raise ConfigError(
+                    "use_energy=true replaces a cepstral coefficient", key="use_energy", hint="set num_ceps"
+                )
             return
         if not 1 <= self.num_ceps <= self.num_mel_bins:
             raise ConfigError(
@@ -347,7 +349,7 @@ class FeatureOptions:
             )
         if self.logarithm is None:
             raise ConfigError(
-                f"num_ceps={self.num_ceps} needs a logarithm; set log, or power_to_db to true", key="num_ceps"
+                f"num_ceps={self.num_ceps} needs a logarithm", key="num_ceps", hint="set log, or power_to_db to true"
             )
 
     def _check_normalization(self) -> None:

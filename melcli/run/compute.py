@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from melcli.audio.load import AudioStream
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.mel.options import FeatureOptions
 from melcli.mel.postprocess import postprocess
 from melcli.mel.spectrogram import MelSpectrogram

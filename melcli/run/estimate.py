@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from statistics import fmean
 from typing import Any
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.mel.framing import count_output_frames
 from melcli.run.batching import Batch
 from melcli.run.engines.contract import Engine
@@ -143,7 +143,7 @@ def expected_space_alone(
 
     job = Job(out=out, config=config, config_id=config.config_id, limits=limits or Limits())
     with Interrupts():
-        engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(to_do))))
+        engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(to_do))), imports=("melcli.run.process_batch",))
         try:
             return expected_space(job, to_do, engine)
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import stat
 import time
 from contextlib import ExitStack
@@ -180,8 +181,7 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         files=files,
     )
     if not found.items and not request.allow_empty:
-        account = f"; {found.account}" if found.account else ""
-        raise NoInput(f"no audio file matched{account}")
+        raise _no_input(request, found)
     refuse_names(
         found.items.ids,
         request.config.output.format,
@@ -189,6 +189,17 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         each_channel=request.config.audio.channels == "each",
     )
     return found
+
+
+def _no_input(request: Request, found: Found) -> NoInput:
+    include = request.sources.include
+    matched = f"no file matched --include {' '.join(include)}" if include else "no audio file matched"
+    account = f"; {found.account}" if found.account else ""
+    extension = next((one for one in include if re.fullmatch(r"\.?\w+", one)), None)
+    hint = f"write --include '*.{extension.removeprefix('.')}'" if extension else ""
+    if not include and found.other:
+        hint = "melcli reads audio files; -h lists the formats, and --include takes other names"
+    return NoInput(printable(f"{matched}{account}"), hint=printable(hint))
 
 
 def _plan(request: Request, scratch: Scratch, files: Files, found: Found, conditions: Conditions) -> Survey:
@@ -214,15 +225,23 @@ def _refuse_other_config(request: Request, history: History) -> None:
     if os.path.islink(path):
         told = printable(request.out)
         raise StorageError(
-            f"cannot read {printable(path)}: it is a link, not a regular file; `melcli verify {told} --repair` moves it"
+            f"cannot read {printable(path)}: it is a link, not a regular file",
+            hint=f"`melcli verify {told} --repair` moves it",
         )
     with storage_errors(path, "read"), open(path, "rb", opener=regular_nofollow) as file:
         file.read(1)  # a disk that fails is no config that is wrong
-    differences = request.config.differences(resolve_config(os.path.join(".", path)))
+    try:
+        stored = resolve_config(os.path.join(".", path))
+    except ConfigError as error:
+        raise ConfigError(
+            error.problem, key=error.key, hint="undo the edit if it was one, choose another OUT, or use --overwrite"
+        ) from None
+    differences = request.config.differences(stored)
     if differences:
         raise ConfigError(
-            f"{printable(request.out)} was made with another config: {'; '.join(differences)}; "
-            "choose another OUT, or --overwrite to make everything again"
+            f"{printable(request.out)} was made with another config",
+            details=differences,
+            hint="choose another OUT, or use --overwrite to recompute everything",
         )
 
 

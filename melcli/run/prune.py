@@ -114,7 +114,9 @@ def prune(request: PruneRequest, files: Files) -> Pruned:
         OUT cannot be read or written; what is left is found again.
     """
     if not has_manifest(request.out):
-        raise ConfigError(f"{printable(request.out)} has no {MANIFEST_FILE}: name an OUT that melcli extract finished")
+        raise ConfigError(
+            f"{printable(request.out)} has no {MANIFEST_FILE}", hint="name an OUT that melcli extract finished"
+        )
     with Interrupts(), ExitStack() as held:
         if request.delete:
             held.enter_context(lock_output(request.out))
@@ -144,7 +146,8 @@ def _refuse(request: PruneRequest, found: Found, result: Pruned) -> None:
     if request.most.exceeded(number, result.num_all):
         raise ConfigError(
             f"{number:,} of {result.num_all:,} items and files of {printable(request.out)} would be deleted, which is "
-            f"over the limit; check the INPUTs, or raise --max-delete to {number}"
+            f"over the limit",
+            hint=f"check the INPUTs, or raise --max-delete to {number}",
         )
 
 

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.config import Config
+from melcli.config.resolve import resolve_config
 from melcli.config.stored import read_stored_config
 from melcli.errors import ConfigError
 from melcli.printable import printable
@@ -120,7 +121,10 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
         The manifest is damaged.
     """
     if not os.path.isdir(request.out):
-        raise ConfigError(f"{printable(request.out) or repr(request.out)} is no folder, and so no OUT of melcli")
+        raise ConfigError(
+            f"{printable(request.out) or repr(request.out)} is not a folder",
+            hint="name the folder that melcli extract wrote",
+        )
     running = is_locked(request.out)  # asked first, since a run that ends meanwhile leaves no journal
     asked = Request(
         inputs=request.inputs or (),
@@ -149,8 +153,8 @@ def _config(request: StatusRequest) -> Config:
         return resolve_config(request.config_name, sets=request.sets, environ=os.environ)
     if not os.path.lexists(os.path.join(request.out, CONFIG_FILE)):
         raise ConfigError(
-            f"{printable(request.out)} holds no {CONFIG_FILE}, and so is no OUT of melcli, or one of a run that has "
-            "hardly begun; name its config with -c"
+            f"{printable(request.out)} holds no {CONFIG_FILE}: it is not an OUT of melcli, or its run has just begun",
+            hint="name its config with -c",
         )
     stored = read_stored_config(request.out).config
     return resolve_config(os.path.join(".", request.out, CONFIG_FILE), sets=request.sets) if request.sets else stored
@@ -160,7 +164,7 @@ def _named_by_rows(out: str, scratch: Scratch, files: Files) -> Found:
     """Look at the sources that OUT's rows name."""
     history = read_history(out, scratch)
     if not has_manifest(out) and not history.interrupted:
-        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}; name the INPUTs to see the plan")
+        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}", hint="name the INPUTs to see the plan")
 
     def seen() -> Iterator[Values]:
         for named in in_parts((entry.item_id, entry.source) for entry in history.entries()):

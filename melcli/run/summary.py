@@ -21,8 +21,8 @@ __all__ = [
 ]
 
 
-def summary_line(report: Report) -> str:
-    """Return the last line of a run."""
+def summary_line(report: Report, config: str = "") -> str:
+    """Return the last line of a run, with the config in words if they are given."""
     unchanged = f" ({report.unchanged:,} unchanged)" if report.unchanged else ""
     parts = [f"{report.ok:,} ok{unchanged}", f"{report.all_failed:,} failed"]
     if report.left:
@@ -32,6 +32,8 @@ def summary_line(report: Report) -> str:
     parts.append(_seconds(report.elapsed_s))
     if report.done and report.elapsed_s:
         parts.append(f"{report.audio_s / report.elapsed_s:,.0f}x real time")
+    if config:
+        parts.append(printable(config))
     return f"{'  '.join(parts)}  -> {printable(report.out)}/manifest.jsonl"
 
 

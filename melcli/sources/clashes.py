@@ -98,7 +98,7 @@ def _check_clashes(items: ItemTable, files: Files) -> None:
                 first = first or pair
                 ids, last_id = ids + 1, pair[0].id
     if first is not None:
-        raise NameClash(_clash_message(*first, more=ids - 1))
+        raise _name_clash(*first, more=ids - 1)
 
 
 def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
@@ -106,11 +106,11 @@ def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
     return paths
 
 
-def _clash_message(first: Item, second: Item, *, more: int) -> str:
+def _name_clash(first: Item, second: Item, *, more: int) -> NameClash:
     if os.path.splitext(first.source)[1] != os.path.splitext(second.source)[1]:
         hint = "--keep-extension keeps them apart"
     else:
         hint = "give the folder that contains both as INPUT, or use a separate OUT for each INPUT"
     others = f"; the same is true of {more:,} more names" if more else ""
     both = f"{first.source} and {second.source} would share the name '{first.id}' under OUT"
-    return printable(f"{both}{others}; {hint}")
+    return NameClash(printable(f"{both}{others}"), hint=hint)

@@ -18,6 +18,7 @@ from melcli.addresses import refuse_url
 from melcli.errors import ConfigError
 from melcli.opening import NotRegular, regular_or_inherited
 from melcli.printable import printable
+from melcli.sources.list_formats import refuse_other_formats
 
 __all__ = ["read_list"]
 
@@ -62,6 +63,7 @@ def read_list(path: str, separator: Separator) -> list[str]:
     for paths in _whole_paths(_pieces(path, where), separator, where):
         if separator == b"\n" and not num_paths:
             paths[0] = paths[0].removeprefix(codecs.BOM_UTF8)
+            refuse_other_formats(paths[0], where, path=path)
         num_paths += len(paths)
         if num_paths > MAX_PATHS:
             raise ConfigError(f"{where}: the list has more than {MAX_PATHS:,} paths, the maximum")
@@ -83,7 +85,7 @@ def _whole_paths(pieces: Iterator[bytes], separator: Separator, where: str) -> I
         if num_bytes > MAX_LIST_BYTES:
             raise ConfigError(f"{where}: the list has more than {MAX_LIST_BYTES:,} bytes, the maximum")
         if separator == b"\n" and b"\0" in piece:
-            raise ConfigError(f"{where}: a list with one path per line contains a NUL; is it for --files-from0?")
+            raise ConfigError(f"{where}: it contains a NUL", hint="read it with --files-from0")
         *paths, rest = (rest + piece).split(separator)
         if paths:
             found = True
@@ -91,7 +93,9 @@ def _whole_paths(pieces: Iterator[bytes], separator: Separator, where: str) -> I
         if len(rest) > MAX_PATH_BYTES:
             break
     if separator == b"\0" and not found and b"\n" in rest:
-        raise ConfigError(f"{where}: a list for --files-from0 contains lines but no NUL; is it for --files-from?")
+        raise ConfigError(
+            f"{where}: a list for --files-from0 contains lines but no NUL", hint="read it with --files-from"
+        )
     yield [rest]
 
 

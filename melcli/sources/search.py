@@ -26,6 +26,14 @@ PART_ITEMS = 512
 Part = tuple[list[Values], list[Values]]  # items that libsndfile may open, and items that need another decoder
 
 
+def _hint(path: str) -> str:
+    """Say what to write instead of a path that is not there, such as a pattern that matches nothing."""
+    folder, _, pattern = path.rpartition("/")
+    if any(sign in pattern for sign in "*?") and not any(sign in folder for sign in "*?"):
+        return printable(f"no file matches the pattern; write {folder or '.'} --include '{pattern}'")
+    return "" if path.startswith("/") else "a relative path starts at the current folder"
+
+
 class SearchRequest(NamedTuple):
     """The request of a search; see `melcli.sources.options.SourceOptions` and `melcli.sources.inputs.find_items`."""
 
@@ -93,7 +101,8 @@ class Search:
         try:
             status = os.stat(path)
         except OSError as error:
-            raise ConfigError(printable(f"INPUT {path} cannot be read: {error.strerror}")) from error
+            hint = _hint(path) if isinstance(error, FileNotFoundError) else ""
+            raise ConfigError(printable(f"INPUT {path} cannot be read: {error.strerror}"), hint=hint) from error
         return FoundPath("" if stat.S_ISDIR(status.st_mode) else os.path.basename(path), path, status)
 
     def _listed(self, path: str) -> FoundPath:

@@ -133,8 +133,8 @@ def _check_characters(ids: Iterable[str], probe: FilenameProbe) -> None:
     for character, item_id in sorted(first_with.items()):
         if not probe.accepts(f"a{character}a"):
             raise ConfigError(
-                f"{printable(item_id)}: the file system of OUT accepts no name with '{printable(character)}'; "
-                "rename it, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids"
+                f"{printable(item_id)}: the file system of OUT accepts no name with '{printable(character)}'",
+                hint="rename it, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids",
             )
 
 
@@ -145,7 +145,7 @@ def _check_collisions(ids: Iterable[str], probe: FilenameProbe) -> None:
                 return
             parts = zip(first.split("/"), second.split("/"), strict=False)
             if not any(one != other and probe.distinguishes(one, other) for one, other in parts):
-                raise NameClash(_clash_message(first, second))
+                raise _clash(first, second)
 
 
 def _possible_collisions(ids: Iterable[str], scratch: Scratch) -> Iterator[tuple[str, str]]:
@@ -168,7 +168,7 @@ def _leads_through_a_file(fold: str) -> bool:
     return ".npy/" in fold or fold.startswith(_OWN_FOLDERS)
 
 
-def _clash_message(first: str, second: str) -> str:
+def _clash(first: str, second: str) -> NameClash:
     one, other = (name if name in OWN_NAMES else name.removesuffix(".npy") for name in (first, second))
     form_differs = unicodedata.normalize("NFD", one) != one or unicodedata.normalize("NFD", other) != other
     if form_differs:  # escaped, because the two may look alike
@@ -177,7 +177,7 @@ def _clash_message(first: str, second: str) -> str:
         clash = f"{printable(one)} and {printable(other)} would be one file under OUT"
     else:
         clash = f"{printable(one)} would need a folder under OUT where {printable(other)} has its file"
-    return (
-        f"{clash}, whose file system does not distinguish them; "
-        "rename one of them, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids"
+    return NameClash(
+        f"{clash}, whose file system does not distinguish them",
+        hint="rename one of them, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids",
     )

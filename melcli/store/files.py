@@ -15,7 +15,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from melcli.errors import StorageError
@@ -56,6 +55,7 @@ ADVICE = {
     errno.EMFILE: "let this user open more files (ulimit -n), or use fewer workers (-j)",
     errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
     errno.ENOENT: "find out who removed it",
+    errno.EOPNOTSUPP: "choose an OUT on a disk",
     errno.ENOTDIR: "choose another OUT, since a file has the name of a folder",
     errno.EISDIR: "remove that folder",
     errno.EEXIST: "choose another OUT, since a file has the name of a folder",
@@ -193,7 +193,13 @@ def make_folders(path: str) -> None:
         missing.append(folder)
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
-        os.makedirs(folder, exist_ok=True)  # another process may just have created it
+        try:
+            os.makedirs(folder, exist_ok=True)  # another process may just have created it
+        except FileNotFoundError:
+            parent = os.path.dirname(folder)
+            if os.path.isdir(parent):  # as in /proc
+                raise OSError(errno.EOPNOTSUPP, f"no folder can be created in {parent}") from None
+            raise
         flush_path(os.path.dirname(folder))
 
 
@@ -298,8 +304,8 @@ def storage_errors(path: str, action: str = "write") -> ErrorTranslation:
     def translate(error: Exception) -> StorageError:
         number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
         return StorageError(
-            f"cannot {action} {printable(path)}: {reason or error}; {ADVICE.get(number or 0, 'check the disk')}, and "
-            "run the same command again: finished work is kept"
+            f"cannot {action} {printable(path)}: {reason or error}",
+            hint=f"{ADVICE.get(number or 0, 'check the disk')}, and run the same command again: finished work is kept",
         )
 
     return ErrorTranslation((OSError,), translate)
@@ -318,6 +324,8 @@ def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
             flush_path(temporary)
 
     if len(staged) > 1:
+        from concurrent.futures import ThreadPoolExecutor  # late: 5 ms that a worker with a single file is spared
+
         try:
             with ThreadPoolExecutor(min(len(staged), MAX_PARALLEL_FLUSHES)) as threads:
                 list(threads.map(flush, staged))

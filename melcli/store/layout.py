@@ -82,7 +82,8 @@ def _refuse_ids_of_channels(item_ids: Collection[str]) -> None:
             if owner in item_ids:
                 raise NameClash(
                     f"with channels=each an output of {printable(owner)} may be named {printable(item_id)}, "
-                    "like another input; rename one of them, or use --keep-extension"
+                    "like another input",
+                    hint="rename one of them, or use --keep-extension",
                 )
 
 
@@ -94,7 +95,7 @@ def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> 
     """Refuse an id that needs a folder with the name of a file."""
     parts = item_id.split("/")
     if len(parts) > 1 and parts[0] in OWN_NAMES:
-        raise NameClash(f"{printable(item_id)}: OUT reserves {parts[0]}; rename that folder")
+        raise NameClash(f"{printable(item_id)}: OUT reserves {parts[0]}", hint="rename that folder")
     for depth in range(1, len(parts)):
         folder = "/".join(parts[:depth])
         if not folder.endswith(".npy"):
@@ -103,7 +104,8 @@ def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> 
         owner = _CHANNEL_SUFFIX.sub("", other) if each_channel else other
         if owner in known and (owner != other or not each_channel):
             raise NameClash(
-                f"{printable(item_id)} needs a folder where {printable(owner)} has its file; rename one of them"
+                f"{printable(item_id)} needs a folder where {printable(owner)} has its file",
+                hint="rename one of them",
             )
 
 
@@ -146,8 +148,8 @@ class _NameLimits:
         if path_bytes > self.path_bytes:
             whole = path_bytes - self.path_bytes + self.limit_bytes
             raise ConfigError(
-                f"{printable(item_id)}: a path under OUT has {whole} bytes, but the system allows "
-                f"{self.limit_bytes}; choose an OUT with a shorter path"
+                f"{printable(item_id)}: a path under OUT has {whole} bytes, but the system allows {self.limit_bytes}",
+                hint="choose an OUT with a shorter path",
             )
 
 

@@ -160,7 +160,9 @@ class Lines:
         try:
             return self._file.read_at(start, size)
         except OSError as error:
-            raise StorageError(f"cannot read {printable(self._name)}: {error.strerror}; check the disk") from error
+            raise StorageError(
+                f"cannot read {printable(self._name)}: {error.strerror}", hint="check the disk"
+            ) from error
 
 
 def item_of(row_id: str, channel: int | None) -> str:

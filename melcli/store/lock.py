@@ -41,7 +41,9 @@ def lock_output(out: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=ACQUIRE_TIMEOUT_S)
         except Timeout:
-            raise OutputBusy(f"another melcli holds {printable(out)}; wait for it or choose another OUT") from None
+            raise OutputBusy(
+                f"another melcli holds {printable(out)}", hint="wait for it or choose another OUT"
+            ) from None
         except NotImplementedError as error:
             raise OSError(errno.ENOLCK, "its file system does not support locks") from error
     try:

@@ -128,7 +128,8 @@ def read_pieces(
         return
     except NotRegular as error:
         raise StorageError(
-            f"cannot read {printable(path)}: {error.strerror}; `melcli verify {printable(out)} --repair` replaces it"
+            f"cannot read {printable(path)}: {error.strerror}",
+            hint=f"`melcli verify {printable(out)} --repair` replaces it",
         ) from error
     except OSError as error:
         raise StorageError(f"cannot read {printable(path)}: {error.strerror}") from error
@@ -137,8 +138,8 @@ def read_pieces(
 def not_a_row(out: str, number: int, error: Exception) -> StorageError:
     """Return the error for a line that is not a row."""
     return StorageError(
-        f"{printable(os.path.join(out, MANIFEST_FILE))}:{number}: not a row of a manifest ({printable(str(error))}); "
-        f"`melcli verify {printable(out)} --repair` removes it"
+        f"{printable(os.path.join(out, MANIFEST_FILE))}:{number}: not a row of a manifest ({printable(str(error))})",
+        hint=f"`melcli verify {printable(out)} --repair` removes it",
     )
 
 

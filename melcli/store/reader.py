@@ -45,7 +45,7 @@ def open_features(out: str | os.PathLike[str]) -> Features:
     """
     out = os.fspath(out)
     if not has_manifest(out):
-        raise StorageError(f"{printable(out)} contains no {MANIFEST_FILE}; only a completed run writes one")
+        raise StorageError(f"{printable(out)} contains no {MANIFEST_FILE}", hint="only a completed run writes one")
     rows = read_index(out)
     num_rows = len(rows)
     rows.keep_config(_config_id(out, rows))
@@ -62,12 +62,12 @@ def _config_id(out: str, rows: RowIndex) -> str | None:
         return current
     if current is None:
         raise StorageError(
-            f"{printable(out)} has features of {len(found)} configs but no {CONFIG_FILE} that selects one of them; "
-            "run melcli extract again"
+            f"{printable(out)} has features of {len(found)} configs but no {CONFIG_FILE} that selects one of them",
+            hint="run melcli extract again",
         )
     raise StorageError(
-        f"{printable(out)} has no features of its config_id {current}, only {len(rows):,} of other configs; run melcli "
-        "extract again"
+        f"{printable(out)} has no features of its config_id {current}, only {len(rows):,} of other configs",
+        hint="run melcli extract again",
     )
 
 

@@ -159,7 +159,9 @@ class RowIndex(Mapping[str, OkRow]):
             file = KeptFile(regular_only(self._path, os.O_RDONLY | os.O_CLOEXEC))
         if self._identify(file) != self._identity:
             file.close()
-            raise StorageError(f"{printable(self._path)} was replaced since it was opened; open the features again")
+            raise StorageError(
+                f"{printable(self._path)} was replaced since it was opened", hint="open the features again"
+            )
         self._file = file
         return file
 

@@ -51,7 +51,7 @@ def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("./none.yaml", {}, r"none.yaml: cannot be read: No such file"),
         ("keras", {"n_mels": 80}, r"^load_config: unknown key 'n_mels'; did you mean 'num_mel_bins'\?"),
         ("keras", {"num_mel_bins": 0}, r"^load_config: num_mel_bins=0 must be in \[1, 4096\]"),
-        ("keras", {"num_mel_bins": "80"}, r"^load_config: num_mel_bins='80' is str, not int"),
+        ("keras", {"num_mel_bins": "80"}, r"^load_config: num_mel_bins='80' must be an integer"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(name: str, keys: dict[str, object], sentence: str) -> None:

@@ -101,7 +101,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
     (tmp_path / "junk.npy").write_bytes(b"junk")
     ended = melcli("compare", "out", *arguments)
     assert (ended.code, ended.out) == (code, "")
-    assert ended.err.startswith(f"melcli: {words}")
+    assert ended.err.startswith(f"melcli: error: {words}")
     told = json.loads(melcli("compare", "out", *arguments, "--json").out)
     assert told["exit_code"] == code
     assert told["error"].startswith(words)

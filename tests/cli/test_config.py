@@ -52,8 +52,8 @@ def test_a_search_without_aliases_has_one_line_for_each_config(melcli: Command) 
 @pytest.mark.parametrize(
     "words, said",
     [
-        ("whispr", "melcli: no config matches 'whispr'; did you mean 'whisper'?\n"),
-        ("\x1b[2J", "melcli: no config matches '\\x1b[2J'; 'melcli config list' has all\n"),
+        ("whispr", "melcli: error: no config matches 'whispr'\nhint: did you mean 'whisper'?\n"),
+        ("\x1b[2J", "melcli: error: no config matches '\\x1b[2J'\nhint: 'melcli config list' lists all configs\n"),
     ],
 )
 def test_a_search_that_finds_nothing_ends_with_5(melcli: Command, words: str, said: str) -> None:
@@ -111,7 +111,9 @@ def test_diff_for_programs(melcli: Command) -> None:
 def test_diff_refuses_what_is_no_config(melcli: Command) -> None:
     ended = melcli("config", "diff", "hifigan", "clap")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "melcli: no config is called 'clap'; did you mean 'clap_fused' or 'clap_unfused'?\n"
+    assert (
+        ended.err == "melcli: error: no config is called 'clap'\nhint: did you mean 'clap_fused' or 'clap_unfused'?\n"
+    )
 
 
 def test_show_prints_every_value_and_where_it_was_set(
@@ -172,7 +174,7 @@ def test_check_looks_at_all_and_ends_with_2_if_one_is_refused(melcli: Command, t
     mixed = melcli("config", "check", bad, gone, good)
     assert mixed.code == 2
     assert f"{good}: ok, config_id " in mixed.out
-    assert "bad\\x07.yaml:2: features: unknown key 'num_mel_bin'; did you mean 'num_mel_bins'?" in mixed.err
+    assert "bad\\x07.yaml:2: features: unknown key 'num_mel_bin'\nhint: did you mean 'num_mel_bins'?" in mixed.err
     assert "gone.yaml: cannot be read: No such file or directory" in mixed.err
     check_printed(mixed.out + mixed.err)
 
@@ -187,7 +189,7 @@ def test_a_variable_that_names_a_file_of_others_shows_nothing_of_it(melcli, tmp_
     ended = melcli("extract", tmp_path / "in", "-o", tmp_path / "out")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        f"melcli: MELCLI_CONFIG={tmp_path}/shadow:1: not a config: a key is a word, such as 'features'\n"
+        f"melcli: error: MELCLI_CONFIG={tmp_path}/shadow:1: not a config: a key is a word, such as 'features'\n"
     )
 
 
@@ -195,8 +197,8 @@ def test_the_variable_is_named_only_if_the_config_comes_from_it(melcli, tmp_path
     (tmp_path / "in").mkdir()
     monkeypatch.setenv("MELCLI_CONFIG", "kers")
     arguments = ("extract", tmp_path / "in", "-o", tmp_path / "out")
-    assert melcli(*arguments).err.startswith("melcli: MELCLI_CONFIG=kers: no config is called 'kers'; ")
-    assert melcli(*arguments, "-c", "keres").err.startswith("melcli: no config is called 'keres'; ")
+    assert melcli(*arguments).err.startswith("melcli: error: MELCLI_CONFIG=kers: no config is called 'kers'\n")
+    assert melcli(*arguments, "-c", "keres").err.startswith("melcli: error: no config is called 'keres'\n")
 
 
 def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(melcli, tmp_path):
@@ -206,7 +208,7 @@ def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(melcli, tmp_
         for arguments in (["extract", tmp_path, "-c", pipe, "-o", tmp_path / "out"], ["config", "show", pipe]):
             ended = melcli(*arguments)
             assert ended.code == 2
-            assert ended.err == f"melcli: {pipe}: cannot be read: it is a named pipe, not a regular file\n"
+            assert ended.err == f"melcli: error: {pipe}: cannot be read: it is a named pipe, not a regular file\n"
 
 
 @pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
@@ -224,4 +226,4 @@ def test_a_config_from_standard_input(name):
 def test_a_config_from_standard_input_that_is_closed():
     ended = run_alone("config", "show", "/dev/stdin", before="import os, sys; os.close(0); sys.stdin = None")
     assert ended.code == 2
-    assert ended.err == "melcli: /dev/stdin: cannot be read: standard input is closed\n"
+    assert ended.err == "melcli: error: /dev/stdin: cannot be read: standard input is closed\n"

@@ -74,13 +74,13 @@ def test_the_version(melcli: Command) -> None:
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["extrakt"], "No such command 'extrakt'"),
-        (["--nonsense"], "No such option"),
+        (["extrakt"], "no such command 'extrakt'\nhint: did you mean 'extract'?"),
+        (["--nonsense"], "no such option"),
         (["extract", "--overwright", "in", "-o", "out"], "--overwrite"),
-        (["extract", "in"], "Missing option '-o' / '--out'"),
-        (["extract", "-o", "out"], "no INPUT: name files or folders, or give --files-from FILE"),
+        (["extract", "in"], "missing option '-o' / '--out'"),
+        (["extract", "-o", "out"], "no INPUT\nhint: name files or folders, or use --files-from FILE"),
         (["extract", "in", "-o", "out", "-f", "mp3"], "'npy', 'hdf5'"),
-        (["config", "check"], "Missing argument"),
+        (["config", "check"], "missing argument"),
     ],
 )
 def test_what_is_misused_is_named(melcli: Command, arguments: list[str], words: str) -> None:

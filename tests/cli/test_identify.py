@@ -108,7 +108,10 @@ def test_several_pairs_are_audio_files_and_then_features(melcli: Command, stored
 def test_paths_that_are_no_pairs_are_refused(melcli: Command, stored: Path) -> None:
     ended = melcli("identify", GERMAN, GERMAN, stored)
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "melcli: 3 paths are not pairs: name audio files, then features for each; or two folders\n"
+    assert (
+        ended.err
+        == "melcli: error: 3 paths are not pairs\nhint: name audio files, then features for each; or two folders\n"
+    )
 
 
 @pytest.mark.full
@@ -157,19 +160,19 @@ def test_2_for_features_that_say_nothing(
     np.save(tmp_path / "a.npy", change(features))
     ended = melcli("identify", GERMAN, tmp_path / "a.npy")
     assert (ended.code, ended.out) == (2, "")
-    assert re.fullmatch(f"melcli: {re.escape(str(tmp_path / 'a.npy'))}: {words}\n", ended.err)
+    assert re.fullmatch(f"melcli: error: {re.escape(str(tmp_path / 'a.npy'))}: {words}\n", ended.err)
 
 
 def test_2_where_nothing_can_be_meant(melcli: Command, tmp_path: Path, features: np.ndarray) -> None:
     np.savez(tmp_path / "two.npz", french=features, english=features)
     (tmp_path / "a.txt").write_text("text")
     for place, words in {
-        "two.npz": "two.npz holds 2 arrays, of which 0 are called german; name a file with one array",
+        "two.npz": "two.npz holds 2 arrays, of which 0 are called german\nhint: name a file with one array",
         "a.txt": "a.txt has none of the extensions .npy, .npz, .h5, .hdf5",
         "nothing.npy": "nothing.npy does not exist",
     }.items():
         ended = melcli("identify", GERMAN, tmp_path / place)
-        assert (ended.code, ended.out, ended.err) == (2, "", f"melcli: {tmp_path / words}\n")
+        assert (ended.code, ended.out, ended.err) == (2, "", f"melcli: error: {tmp_path / words}\n")
 
 
 @pytest.mark.full
@@ -179,7 +182,7 @@ def test_3_for_audio_that_cannot_be_read(melcli: Command, tmp_path: Path, stored
     for name, reason in {"a.wav": "unsupported_format", "cut.wav": "truncated", "none.wav": "vanished"}.items():
         ended = melcli("identify", tmp_path / name, stored)
         assert (ended.code, ended.out, ended.err.count("\n")) == (3, "", 1), name
-        assert ended.err.startswith(f"melcli: {reason}: {tmp_path / name}: ")
+        assert ended.err.startswith(f"melcli: error: {reason}: {tmp_path / name}: ")
 
 
 def test_5_where_there_are_no_features(melcli: Command, tmp_path: Path) -> None:
@@ -193,7 +196,7 @@ def test_6_for_features_that_are_damaged(melcli: Command, tmp_path: Path, stored
     (tmp_path / "a.npy").write_bytes(stored.read_bytes()[:-7])
     ended = melcli("identify", GERMAN, tmp_path / "a.npy", *arguments)
     assert ended.code == 6
-    assert ended.err.startswith(f"melcli: {tmp_path / 'a.npy'} cannot be read: the header describes shape ")
+    assert ended.err.startswith(f"melcli: error: {tmp_path / 'a.npy'} cannot be read: the header describes shape ")
     assert (json.loads(ended.out)["exit_code"] == 6) if arguments else (ended.out == "")
 
 

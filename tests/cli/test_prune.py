@@ -209,7 +209,7 @@ def test_an_interrupted_run_goes_on_after_it(melcli: Command, extract: Command, 
     "arguments, words",
     [
         ((), "no INPUT"),
-        (("in", "--max-delete", "many"), "'many' must be a number of items and files such as 10"),
+        (("in", "--max-delete", "many"), "'many' must be a number of items and files, or a percentage"),
     ],
 )
 def test_2_for_a_wrong_call(melcli: Command, out: Path, arguments: tuple[str, ...], words: str) -> None:

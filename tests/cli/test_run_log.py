@@ -155,7 +155,7 @@ def test_a_log_that_cannot_be_opened_ends_the_command_before_any_work(
     os.mkfifo(tmp_path / "pipe")
     ended = melcli("extract", sounds, "-o", tmp_path / "out", "--log-file", tmp_path / name)
     assert (ended.code, list((tmp_path / "out").iterdir())) == (2, [])
-    assert ended.err.startswith("melcli: --log-file ")
+    assert ended.err.startswith("melcli: error: --log-file ")
 
 
 def test_a_log_that_takes_no_more_is_told_once_and_stops_nothing(melcli: Melcli, sounds: Path, tmp_path: Path) -> None:

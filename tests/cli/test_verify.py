@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,10 +18,12 @@ from filelock import FileLock
 
 from melcli import open_features
 from melcli.errors import StorageError
+from melcli.run.engines.local import WARM_MODULE
 from melcli.store.spool import Spool
 from melcli.store.stored_array import StoredFeatures
 from tests.cli.shell import Ended, start
 from tests.run.corpus import LIGHT, plant, rows, times, tree
+from tests.run.engines.inline import InlineEngine
 from tests.run.invariants import check_finished, check_printed
 from tests.store.rows import read_manifest
 from tests.tiers import full_but
@@ -207,7 +210,7 @@ def test_nothing_is_set_aside_through_links(melcli: Command, extract: Command, t
     make_folder(out / "a.npy")
     (out / ".melcli" / "set-aside").symlink_to(tmp_path / "theirs")
     ended = melcli("verify", out, "--repair")
-    assert (ended.code, "set-aside is a link; remove that link" in ended.err) == (6, True)
+    assert (ended.code, "set-aside is a link\nhint: remove that link" in ended.err) == (6, True)
     assert [path.name for path in (tmp_path / "theirs").iterdir()] == ["c.npy"]
 
 
@@ -328,6 +331,23 @@ def test_a_sample_is_the_same_each_time_and_as_large_as_asked_for(melcli: Comman
     assert {*taken[2]} < {*taken[0]} < {*taken[3]}
 
 
+def test_workers_load_what_computes_features_only_to_recompute(
+    melcli: Command, extract: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    class Engine(InlineEngine):
+        def __init__(self, workers: int, *, imports: Sequence[str], **others: Any) -> None:
+            asked.append(WARM_MODULE in imports)
+            super().__init__(workers, imports=imports, **others)
+
+    extract()
+    monkeypatch.setattr("melcli.run.engines.local.LocalEngine", Engine)
+    for arguments in ([], ["--read-data"], ["--recompute", "100%"]):
+        verify(melcli, out, *arguments)
+    assert asked == [False, False, True]
+
+
 @pytest.mark.parametrize("percent", ["0%", "101%", "half", "nan"])
 def test_a_percentage_is_one(melcli: Command, out: Path, percent: str) -> None:
     for option in ("--read-data", "--recompute"):
@@ -394,11 +414,12 @@ def test_rounding_of_another_processor_is_no_damage(
 
 
 def test_no_out_is_a_sentence(melcli: Command, tmp_path: Path) -> None:
+    hint = "hint: name the folder that melcli extract wrote\n"
     ended = melcli("verify", tmp_path / "no\nwhere")
-    assert ended == Ended(2, "", f"melcli: {tmp_path}/no\\x0awhere is no folder, and so no OUT of melcli\n")
+    assert ended == Ended(2, "", f"melcli: error: {tmp_path}/no\\x0awhere is not a folder\n{hint}")
     (tmp_path / "empty").mkdir()
     ended = melcli("verify", tmp_path / "empty")
-    assert ended == Ended(2, "", f"melcli: {tmp_path}/empty holds no manifest.jsonl, and so is no OUT of melcli\n")
+    assert ended == Ended(2, "", f"melcli: error: {tmp_path}/empty holds no manifest.jsonl\n{hint}")
     assert [*(tmp_path / "empty").iterdir()] == []
 
 
@@ -423,7 +444,7 @@ def test_an_out_that_cannot_be_written_is_read_all_the_same(
     assert ended.code == 0
     assert "OUT cannot be written, so it was read without holding it\n" in ended.err
     ended = melcli("verify", out, "--repair")
-    assert (ended.code, ended.err) == (6, "melcli: cannot write it: Read-only file system\n")
+    assert (ended.code, ended.err) == (6, "melcli: error: cannot write it: Read-only file system\n")
 
 
 def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out: Path) -> None:

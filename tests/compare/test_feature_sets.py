@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_listed_is_told_of(folder):
 def test_two_arrays_of_one_id_are_refused(folder):
     np.save(folder / "speech" / "one.npy", ONE)
     with pytest.raises(
-        NameClash, match=r"/speech/one\.np[yz] and .*/speech/one\.np[yz] both contain speech/one; move one$"
+        NameClash, match=r"/speech/one\.np[yz] and .*/speech/one\.np[yz] both contain speech/one; move one of them$"
     ):
         open_feature_set(str(folder))
 

@@ -166,7 +166,7 @@ def test_json_is_yaml():
         ("\n- a\n- b\n", "my.yaml:2: a config is a mapping, such as 'features: {num_mel_bins: 80}'"),
         ("keras\n", "my.yaml:1: a config is a mapping, such as 'features: {num_mel_bins: 80}'"),
         ("~\n", "my.yaml:1: a config is a mapping, such as 'features: {num_mel_bins: 80}'"),
-        ("x:\n\ta: 1\n", "my.yaml:2: found character '\\t' that cannot start any token"),
+        ("x:\n\ta: 1\n", "my.yaml:2: a tab where YAML takes only spaces; indent with spaces"),
         ("x: [1, 2\n", "my.yaml:2: expected ',' or ']', but got '<stream end>'"),
         ("x: 1\n  y: 2\n", "my.yaml:2: mapping values are not allowed here"),
         ("x: 1\n---\ny: 2\n", "my.yaml:2: but found another document"),

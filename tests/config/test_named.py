@@ -55,8 +55,8 @@ def test_a_name_is_found(name, path):
         ("larg-v3", "no config is called 'larg-v3'; did you mean 'whisper_128'?"),
         ("clap", "no config is called 'clap'; did you mean 'clap_fused' or 'clap_unfused'?"),
         ("parakeet-tdt", "no config is called 'parakeet-tdt'; did you mean 'nemo' or 'nemo_128'?"),
-        ("\x1b[2J", "no config is called '\\x1b[2J'; 'melcli config list' has all"),
-        ("", "no config is called ''; 'melcli config list' has all"),
+        ("\x1b[2J", "no config is called '\\x1b[2J'; 'melcli config list' lists all configs"),
+        ("", "no config is called ''; 'melcli config list' lists all configs"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, said):
@@ -163,7 +163,7 @@ def test_a_package_without_configs_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(named, "__file__", str(tmp_path / "melcli" / "config" / "named.py"))
     with pytest.raises(ConfigError) as raised:
         named_configs()
-    assert str(raised.value) == f"no named configs beside {tmp_path}/melcli; is melcli installed whole?"
+    assert str(raised.value) == f"no named configs beside {tmp_path}/melcli; is melcli installed completely?"
 
 
 ASK = """

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from melcli.audio.options import AudioOptions
 from melcli.config import resolve
-from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.config.config import SECTIONS, Config
+from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
 from melcli.options import key_types
@@ -21,6 +22,8 @@ from melcli.store.options import OutputOptions
 from tests.elapsed import fail_after
 from tests.tiers import examples
 
+LINE = "; write a line such as '  fft_length: VALUE' below 'features:'"
+FORMAT_LINE = "; write a line such as '  format: VALUE' below 'output:'"
 LISTED = "'melcli config show' lists all keys"
 
 
@@ -212,9 +215,18 @@ def test_what_is_too_large_is_refused(write):
         ("feature: {}\n", "my.yaml:1: unknown key 'feature'; did you mean 'features'?"),
         ("audio: {}\nfeature: {}\n", "my.yaml:2: unknown key 'feature'; did you mean 'features'?"),
         ("xyz: 80\n", "my.yaml:1: unknown key 'xyz'; known are base, audio, features, output"),
-        ("features: 80\n", "my.yaml:1: features must be a mapping of keys to values"),
-        ("features: [num_mel_bins]\n", "my.yaml:1: features must be a mapping of keys to values"),
-        ("audio: {}\noutput: null\n", "my.yaml:2: output must be a mapping of keys to values"),
+        (
+            "features: 80\n",
+            "my.yaml:1: features must be a mapping of keys to values" + LINE,
+        ),
+        (
+            "features: [num_mel_bins]\n",
+            "my.yaml:1: features must be a mapping of keys to values" + LINE,
+        ),
+        (
+            "audio: {}\noutput: null\n",
+            "my.yaml:2: output must be a mapping of keys to values" + FORMAT_LINE,
+        ),
         (
             "features: {'a\\b': 1}\n",
             r"my.yaml:1: features: unknown key 'a\\b'; " + LISTED,
@@ -255,31 +267,31 @@ def test_a_base_that_is_a_mapping_is_refused_as_a_base(write):
 def test_a_mistake_in_a_base_is_told_of_the_base(write):
     write("base: b.yaml\n")
     write("\n\nfeatures: {min_freq: '20'}\n", "b.yaml")
-    assert refusal("my.yaml") == "b.yaml:3: features: min_freq='20' is str, not float"
+    assert refusal("my.yaml") == "b.yaml:3: features: min_freq='20' must be a number; write 20.0"
 
 
 # values
 
-WINDOWS = "'hann' or 'hamming' or 'povey' or 'blackman' or a list of float or null"
+WINDOWS = "'hann', 'hamming', 'povey', 'blackman', a list of numbers or null"
 
 
 @pytest.mark.parametrize(
     "setting, said",
     [
-        ("num_mel_bins: '80'", "my.yaml:2: features: num_mel_bins='80' is str, not int"),
-        ("num_mel_bins: 80.0", "my.yaml:2: features: num_mel_bins=80.0 is float, not int"),
-        ("num_mel_bins: true", "my.yaml:2: features: num_mel_bins=True is bool, not int"),
-        ("num_mel_bins: null", "my.yaml:2: features: num_mel_bins=None is null, not int"),
-        ("num_mel_bins: [80]", "my.yaml:2: features: num_mel_bins=[80] is list, not int"),
-        ("num_mel_bins: 1_000", "my.yaml:2: features: num_mel_bins='1_000' is str, not int"),
-        ("power_to_db: no", "my.yaml:2: features: power_to_db='no' is str, not bool"),
+        ("num_mel_bins: '80'", "my.yaml:2: features: num_mel_bins='80' must be an integer; write 80"),
+        ("num_mel_bins: 80.0", "my.yaml:2: features: num_mel_bins=80.0 must be an integer; write 80"),
+        ("num_mel_bins: true", "my.yaml:2: features: num_mel_bins=true must be an integer"),
+        ("num_mel_bins: null", "my.yaml:2: features: num_mel_bins=null must be an integer"),
+        ("num_mel_bins: [80]", "my.yaml:2: features: num_mel_bins=[80] must be an integer"),
+        ("num_mel_bins: 1_000", "my.yaml:2: features: num_mel_bins='1_000' must be an integer"),
+        ("power_to_db: no", "my.yaml:2: features: power_to_db='no' must be true or false; write false"),
         ("min_freq: .inf", "my.yaml:2: features: min_freq=inf must be finite"),
         ("min_freq: -.inf", "my.yaml:2: features: min_freq=-inf must be finite"),
         ("min_freq: .nan", "my.yaml:2: features: min_freq=nan must be finite"),
         ("min_freq: 1e999", "my.yaml:2: features: min_freq=inf must be finite"),
         ("max_freq: .inf", "my.yaml:2: features: max_freq=inf must be finite"),
-        ("window: hanning", f"my.yaml:2: features: window='hanning' is str, not {WINDOWS}"),
-        ("window: [1, a]", f"my.yaml:2: features: window=[1, 'a'] is list, not {WINDOWS}"),
+        ("window: hanning", f"my.yaml:2: features: window='hanning' must be {WINDOWS}; write hann"),
+        ("window: [1, a]", f"my.yaml:2: features: window=[1, 'a'] must be {WINDOWS}"),
         (
             "window: [1, 2]",
             "my.yaml:2: features: window holds 2 numbers, but fft_length is 2048 (fft_length: default)",
@@ -304,7 +316,7 @@ def test_wrong_values_are_refused_with_file_line_value_and_rule(write, setting, 
 @pytest.mark.parametrize("number", [".inf", "-.inf", ".nan", "1e999"])
 def test_a_window_of_numbers_that_are_not_finite_is_refused(number):
     said = refusal(sets=["fft_length=2", f"window=[1, {number}]"])
-    assert said.startswith(f"--set window=[1, {number}]: features: window")
+    assert said.startswith(f"--set window=[1, {number}]: window")
     assert said.endswith("must be finite")
 
 
@@ -332,7 +344,7 @@ def test_a_refusal_names_where_the_value_was_set(write):
     assert refusal(environ={"MELCLI_FEATURES_MAG_EXP": "-1"}) == (
         "MELCLI_FEATURES_MAG_EXP: features: mag_exp=-1 must be above 0"
     )
-    assert refusal(flags={"output.format": "zarr"}) == ("--format: output: format='zarr' is str, not 'npy' or 'hdf5'")
+    assert refusal(flags={"output.format": "zarr"}) == ("--format: output: format='zarr' must be 'npy' or 'hdf5'")
 
 
 def test_a_default_that_is_refused_is_so_where_what_it_does_not_go_with_was_set(write):
@@ -349,14 +361,14 @@ def test_a_default_that_is_refused_is_so_where_what_it_does_not_go_with_was_set(
         (
             "keras",
             ["log=ln"],
-            "--set log=ln: features: log=ln and power_to_db=true are two logarithms; set power_to_db to false "
-            "(power_to_db: configs/libraries/keras.yaml:15)",
+            "--set log=ln: log=ln and power_to_db=true are two logarithms "
+            "(power_to_db: configs/libraries/keras.yaml:15); set power_to_db to false",
         ),
         (
             "vocos",
             ["power_to_db=true"],
-            "configs/tts/vocos.yaml:15: features: log=ln and power_to_db=true are two logarithms; set power_to_db to "
-            "false (power_to_db: --set power_to_db=true)",
+            "configs/tts/vocos.yaml:15: features: log=ln and power_to_db=true are two logarithms "
+            "(power_to_db: --set power_to_db=true); set power_to_db to false",
         ),
         (
             "kaldi_mfcc",
@@ -367,13 +379,13 @@ def test_a_default_that_is_refused_is_so_where_what_it_does_not_go_with_was_set(
         (
             "kaldi_mfcc",
             ["log=null"],
-            "configs/libraries/kaldi_mfcc.yaml:10: features: num_ceps=13 needs a logarithm; set log, or power_to_db to "
-            "true (power_to_db: configs/libraries/kaldi.yaml:19, log: --set log=null)",
+            "configs/libraries/kaldi_mfcc.yaml:10: features: num_ceps=13 needs a logarithm "
+            "(power_to_db: configs/libraries/kaldi.yaml:19, log: --set log=null); set log, or power_to_db to true",
         ),
         (
             "librosa_mfcc",
             ["mean=[1, 2]"],
-            "--set mean=[1, 2]: features: mean holds 2 numbers, but num_ceps is 20 "
+            "--set mean=[1, 2]: mean holds 2 numbers, but num_ceps is 20 "
             "(num_ceps: configs/libraries/librosa_mfcc.yaml:8)",
         ),
         (
@@ -390,7 +402,7 @@ def test_of_keys_that_do_not_go_together_each_is_named_with_where_it_was_set(nam
 
 
 def test_a_value_that_is_called_like_a_key_is_no_key():
-    assert refusal(sets=["padding=window"]).endswith("or a list of int of length 2")
+    assert refusal(sets=["padding=window"]).endswith("or a list of 2 numbers")
 
 
 # --set
@@ -429,7 +441,7 @@ def test_a_set_may_hold_a_list():
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("num_mel_bins", "must be KEY=VALUE"),
+        ("num_mel_bins", "must be KEY=VALUE; write -s num_mel_bins=VALUE"),
         ("", "must be KEY=VALUE"),
         ("hop_length=160", "unknown key 'hop_length'; did you mean 'sequence_stride'?"),
         ("frame_shift=10", "unknown key 'frame_shift'; did you mean 'sequence_stride' (in samples)?"),
@@ -443,8 +455,8 @@ def test_a_set_may_hold_a_list():
         (".x=1", "unknown key ''; known are base, audio, features, output"),
         ("=80", f"unknown key ''; {LISTED}"),
         ("base=keras", f"unknown key 'base'; {LISTED}"),
-        ("num_mel_bins=eighty", "features: num_mel_bins='eighty' is str, not int"),
-        ("num_mel_bins==80", "features: num_mel_bins='=80' is str, not int"),
+        ("num_mel_bins=eighty", "num_mel_bins='eighty' must be an integer"),
+        ("num_mel_bins==80", "num_mel_bins='=80' must be an integer"),
         ("window=a: b", ":1: a value is a number, a word, null or a list, not a mapping"),
     ],
 )
@@ -495,7 +507,7 @@ def test_other_variables_mean_nothing():
     [
         ("MELCLI_FEATURES_NUM_MELS", "80", "features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
         ("MELCLI_AUDIO", "mix", "audio: unknown key ''; known are channels, resampler, truncated, opus_rate"),
-        ("MELCLI_OUTPUT_SHARD_MB", "many", "output: shard_mb='many' is str, not int"),
+        ("MELCLI_OUTPUT_SHARD_MB", "many", "output: shard_mb='many' must be an integer"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_its_name(name, value, said):
@@ -506,7 +518,7 @@ def test_a_wrong_variable_is_refused_by_its_name(name, value, said):
     "text, said",
     [
         ("root:$6$x:::\n", "MELCLI_CONFIG=my.yaml:1: not a config: a key is a word, such as 'features'"),
-        ("features: {top_db: high}\n", "MELCLI_CONFIG=my.yaml:1: features: top_db='high' is str, not float or null"),
+        ("features: {top_db: high}\n", "MELCLI_CONFIG=my.yaml:1: features: top_db='high' must be a number or null"),
         ("base: ./gone.yaml\n", "MELCLI_CONFIG=./my.yaml: gone.yaml: cannot be read: No such file or directory"),
         (None, "MELCLI_CONFIG=my.yaml: cannot be read: No such file or directory"),
     ],
@@ -666,7 +678,7 @@ def test_the_identity_does_not_change_with_what_does_not(key):
 
 def test_the_identity_changes_with_the_version_of_the_numbers(monkeypatch):
     before = Config().config_id
-    monkeypatch.setattr(resolve, "NUMERICS_VERSION", 10**6)
+    monkeypatch.setattr("melcli.config.config.NUMERICS_VERSION", 10**6)
     assert Config().config_id != before
 
 
@@ -686,10 +698,10 @@ def test_where_a_value_was_set_is_no_difference(write):
 def test_differences_are_named_with_both_values():
     mine = resolve_config(sets=["window=null", "channels=each", "min_power=1e-9", "shard_mb=1", "format=hdf5"])
     assert mine.differences(Config()) == [
-        "audio.channels is each here and mix there",
-        "features.window is null here and hann there",
-        "features.min_power is 1e-09 here and 1e-10 there",
-        "output.format is hdf5 here and npy there",
+        "channels: OUT mix, now each",
+        "window: OUT hann, now null",
+        "min_power: OUT 1e-10, now 1e-09",
+        "format: OUT npy, now hdf5",
     ]
     assert Config().differences(resolve_config()) == []
 

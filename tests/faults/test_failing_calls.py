@@ -131,7 +131,7 @@ def check_told(ended: Ended, out: Path, place: Place, *, hit: bool) -> None:
         return
     assert ended.code == 6 or (ended.code == 0 and place.kind not in MUST_BE_TOLD)
     if ended.code == 6:
-        told = [line for line in ended.err.splitlines() if line.startswith("melcli: cannot ")]
+        told = [line for line in ended.err.splitlines() if line.startswith("melcli: error: cannot ")]
         assert len(told) == 1, "one sentence says it"
         assert str(out) in told[0] or re.search(r"features-\d+\.h5", told[0])
 

@@ -61,7 +61,7 @@ class Work:
             assert [row.id for row in rows_of(out) if row.status == "failed"] == []
         assert ended.code in {0, 6}, ended
         if ended.code == 6:
-            told = [line for line in ended.err.splitlines() if line.startswith("melcli: cannot ")]
+            told = [line for line in ended.err.splitlines() if line.startswith("melcli: error: cannot ")]
             assert len(told) == 1, ended.err
         return ended
 

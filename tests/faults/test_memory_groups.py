@@ -92,7 +92,7 @@ def check(work: Work, enter: str, named: re.Pattern[str]) -> Ended:
         work.check_through(ended)
     else:
         assert ended.code in GAVE_UP, ended
-        assert named.search(ended.last_line), ended.err
+        assert named.search(ended.err), ended.err
     return ended
 
 
@@ -109,4 +109,4 @@ def test_a_limit_on_the_data_of_a_process_blames_no_input(tmp_path: Path, limit_
     assert ended.code in {0, 7}, ended
     assert "decoder_crash" not in ended.err
     if ended.code == 7:
-        assert OF_MEMORY.search(ended.last_line), ended.err
+        assert OF_MEMORY.search(ended.err), ended.err

@@ -59,5 +59,5 @@ def check_told(ended: Ended, about: str) -> None:
     assert "failed:" not in ended.err, about
     assert ended.code in {0, 6}, about
     if ended.code == 6:
-        assert ended.err.count("melcli: ") == 1, about
+        assert ended.err.count("melcli: error: ") == 1, about
         assert "Too many open files" in ended.err, about

@@ -63,7 +63,9 @@ def check_said(ended: Ended) -> None:
 
 def check_refused(ended: Ended, out: Path) -> None:
     assert ended.code == 6, ended
-    assert [line.startswith("melcli: ") for line in ended.err.splitlines()].count(True) == 1, "one sentence says it"
+    assert [line.startswith("melcli: error: ") for line in ended.err.splitlines()].count(True) == 1, (
+        "one sentence says it"
+    )
     assert f"cannot write {out}" in ended.err
 
 

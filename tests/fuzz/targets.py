@@ -27,8 +27,9 @@ from melcli.audio.options import AudioOptions
 from melcli.audio.undecoded import HEAD_BYTES, describe
 from melcli.audio.view import Extent, View
 from melcli.audio.views import views
+from melcli.config.config import Config
 from melcli.config.document import read_document
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
 from melcli.printable import printable
 from melcli.run.limits import Limits

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from melcli.audio.options import AudioOptions
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.run import estimate as estimates

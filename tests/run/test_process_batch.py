@@ -20,7 +20,7 @@ import pytest
 from melcli.audio.load import AudioStream, load_audio
 from melcli.audio.options import AudioOptions
 from melcli.audio.revisions import DECODING_REVISION
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram

@@ -45,6 +45,11 @@ def test_the_last_line(report: Report, sentence: str) -> None:
     assert summary_line(report) == sentence
 
 
+def test_the_last_line_names_the_config() -> None:
+    line = summary_line(Report(out="OUT", unchanged=2, elapsed_s=0.31), "config ./a\n.yaml")
+    assert line == "2 ok (2 unchanged)  0 failed  0.3 s  config ./a\\x0a.yaml  -> OUT/manifest.jsonl"
+
+
 def test_the_plain_form_is_json_and_says_it_all() -> None:
     report = Report(out="O\udcff", to_do=3, unchanged=2, failed_before=1, orphans=1, unreadable_folders=1)
     add(report, [ok("a"), failed("b", "timeout"), failed("c", "empty")])

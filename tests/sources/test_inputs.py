@@ -98,7 +98,7 @@ def test_an_input_that_is_not_there_is_refused(plant, path, why):
     os.symlink("circle", "circle")
     with pytest.raises(ConfigError) as raised:
         find("d", path)
-    assert str(raised.value) == f"INPUT {path} cannot be read: {why}".replace("\n", "\\x0a")
+    assert raised.value.problem == f"INPUT {path} cannot be read: {why}".replace("\n", "\\x0a")
 
 
 def test_an_input_folder_that_cannot_be_listed_is_refused_and_a_listed_one_is_reported(plant, monkeypatch):

@@ -21,5 +21,5 @@ def test_a_glob_that_may_fit_is_taken(glob):
 
 
 def test_one_string_is_no_list_of_globs():
-    with pytest.raises(ConfigError, match=r"^include='\*\.wav' is str, not a list of str$"):
+    with pytest.raises(ConfigError, match=r"^include='\*\.wav' must be a list of texts$"):
         SourceOptions(include="*.wav")

@@ -13,11 +13,11 @@ def test_defaults_are_those_of_the_contract():
 @pytest.mark.parametrize(
     "wrong, said",
     [
-        ({"format": "zarr"}, "format='zarr' is str, not 'npy' or 'hdf5'"),
-        ({"dtype": "int16"}, "dtype='int16' is str, not 'float32' or 'float16' or 'float64'"),
+        ({"format": "zarr"}, "format='zarr' must be 'npy' or 'hdf5'"),
+        ({"dtype": "int16"}, "dtype='int16' must be 'float32', 'float16' or 'float64'"),
         ({"shard_mb": 0}, "shard_mb=0 must be 1 or more"),
-        ({"shard_mb": 1.5}, "shard_mb=1.5 is float, not int"),
-        ({"shard_mb": True}, "shard_mb=True is bool, not int"),
+        ({"shard_mb": 1.5}, "shard_mb=1.5 must be an integer"),
+        ({"shard_mb": True}, "shard_mb=true must be an integer"),
     ],
 )
 def test_wrong_values_are_refused_with_value_and_rule(wrong, said):

@@ -90,8 +90,8 @@ class Starts:
         """Return what to raise: what was observed, and what to do about it."""
         tried = f"no worker process can be started ({self._num_failed} attempts)"
         if self._limit is None or self._how == KILLED_FOR_MEMORY:
-            return WorkersFailing(f"{tried}: the last one {self._how}; {self._advice()}")
-        return StorageError(f"{tried}: {os.strerror(self._limit)}; {self._advice()}")
+            return WorkersFailing(f"{tried}: the last one {self._how}", hint=self._advice())
+        return StorageError(f"{tried}: {os.strerror(self._limit)}", hint=self._advice())
 
     def problem(self, num_ready: int, workers: int) -> str:
         """Return a warning that says why fewer workers run than were asked for; empty for a failure or two."""

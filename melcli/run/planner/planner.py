@@ -177,8 +177,8 @@ class Planner:
         if code is None or code >= 0:
             raise RuntimeError(f"the planning process ended with {code}{where}: {said}")
         return WorkersFailing(
-            f"the planning process was killed by {_signal_name(-code)}{where}; OUT is as it was, run the same command "
-            "again"
+            f"the planning process was killed by {_signal_name(-code)}{where}; OUT is as it was",
+            hint="run the same command again",
         )
 
 

@@ -226,10 +226,14 @@ def examine(verdict: Verdict, request: VerifyRequest, listener: Callable[[Damage
 
 def _refuse_no_output(out: str) -> None:
     if not os.path.isdir(out):
-        raise ConfigError(f"{printable(out) or repr(out)} is no folder, and so no OUT of melcli")
+        raise ConfigError(
+            f"{printable(out) or repr(out)} is not a folder", hint="name the folder that melcli extract wrote"
+        )
     books = (os.path.join(out, MANIFEST_FILE), os.path.join(out, CONFIG_FILE), journal_path(out))
     if not any(map(os.path.lexists, books)):
-        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}, and so is no OUT of melcli")
+        raise ConfigError(
+            f"{printable(out)} holds no {MANIFEST_FILE}", hint="name the folder that melcli extract wrote"
+        )
 
 
 class _Audit:
@@ -307,9 +311,11 @@ class _Audit:
 
     def look_at_outputs(self) -> None:
         """Have workers look at every output, read a sample, and extract a sample again."""
-        from melcli.run.engines.local import LocalEngine
+        from melcli.run.engines.local import WARM_MODULE, LocalEngine
 
-        imports = ["melcli.store.checks", *(["h5py"] if self._shards else [])]
+        imports = ["melcli.store.checks"]
+        imports += ["h5py"] if self._shards else []
+        imports += [WARM_MODULE] if self._request.recompute_percent else []
         engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
         try:
             for checked in results(engine, self._check_tasks()):

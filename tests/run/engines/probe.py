@@ -136,7 +136,7 @@ def threads(size: int) -> dict[str, Any]:
     """Multiply and transform, and tell how many threads the libraries have and how many the process."""
     import numpy as np
     import scipy.fft
-    import threadpoolctl  # type: ignore[import-untyped]
+    import threadpoolctl
 
     matrix = np.random.default_rng(0).standard_normal((size, size))
     scipy.fft.rfft(np.fft.rfft(matrix @ matrix).real)
