@@ -56,6 +56,8 @@ FINISHED = [
     "melcli/audio",
     "melcli/compare",
     "melcli/mel",
+    "melcli/run/engines",
+    "melcli/run/verify",
     "melcli/sources",
     "melcli/store",
 ]
