@@ -53,9 +53,11 @@ PHRASES = {
 # The packages and modules that follow the list so far.
 FINISHED = [
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "melcli").glob("*.py")),
+    "melcli/api",
     "melcli/audio",
     "melcli/compare",
     "melcli/mel",
+    "melcli/run/doctor",
     "melcli/run/engines",
     "melcli/run/verify",
     "melcli/sources",

@@ -26,7 +26,7 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 STOP_TIMEOUT_S = 20.0  # longer than the pool waits for its processes to end
-WARM_MODULE = "melcli.run.warm"  # all that computing features needs
+WARM_MODULE = "melcli.run.warm"  # all modules that computing features needs
 
 
 class LocalEngine:

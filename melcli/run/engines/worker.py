@@ -51,7 +51,7 @@ def serve(end: WorkerEnd, max_memory_bytes: int | None) -> NoReturn:
     max_memory_bytes : int or None
         Limit of anonymous memory, in bytes.
     """
-    # The collector was off during the imports, in which it would run about 100 times and free almost nothing.
+    # The collector was off during the imports, during which it would run about 100 times for almost no garbage.
     gc.freeze()
     gc.enable()
     if max_memory_bytes is not None:
