@@ -22,11 +22,16 @@ __all__ = ["gains", "level_keys", "plain_number"]
 NEAR = 2e-3  # how near a fitted number has to be to a usual one to be taken for it
 FIT = 2e-4  # how near a fit of float32 features comes, relative
 SHARP = 1e-6  # how near a fit comes at best
+NEAR_FLOOR = 0.02  # how near a fitted floor has to be to a usual one to be tried as it: narrow types round it
+USUAL_TOP_DBS = (20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 120.0)
+NEAR_DEPTH_DB = 0.1
 AT_FLOOR = 1e-6  # of the range: values this near the lowest one stand at a floor
 FEWEST_AT_FLOOR = 2  # values in one bin, or in all of them together
+SAME_POWER, MOST_BINS = 1e-3, 0.5  # relative difference of the lowest powers, and the share of bins that have the same
 FEWEST_QUIET, OFFSET_SPREAD = 8, 0.05  # values that tell an offset, and how far they may lie apart, relative
 OFFSET_FIT = 5e-3  # of an offset: it is told by few values, and usual ones lie far apart
 OFFSET_ROUNDS = 3
+NEAR_OFFSET = 4.0  # times an offset that is told: usual ones so near are tried too
 LARGE = 1e-4  # an offset that any clip tells
 LEAST = 1e-37  # a floor that nothing reaches, and float32 still holds
 FITTED = ("std", "mean", "input_scale", "log_offset", "min_power", "top_db")
@@ -35,10 +40,18 @@ SCALES = (1.0, 32_768.0, 100.0)  # full scale 1, 16-bit integers, Essentia's Mus
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``logs = factor ln(mel) + term``: what relates features to linear mels."""
+    """``logs = factor ln(mel) + term``: what relates features to linear mels.
+
+    ``middle`` is the mean of ``ln(mel)``: about it a usual factor in place of the fitted one turns the line.
+    """
 
     factor: float
     term: float
+    middle: float = 0.0
+
+    def turned(self, factor: float) -> Line:
+        """Return the line with another factor that fits best."""
+        return Line(factor, self.term + (self.factor - factor) * self.middle, self.middle)
 
 
 def level_keys(
@@ -64,14 +77,15 @@ def level_keys(
     frames = frames[frames < len(mel)]
     offset = _offset(seen.of(frames), mel[frames], options.log_offset)
     factor, term, _ = affine_fit(mel[frames] + offset, seen.of(frames))
-    line = Line(float(np.median(factor)), float(np.median(term)))
+    middle = float(np.log(np.maximum(mel[frames] + offset, LEAST))[seen.trusted[frames]].mean())
+    line = Line(float(np.median(factor)), float(np.median(term)), middle)
     if seen.linear:
         return list(_linear(line, options))
     floor = _floor(seen, factor, term)
     candidates = [
         {**keys, **low}
         for keys in _normalizations(seen, line, options, known)
-        for low in _floors(seen, line, keys, options, known, offset, floor)
+        for low in _floors(seen, line, keys, options, known, offset, floor, float(mel.max()))
     ]
     usual = {key: {getattr(option, key) for option in known} for key in FITTED}
 
@@ -106,12 +120,16 @@ def _floor(seen: Observation, factor: np.ndarray, term: np.ndarray) -> float | N
     """Return the mel power at which the features have a floor, or None where they have none that is seen."""
     lowest = seen.logs.min(axis=0) if seen.normalized != "no" else np.full(seen.num_features, seen.logs.min())
     at_floor = (seen.logs <= lowest + AT_FLOOR * np.ptp(seen.logs)).sum(axis=0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        powers = np.exp((lowest - term) / factor)
     reached = at_floor >= FEWEST_AT_FLOOR
-    if not reached.any():
-        return None
-    with np.errstate(over="ignore"):
-        powers = np.exp((lowest - term) / factor)[reached]
-    return float(np.median(powers))
+    if not reached.any() and seen.normalized == "no":
+        reached = np.full(seen.num_features, at_floor.sum() >= FEWEST_AT_FLOOR)
+    if not reached.any():  # bins whose lowest values are the same power, one of each, stand at a floor too
+        middle = float(np.median(powers))
+        alike = np.abs(powers - middle) < SAME_POWER * middle
+        reached = alike if alike.mean() >= MOST_BINS else np.zeros(len(powers), bool)
+    return float(np.median(powers[reached])) if reached.any() else None
 
 
 def _linear(line: Line, options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -148,8 +166,9 @@ def _normalizations(
         stds = sorted({std for std, _ in pairs if abs(exact / std - 1) < NEAR}, key=lambda std: std != 1.0)
         for std in [*stds, *plain_numbers(exact)] if not stds or abs(exact / stds[0] - 1) > FIT else stds:
             means = [mean for other, mean in pairs if other == std]
+            turned = line.turned(unit / std)
             for scale in (1.0, *_scales(options)):
-                gained = line.term - line.factor * options.mag_exp * math.log(scale)
+                gained = turned.term - turned.factor * options.mag_exp * math.log(scale)
                 keys = {**_logarithm(logarithm), "std": std, "input_scale": scale}
                 for mean in _means(-gained * std, means, near=NEAR * max(std, 1e-3 * unit), unit=unit, scale=scale):
                     yield {**keys, "mean": mean}
@@ -210,6 +229,7 @@ def _floors(
     known: list[FeatureOptions],
     offset: float,
     floor: float | None,
+    peak: float,
 ) -> Iterator[dict[str, Any]]:
     """Yield floors: none, what the lowest value says, and those of the named configs."""
     gain = keys["input_scale"] ** options.mag_exp
@@ -217,15 +237,26 @@ def _floors(
     floors: list[tuple[float, float, float | None]] = [(found, LEAST, None) for found in offsets]
     if floor is not None:
         values = plain_numbers(max(LEAST, floor * gain))
+        usual = {o.min_power for o in known} | {10.0**-digits for digits in range(13)}
+        values += [
+            value for value in sorted(usual) if value not in values and abs(floor * gain / value - 1) < NEAR_FLOOR
+        ]
         floors += [(0.0, value, None) for value in values if value >= LEAST] + [
             (value, LEAST, None) for value in values
         ]
-        if seen.normalized == "no":
-            depth_db = (seen.values.max() - seen.values.min()) / line.factor * UNITS_PER_NEPER["db"]
-            floors += [(found, LEAST, top_db) for found in offsets for top_db in plain_numbers(depth_db)]
+        if peak > floor:
+            depth_db = 10 * math.log10((peak + offset) / floor)
+            depths = [depth for depth in USUAL_TOP_DBS if abs(depth - depth_db) < NEAR_DEPTH_DB]
+            depths += [depth for depth in plain_numbers(depth_db) if depth not in depths]
+            floors += [(found, LEAST, top_db) for found in offsets for top_db in depths]
     named = {(o.log_offset, o.min_power, o.top_db) for o in known if o.logarithm is not None}
-    if offset == options.log_offset == 0.0:  # too few quiet values to work it out
-        named |= {(usual, LEAST, None) for usual in LOG_OFFSETS if 0.0 < usual < LARGE}
+    # Few quiet values tell an offset badly or not at all.
+    told = [found for found in (offset, options.log_offset) if found]
+    named |= {
+        (usual * gain, LEAST, None)
+        for usual in LOG_OFFSETS
+        if 0.0 < usual < LARGE and all(1 / NEAR_OFFSET < usual / found < NEAR_OFFSET for found in told)
+    }
     for offset_, floor_, top_db in dict.fromkeys([*floors, *sorted(named, key=repr)]):
         yield {"log_offset": offset_, "min_power": floor_, "top_db": top_db}
 

@@ -16,6 +16,7 @@ SURELY_LEVELS, SURELY_LINEAR = 1.2, 20.0
 LARGEST_LEVEL = 30.0  # of ln(1 + x): x is 1e13
 CENTERED = 2e-3  # of the deviation: how near 0 the mean of a bin is where each bin has its own mean taken off
 EQUAL = 0.02  # of the largest deviation: how near each other they are where each bin is divided by its own
+MOST = 0.5  # of the bins, that have the largest deviation where each is divided by its own
 STILL = 1e-6  # of the range: changes below it are rounding
 EXACT = 1e-6  # of the loudest power: above it single precision leaves 4 digits
 MANY_STEPS = 100  # of rounding: values above have 2 digits
@@ -93,6 +94,8 @@ class Observation:
         heard = self.trusted[inner].mean(axis=1)
         chosen = inner[heard >= np.quantile(heard, QUIET)]
         spread: np.ndarray = chosen[np.unique(np.linspace(0, len(chosen) - 1, number).round().astype(int))]
+        if self.cepstral:  # the loudest frame says where the floor is
+            spread = np.union1d(spread, inner[self.values[inner, 0].argmax()])
         return spread
 
 
@@ -153,7 +156,9 @@ def observe(features: np.ndarray, *, time_major: bool, linear: bool = False, cep
     values = values if time_major else values.T
     logs = np.log(np.maximum(values, values[values > 0].min())) if linear else values
     live = _num_live_frames(values)
-    normalized: Normalized = "no" if linear else "std" if cepstral else _normalized(values[:live])
+    # A tail of equal frames may have been there before the mean was taken off, or have been appended afterwards.
+    both = (_normalized(values), _normalized(values[:live]))
+    normalized: Normalized = "no" if linear else "std" if cepstral else next((one for one in both if one != "no"), "no")
     return Observation(
         values=values,
         logs=logs,
@@ -200,7 +205,8 @@ def _normalized(values: np.ndarray) -> Normalized:
     moving = deviation > STILL * max(LEAST, deviation.max())
     if len(values) < FEWEST or np.abs(values.mean(axis=0)).max() > CENTERED * deviation.max():
         return "no"
-    return "std" if np.ptp(deviation[moving]) < EQUAL * deviation.max() else "mean"
+    equal = deviation[moving] > (1 - EQUAL) * deviation.max()  # those of quiet bins are lower if std_eps was added
+    return "std" if equal.mean() >= MOST else "mean"
 
 
 def _num_live_frames(values: np.ndarray) -> int:

@@ -44,7 +44,7 @@ def resampled_otherwise(
     ways: dict[str, Callable[[Clip], Clip]] = {name: partial(Clip.through, resampler=name) for name in EXPRESSIBLE}
     ways |= {name: partial(_through, sampling_rate=rate, sinc=sinc) for name, sinc in FOREIGN.items()}
     views = {name: best.settling.with_clips(way) for name, way in ways.items()}
-    nearest = min(views, key=lambda name: views[name].mean(best.options))
+    nearest = min(views, key=lambda name: views[name].distance(best.options))
     settled = settled_from(best.options, views[nearest], known)
     if settled is None or settled.relative > max(exact, NEARER * best.relative):
         return None, None
