@@ -13,7 +13,7 @@ import numpy as np
 
 from melcli.identify.cepstral import cepstral_keys
 from melcli.identify.common_values import MEL_COUNTS
-from melcli.identify.descent import FOUND, Descent
+from melcli.identify.descent import MAX_EXACT_MISFIT, Descent
 from melcli.identify.effort import Effort
 from melcli.identify.initial_guesses import starts
 from melcli.identify.levels import level_keys
@@ -28,16 +28,18 @@ __all__ = ["Candidate", "named", "rivals", "searched", "settled_from"]
 NUM_FRAMES, NUM_FRAMES_BY_BIN = 24, 40  # that are looked at while spectrum and filters are searched
 # Of the guesses with each offset under the logarithm, so many are tried with the commonest spectra, and so many of
 # these with all usual bands; the best of all start a descent.
-PLACEMENTS, SCANNED, DESCENTS = 8, 8, 4
-PLACEMENT_IS_RIGHT = 0.02  # a misfit that no other rate or stride has been seen to leave
-AS_GOOD = 1.02  # times the misfit: so near each other are those of the same frames, by another padding
-UNLIKELY = 0.75  # a misfit of the best usual band from which no descent has been seen to lead to the right one
-AXES_ARE_RIGHT = 0.6  # a misfit that features taken with the other axis as time have not been seen to have
-USUAL_COUNTS = {*MEL_COUNTS, 16, 36, 48, 50, 96, 100, 160, 192, 200, 229, 256}  # of mels or cepstra
-NO_EXPLANATION = 0.995  # a misfit of the few bands that frames are compared by; tones leave 0.97 of the right ones
+MAX_PLACEMENTS, MAX_SCANNED, MAX_DESCENTS = 8, 8, 4
+MAX_MISFIT_OF_RIGHT_FRAMES = 0.02  # a misfit that no other rate or stride has been seen to leave
+# Times the misfit: so near each other are those of the same frames, by another padding.
+MAX_RATIO_OF_ALIKE_MISFITS = 1.02
+# A misfit of the best usual band from which no descent has been seen to lead to the right one.
+MAX_MISFIT_TO_DESCEND = 0.75
+MAX_MISFIT_OF_RIGHT_AXES = 0.6  # a misfit that features taken with the other axis as time have not been seen to have
+USUAL_NUMS_OF_FEATURES = {*MEL_COUNTS, 16, 36, 48, 50, 96, 100, 160, 192, 200, 229, 256}  # of mels or cepstra
+MAX_PROBE_MISFIT = 0.995  # a misfit of the few bands that frames are compared by; tones leave 0.97 of the right ones
 MAX_LEVELLINGS = 3
 MAX_SETTLED = 2  # of those that nearly fit, if none fits
-PROMISING = 0.2  # a misfit above it is no explanation
+MAX_MISFIT_TO_SETTLE = 0.2  # a misfit above it is no explanation
 # What comes after the filters where no other value is tried.
 NEUTRAL = {"ref_power": 1.0, "log_offset": 0.0, "mean": 0.0, "std": 1.0, "std_ddof": 1, "std_eps": 0.0}
 # Keys that make the shape.
@@ -123,15 +125,17 @@ def searched(
         for guess in guesses:
             found = _descended(guess, effort)
             reached.append(found)
-            alike = _at_all_rates(found.options, found.settling) if found.misfit <= max(FOUND, exact) else ()
+            alike = _at_all_rates(found.options, found.settling) if found.misfit <= max(MAX_EXACT_MISFIT, exact) else ()
             for candidate in _settled(alike, found.settling, known):
                 yield candidate
                 if candidate.relative < exact:
                     return
-            if effort.spent or found.misfit < PLACEMENT_IS_RIGHT:
+            if effort.spent or found.misfit < MAX_MISFIT_OF_RIGHT_FRAMES:
                 break
     for found in sorted(reached, key=attrgetter("misfit"))[:MAX_SETTLED]:
-        for candidate in _settled([found.options] if found.misfit < PROMISING else (), found.settling, known):
+        for candidate in _settled(
+            [found.options] if found.misfit < MAX_MISFIT_TO_SETTLE else (), found.settling, known
+        ):
             yield candidate
             if candidate.relative < exact:
                 return
@@ -186,17 +190,17 @@ def _ranked(views: Sequence[Settling], effort: Effort, reached: Sequence[_Guess]
         for cut in (False, True):
             if _is_over(effort, reached):
                 return
-            guesses = _guesses(likely, rates, effort, cut=cut)[:DESCENTS]
+            guesses = _guesses(likely, rates, effort, cut=cut)[:MAX_DESCENTS]
             yield guesses
-            if guesses and guesses[0].misfit < AXES_ARE_RIGHT:
+            if guesses and guesses[0].misfit < MAX_MISFIT_OF_RIGHT_AXES:
                 likely = [view for view in likely if view.seen.time_major == guesses[0].settling.seen.time_major]
     unlikely = [view for view in views if view not in usual]
     if unlikely and not _is_over(effort, reached):
-        yield _guesses(unlikely, [own], effort, cut=False)[:DESCENTS]
+        yield _guesses(unlikely, [own], effort, cut=False)[:MAX_DESCENTS]
 
 
 def _is_over(effort: Effort, reached: Sequence[_Guess]) -> bool:
-    return effort.spent or min((found.misfit for found in reached), default=1.0) < PLACEMENT_IS_RIGHT
+    return effort.spent or min((found.misfit for found in reached), default=1.0) < MAX_MISFIT_OF_RIGHT_FRAMES
 
 
 def _by_kind(guesses: Sequence[_Guess]) -> list[list[_Guess]]:
@@ -224,28 +228,30 @@ def _guesses(
     """
     guesses: list[_Guess] = []
     for view in views:
-        if any(g.misfit < AXES_ARE_RIGHT and g.settling.seen.time_major != view.seen.time_major for g in guesses):
+        if any(
+            g.misfit < MAX_MISFIT_OF_RIGHT_AXES and g.settling.seen.time_major != view.seen.time_major for g in guesses
+        ):
             continue
         for rate in rates:
             number = NUM_FRAMES if view.seen.normalized == "no" else NUM_FRAMES_BY_BIN
             descent = Descent(view.clip, view.seen, view.seen.telling_frames(number), effort)
             ranked = starts(len(view.clip.at(rate)), rate, view.seen, descent, cut=cut)
             guesses += [_Guess(misfit, options, descent, view) for misfit, options in ranked]
-    possible = [guess for guess in guesses if guess.misfit < NO_EXPLANATION]
-    likely = [guess for alike in _by_kind(possible) for guess in _few_of_a_stride(alike, 3)[:PLACEMENTS]]
+    possible = [guess for guess in guesses if guess.misfit < MAX_PROBE_MISFIT]
+    likely = [guess for alike in _by_kind(possible) for guess in _few_of_a_stride(alike, 3)[:MAX_PLACEMENTS]]
     spread = [
         replace(guess, options=options, misfit=misfit)
         for guess in likely
         for options, misfit in guess.descent.with_usual_spectra(guess.options)
     ]
-    best = [guess for alike in _by_kind(spread) for guess in _few_of_a_stride(alike, 4)[:SCANNED]]
+    best = [guess for alike in _by_kind(spread) for guess in _few_of_a_stride(alike, 4)[:MAX_SCANNED]]
     scanned = [_with_usual_bands(guess) for guess in best]
-    return [guess for guess in _few_of_a_stride(scanned, 2) if guess.misfit < UNLIKELY]
+    return [guess for guess in _few_of_a_stride(scanned, 2) if guess.misfit < MAX_MISFIT_TO_DESCEND]
 
 
 def _with_usual_counts(views: Sequence[Settling]) -> list[Settling]:
     """Return the views whose other axis is no usual number of mels or cepstra, if there are such views."""
-    usual = [view for view in views if view.seen.num_features in USUAL_COUNTS]
+    usual = [view for view in views if view.seen.num_features in USUAL_NUMS_OF_FEATURES]
     return usual or list(views)
 
 
@@ -276,7 +282,7 @@ def _distinct(guesses: Sequence[_Guess]) -> list[_Guess]:
         alike = (
             other
             for other in distinct
-            if guess.misfit <= AS_GOOD * other.misfit and _frames_of(guess) == _frames_of(other)
+            if guess.misfit <= MAX_RATIO_OF_ALIKE_MISFITS * other.misfit and _frames_of(guess) == _frames_of(other)
         )
         if next(alike, None) is None:
             distinct.append(guess)

@@ -37,15 +37,16 @@ from melcli.identify.variations import (
 )
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["FOUND", "Descent"]
+__all__ = ["MAX_EXACT_MISFIT", "Descent"]
 
-FOUND = 3e-5  # a misfit that only rounding leaves
-HOPELESS = 0.5  # a misfit after one round that no further round has been seen to mend
-STUCK = 0.3  # a misfit of the best upper and then the best lower edge from which all pairs are tried
-NEAR = 0.2  # a misfit that edges between the usual ones may still mend
-CLOSE = 0.05  # a misfit that has little left to explain
-MUCH_BETTER = 0.8  # what it has to fall to for a group to help much
-BETTER = 0.995  # what a misfit has to fall to for a key to be changed
+MAX_EXACT_MISFIT = 3e-5  # a misfit that only rounding leaves
+MAX_MISFIT_AFTER_COARSE = 0.5  # a misfit after one round that no further round has been seen to mend
+# A misfit of the best upper and then the best lower edge from which all pairs are tried.
+MAX_MISFIT_OF_SINGLE_EDGES = 0.3
+MAX_MISFIT_TO_REFINE = 0.2  # a misfit that edges between the usual ones may still mend
+MAX_MISFIT_TO_FINISH = 0.05  # a misfit that has little left to explain
+MAX_SHARE_OF_LARGE_GAIN = 0.8  # what it has to fall to for a group to help much
+MAX_SHARE_OF_GAIN = 0.995  # what a misfit has to fall to for a key to be changed
 # Of the upper and the lower edge.
 EDGE_STEPS_HZ = (
     (800.0, 100.0),
@@ -57,12 +58,12 @@ EDGE_STEPS_HZ = (
     (10.0, 1.0),
 )
 SMALL_STEPS_HZ = ((5.0, 5.0), (1.0, 1.0))
-FRACTION = 5e-3  # a misfit that edges between whole hertz may leave
+MAX_MISFIT_OF_WHOLE_HERTZ = 5e-3  # a misfit that edges between whole hertz may leave
 FRACTIONAL_STEPS_HZ = ((1.0, 1.0), (0.5, 0.5), (0.1, 0.1), (0.0, 0.1), (0.1, 0.0))
 LENGTH_STEPS = (64, 16, 4, 1)  # samples of the window
 MAX_STEPS = 6
 MAX_ROUNDS = 6
-CACHED_SPECTRA = 32  # 1 MB each at 1,025 bins
+MAX_CACHED_SPECTRA = 32  # 1 MB each at 1,025 bins
 
 Item = TypeVar("Item")
 
@@ -128,31 +129,31 @@ class Descent:
     def run(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         """Return the best options in reach, and their misfit; what does not come near at once is given up."""
         best, least = self._run(options)
-        if FOUND < least < NEAR:
+        if MAX_EXACT_MISFIT < least < MAX_MISFIT_TO_REFINE:
             for keys in other_spectra(best):
                 changed = nearby(best, keys)
                 other, found = (best, least) if changed is None else self._run(changed)
-                if found < BETTER * least:
+                if found < MAX_SHARE_OF_GAIN * least:
                     best, least = other, found
-                if least < FOUND:
+                if least < MAX_EXACT_MISFIT:
                     break
         return best, least
 
     def _run(self, options: FeatureOptions) -> tuple[FeatureOptions, float]:
         best, least = self._steepest(options, self.misfit(options))
-        if least > HOPELESS:
+        if least > MAX_MISFIT_AFTER_COARSE:
             return best, least
         best, least = self._rounds(self._coarse, best, least)
-        if least > NEAR:
+        if least > MAX_MISFIT_TO_REFINE:
             return best, least
         every = (*self._coarse, *FINE)
         for groups in (FINE, every):
             best, least = self._rounds(groups, best, least)
-            if FOUND < least < CLOSE and best.window_length < best.fft_length:
+            if MAX_EXACT_MISFIT < least < MAX_MISFIT_TO_FINISH and best.window_length < best.fft_length:
                 best, least = self._resize(best, least)
-            if FOUND < least < FRACTION:
+            if MAX_EXACT_MISFIT < least < MAX_MISFIT_OF_WHOLE_HERTZ:
                 best, least = self._to_whole_hertz(*self._slide(best, least, FRACTIONAL_STEPS_HZ))
-        if not FOUND < least < CLOSE:
+        if not MAX_EXACT_MISFIT < least < MAX_MISFIT_TO_FINISH:
             return best, least
         return self._to_whole_hertz(*self._rounds(every, *self._other_slopes(best, least)))
 
@@ -176,9 +177,9 @@ class Descent:
         """
         best, least = options, self.misfit(options)
         for bands in (upper_bands, lower_bands, usual_bands):
-            if bands is not usual_bands or least > STUCK:
+            if bands is not usual_bands or least > MAX_MISFIT_OF_SINGLE_EDGES:
                 best, least = min((best, least), self.scan(best, bands(best), best.log_offset), key=itemgetter(1))
-        return self._slide(best, least, EDGE_STEPS_HZ) if least > NEAR else (best, least)
+        return self._slide(best, least, EDGE_STEPS_HZ) if least > MAX_MISFIT_TO_REFINE else (best, least)
 
     def _other_slopes(self, best: FeatureOptions, least: float) -> tuple[FeatureOptions, float]:
         """Try other filters with edges that are moved to suit them, since the slopes shift the best edges."""
@@ -186,7 +187,7 @@ class Descent:
             changed = nearby(best, keys)
             if changed is not None:
                 moved, found = self._slide(changed, self.misfit(changed), SMALL_STEPS_HZ)
-                if found < BETTER * least:
+                if found < MAX_SHARE_OF_GAIN * least:
                     best, least = moved, found
         return best, least
 
@@ -224,15 +225,15 @@ class Descent:
         In a fixed order, keys that make up for other wrong ones would be changed first.
         """
         for _ in range(MAX_STEPS):
-            if least < CLOSE:
+            if least < MAX_MISFIT_TO_FINISH:
                 break
             reached = [self.with_usual_bands(best)]
             for group in self._coarse:
                 reached.append(self._best_of(group, best, least))
-                if reached[-1][1] < FOUND:
+                if reached[-1][1] < MAX_EXACT_MISFIT:
                     break
             changed, found = min(reached, key=itemgetter(1))
-            if found > MUCH_BETTER * least:
+            if found > MAX_SHARE_OF_LARGE_GAIN * least:
                 break
             best, least = changed, found
         return best, least
@@ -243,17 +244,17 @@ class Descent:
         for _ in range(MAX_ROUNDS):
             before = least
             best, least = self._round(groups, best, least)
-            if least < FOUND or least > BETTER * before:
+            if least < MAX_EXACT_MISFIT or least > MAX_SHARE_OF_GAIN * before:
                 break
         return best, least
 
     def _round(
         self, groups: tuple[Variations, ...], best: FeatureOptions, least: float
     ) -> tuple[FeatureOptions, float]:
-        if groups is self._coarse and least > CLOSE:
+        if groups is self._coarse and least > MAX_MISFIT_TO_FINISH:
             best, least = min((best, least), self.with_usual_bands(best), key=itemgetter(1))
         for group in groups:
-            if least < FOUND:
+            if least < MAX_EXACT_MISFIT:
                 break
             best, least = self._best_of(group, best, least)
         return best, least
@@ -264,7 +265,7 @@ class Descent:
         tried = _changed(best, group(best))
         misfits = self.misfits(tried)
         number = min(range(len(tried)), key=misfits.__getitem__, default=None)
-        if number is not None and misfits[number] < BETTER * least:
+        if number is not None and misfits[number] < MAX_SHARE_OF_GAIN * least:
             return tried[number], misfits[number]
         return best, least
 
@@ -293,7 +294,7 @@ class Descent:
             if powers is None:
                 return None
             self._kept[key] = BandSums(powers, options.sampling_rate)
-            if len(self._kept) > CACHED_SPECTRA:
+            if len(self._kept) > MAX_CACHED_SPECTRA:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]

@@ -17,9 +17,9 @@ __all__ = ["starts"]
 PROBE_FFT_S = 0.064  # a hundred of one stride are near this; of a power of two
 CEPSTRAL_MELS = 40  # to begin with, since the shape of cepstra does not tell
 OFFSETS = (0.0, 1.0)  # under the logarithm; beside 1, the levels of samples from -1 to 1 are hardly logarithms any more
-LEAST_FLOOR = 2.0**-53  # Kaldi's, at full scale 1
+KALDI_MIN_POWER = 2.0**-53  # Kaldi's, at full scale 1
 PLAIN = FeatureOptions()
-ODD = 1.3  # what the misfit of a stride that nobody chooses is multiplied by
+ODD_STRIDE_FACTOR = 1.3  # what the misfit of a stride that nobody chooses is multiplied by
 
 
 def starts(
@@ -43,7 +43,7 @@ def starts(
     for placement in placements(num_samples, sampling_rate, seen.num_frames, seen.num_live_frames, cut=cut):
         probe = _probe(placement, seen)
         if probe is not None:
-            odd = 1.0 if is_plain(placement.sequence_stride, sampling_rate) else ODD
+            odd = 1.0 if is_plain(placement.sequence_stride, sampling_rate) else ODD_STRIDE_FACTOR
             for offset in offsets:
                 options, misfit = descent.scan(probe, probe_bands(probe), offset)
                 yield misfit * odd, options
@@ -63,6 +63,6 @@ def _probe(placement: Placement, seen: Observation) -> FeatureOptions | None:
         "power_to_db": False,
         "top_db": None,
         "time_major": seen.time_major,
-        "min_power": LEAST_FLOOR if seen.cepstral else PLAIN.min_power,
+        "min_power": KALDI_MIN_POWER if seen.cepstral else PLAIN.min_power,
     }
     return nearby(PLAIN, keys)

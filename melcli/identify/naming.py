@@ -15,8 +15,8 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["Answer", "name", "untold"]
 
-SAME = 2e-5  # of the range: features so near each other are taken for the same
-MAX_NAMED = 6  # configs, those with the fewest other keys, that the found keys are brought to
+MAX_SAME_RESIDUAL = 2e-5  # of the range: features so near each other are taken for the same
+MAX_NAMED_CONFIGS = 6  # configs, those with the fewest other keys, that the found keys are brought to
 PAIRS = (("log", "power_to_db"), ("padding", "pad_mode"), ("preemphasis", "preemphasis_mode"))
 
 # Keys that do nothing where the clip does not come to them; and with which logarithm and normalization they may matter.
@@ -65,7 +65,7 @@ def name(
         None where the options do not give features of this shape.
     """
     if base is None:
-        likely = sorted(known, key=lambda config: len(_differing(options, known[config])))[:MAX_NAMED]
+        likely = sorted(known, key=lambda config: len(_differing(options, known[config])))[:MAX_NAMED_CONFIGS]
         brought = {config: _brought_to(known[config], options, settling) for config in likely}
         base = min(brought, key=lambda config: len(_differing(brought[config], known[config])))
         options = _with_usual_limits(brought[base], settling, known[base])
@@ -85,7 +85,7 @@ def untold(answer: Answer, settling: Settling, known: Mapping[str, FeatureOption
             changed = varied(answer.options, **{key: value})
             if changed is None or _idle(key, changed):
                 continue
-            if _same_in_all(answer.options, changed, settling, max(SAME, answer.difference.relative)):
+            if _same_in_all(answer.options, changed, settling, max(MAX_SAME_RESIDUAL, answer.difference.relative)):
                 told.setdefault(key, []).append(value)
     return told
 
@@ -111,7 +111,7 @@ def _idle(key: str, options: FeatureOptions) -> bool:
 
 def _brought_to(config: FeatureOptions, options: FeatureOptions, settling: Settling) -> FeatureOptions:
     """Return the options with every key that allows it at the value of a config."""
-    least = settling.distance(options) * 1.02 + SAME * 1e-2 * settling.range
+    least = settling.distance(options) * 1.02 + MAX_SAME_RESIDUAL * 1e-2 * settling.range
     for keys in [*((key,) for key in _differing(options, config)), *PAIRS]:
         changed = varied(options, **{key: getattr(config, key) for key in keys})
         if changed is not None and settling.distance(changed) <= least:
@@ -135,7 +135,9 @@ def _with_usual_limits(options: FeatureOptions, settling: Settling, config: Feat
     return options
 
 
-def _same_in_all(one: FeatureOptions, other: FeatureOptions, settling: Settling, enough: float = SAME) -> bool:
+def _same_in_all(
+    one: FeatureOptions, other: FeatureOptions, settling: Settling, enough: float = MAX_SAME_RESIDUAL
+) -> bool:
     return all(_same(one, other, part, enough) for part in settling.parts)
 
 

@@ -22,10 +22,10 @@ from melcli.options import to_plain
 
 __all__ = ["Difference", "Settling", "linear"]
 
-CACHED_MELS = 8  # of one clip, up to 3,000 frames each
-ALIKE = 2e-7  # of the range: a mean difference that only rounding leaves
+MAX_CACHED_MELS = 8  # of one clip, up to 3,000 frames each
+MAX_ROUNDING_RESIDUAL = 2e-7  # of the range: a mean difference that only rounding leaves
 ROUNDING_SHARE = 0.05  # of what rounding to a narrow type may change, by which equally good options differ
-BETTER = 0.98  # what a difference has to fall to for a key to be changed
+MAX_SHARE_OF_GAIN = 0.98  # what a difference has to fall to for a key to be changed
 TAIL_SHARE = 0.02  # of the 99.9th percentile that counts beside the mean
 MAX_ROUNDS = 3
 
@@ -115,7 +115,7 @@ class Settling:
         self.range = float(np.ptp(seen.values))
         self.rounding = rounding
         self._rounded = rounding * float(np.abs(seen.values).mean())
-        self._mels = lru_cache(CACHED_MELS)(self._compute_mels)
+        self._mels = lru_cache(MAX_CACHED_MELS)(self._compute_mels)
 
     @property
     def parts(self) -> Sequence[Settling]:
@@ -205,17 +205,19 @@ class Settling:
 
     def enough(self, least: float) -> float:
         """Return the distance up to which options are as near as others: what rounding changes."""
-        return max(least / BETTER, least + ALIKE * self.range + ROUNDING_SHARE * self._rounded)
+        return max(
+            least / MAX_SHARE_OF_GAIN, least + MAX_ROUNDING_RESIDUAL * self.range + ROUNDING_SHARE * self._rounded
+        )
 
     def settle(self, options: FeatureOptions) -> FeatureOptions:
         """Change groups of keys to usual values for as long as that brings the options nearer."""
         for _ in range(MAX_ROUNDS):
             before = options
-            if self.distance(options) < ALIKE * self.range:
+            if self.distance(options) < MAX_ROUNDING_RESIDUAL * self.range:
                 break
             for keys in self._usual(options):
                 changed = varied(options, **keys)
-                if self.distance(changed) < BETTER * self.distance(options):
+                if self.distance(changed) < MAX_SHARE_OF_GAIN * self.distance(options):
                     options = changed or options
             if options == before:
                 break

@@ -14,7 +14,7 @@ from melcli.identify.observation import Observation
 
 __all__ = ["Target", "affine_fit", "misfit"]
 
-FLOOR = 1e-13  # of the loudest: what lies below it is rounding in float32
+MIN_RELATIVE_POWER = 1e-13  # of the loudest: what lies below it is rounding in float32
 
 
 class Target:
@@ -57,7 +57,7 @@ class Target:
         mels += offsets[:, np.newaxis, np.newaxis]
         mels /= np.maximum(mels.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
         x = mels.astype(np.float32)
-        np.maximum(x, np.float32(FLOOR), out=x)
+        np.maximum(x, np.float32(MIN_RELATIVE_POWER), out=x)
         np.log(x, out=x)
         if self._cepstral:
             x = _cosines(x.shape[1], self._num_features).T.astype(np.float32) @ x
@@ -100,7 +100,7 @@ def affine_fit(mel: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarr
     misfit : float
         Root of the mean square of what is left, in deviations of the features; 1 says nothing fits.
     """
-    x = np.log(np.maximum(mel, FLOOR * mel.max() + np.finfo(mel.dtype).tiny))
+    x = np.log(np.maximum(mel, MIN_RELATIVE_POWER * mel.max() + np.finfo(mel.dtype).tiny))
     if seen.cepstral:
         x = x @ _cosines(mel.shape[1], seen.num_features)
     y, weight = seen.logs, seen.trusted

@@ -62,8 +62,8 @@ __all__ = [
 ]
 
 MAX_FFT_PER_WINDOW = 6
-NEAR_UPPER = 0.02  # of it
-NEAR_LOWER_HZ = 20.0
+MAX_UPPER_EDGE_CHANGE = 0.02  # of it
+MAX_LOWER_EDGE_CHANGE_HZ = 20.0
 ROUND_LOWER_HZ = 5.0
 ROUND_HZ = 50.0  # edges that are in no list are mostly multiples of it
 
@@ -256,9 +256,11 @@ def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     nyquist, upper = options.sampling_rate / 2, options.upper_edge_hz
     middle = round(upper / ROUND_HZ)
     round_ones = {ROUND_HZ * number for number in range(middle - 2, middle + 3) if ROUND_HZ * number <= nyquist}
-    lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= NEAR_LOWER_HZ)}
+    lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= MAX_LOWER_EDGE_CHANGE_HZ)}
     lowers |= {max(0.0, ROUND_LOWER_HZ * (round(options.min_freq / ROUND_LOWER_HZ) + number)) for number in (-1, 0, 1)}
-    for near in sorted({hz for hz in _usual_uppers(options) if abs(hz / upper - 1) < NEAR_UPPER} | round_ones):
+    for near in sorted(
+        {hz for hz in _usual_uppers(options) if abs(hz / upper - 1) < MAX_UPPER_EDGE_CHANGE} | round_ones
+    ):
         for lower in sorted(lowers):
             for others in (*triangles(options), *preemphases(options)):
                 yield {"max_freq": near, "min_freq": lower, **others}

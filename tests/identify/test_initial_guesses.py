@@ -8,7 +8,7 @@ import pytest
 
 from melcli.identify.clip import open_clips
 from melcli.identify.descent import Descent
-from melcli.identify.initial_guesses import ODD, starts
+from melcli.identify.initial_guesses import ODD_STRIDE_FACTOR, starts
 from melcli.identify.observation import observe
 from melcli.identify.shapes import is_plain
 from tests.identify.sounds import made, named
@@ -44,5 +44,5 @@ def test_a_stride_that_nobody_chooses_counts_for_less(clip: Path) -> None:
     descent = Descent(opened, seen, seen.telling_frames(48))
     ranked = list(starts(len(opened.at(16_000)), 16_000, seen, descent))
     odd = {is_plain(guess.sequence_stride, 16_000): misfit / descent.misfit(guess) for misfit, guess in ranked}
-    assert odd == {True: 1.0, False: pytest.approx(ODD)}
-    assert ODD > 1
+    assert odd == {True: 1.0, False: pytest.approx(ODD_STRIDE_FACTOR)}
+    assert ODD_STRIDE_FACTOR > 1
