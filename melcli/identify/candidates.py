@@ -192,8 +192,8 @@ def _ranked(views: Sequence[Settling], effort: Effort, reached: Sequence[_Guess]
                 return
             guesses = _guesses(likely, rates, effort, cut=cut)[:MAX_DESCENTS]
             yield guesses
-            if guesses and guesses[0].misfit < MAX_MISFIT_OF_RIGHT_AXES:
-                likely = [view for view in likely if view.seen.time_major == guesses[0].settling.seen.time_major]
+            if guesses and _has_right_axes(guesses[0]):
+                likely = [view for view in likely if _have_alike_axes(guesses[0].settling, view)]
     unlikely = [view for view in views if view not in usual]
     if unlikely and not _is_over(effort, reached):
         yield _guesses(unlikely, [own], effort, cut=False)[:MAX_DESCENTS]
@@ -201,6 +201,14 @@ def _ranked(views: Sequence[Settling], effort: Effort, reached: Sequence[_Guess]
 
 def _is_over(effort: Effort, reached: Sequence[_Guess]) -> bool:
     return effort.spent or min((found.misfit for found in reached), default=1.0) < MAX_MISFIT_OF_RIGHT_FRAMES
+
+
+def _has_right_axes(guess: _Guess) -> bool:
+    return guess.misfit < MAX_MISFIT_OF_RIGHT_AXES
+
+
+def _have_alike_axes(one: Settling, other: Settling) -> bool:
+    return one.seen.time_major == other.seen.time_major
 
 
 def _by_kind(guesses: Sequence[_Guess]) -> list[list[_Guess]]:
@@ -228,9 +236,7 @@ def _guesses(
     """
     guesses: list[_Guess] = []
     for view in views:
-        if any(
-            g.misfit < MAX_MISFIT_OF_RIGHT_AXES and g.settling.seen.time_major != view.seen.time_major for g in guesses
-        ):
+        if any(_has_right_axes(guess) and not _have_alike_axes(guess.settling, view) for guess in guesses):
             continue
         for rate in rates:
             number = NUM_FRAMES if view.seen.normalized == "no" else NUM_FRAMES_BY_BIN
@@ -250,7 +256,7 @@ def _guesses(
 
 
 def _with_usual_counts(views: Sequence[Settling]) -> list[Settling]:
-    """Return the views whose other axis is no usual number of mels or cepstra, if there are such views."""
+    """Return the views with a usual number of mels or cepstra, or all if there are none."""
     usual = [view for view in views if view.seen.num_features in USUAL_NUMS_OF_FEATURES]
     return usual or list(views)
 
