@@ -82,7 +82,7 @@ class FileCalls:
         """Make a call and yield its results.
 
         * ``begin`` takes the fields of a `SearchRequest` and yields nothing.
-        * ``given`` and ``listed`` take paths, ``list`` takes the fields of a `PathList`; these and ``walk`` yield parts.
+        * ``given``, ``listed`` (of paths), ``list`` (of the fields of a `PathList`) and ``walk`` yield parts.
         * ``account`` yields one list: the fields of `Skipped`, and a number.
 
         The other calls yield one result: real paths for paths; the values of items for pairs of id and source; the hash
