@@ -45,11 +45,10 @@ LAYERS = [
 # Each foreign library enters where it stands here, and nowhere else.
 FOREIGN = {
     "click": {"melcli.cli"},
-    "tqdm": {"melcli.cli"},
     "yaml": {"melcli.config.document"},
     "numpy": {
         *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
-        *("melcli.run.process_batch", "melcli.run.compute", "melcli.run.warm", "melcli.api"),
+        *("melcli.run.process_batch", "melcli.run.compute", "melcli.run.sample_time", "melcli.run.warm", "melcli.api"),
     },
     "scipy": {"melcli.mel"},
     "soundfile": {"melcli.audio.decoder"},

@@ -44,7 +44,7 @@ def doctor(out: str, *, as_json: bool) -> int:
     # Click tells its version by its metadata alone, and both work, or this would not be reached.
     with errors_as_json(as_json):
         refuse_url("OUT", out)
-        diagnosis = diagnose(out, {name: metadata.version(name) for name in ("click", "tqdm")})
+        diagnosis = diagnose(out, {name: metadata.version(name) for name in ("click",)})
     if as_json:
         tell_json(diagnosis.plain())
     else:

@@ -6,12 +6,27 @@ import math
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-__all__ = ["BatchLost", "BatchOverdue", "Engine", "WorkerDied"]
+__all__ = ["Advance", "BatchLost", "BatchOverdue", "Engine", "WorkerDied"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+
+class Advance(NamedTuple):
+    """How far calls are that have not come back.
+
+    Attributes
+    ----------
+    num_items : int
+        Items that are finished in their worker.
+    audio_s : float
+        Seconds of audio that were processed.
+    """
+
+    num_items: int = 0
+    audio_s: float = 0.0
 
 
 class BatchLost(Exception):
@@ -98,6 +113,10 @@ class Engine(Protocol):
     @property
     def start_problem(self) -> str:
         """Why fewer workers run than were asked for, where that is so."""
+
+    @property
+    def in_progress(self) -> Advance:
+        """How far all calls are together that workers have at the moment."""
 
     def start(self, until_s: float = math.inf) -> None:
         """Start the workers, and wait until the first one is ready.

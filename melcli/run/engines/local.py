@@ -15,7 +15,7 @@ from typing import TypeVar
 from melcli.errors import StorageError, WorkersFailing
 from melcli.run.deadline import result_until
 from melcli.run.engines.channel import pack
-from melcli.run.engines.contract import BatchLost
+from melcli.run.engines.contract import Advance, BatchLost
 from melcli.run.engines.members import PendingCall
 from melcli.run.engines.pool import WorkerPool
 from melcli.run.engines.starts import LIMITS
@@ -88,6 +88,11 @@ class LocalEngine:
             with contextlib.suppress(InvalidStateError):
                 future.set_exception(BatchLost("the engine has stopped"))
         return future
+
+    @property
+    def in_progress(self) -> Advance:
+        """How far all calls are together that workers have at the moment."""
+        return self._pool.in_progress
 
     @property
     def start_problem(self) -> str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import signal
+import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines.contract import Advance, BatchLost, BatchOverdue, WorkerDied
 from melcli.run.engines.oom import oom_kills
 from melcli.run.engines.process import WorkerProcess
 
-__all__ = ["Member", "PendingCall", "State"]
+__all__ = ["NO_ADVANCE", "add_advances", "Member", "PendingCall", "State"]
+
+
+NO_ADVANCE = Advance()
 
 
 @dataclass(slots=True, eq=False)
@@ -54,12 +59,22 @@ class Member:
     number: int = 0  # of the call
     step_deadline_s: float = float("inf")
     stopped_since_s: float | None = None
+    advance: Advance = NO_ADVANCE
     num_answers: int = 0
     oom_kills: int = 0  # that the system had counted when it began what it does
     is_worn: bool = False
     is_overdue: bool = False
     is_unwanted: bool = False  # it is ended on purpose
     is_killed: bool = False
+
+    def begin(self, call: PendingCall, number: int) -> None:
+        """Be busy with a call from now on."""
+        self.call, self.number = call, number
+        self.state = State.BUSY
+        self.deadline_s = time.monotonic() + call.timeout_s
+        self.step_deadline_s = float("inf")
+        self.advance = NO_ADVANCE
+        self.oom_kills = oom_kills()
 
     def postpone(self, seconds: float) -> None:
         """Put off its deadlines, since nobody could work meanwhile."""
@@ -79,3 +94,9 @@ class Member:
         """Kill the process; `WorkerProcess.has_ended` tells when it has ended."""
         self.is_killed = True
         self.process.kill()
+
+
+def add_advances(workers: Sequence[Member]) -> Advance:
+    """Return how far the calls of some workers are together."""
+    advances = [worker.advance for worker in workers if worker.call is not None]
+    return Advance(sum(one.num_items for one in advances), sum(one.audio_s for one in advances))

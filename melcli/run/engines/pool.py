@@ -23,11 +23,11 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from melcli.run.engines.channel import Answer, Call, Malformed, Progress, Ready
-from melcli.run.engines.contract import BatchLost, how_it_ended
+from melcli.run.engines.channel import Advanced, Answer, Call, Malformed, Progress, Ready
+from melcli.run.engines.contract import Advance, BatchLost, how_it_ended
 from melcli.run.engines.cpus import usable_cpus
 from melcli.run.engines.launcher import DRIVER_SIGNALS, EXIT_TICK_S, EXIT_TIMEOUT_S, Launcher
-from melcli.run.engines.members import Member, PendingCall, State
+from melcli.run.engines.members import Member, PendingCall, State, add_advances
 from melcli.run.engines.oom import oom_kills
 from melcli.run.engines.process import WorkerProcess
 from melcli.run.engines.starts import KILLED_FOR_MEMORY, Starts
@@ -114,6 +114,11 @@ class WorkerPool:
         self._stopping = True
         self._wake()
 
+    @property
+    def in_progress(self) -> Advance:
+        """How far all calls are together that workers have at the moment."""
+        return add_advances([*self._workers])
+
     def close(self) -> None:
         """Give back threads and descriptors; `run` does so at its end."""
         self.launcher.close()
@@ -168,12 +173,9 @@ class WorkerPool:
         now_s = time.monotonic()
         if self._launch_deadline_s is not None or self._has_given_up or self._starts.next_s > now_s:
             return
-        if sum(map(self._counts, self._workers)) < self.workers and self._num_starting() < self._max_starting:
+        if sum(map(self._counts, self._workers)) < self.workers and len(self._in(State.STARTING)) < self._max_starting:
             self._launch_deadline_s = now_s + LAUNCH_TIMEOUT_S
             self.launcher.request()
-
-    def _num_starting(self) -> int:
-        return len(self._in(State.STARTING))
 
     def _take_launched(self) -> None:
         """Take the process that was asked for."""
@@ -219,7 +221,7 @@ class WorkerPool:
             self._max_starting = 1
         if num_ready:
             self.start_problem = self.start_problem or self._starts.problem(num_ready, self._asked)
-        elif self._starts.is_hopeless and not self._num_starting():
+        elif self._starts.is_hopeless and not len(self._in(State.STARTING)):
             self._give_up()
 
     def _give_up(self) -> None:
@@ -299,13 +301,9 @@ class WorkerPool:
         for worker in idle:
             if not self._queue:
                 return
-            worker.call = self._queue.popleft()
-            worker.number = next(self._numbers)
-            worker.state = State.BUSY
-            worker.deadline_s = time.monotonic() + worker.call.timeout_s
-            worker.step_deadline_s = float("inf")
-            worker.oom_kills = oom_kills()
-            self._send(worker, Call(worker.number, worker.call.task))
+            call = self._queue.popleft()
+            worker.begin(call, next(self._numbers))
+            self._send(worker, Call(worker.number, call.task))
 
     def _send(self, worker: Member, call: Call | None = None) -> None:
         channel = worker.process.channel
@@ -375,6 +373,8 @@ class WorkerPool:
             raise Malformed
         elif isinstance(message, Progress):
             worker.step_deadline_s = time.monotonic() + message.allowed_s + GRACE_S
+        elif isinstance(message, Advanced):
+            worker.advance = Advance(message.num_items, message.audio_s)
         elif isinstance(message, Answer) and worker.call is not None:
             future, worker.call = worker.call.future, None
             worker.state = State.IDLE

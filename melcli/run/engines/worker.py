@@ -9,7 +9,7 @@ import time
 from typing import NoReturn
 
 from melcli.errors import MelcliError
-from melcli.run.engines.channel import Answer, Progress, Ready, WorkerEnd
+from melcli.run.engines.channel import Advanced, Answer, Progress, Ready, WorkerEnd
 from melcli.run.engines.with_driver import end_with_driver
 from melcli.run.watchdog import watchdog
 
@@ -18,6 +18,7 @@ __all__ = ["MAX_ITEMS", "prepare", "serve"]
 # A worker is renewed now and then, for whatever native libraries leak; its successor starts beside it.
 MAX_ITEMS = 5_000
 MAX_GROWTH_BYTES = 256_000_000
+ADVANCE_INTERVAL_S = 0.2  # as often as a person sees a bar move
 PROGRESS_INTERVAL_S = 0.05  # messages are no more frequent than this, or small files would pay for them
 OOM_SCORE_ADJUSTMENT = 500  # where memory runs out, the system kills a worker rather than the driver
 
@@ -61,7 +62,7 @@ def serve(end: WorkerEnd, max_memory_bytes: int | None) -> NoReturn:
 def _serve(end: WorkerEnd) -> None:
     base_bytes = _memory_bytes()
     for call in end.calls():
-        watchdog.start(_ProgressSender(end, call.number))
+        watchdog.start(_ProgressSender(end, call.number), _AdvanceSender(end, call.number))
         result, error = None, None
         try:
             result = call.do()
@@ -87,6 +88,21 @@ class _ProgressSender:
             return
         self._sent_s, self._allowed_s = now_s, allowed_s
         self._end.send(Progress(self._number, allowed_s))
+
+
+class _AdvanceSender:
+    """Tells the driver how far a call is, though not more often than somebody could read it."""
+
+    def __init__(self, end: WorkerEnd, number: int) -> None:
+        self._end = end
+        self._number = number
+        self._sent_s = time.monotonic()  # a call that is over sooner needs no message
+
+    def __call__(self, num_items: int, audio_s: float) -> None:
+        now_s = time.monotonic()
+        if now_s - self._sent_s >= ADVANCE_INTERVAL_S:
+            self._sent_s = now_s
+            self._end.send(Advanced(self._number, num_items, audio_s))
 
 
 def _write_no_core() -> None:
