@@ -1,4 +1,4 @@
-"""URLs where a path is expected."""
+"""Refuse URLs where a path is expected."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def refuse_url(what: str, path: str) -> None:
-    """Refuse ``s3://bucket/x`` and the like, which the system would take for a folder called ``s3:``.
+    """Raise for a URL such as ``s3://bucket/x``, which the system would treat as a folder named ``s3:``.
 
-    A local folder of that name is ``./s3:/x``.
+    A local folder with that name can be given as ``./s3:/x``.
 
     Parameters
     ----------
     what : str
-        What the path is for, such as ``OUT``.
+        The meaning of the path, such as ``OUT``.
     path : str
-        As the user wrote it.
+        As given by the user.
 
     Raises
     ------
     ConfigError
-        It begins like a URL.
+        ``path`` begins like a URL.
     """
     if _URL.match(path):
         raise ConfigError(

@@ -1,7 +1,7 @@
-"""The order of ids, by their bytes.
+"""Order ids by their bytes.
 
-Python sorts strings by code points.  That is the order of their UTF-8 bytes too, except for names that are not UTF-8:
-their bytes are lone surrogates in a string, and these sort behind most other characters.  Other programs, such as
+Python sorts strings by code points.  That is also the order of their UTF-8 bytes, except for names that are not UTF-8:
+their bytes become lone surrogates in a string, which sort after most other characters.  Other programs, such as
 ``LC_ALL=C sort``, and databases compare bytes.
 """
 
@@ -16,27 +16,27 @@ Value = TypeVar("Value")
 
 
 def byte_order(text: str) -> bytes:
-    """Return the key that sorts a string by the bytes that `os.fsencode` gives."""
+    """Return a sort key: the bytes that `os.fsencode` returns."""
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that stands for no byte; only a tampered manifest has one
+    except UnicodeEncodeError:  # a lone surrogate that represents no byte; only a tampered manifest contains one
         return text.encode("utf-8", "surrogatepass")
 
 
 def text_of(name: bytes) -> str:
-    """Return the string that has these bytes."""
+    """Return the string for these bytes; the inverse of `byte_order`."""
     return name.decode("utf-8", "surrogateescape")
 
 
 def sorted_by_bytes(values: Iterable[Value], strings: Callable[[Value], tuple[str, ...]]) -> list[Value]:
-    """Sort values by the bytes of some of their strings; see `ids_in_order` for strings themselves.
+    """Sort values by the bytes of some of their strings; for strings themselves, use `ids_in_order`.
 
     Parameters
     ----------
     values : iterable
-        Anything.
+        Values of any type.
     strings : callable
-        From a value to the strings that it is sorted by, the most important first.
+        Returns the sort keys of a value, the most significant first.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def sorted_by_bytes(values: Iterable[Value], strings: Callable[[Value], tuple[st
     """
     listed = list(values)
     if all(map(_is_utf8, map("".join, map(strings, listed)))):
-        listed.sort(key=strings)  # the same order, without 100 bytes of keys for each value
+        listed.sort(key=strings)  # the same order, without 100 bytes of keys per value
     else:
         listed.sort(key=lambda value: tuple(map(byte_order, strings(value))))
     return listed

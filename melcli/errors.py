@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 __all__ = [
-    "CHECK_SAID_NO",
+    "CHECK_FAILED",
     "REASONS",
     "AudioError",
     "ConfigError",
@@ -43,20 +43,20 @@ Reason = Literal[
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 
-CHECK_SAID_NO = 4  # exit code of a command that was asked whether, and found that it is not so: an answer, not an error
+CHECK_FAILED = 4  # exit code of a command that checked something and found a difference or damage; not an error
 
 
 class MelcliError(Exception):
-    """Root of all that melcli raises on purpose.
+    """Base class of all errors that melcli raises intentionally.
 
     Parameters
     ----------
     *arguments
         One sentence with the value and the rule.
     hint : str
-        What to do, where that is clear.
+        What to do, if that is clear.
     details : sequence of str
-        What the sentence is about, where that is a list: one line each.
+        The items that the sentence is about, if there are several: one line each.
     """
 
     exit_code = 1
@@ -77,16 +77,16 @@ class MelcliError(Exception):
 
 
 class ConfigError(MelcliError, ValueError):
-    """A key, a value or an argument breaks a rule: fix it and call again; no work was done.
+    """A key, a value or an argument is invalid: fix it and call again.  No work was done.
 
     Parameters
     ----------
     message : str
         One sentence with the value and the rule.
     key : str, optional
-        The option that the sentence is about, so that a caller who knows where it was set can say so.
+        The option that the sentence is about, so that a caller that knows where it was set can add that.
     hint, details
-        As `MelcliError` has them.
+        See `MelcliError`.
     """
 
     exit_code = 2
@@ -101,11 +101,11 @@ class ConfigError(MelcliError, ValueError):
 
 
 class NameClash(ConfigError):
-    """Two inputs would share one output name: rename one, or keep the extensions apart."""
+    """Two inputs would have the same output name: rename one, or keep the extensions."""
 
 
 class NoInput(MelcliError):
-    """Nothing matched: look at the folder, the globs or the list."""
+    """No input matches: check the folder, the globs or the list."""
 
     exit_code = 5
 
@@ -129,11 +129,11 @@ class OutputBusy(MelcliError):
 
 
 class TimeUp(Exception):
-    """The time that the run may take is over; what was finished is kept."""
+    """The time limit of the run is reached; finished work is kept."""
 
 
 class AudioError(MelcliError):
-    """One input cannot become features; the others can.
+    """One input cannot be processed; other inputs can.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class AudioError(MelcliError):
     exit_code = 3
 
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(reason, message)  # both, so that it survives pickling
+        super().__init__(reason, message)  # both, so that the exception can be pickled
         self.reason: Reason = reason
         self.message = message
 

@@ -1,4 +1,4 @@
-"""The null device, also where /dev is empty, as in some containers and chroots."""
+"""Open the null device, or a replacement if /dev is empty, as in some containers and chroots."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ __all__ = ["open_null"]
 
 
 def open_null() -> int:
-    """Open what gives nothing and takes everything, for reading and writing.
+    """Open a file for reading and writing that is empty and discards what is written.
 
-    Without a null device it is one end of a connection that nobody reads: it takes some hundred kilobytes, and then
-    refuses more with an error rather than wait.
+    If there is no null device, this is one end of a socket pair that nobody reads.  It accepts some hundred kilobytes,
+    and then fails instead of blocking.
 
     Returns
     -------
     int
-        A descriptor, for the caller to close.
+        A descriptor; the caller must close it.
     """
     try:
         return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return os.dup(_stand_in())
+        return os.dup(_replacement())
 
 
 @lru_cache(maxsize=1)
-def _stand_in() -> int:
-    """Open the connection, which lasts as long as the process; one for all, so that no descriptors add up."""
-    import socket  # late, since hardly anybody needs it
+def _replacement() -> int:
+    """Open a socket pair for the life of the process; a single one, so that descriptors do not accumulate."""
+    import socket  # rarely needed, so it is imported only here
 
     ours, theirs = socket.socketpair()
     theirs.shutdown(socket.SHUT_WR)  # so that a read finds the end
-    theirs.detach()  # and stays open, so that writes are taken
+    theirs.detach()  # stays open, so that writes succeed
     ours.setblocking(False)
     return ours.detach()

@@ -1,8 +1,8 @@
-"""Open paths that somebody else may have prepared: regular files and inherited descriptors, without waiting.
+"""Open regular files and inherited descriptors without blocking, even if the path is hostile.
 
-To open a named pipe waits for somebody who writes to it, for ever, and to open a device can act.  A look before the
-opening keeps both out, but between the look and the opening a file can be swapped; so it is opened without waiting, and
-looked at once more.
+Opening a named pipe blocks until another process opens it for writing, and opening a device can have side effects.  So
+the path is checked before it is opened.  A file can be swapped between the check and the opening, so it is opened
+without blocking, and checked again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import stat
 import sys
 import time
 
-__all__ = ["NotRegular", "inherited_descriptor", "regular_here", "regular_only", "regular_or_inherited"]
+__all__ = ["NotRegular", "inherited_descriptor", "regular_nofollow", "regular_only", "regular_or_inherited"]
 
-# A write lease, such as Samba's, is given up at the latest after /proc/sys/fs/lease-break-time, usually 45 s.
+# A write lease, such as Samba's, is released after at most /proc/sys/fs/lease-break-time, usually 45 s.
 LEASE_S = 60.0
 LEASE_TICK_S = 0.02
 
@@ -34,7 +34,7 @@ _KINDS = {
 
 
 class NotRegular(OSError):
-    """There is something, and it is no regular file; it was not opened, or closed at once unread."""
+    """The path exists, but is not a regular file; it was not opened, or closed again without being read."""
 
     def __init__(self, path: str, mode: int, message: str = "") -> None:
         kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
@@ -42,65 +42,65 @@ class NotRegular(OSError):
 
 
 def regular_only(path: str, flags: int = os.O_RDONLY) -> int:
-    """Open a regular file; to be given to `open` as its ``opener``.
+    """Open a regular file; suitable as ``opener`` of `open`.
 
     Parameters
     ----------
     path : str
         Links are followed.
     flags : int
-        Of `os.open`.
+        Flags of `os.open`.
 
     Returns
     -------
     int
-        A descriptor, for the caller to close.
+        A descriptor; the caller must close it.
 
     Raises
     ------
     NotRegular
-        It is something else.
+        The path is not a regular file.
     OSError
-        It cannot be opened.
+        The file cannot be opened.
     """
     _refuse_others(path, os.stat(path).st_mode)
     descriptor = _open_without_waiting(path, flags)
     try:
         _refuse_others(path, os.fstat(descriptor).st_mode)
-        os.set_blocking(descriptor, True)  # some file systems in user space heed it for regular files too
+        os.set_blocking(descriptor, True)  # some FUSE file systems apply non-blocking mode to regular files too
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def regular_here(path: str, flags: int = os.O_RDONLY) -> int:
-    """Open a regular file that is no link; otherwise as `regular_only`.
+def regular_nofollow(path: str, flags: int = os.O_RDONLY) -> int:
+    """Open a regular file that is not a link; otherwise like `regular_only`.
 
-    It is for OUT's own files.  melcli never makes them links, and in an OUT of somebody else a link could lead a run to
-    any file that its user may read.  Folders on the way may be links, so that OUT itself may be one.
+    This is for OUT's own files.  melcli never creates links there, and in another user's OUT a link could lead to any
+    file that the user of this run may read.  Folders in the path may be links, so that OUT itself may be one.
 
     Raises
     ------
     NotRegular
-        It is a link, or something else.
+        The path is a link or not a regular file.
     OSError
-        It cannot be opened.
+        The file cannot be opened.
     """
     _refuse_others(path, os.lstat(path).st_mode)
     try:
         return regular_only(path, flags | os.O_NOFOLLOW)
     except OSError as error:
-        if error.errno == errno.ELOOP:  # it became one meanwhile
+        if error.errno == errno.ELOOP:  # replaced by a link after the check
             raise NotRegular(path, stat.S_IFLNK) from error
         raise
 
 
 def regular_or_inherited(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
-    """Open a regular file, or take a descriptor that this process was started with, as ``<(...)`` of a shell names it.
+    """Open a regular file, or duplicate a descriptor that this process inherited, as with ``<(...)`` in a shell.
 
-    Parameters and errors are those of `regular_only`.  A pipe that is open already can be read without a wait for
-    somebody who opens it for writing.
+    Parameters and errors are those of `regular_only`.  A pipe that is already open can be read without waiting for
+    a writer.
     """
     path = os.fspath(path)
     try:
@@ -113,16 +113,16 @@ def regular_or_inherited(path: str | os.PathLike[str], flags: int = os.O_RDONLY)
 
 
 def inherited_descriptor(path: str) -> int | None:
-    """Return the number of the descriptor that a path such as ``/dev/stdin`` or ``/dev/fd/63`` names, or None.
+    """Return the number of the descriptor for a path such as ``/dev/stdin`` or ``/dev/fd/63``, or None.
 
     Raises
     ------
     OSError
-        It is standard input, and that is closed.
+        The path is standard input, which is closed.
     """
-    names_it = _INHERITED.fullmatch(path)
-    number = _STDIN if path == "/dev/stdin" else int(names_it[1] or names_it[2]) if names_it else None
-    if number == _STDIN and sys.stdin is None:  # the null device is there instead, and would read as an empty file
+    match = _INHERITED.fullmatch(path)
+    number = _STDIN if path == "/dev/stdin" else int(match[1] or match[2]) if match else None
+    if number == _STDIN and sys.stdin is None:  # the null device is open instead, and would read as an empty file
         raise OSError(errno.EBADF, "standard input is closed", path)
     return number
 

@@ -1,8 +1,8 @@
-"""Strict reading of options: frozen dataclasses that are always valid.
+"""Strict options: frozen dataclasses that are always valid.
 
-A stage keeps its options as a frozen, keyword-only dataclass beside its code and calls `check_types` first in
-``__post_init__``.  Nothing is coerced in silence: an int may stand for a float and a list for a tuple, since
-YAML and JSON do not tell them apart, and that is all.
+A stage keeps its options as a frozen, keyword-only dataclass next to its code, and calls `check_types` first in
+``__post_init__``.  Values are not converted silently, with two exceptions: an int is accepted for a float and a list
+for a tuple, since YAML and JSON do not distinguish them.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ __all__ = [
 
 Options = TypeVar("Options")
 
-MAX_LISTED = 12  # known words in one sentence
-_MISFIT = object()
+MAX_LISTED = 12  # known words in one message
+_INVALID = object()
 _YAML_WORDS = {None: "null", True: "true", False: "false"}
-_NEUTRAL = "neutral"  # key of a field's metadata
+_NEUTRAL = "neutral"  # key in a field's metadata
 
 
 def read_options(cls: type[Options], raw: Mapping[str, Any], where: str) -> Options:
@@ -50,14 +50,14 @@ def read_options(cls: type[Options], raw: Mapping[str, Any], where: str) -> Opti
     cls : type
         A dataclass that calls `check_types`.
     raw : Mapping
-        Values by key, as YAML or JSON gave them.
+        Values by key, as read from YAML or JSON.
     where : str
-        What a refusal opens with: a file and a section.
+        Beginning of error messages: a file and a section.
 
     Raises
     ------
     ConfigError
-        An unknown key, a wrong type, or a value against a rule of ``cls``.
+        An unknown key, a wrong type, or a value that violates a rule of ``cls``.
     """
     known = key_types(cls)
     for key in raw:
@@ -69,7 +69,7 @@ def read_options(cls: type[Options], raw: Mapping[str, Any], where: str) -> Opti
 
 
 def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
-    """Raise `ConfigError` unless ``key`` is ``known``, naming the nearest key that is."""
+    """Raise `ConfigError` unless ``key`` is in ``known``; the message suggests the nearest known key."""
     known = list(known)
     if key in known:
         return
@@ -77,7 +77,7 @@ def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Suggest the known word for an unknown one, or list what is known."""
+    """Suggest the known word that is nearest to an unknown one, or list the known words."""
     known = list(known)
     meant = key_of_other_name(word)
     if meant is not None and meant[0] in known:
@@ -89,36 +89,36 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def check_types(options: Any) -> None:
-    """Hold every field of a frozen dataclass against its annotation; ints for floats and lists for tuples fit.
+    """Check every field of a frozen dataclass against its annotation; convert ints to floats and lists to tuples.
 
     Raises
     ------
     ConfigError
-        With the key, the value, its type and what was wanted.
+        With the key, the value, its type and the expected type.
     """
-    for (key, wanted), exact in zip(key_types(type(options)).items(), _exact_types(type(options)), strict=True):
+    for (key, expected), exact in zip(key_types(type(options)).items(), _exact_types(type(options)), strict=True):
         value = getattr(options, key)
         if type(value) in exact.types or (type(value) is str and value in exact.words):
-            # As it is: the rest would take 0.3 ms for the section of features, which a search makes 20,000 times.
-            fitted = value
+            # The rest would take 0.3 ms for the section of features, which a search creates 20,000 times.
+            converted = value
         else:
-            fitted = _fit(value, wanted)
-        if fitted is _MISFIT:
+            converted = _convert(value, expected)
+        if converted is _INVALID:
             raise ConfigError(
-                f"{key}={_shown(value)} must be {type_in_words(wanted)}",
+                f"{key}={_shown(value)} must be {type_in_words(expected)}",
                 key=key,
-                hint=hint_for_value(key, value, wanted),
+                hint=hint_for_value(key, value, expected),
             )
-        for number in fitted if isinstance(fitted, tuple) else (fitted,):
+        for number in converted if isinstance(converted, tuple) else (converted,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise ConfigError(f"{key}={number!r} must be finite", key=key)
-        # Adding 0.0 turns -0.0 into 0.0: the same numbers must have the same fingerprint.
-        if fitted is not value or fitted == 0:
-            object.__setattr__(options, key, fitted + 0.0 if isinstance(fitted, float) else fitted)
+        # Adding 0.0 turns -0.0 into 0.0: equal numbers must have equal fingerprints.
+        if converted is not value or converted == 0:
+            object.__setattr__(options, key, converted + 0.0 if isinstance(converted, float) else converted)
 
 
 def key_types(cls: type[Any]) -> Mapping[str, Any]:
-    """Field names of a dataclass, in order, with their resolved annotations."""
+    """Return the field names of a dataclass, in order, with their resolved annotations."""
     return _key_types(cls)  # type: ignore[arg-type, unused-ignore]  # mypy 1.20 takes type[Any] for unhashable
 
 
@@ -129,52 +129,52 @@ def _key_types(cls: type[Any]) -> Mapping[str, Any]:
 
 
 class _Exact(NamedTuple):
-    """What fits an annotation as it is: plain types, and words."""
+    """The types and words that match an annotation without conversion."""
 
     types: frozenset[type[Any]]
     words: frozenset[str]
 
 
 def _exact_types(cls: type[Any]) -> tuple[_Exact, ...]:
-    """Return for each field what fits its annotation as it is."""
+    """Return, for each field, what matches its annotation without conversion."""
     return _cached_exact_types(cls)  # type: ignore[arg-type, unused-ignore]  # as above
 
 
 @cache
 def _cached_exact_types(cls: type[Any]) -> tuple[_Exact, ...]:
-    return tuple(_exact(wanted) for wanted in key_types(cls).values())
+    return tuple(_exact(expected) for expected in key_types(cls).values())
 
 
-def _exact(wanted: Any) -> _Exact:
-    if get_origin(wanted) is Literal:
-        return _Exact(frozenset(), frozenset(word for word in get_args(wanted) if type(word) is str))
-    if get_origin(wanted) in (Union, types.UnionType):
-        members = [_exact(member) for member in get_args(wanted)]
+def _exact(expected: Any) -> _Exact:
+    if get_origin(expected) is Literal:
+        return _Exact(frozenset(), frozenset(word for word in get_args(expected) if type(word) is str))
+    if get_origin(expected) in (Union, types.UnionType):
+        members = [_exact(member) for member in get_args(expected)]
         return _Exact(
             frozenset(one for member in members for one in member.types),
             frozenset(word for member in members for word in member.words),
         )
-    return _Exact(frozenset({wanted} & {bool, int, float, str, type(None)}), frozenset())
+    return _Exact(frozenset({expected} & {bool, int, float, str, type(None)}), frozenset())
 
 
 def to_plain(options: Any) -> dict[str, Any]:
-    """Turn options into what YAML and JSON can hold: tuples become lists."""
+    """Convert options to values that YAML and JSON support: tuples become lists."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()}
 
 
 def identity(options: Any) -> dict[str, Any]:
-    """Return what of options decides the numbers: their plain values, without later keys that change nothing.
+    """Return the options that determine the numbers: plain values, without later keys that change nothing.
 
-    A key that is added to existing options carries a neutral value, ``field(default=..., metadata=neutral(...))``:
-    with it the numbers are those of the time before the key.  It is left out while it has that value, so that the
-    features which an earlier release made are still valid.
+    A key that is added later has a neutral value, ``field(default=..., metadata=neutral(...))``, with which the
+    numbers are those of earlier releases.  The key is omitted while it has that value, so that features of an
+    earlier release stay valid.
     """
     neutrals = {field.name: field.metadata[_NEUTRAL] for field in fields(options) if _NEUTRAL in field.metadata}
     return {key: value for key, value in to_plain(options).items() if key not in neutrals or value != neutrals[key]}
 
 
 def neutral(value: Any) -> Mapping[str, Any]:
-    """Return the metadata of a field that was added later, with its neutral value as YAML and JSON have it."""
+    """Return the metadata of a field that was added later, with its neutral value as in YAML and JSON."""
     return types.MappingProxyType({_NEUTRAL: value})
 
 
@@ -184,31 +184,31 @@ def fingerprint(plain: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _fit(value: Any, wanted: Any) -> Any:
-    """Return ``value`` as the annotation ``wanted`` has it, or `_MISFIT`."""
-    origin = get_origin(wanted)
+def _convert(value: Any, expected: Any) -> Any:
+    """Convert ``value`` to the annotation ``expected``; return `_INVALID` if that is impossible."""
+    origin = get_origin(expected)
     if origin in (Union, types.UnionType):
-        # The exact member first, so that 1 stays an int in `float | int`.
-        fitted = [_fit(value, member) for member in get_args(wanted)]
-        same = [fit for fit in fitted if fit is not _MISFIT and type(fit) is type(value)]
-        return (same or [fit for fit in fitted if fit is not _MISFIT] or [_MISFIT])[0]
+        # A member of the same type comes first, so that 1 stays an int in `float | int`.
+        converted = [_convert(value, member) for member in get_args(expected)]
+        same = [one for one in converted if one is not _INVALID and type(one) is type(value)]
+        return (same or [one for one in converted if one is not _INVALID] or [_INVALID])[0]
     if origin is Literal:
-        return value if any(value == word and type(value) is type(word) for word in get_args(wanted)) else _MISFIT
+        return value if any(value == word and type(value) is type(word) for word in get_args(expected)) else _INVALID
     if origin is tuple:
-        return _fit_tuple(value, get_args(wanted))
-    if wanted is float and type(value) is int:
+        return _convert_tuple(value, get_args(expected))
+    if expected is float and type(value) is int:
         return float(value) if abs(value) < sys.float_info.max else math.inf
-    return value if type(value) is wanted or (wanted is type(None) and value is None) else _MISFIT
+    return value if type(value) is expected or (expected is type(None) and value is None) else _INVALID
 
 
-def _fit_tuple(value: Any, members: tuple[Any, ...]) -> Any:
+def _convert_tuple(value: Any, members: tuple[Any, ...]) -> Any:
     if not isinstance(value, (list, tuple)):
-        return _MISFIT
-    wanted = [members[0]] * len(value) if members[-1] is Ellipsis else list(members)
-    if len(wanted) != len(value):
-        return _MISFIT
-    fitted = tuple(_fit(item, member) for item, member in zip(value, wanted, strict=True))
-    return _MISFIT if any(fit is _MISFIT for fit in fitted) else fitted
+        return _INVALID
+    expected = [members[0]] * len(value) if members[-1] is Ellipsis else list(members)
+    if len(expected) != len(value):
+        return _INVALID
+    converted = tuple(_convert(item, member) for item, member in zip(value, expected, strict=True))
+    return _INVALID if any(one is _INVALID for one in converted) else converted
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Names that other packages use for the keys of a config."""
+"""Names of other packages for the keys of a config."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _KEYS = {
     "power_to_db": "to_db log_mels",
 }
 _KEY_OF_NAME = {name: key for key, names in _KEYS.items() for name in names.split()}
-# Some count in milliseconds or seconds, which a number alone does not tell.
+# Some packages count these in milliseconds or seconds, which a number alone does not show.
 _IN_SAMPLES = {"frame_shift", "frame_length", "winstep", "winlen", "chunk_length"}
 
 
 def key_of_other_name(name: str) -> tuple[str, str] | None:
-    """Find the key that another package calls by a name.
+    """Find the key for a name that another package uses.
 
     Parameters
     ----------
     name : str
-        Such as ``hop_length`` or ``n-mels``; case, and ``-`` instead of ``_``, make no difference.
+        For example ``hop_length`` or ``n-mels``; case, and ``-`` instead of ``_``, are ignored.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Escape text, so that it cannot control a terminal or forge a log line.
 
-File names are bytes chosen by others.  A newline in one forges a line of the log, ESC moves the cursor, and a
-right-to-left override makes ``exe.wav`` read ``vaw.exe``.  Whatever came from a name, a tag or a foreign
-library goes through `printable` before people see it; the manifest keeps the name itself.
+File names are bytes that others choose.  A newline in a name forges a line of the log, ESC moves the cursor, and a
+right-to-left override makes ``exe.wav`` look like ``vaw.exe``.  Text from a name, a tag or a foreign library goes
+through `printable` before people see it; the manifest keeps the original name.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import re
 from collections.abc import Collection
 from itertools import islice
 
-__all__ = ["few", "printable"]
+__all__ = ["abbreviate", "printable"]
 
-FEW = 5  # names in a sentence
+MAX_NAMES = 5  # in a sentence
 
 _UNSAFE = re.compile(
     "["
     "\\x00-\\x1f\\x7f-\\x9f"  # C0, DEL, C1
-    # Direction marks, embeddings, overrides, isolates, and what has no width: two names would look the same.  The
-    # joiners U+200C and U+200D are letters' own in many scripts.
+    # Direction marks, embeddings, overrides, isolates, and characters without width: two names could look the same.
+    # The joiners U+200C and U+200D are not included, because many scripts need them.
     "\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb"
     "\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e007f"
     "\\u2028\\u2029"  # line and paragraph separator: str.splitlines and some viewers break there
@@ -29,20 +29,20 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""Escape what does not print as itself; everything else, in any script, is left alone.
+    r"""Escape unprintable characters; all others, in any script, stay unchanged.
 
     Parameters
     ----------
     text : str
-        A name as `os.fsdecode` gives it, or any message.
+        A name as `os.fsdecode` returns it, or any message.
 
     Returns
     -------
     str
-        Without control characters, direction controls, what has no width, and surrogates, so it is one line and always
-        encodable in UTF-8.  ``\xHH`` stands for a C0 control, DEL or a byte that is not UTF-8, ``\uHHHH`` and
-        ``\UHHHHHHHH`` for the others.
-        A backslash is left as it is: the result is to be read, not to be parsed.
+        One line that can be encoded in UTF-8, without control characters, direction controls, characters without width,
+        and surrogates.  ``\xHH`` replaces a C0 control, DEL or a byte that is not UTF-8, ``\uHHHH`` and
+        ``\UHHHHHHHH`` the others.
+        Backslashes are not escaped: the result is for reading, not for parsing.
 
     Examples
     --------
@@ -52,16 +52,16 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_escape, text)
 
 
-def few(names: Collection[str]) -> str:
+def abbreviate(names: Collection[str]) -> str:
     """List the first names, printable, and the number of the others: ``a, b, c, d, e, and 7 more``."""
-    rest = len(names) - FEW
+    rest = len(names) - MAX_NAMES
     more = [f"and {rest:,} more"] if rest > 0 else []
-    return printable(", ".join([*islice(names, FEW), *more]))
+    return printable(", ".join([*islice(names, MAX_NAMES), *more]))
 
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
-    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode put the byte 0xHH there as U+DCHH
+    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode represents the byte 0xHH as U+DCHH
         return f"\\x{code - 0xDC00:02x}"
     if code > 0xFFFF:
         return f"\\U{code:08x}"

@@ -1,4 +1,4 @@
-"""The time of a piece of work, by stage."""
+"""Measure the time of work by stage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 
 __all__ = ["STAGES", "Stopwatch"]
 
-# In the order of work; "other" is looking at files, rows and checksums.
+# In the order of work; "other" is for checking files, building rows and checksums.
 STAGES = ("decode", "resample", "fft", "mel", "log", "write", "other")
 
 
@@ -27,7 +27,7 @@ class Stopwatch:
         self._last_s = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Say that all since the last lap was spent on a stage."""
+        """Add the time since the last lap to a stage."""
         now_s = time.perf_counter()
         self.seconds[stage] += now_s - self._last_s  # type: ignore[assignment]  # Counter is typed for whole numbers
         self._last_s = now_s

@@ -1,10 +1,10 @@
-"""One thread for the libraries below NumPy."""
+"""Limit the libraries below NumPy to one thread."""
 
 from __future__ import annotations
 
 __all__ = ["ONE_THREAD"]
 
-# Environment variables that OpenBLAS, MKL and their kin read once, when NumPy is imported.
+# Environment variables that OpenBLAS, MKL and similar libraries read once, when NumPy is imported.
 ONE_THREAD = dict.fromkeys(
     (
         "OMP_NUM_THREADS",

@@ -15,8 +15,9 @@ import pytest
 from melcli import errors
 from melcli.cli.output import ReaderGone
 from melcli.cli.root import melcli
+from melcli.config.config import SECTIONS, Config
 from melcli.config.named import named_configs
-from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.options import key_types
 from melcli.store.damage import DAMAGES
 from melcli.store.rows import ROW_FIELDS
@@ -90,7 +91,7 @@ def test_every_config_key_is_in_the_configuration_page_with_its_default(key):
 def test_every_exit_code_is_explained():
     classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.MelcliError)]
     codes = {str(cls.exit_code) for cls in (*classes, ReaderGone)}
-    codes |= {"0", str(errors.CHECK_SAID_NO), "10", "129, 130, 143"}
+    codes |= {"0", str(errors.CHECK_FAILED), "10", "129, 130, 143"}
     assert codes == set(re.findall(r"^\| ([\d, ]+) \|", EXIT_CODES, re.MULTILINE))
 
 

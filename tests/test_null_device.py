@@ -40,12 +40,12 @@ def test_it_gives_nothing_and_takes_something(monkeypatch: pytest.MonkeyPatch, p
 
 def test_a_stand_in_that_is_full_refuses_rather_than_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "devnull", "/no such folder/null")
-    null_device._stand_in.cache_clear()
+    null_device._replacement.cache_clear()
     null = open_null()
     with fail_after(20.0), pytest.raises(BlockingIOError):
         _fill(null)
     os.close(null)
-    null_device._stand_in.cache_clear()
+    null_device._replacement.cache_clear()
 
 
 def _fill(descriptor: int) -> None:

@@ -46,7 +46,12 @@ PHRASES = {
 }
 
 # The packages and modules that follow the list so far.
-FINISHED = ["melcli/audio"]
+FINISHED = [
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "melcli").glob("*.py")),
+    "melcli/audio",
+    "melcli/mel",
+    "melcli/sources",
+]
 # Rows of tables whose words are stored in the golden answers.
 STORED = ("`stride_over_window`", "`ref_power_under_min_power`")
 

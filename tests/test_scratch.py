@@ -80,7 +80,7 @@ def test_a_python_without_sqlite_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(MelcliError) as raised:
         Scratch()
     assert str(raised.value) == (
-        "this Python has no SQLite (No module named '_sqlite3'): install a Python with its module sqlite3"
+        "this Python has no SQLite (No module named '_sqlite3'): install a Python with the module sqlite3"
     )
 
 

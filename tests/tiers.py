@@ -42,6 +42,7 @@ def refuse_parallel_soaks(config: pytest.Config) -> None:
 
 def examples(number: int) -> int:
     """Return ``number`` with ``--all``, and the same share of it as of Hypothesis's own default otherwise."""
+    assert settings.default is not None
     return max(1, number * settings.default.max_examples // ALL_EXAMPLES)
 
 

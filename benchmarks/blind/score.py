@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from melcli.audio.load import load_audio
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.config import Config
+from melcli.config.resolve import resolve_config
 from melcli.errors import MelcliError
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.config.config import SECTIONS, Config
+from melcli.config.resolve import resolve_config
 from melcli.options import key_types, read_options, refuse_unknown, to_plain
 
 __all__ = ["as_config", "load_config"]

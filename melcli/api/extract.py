@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from melcli.addresses import refuse_url
 from melcli.api.configs import as_config
 from melcli.api.report import ExtractReport, report_of
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import ConfigError
 from melcli.explain.filter_warning import remark_on_filters
 from melcli.run.engines.cpus import usable_cpus

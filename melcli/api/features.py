@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from melcli.api.configs import as_config
 from melcli.audio.array_source import ArraySource
 from melcli.audio.load import AudioStream
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import AudioError, ConfigError
 from melcli.printable import printable
 from melcli.run.compute import compute_outputs

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from melcli.errors import Reason, StorageError
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.run.report import Report
 from melcli.run.summary import summary_line
@@ -101,7 +101,7 @@ class ExtractReport:
         """
         path = os.path.join(self.out, FAILURES_FILE)
         try:
-            with open(path, "rb", opener=regular_here) as file:
+            with open(path, "rb", opener=regular_nofollow) as file:
                 return [_failure(line) for line in file]
         except FileNotFoundError:
             return []

@@ -9,7 +9,7 @@ import click
 from melcli.cli.command_group import CommandGroup
 from melcli.cli.output import say, tell, tell_json
 from melcli.cli.refusals import tell_error
-from melcli.errors import CHECK_SAID_NO
+from melcli.errors import CHECK_FAILED
 
 __all__ = ["config"]
 
@@ -97,7 +97,7 @@ def diff(one: str, other: str, as_json: bool) -> int:
     else:
         for line in in_lines(differing):
             tell(line)
-    return CHECK_SAID_NO if differing else 0
+    return CHECK_FAILED if differing else 0
 
 
 @config.command()

@@ -20,7 +20,7 @@ from melcli.cli.refusals import WrongUsage
 if TYPE_CHECKING:
     from melcli.cli.listeners import Listeners
     from melcli.cli.progress import Progress
-    from melcli.config.resolve import Config
+    from melcli.config.config import Config
     from melcli.run.estimate import Estimate
     from melcli.run.extract import Survey
     from melcli.run.planner.planner import Planner

@@ -10,7 +10,7 @@ import click
 
 from melcli.cli.limit_options import Seconds
 from melcli.cli.output import errors_as_json, say, stderr_may_fail, tell, tell_json
-from melcli.errors import CHECK_SAID_NO, AudioError, ConfigError
+from melcli.errors import CHECK_FAILED, AudioError, ConfigError
 from melcli.printable import printable
 from melcli.threads import ONE_THREAD
 
@@ -98,7 +98,7 @@ def _identify(paths: Sequence[str], top: int, max_time_s: float | None, as_json:
     if effort.out_of_time and found.certainty != "exact":
         say(f"melcli: stopped after {max_time_s:g} s by --max-time; the nearest config so far is printed")
         return OUT_OF_TIME
-    return 0 if found.certainty == "exact" else CHECK_SAID_NO
+    return 0 if found.certainty == "exact" else CHECK_FAILED
 
 
 def _found(pairs: Sequence[Pair], top: int, effort: Effort) -> Identification:

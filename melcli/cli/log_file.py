@@ -50,7 +50,7 @@ class LogFile:
         self.path = path
         self.num_lost = 0
         self._is_torn = False
-        if Outputs(out).hold(os.path.dirname(path) or "."):
+        if Outputs(out).contains(os.path.dirname(path) or "."):
             raise ConfigError(f"--log-file {path} is in OUT: name a file that is not in OUT")
         self._descriptor = _open(path)
         with ExitStack() as failing:

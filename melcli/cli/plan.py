@@ -41,11 +41,11 @@ def plain_plan(plan: Plan) -> Iterator[dict[str, str]]:
 
 def other_config(ids: Collection[str], out: str) -> str:
     """Name items that were made with another config than that of OUT and are not served for that reason."""
-    from melcli.printable import few, printable
+    from melcli.printable import abbreviate, printable
 
     items = "1 item" if len(ids) == 1 else f"{len(ids):,} items"
     return (
-        f"OUT contains {items} of another config, which readers skip: {few(ids)}; "
+        f"OUT contains {items} of another config, which readers skip: {abbreviate(ids)}; "
         f"melcli prune {printable(shlex.quote(out))} INPUT... lists those without an input"
     )
 

@@ -102,10 +102,10 @@ def _status(request: StatusRequest, arguments: dict[str, Any]) -> int:
 
 
 def _tell(found: Status, request: StatusRequest, arguments: dict[str, Any]) -> int:
-    from melcli.errors import CHECK_SAID_NO
+    from melcli.errors import CHECK_FAILED
 
     done = found.is_done_but_for_failures if arguments["known_failures_ok"] else found.is_done
-    code = CHECK_SAID_NO if arguments["check"] and not done else 0
+    code = CHECK_FAILED if arguments["check"] and not done else 0
     if arguments["as_json"]:
         tell_json(_plain(found, request.out, code))
     else:

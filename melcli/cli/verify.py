@@ -140,7 +140,7 @@ def _verify(out: str, arguments: dict[str, Any], log: RunLog) -> int:
 
 def _lines(verdict: Verdict) -> list[str]:
     """Say what there is beside the damages, and last the counts."""
-    from melcli.printable import few
+    from melcli.printable import abbreviate
 
     remarks = []
     for kind, what in (
@@ -150,7 +150,7 @@ def _lines(verdict: Verdict) -> list[str]:
     ):
         paths = verdict.paths(kind)
         if paths:
-            remarks.append(f"{len(paths):,} {what}: {few(paths)}")
+            remarks.append(f"{len(paths):,} {what}: {abbreviate(paths)}")
     if verdict.other_config:
         remarks.append(other_config(verdict.other_config, verdict.out))
     if verdict.interrupted:

@@ -11,7 +11,7 @@ import numpy as np
 from melcli.compare.differences import Difference, Tolerance, WholeDifference, find_gaps, measure
 from melcli.compare.explanations import Explanation, explain
 from melcli.compare.feature_sets import FeatureSet
-from melcli.errors import CHECK_SAID_NO, StorageError
+from melcli.errors import CHECK_FAILED, StorageError
 
 __all__ = ["Comparison", "ItemComparison", "Unreadable", "compare"]
 
@@ -93,7 +93,7 @@ class Comparison:
     def exit_code(self) -> int:
         """0 where everything is there on both sides and within the tolerance, else the code of a check that says no."""
         one_sided = self.only_in_a or self.only_in_b or self.unreadable
-        return CHECK_SAID_NO if one_sided or not all(item.is_within for item in self.items) else 0
+        return CHECK_FAILED if one_sided or not all(item.is_within for item in self.items) else 0
 
 
 def compare(a: FeatureSet, b: FeatureSet, tolerance: Tolerance) -> Comparison:

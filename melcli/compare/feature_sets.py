@@ -22,7 +22,7 @@ import numpy as np
 from melcli.errors import ConfigError, NameClash, NoInput, StorageError
 from melcli.printable import printable
 from melcli.sources.folders import walk
-from melcli.sources.items import PassedOver
+from melcli.sources.items import Skipped
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
 from melcli.store.foreign_arrays import PLAIN_EXTENSIONS, ArrayFile, open_arrays
@@ -162,7 +162,7 @@ class _Arrays:
     def _search(self, folder: str) -> None:
         selection = Selection(SourceOptions(include=tuple(f"*{extension}" for extension in PLAIN_EXTENSIONS)))
         for found in sorted(walk(folder, "", selection, None)):
-            if isinstance(found, PassedOver):
+            if isinstance(found, Skipped):
                 if found.why == "unreadable":
                     self.unreadable[found.what] = printable(f"{found.what} cannot be listed: {found.error}")
                 continue

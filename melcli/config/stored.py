@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from melcli.config.config import MADE_BY, Config
 from melcli.config.document import MAX_BYTES, read_document
-from melcli.config.resolve import MADE_BY, Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.store.layout import CONFIG_FILE
 from melcli.version import __version__
@@ -47,7 +48,7 @@ def read_stored_config(out: str) -> StoredConfig:
     path = os.path.join(".", out, CONFIG_FILE)
     where = printable(os.path.join(out, CONFIG_FILE))
     try:
-        with open(path, "rb", opener=regular_here) as file:
+        with open(path, "rb", opener=regular_nofollow) as file:
             text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{where}: cannot be read: not UTF-8") from None

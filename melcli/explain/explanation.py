@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from melcli.config.config import Config
 from melcli.config.named import config_labels, config_name, named_configs
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.explain.difference import in_lines
 from melcli.explain.filter_warning import remark_on_filters
 from melcli.explain.library_calls import Equivalent, in_librosa, in_torchaudio

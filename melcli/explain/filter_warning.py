@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from melcli.config.config import Config
 from melcli.config.named import config_name
-from melcli.config.resolve import Config, resolve_config
-from melcli.mel.empty_filters import empty_filters_in_words
+from melcli.config.resolve import resolve_config
+from melcli.mel.empty_filters import describe_empty_filters
 
 __all__ = ["remark_on_filters"]
 
@@ -23,7 +24,7 @@ def remark_on_filters(name_or_file: str, config: Config) -> str:
     remark : str
         It opens with ``warning:`` or ``note:``; empty where no filter is.
     """
-    said = empty_filters_in_words(config.features)
+    said = describe_empty_filters(config.features)
     if not said:
         return ""
     name = config_name(name_or_file)

@@ -93,10 +93,10 @@ def _signal_lines(options: FeatureOptions, module: str) -> Iterator[str]:
     elif options.pad_end < 0:
         yield f"y = y[:{options.pad_end}]"
     if options.preemphasis and options.preemphasis_mode != "frame":
-        emphasised = f"y[1:] - {options.preemphasis!r} * y[:-1]"
+        emphasized = f"y[1:] - {options.preemphasis!r} * y[:-1]"
         join = "np.concatenate" if numpy else "torch.cat"
         yield (
-            f"y = {emphasised}" if options.preemphasis_mode == "signal_valid" else f"y = {join}([y[:1], {emphasised}])"
+            f"y = {emphasized}" if options.preemphasis_mode == "signal_valid" else f"y = {join}([y[:1], {emphasized}])"
         )
     if options.mel_triangles == "hz":
         for left, right, mode in _explicit_padding(options):

@@ -12,7 +12,7 @@ import numpy as np
 from melcli.compare.feature_sets import FeatureSet, Opener, open_feature_set
 from melcli.errors import ConfigError, NoInput
 from melcli.printable import printable
-from melcli.sources.folders import Met, walk
+from melcli.sources.folders import FoundPath, walk
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
 
@@ -65,7 +65,7 @@ def _of_file(audio: str, features: str, opener: Opener | None) -> Pair:
 def _of_folders(audio: str, features: str, opener: Opener | None) -> list[Pair]:
     """Pair what has one name but for its ending, the first few in the order of their names."""
     selection = Selection(SourceOptions())
-    files = sorted((met.name, met.path) for met in walk(audio, "", selection, None) if isinstance(met, Met))
+    files = sorted((met.name, met.path) for met in walk(audio, "", selection, None) if isinstance(met, FoundPath))
     with closing(open_feature_set(features, opener)) as opened:
         found = _first(files, features, opened)
     if not found:

@@ -16,7 +16,7 @@ from melcli.identify.variations import varied
 from melcli.mel.framing import count_output_frames
 from melcli.mel.log_compression import mels_to_levels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.postprocess import cut_into_chunks, finish, join_chunks
+from melcli.mel.postprocess import cut_into_chunks, join_chunks, postprocess
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 
@@ -147,7 +147,7 @@ class Settling:
             chunks = cut_into_chunks(mels.T, options)
             for chunk in chunks:
                 mels_to_levels(chunk, options)
-            finish([chunks], options)
+            postprocess([chunks], options)
             made = join_chunks(chunks, options)
         return (made if options.time_major else made.T).astype(np.float64)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from melcli.audio.options import AudioOptions
-from melcli.config.resolve import yaml_value
+from melcli.config.config import yaml_value
 from melcli.identify.naming import Answer
 from melcli.identify.search import Identification
 from melcli.options import to_plain

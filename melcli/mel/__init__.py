@@ -1,6 +1,6 @@
 """The numeric core: arrays in, arrays out; no files and no processes.
 
-Names are loaded on first use, because whoever only reads `melcli.mel.options` does without numpy and scipy.
+Names are loaded on first use, because a process that only reads `melcli.mel.options` does not need NumPy and SciPy.
 """
 
 from __future__ import annotations

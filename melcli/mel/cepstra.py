@@ -15,16 +15,16 @@ def cepstra(
     """Return the first coefficients of the cosine transform (DCT-II) of each frame's M levels.
 
     ``c[i] = f[i] sum over m of level[m] cos(pi i (m + 1/2) / M)``, as in Davis and Mermelstein, IEEE Trans. ASSP 28
-    (1980), eq. (1), where f is 1.  Here it is ``sqrt(2 / M)``, and ``sqrt(1 / M)`` for i = 0, or 2 throughout.
+    (1980), eq. (1), where f is 1.  Here f is ``sqrt(2 / M)``, and ``sqrt(1 / M)`` for i = 0; or 2 for all i.
 
     Parameters
     ----------
     levels : np.ndarray [shape=(..., mels, frames)]
         Logarithms of mel powers.
     num_ceps : int
-        Coefficients, from 0 on.
+        Number of coefficients, from coefficient 0.
     norm : "ortho" or "none"
-        Orthonormal, as Kaldi and librosa have it; or twice the sum, without a factor.
+        Orthonormal, as in Kaldi and librosa; or twice the sum, without a factor.
     cepstral_lifter : float
         See `lifter`; 0 for none.
 
@@ -32,7 +32,7 @@ def cepstra(
     -------
     coefficients : np.ndarray [shape=(..., num_ceps, frames)], same type
     """
-    import scipy.fft  # 0.2 s to import, so only where it is used
+    import scipy.fft  # takes 0.2 s, so it is imported only here
 
     transformed = scipy.fft.dct(levels, type=2, axis=-2, norm="ortho" if norm == "ortho" else None)
     coefficients = np.ascontiguousarray(transformed[..., :num_ceps, :])
@@ -42,9 +42,9 @@ def cepstra(
 
 
 def lifter(num_ceps: int, cepstral_lifter: float) -> np.ndarray:
-    """Return ``1 + Q/2 sin(pi i / Q)`` for coefficient i from 0 on, Q being ``cepstral_lifter``.
+    """Return ``1 + Q/2 sin(pi i / Q)`` for coefficient i from 0 on, where Q is ``cepstral_lifter``.
 
-    The HTK Book 3.4, eq. (5.12); Kaldi's default Q is 22.  librosa's lifter counts i from 1 and so is another one.
+    The HTK Book 3.4, eq. (5.12); Kaldi's default Q is 22.  librosa's lifter differs: it counts i from 1.
     """
     factors: np.ndarray = 1.0 + cepstral_lifter / 2 * np.sin(np.pi * np.arange(num_ceps) / cepstral_lifter)
     return factors

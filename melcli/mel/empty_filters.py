@@ -1,8 +1,8 @@
-"""Empty mel filters: they contain no bin of the spectrum, or the source has no signal there.
+"""Empty mel filters: filters without a bin of the spectrum, or above the bandwidth of the source.
 
-A filter has weight strictly between its outer edges, on whatever axis its slopes are straight, so its edges alone tell
-whether `melcli.mel.filters.mel_filters` has a row of zeros.  They are computed here without NumPy, which a command
-that has nothing to compute does not load.
+A filter has weight strictly between its outer edges, whatever the axis on which its slopes are straight.  So its edges
+determine whether `melcli.mel.filters.mel_filters` has a row of zeros.  They are computed here without NumPy, which a
+command that computes nothing does not load.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from typing import NamedTuple
 from melcli.mel.options import SIZES, FeatureOptions
 from melcli.mel.scales import one_hertz_to_mel, one_mel_to_hertz
 
-__all__ = ["empty_filters", "unheard_filters", "empty_filters_in_words", "ranges_in_words"]
+__all__ = ["empty_filters", "filters_above_source", "describe_empty_filters", "format_ranges"]
 
-# A bin as near as this to an edge is on it, relative to its frequency.  Converting to mels and back moved edges by
-# up to 2e-15, and a weight that results from that alone, such as 1e-13, does not count.
-ON_THE_EDGE = 1e-12
+# Relative to its frequency, a bin this near to an edge is on it.  Converting to mels and back moved edges by up to
+# 2e-15, and a weight that results only from that, such as 1e-13, does not count.
+EDGE_TOLERANCE = 1e-12
 MAX_RANGES = 8
 
 
 class _Support(NamedTuple):
-    """Where a filter has weight, its edges not included, in parts of half the sampling rate."""
+    """The open interval in which a filter has weight, as a fraction of half the sampling rate."""
 
     lower: float
     upper: float
 
     @property
-    def is_out_of_reach(self) -> bool:
+    def is_above_nyquist(self) -> bool:
         return self.lower >= 1.0
 
-    def holds_a_bin(self, num_steps: int) -> bool:
-        """Tell whether one of the bins ``0, 1 / num_steps, ..., 1`` is inside."""
+    def contains_bin(self, num_steps: int) -> bool:
+        """Return whether one of the bins ``0, 1 / num_steps, ..., 1`` is inside."""
         step = math.floor(self.lower * num_steps) + 1
         return step <= num_steps and step < self.upper * num_steps
 
     def next_num_steps(self, num_steps: int) -> int:
-        """Return the number of steps at which the first bin behind an empty filter is before its end.
+        """Return a number of steps with which the next bin after the start of an empty filter is below its end.
 
-        With fewer steps the filter stays empty.  With this number it can still be empty: that bin may also be before
-        the beginning.
+        With fewer steps the filter stays empty.  With this number it may still be empty, because that bin may
+        then be below its start too.
         """
         step = math.floor(self.lower * num_steps) + 1
         return max(num_steps + 1, math.floor(step / self.upper) + 1)
@@ -51,28 +51,28 @@ class _Support(NamedTuple):
 def empty_filters(options: FeatureOptions) -> list[int]:
     """Return the numbers, from 0, of all filters that contain no bin of the spectrum."""
     num_steps = options.num_bins - 1
-    return [number for number, support in enumerate(_supports(options)) if not support.holds_a_bin(num_steps)]
+    return [number for number, support in enumerate(_supports(options)) if not support.contains_bin(num_steps)]
 
 
-def unheard_filters(options: FeatureOptions, source_sampling_rate: int) -> list[int]:
-    """Return the numbers of all filters that ``sampling_rate`` reaches, but nothing of a source.
+def filters_above_source(options: FeatureOptions, source_sampling_rate: int) -> list[int]:
+    """Return the numbers of all filters below half of ``sampling_rate`` that are above half of the source's rate.
 
     Parameters
     ----------
     options : FeatureOptions
     source_sampling_rate : int
-        Hertz of the source before it was brought to ``sampling_rate``; it holds nothing above half of it.
+        Sampling rate of the source before resampling, in hertz; it has no signal above half of that.
     """
     reach = source_sampling_rate / options.sampling_rate
     supports = enumerate(_supports(options))
-    return [number for number, support in supports if support.lower >= reach and not support.is_out_of_reach]
+    return [number for number, support in supports if support.lower >= reach and not support.is_above_nyquist]
 
 
-def empty_filters_in_words(options: FeatureOptions) -> str:
-    """Say which filters are empty, why, and which ``fft_length`` fills them; nothing where none is."""
+def describe_empty_filters(options: FeatureOptions) -> str:
+    """Describe which filters are empty, why, and which ``fft_length`` fills them; empty if no filter is."""
     supports, num_steps = _supports(options), options.num_bins - 1
-    within = {number: support for number, support in enumerate(supports) if not support.is_out_of_reach}
-    between = [number for number, support in within.items() if not support.holds_a_bin(num_steps)]
+    within = {number: support for number, support in enumerate(supports) if not support.is_above_nyquist}
+    between = [number for number, support in within.items() if not support.contains_bin(num_steps)]
     beyond = [number for number in range(len(supports)) if number not in within]
     said = []
     if beyond:
@@ -86,8 +86,8 @@ def empty_filters_in_words(options: FeatureOptions) -> str:
     return "; ".join(said)
 
 
-def ranges_in_words(numbers: Iterable[int]) -> str:
-    """Write ascending numbers as ``0, 2 and 5 to 9``; of many ranges the first ones, and how many numbers follow."""
+def format_ranges(numbers: Iterable[int]) -> str:
+    """Format ascending numbers like ``0, 2 and 5 to 9``; abbreviate many ranges with the number of omitted ones."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
@@ -104,23 +104,23 @@ def ranges_in_words(numbers: Iterable[int]) -> str:
 
 def _are_empty(numbers: list[int], options: FeatureOptions) -> str:
     filters, are = ("filter", "is") if len(numbers) == 1 else ("filters", "are")
-    return f"{filters} {ranges_in_words(numbers)} of {options.num_mel_bins} {are} empty"
+    return f"{filters} {format_ranges(numbers)} of {options.num_mel_bins} {are} empty"
 
 
 def _remedy(fft_length: int | None, options: FeatureOptions, it: str) -> str:
     if fft_length is None:
         return f"no fft_length up to {SIZES['fft_length'][1]} fills {it}"
-    # Left to itself the window would grow with the FFT, and change all that the other filters hold.
+    # By default the window would grow with the FFT, which would change the values of all other filters.
     window = f" (sequence_length={options.fft_length} keeps the window)" if options.sequence_length is None else ""
     return f"fft_length={fft_length} is the smallest that fills {it}{window}"
 
 
 def _smallest(supports: Sequence[_Support], options: FeatureOptions) -> int | None:
-    """Return the smallest FFT with a bin in each of these supports; it only ever leaps over lengths that have none."""
+    """Return the smallest FFT with a bin inside each of these supports; lengths without one are skipped."""
     num_steps = options.num_bins - 1
     filled = 0
     for support in cycle(sorted(supports, key=lambda support: support.upper - support.lower)):
-        while not support.holds_a_bin(num_steps):
+        while not support.contains_bin(num_steps):
             num_steps, filled = support.next_num_steps(num_steps), 0
             if num_steps > SIZES["fft_length"][1] // 2:
                 return None
@@ -136,13 +136,13 @@ def _supports(options: FeatureOptions) -> list[_Support]:
     if options.mel_triangles == "hz_symmetric":
         uppers = [2 * center - lower for lower, center in zip(edges, centers, strict=False)]
     return [
-        _Support(lower * (1 + ON_THE_EDGE), upper * (1 - ON_THE_EDGE))
+        _Support(lower * (1 + EDGE_TOLERANCE), upper * (1 - EDGE_TOLERANCE))
         for lower, upper in zip(edges, uppers, strict=False)
     ]
 
 
 def _edges_hz(options: FeatureOptions) -> list[float]:
-    """Return the edges of all filters: filter k reaches from edge k to k + 2."""
+    """Return the edges of all filters: filter k extends from edge k to k + 2."""
     scale = options.mel_scale
     lowest, highest = one_hertz_to_mel(options.min_freq, scale), one_hertz_to_mel(options.upper_edge_hz, scale)
     step = (highest - lowest) / (options.num_mel_bins + 1)

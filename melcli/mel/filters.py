@@ -1,6 +1,6 @@
 """Triangular mel filters, and their product with a spectrum.
 
-Edges are equidistant on a mel scale.  The slopes of a triangle are straight on an axis of their own: that same scale
+The edges are equidistant on a mel scale.  The slopes of a triangle are straight on a separate axis: the same mel scale
 (Keras, TensorFlow, Kaldi), or hertz (librosa, torchaudio, Hugging Face).  Filters are built in float64.
 """
 
@@ -19,9 +19,9 @@ from melcli.mel.scales import MelScale, hertz_to_mel, mel_to_hertz
 
 __all__ = ["FilterBank", "linear_to_mel_weight_matrix", "mel_filters"]
 
-# Filters times bins times frames of one product: above it OpenBLAS uses several threads, which takes longer than the
-# work.  Groups half and twice as large were slower or no faster.
-MOST_PRODUCTS = 2**18
+# Maximum of filters times bins times frames in one product.  Above it OpenBLAS uses several threads, which takes longer
+# than the work.  Groups of half or twice that size were slower or no faster.
+MAX_GROUP_PRODUCTS = 2**18
 
 
 def linear_to_mel_weight_matrix(
@@ -32,14 +32,14 @@ def linear_to_mel_weight_matrix(
     upper_edge_hertz: float = 3800.0,
     dtype: str = "float32",
 ) -> np.ndarray:
-    """Build the filters that take a spectrum to the mel scale, by Keras's signature and defaults.
+    """Build the filters that convert a spectrum to the mel scale, with Keras's signature and defaults.
 
     Parameters
     ----------
     num_mel_bins : int
-        Filters.
+        Number of filters.
     num_spectrogram_bins : int
-        Bins from 0 Hz to ``sampling_rate / 2``, both included, for odd FFT lengths too.
+        Number of bins from 0 Hz to ``sampling_rate / 2``, both included, for odd FFT lengths too.
     sampling_rate, lower_edge_hertz, upper_edge_hertz : float
         Hertz.
     dtype : str
@@ -48,7 +48,7 @@ def linear_to_mel_weight_matrix(
     Returns
     -------
     weights : np.ndarray [shape=(num_spectrogram_bins, num_mel_bins)]
-        Peaks at 1.0; row 0 (0 Hz) is zero, since no edge may be negative.
+        The maximum of a filter is 1.0; row 0 (0 Hz) is zero, since no edge may be negative.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _check_matrix(
         raise ConfigError(f"sampling_rate={sampling_rate!r} must be above 0 and finite", key="sampling_rate")
     if not 0 <= lower_edge_hertz < upper_edge_hertz:
         raise ConfigError(
-            f"lower_edge_hertz={lower_edge_hertz} must lie in [0, {upper_edge_hertz}), below upper_edge_hertz",
+            f"lower_edge_hertz={lower_edge_hertz} must be in [0, {upper_edge_hertz}), below upper_edge_hertz",
             key="lower_edge_hertz",
         )
     if upper_edge_hertz == math.inf:
@@ -94,8 +94,8 @@ def _check_matrix(
 def mel_filters(options: FeatureOptions) -> np.ndarray:
     """Build the filters of a front end.
 
-    In float32, triangles are rounded before Slaney's norm multiplies them and rounded again, as librosa does: only so
-    are they, bit for bit, the filters that Whisper stores.
+    In float32, the triangles are rounded before they are multiplied by Slaney's norm, and rounded again, as in
+    librosa.  Only then are they bit for bit the filters that Whisper stores.
 
     Returns
     -------
@@ -112,12 +112,12 @@ def mel_filters(options: FeatureOptions) -> np.ndarray:
 
 
 class FilterBank:
-    """The filters of a front end, cut into groups of neighbors for the product with a spectrum.
+    """The filters of a front end, divided into groups of neighbors for the product with a spectrum.
 
-    A bin is in two filters at most (three with ``hz_symmetric``), so one dense product multiplies nearly always by
-    zeros.  A group is a small dense product over its own range of bins.  Microseconds a frame in blocks of 128, one
-    core, float32, for a whole dense product, SciPy's sparse one and the groups: 2.9, 1.2 and 0.46 at 1025 bins and 128
-    filters; 0.16, 0.13 and 0.14 at 201 bins and 80 filters.
+    A bin is in at most two filters (three with ``hz_symmetric``), so a single dense product multiplies mostly by zeros.
+    A group is a small dense product over its own range of bins.  Microseconds per frame in blocks of 128, on one core,
+    in float32, for one dense product, SciPy's sparse product and the groups: 2.9, 1.2 and 0.46 with 1025 bins and 128
+    filters; 0.16, 0.13 and 0.14 with 201 bins and 80 filters.
 
     Parameters
     ----------
@@ -129,13 +129,13 @@ class FilterBank:
         self._num_mel_bins = len(filters)
         self._groups = [
             (bins, mels, np.ascontiguousarray(filters[mels, bins].T))
-            for bins, mels in _groups(filters, MOST_PRODUCTS // block_frames(options))
+            for bins, mels in _groups(filters, MAX_GROUP_PRODUCTS // block_frames(options))
         ]
 
     def __call__(self, spectrum: np.ndarray) -> np.ndarray:
-        """Take a spectrum through the filters.
+        """Apply the filters to a spectrum.
 
-        The products of a block depend in their last bit on how many frames it has, as those of every BLAS do.
+        The last bit of the products depends on the number of frames in the block, as with every BLAS.
 
         Parameters
         ----------
@@ -151,15 +151,15 @@ class FilterBank:
         return mels
 
 
-def _groups(filters: np.ndarray, most_weights: int) -> Iterator[tuple[slice, slice]]:
-    """Cut filters into groups of neighbors, each with as many filters times bins; yield their bins and filters."""
+def _groups(filters: np.ndarray, max_weights: int) -> Iterator[tuple[slice, slice]]:
+    """Divide filters into groups of neighbors with at most ``max_weights`` weights; yield their bins and filters."""
     heard = [np.flatnonzero(weights) for weights in filters]
     spans = [(int(bins[0]), int(bins[-1]) + 1) if len(bins) else (0, 0) for bins in heard]
     first, low, high = 0, *spans[0]
     for number, (start, stop) in enumerate(spans[1:], 1):
-        both = low < high and start < stop  # an empty filter has (0, 0), and its bins are none
+        both = low < high and start < stop  # (0, 0) is an empty filter without bins
         lower, higher = (min(low, start), max(high, stop)) if both else (low + start, high + stop)
-        if (number + 1 - first) * (higher - lower) > most_weights:
+        if (number + 1 - first) * (higher - lower) > max_weights:
             yield slice(low, high), slice(first, number)
             first, lower, higher = number, start, stop
         low, high = lower, higher
@@ -174,11 +174,11 @@ def _edges_mel(lower_hz: float, upper_hz: float, num_mel_bins: int, scale: MelSc
 def _triangles(
     bins_hz: np.ndarray, edges_mel: np.ndarray, *, scale: MelScale, straight_on: Literal["mel", "hz", "hz_symmetric"]
 ) -> np.ndarray:
-    """Return triangles of height 1 whose slopes are straight on one axis, (filters, bins) in float64."""
+    """Return triangles of height 1 with straight slopes on one axis, (filters, bins) in float64."""
     bins = hertz_to_mel(bins_hz, scale) if straight_on == "mel" else bins_hz
     edges = edges_mel if straight_on == "mel" else mel_to_hertz(edges_mel, scale)
     lower, center, upper = edges[:-2, np.newaxis], edges[1:-1, np.newaxis], edges[2:, np.newaxis]
-    if straight_on == "hz_symmetric":  # SpeechBrain takes the left half's width for both
+    if straight_on == "hz_symmetric":  # SpeechBrain uses the width of the left half for both
         upper = center + (center - lower)
     rising = (bins - lower) / (center - lower)
     falling = (upper - bins) / (upper - center)
@@ -187,6 +187,6 @@ def _triangles(
 
 
 def _slaney_norm(edges_hz: np.ndarray) -> np.ndarray:
-    """Return what gives every triangle the same area in hertz: 2 over its width."""
+    """Return the factors that give every triangle the same area in hertz: 2 divided by its width."""
     norm: np.ndarray = 2.0 / (edges_hz[2:] - edges_hz[:-2])
     return norm

@@ -1,10 +1,10 @@
 """Positions and number of frames.
 
-N samples, FFTs of n samples every S, and F samples to a frame (`FeatureOptions.frame_length`, the window's as a rule).
-Frame t takes the samples from ``first + t S`` on.
+A signal has N samples, an FFT has n samples every S, and a frame has F samples (`FeatureOptions.frame_length`, usually
+the window length L).  Frame t begins at sample ``first + t S``.
 
 =================  ========================  ============================  =======================================
-``padding``        ``first``                 frames                        whose it is
+``padding``        ``first``                 frames                        used by
 =================  ========================  ============================  =======================================
 ``center``         ``-P + (n - F) // 2``     ``1 + (N + 2P - n) // S``     Keras, librosa; ``P = n // 2``
 ``same``           ``-P + (n - F) // 2``     ``1 + (N + 2P - n) // S``     HiFi-GAN; ``P = (n - S) // 2``
@@ -19,25 +19,25 @@ from __future__ import annotations
 from melcli.mel.options import FeatureOptions
 
 __all__ = [
-    "count_cut_samples",
+    "count_discarded_samples",
     "count_frames",
     "count_output_frames",
     "count_prepared_samples",
     "count_valid_frames",
     "first_sample",
-    "most_samples_behind",
+    "max_samples_after_end",
 ]
 
 
 def count_prepared_samples(num_samples: int, options: FeatureOptions) -> int:
-    """Count the samples that are cut into frames, after ``num_samples``, ``pad_end`` and pre-emphasis."""
+    """Count the samples that are divided into frames, after ``num_samples``, ``pad_end`` and pre-emphasis."""
     wanted = num_samples if options.num_samples is None else options.num_samples
     dropped = 1 if options.preemphasis and options.preemphasis_mode == "signal_valid" else 0
     return max(0, wanted + options.pad_end - dropped)
 
 
 def first_sample(options: FeatureOptions) -> int:
-    """Return the sample that frame 0 begins with; negative before the signal."""
+    """Return the index of the first sample of frame 0; negative before the signal."""
     if options.padding in ("center", "same"):
         return (options.fft_length - options.frame_length) // 2 - _pad_length(options)
     if options.padding == "kaldi":
@@ -46,7 +46,7 @@ def first_sample(options: FeatureOptions) -> int:
 
 
 def count_frames(prepared_samples: int, options: FeatureOptions) -> int:
-    """Count the frames of a prepared signal, ``drop_last`` taken off; 0 where it is too short for any."""
+    """Count the frames of a prepared signal, after ``drop_last``; 0 if it is too short for a frame."""
     stride = options.sequence_stride
     if options.padding == "kaldi":
         frames = (prepared_samples + stride // 2) // stride
@@ -60,8 +60,8 @@ def count_frames(prepared_samples: int, options: FeatureOptions) -> int:
     return max(0, frames - options.drop_last) if prepared_samples > 0 else 0
 
 
-def most_samples_behind(options: FeatureOptions) -> int:
-    """Return a bound on how far the last frame reaches beyond the signal, in samples."""
+def max_samples_after_end(options: FeatureOptions) -> int:
+    """Return an upper limit for the number of samples by which the last frame extends beyond the signal."""
     if options.padding in ("center", "same"):
         return _pad_length(options)
     if options.padding == "kaldi":
@@ -70,23 +70,23 @@ def most_samples_behind(options: FeatureOptions) -> int:
 
 
 def count_output_frames(num_samples: int, options: FeatureOptions) -> int:
-    """Count the frames of the result for a signal of ``num_samples``; 0 where it is too short for any."""
+    """Count the frames of the result for a signal of ``num_samples``; 0 if it is too short for a frame."""
     frames = count_frames(count_prepared_samples(num_samples, options), options) if num_samples > 0 else 0
     return options.num_frames if frames and options.num_frames is not None else frames
 
 
 def count_valid_frames(num_samples: int, options: FeatureOptions) -> int:
-    """Count the frames of the result, from the first, that contain signal; the frames after them are padding.
+    """Count the frames of the result, from the first, that contain signal; the rest is padding.
 
-    A frame counts if it begins before the signal ends, so the frames of a ``padding`` in front count too.
+    A frame counts if it begins before the end of the signal, so frames in the padding before the signal count too.
     """
     return min(_count_frames_with_signal(num_samples, options), count_output_frames(num_samples, options))
 
 
-def count_cut_samples(num_samples: int, options: FeatureOptions) -> int:
-    """Count the samples of a signal that ``num_samples`` and ``num_frames`` cut off.
+def count_discarded_samples(num_samples: int, options: FeatureOptions) -> int:
+    """Count the samples of a signal that ``num_samples`` and ``num_frames`` discard.
 
-    Each frame that contains signal and that ``num_frames`` removes counts as ``sequence_stride`` samples.
+    Each frame with signal that ``num_frames`` removes counts as ``sequence_stride`` samples.
     """
     taken = _count_taken_samples(num_samples, options)
     if options.num_frames is None:
@@ -100,9 +100,9 @@ def _count_taken_samples(num_samples: int, options: FeatureOptions) -> int:
 
 
 def _count_frames_with_signal(num_samples: int, options: FeatureOptions) -> int:
-    """Count the frames that begin before the signal ends, before ``num_frames`` removes or appends any."""
+    """Count the frames that begin before the end of the signal, before ``num_frames`` removes or appends any."""
     prepared = count_prepared_samples(num_samples, options)
-    # Pre-emphasis subtracts the sample before, so the first of the zeros behind the signal depends on its last sample.
+    # Pre-emphasis subtracts the previous sample, so the first zero after the signal depends on its last sample.
     spread = 1 if options.preemphasis and options.preemphasis_mode == "signal" else 0
     end = min(prepared, _count_taken_samples(num_samples, options) + spread)
     begun = -((first_sample(options) - end) // options.sequence_stride)  # rounded up

@@ -1,7 +1,7 @@
-"""The BLAS kernel and SIMD level in use, which decide the last bits of the numbers.
+"""The BLAS kernel and SIMD level in use, which determine the last bits of the numbers.
 
-OpenBLAS chooses a kernel by the processor, or by OPENBLAS_CORETYPE, which may be set in a shell and not in cron.  NumPy
-chooses its loops by the processor, or by NPY_DISABLE_CPU_FEATURES.
+OpenBLAS chooses a kernel by the processor or by OPENBLAS_CORETYPE, which may be set in a shell but not in cron.  NumPy
+chooses its loops by the processor or by NPY_DISABLE_CPU_FEATURES.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import numpy as np
 __all__ = ["kernels"]
 
 UNKNOWN = "unknown"
-# The extension module that is linked to NumPy's BLAS: a symbol that is asked of it is that of NumPy's own library, and
-# never of the one that SciPy brings.
-LINKED_TO_BLAS = "numpy._core._multiarray_umath"
+# The extension module that is linked to NumPy's BLAS.  A symbol looked up in it belongs to NumPy's own library, never
+# to the one that SciPy includes.
+BLAS_EXTENSION = "numpy._core._multiarray_umath"
 CORE_NAMES = tuple(
     f"{prefix}openblas_get_corename{suffix}" for prefix in ("scipy_", "") for suffix in ("64_", "", "_64")
 )
 
 
 def kernels() -> dict[str, str]:
-    """Return what NumPy computes with in this process, for the process's whole life.
+    """Return the kernels that NumPy uses in this process; they do not change during its life.
 
     Returns
     -------
     dict of str to str
-        ``blas``, such as ``Haswell (scipy-openblas 0.3.31)``, and ``simd``, such as ``X86_V2 X86_V3``: what NumPy was
-        compiled for and what it found.  ``unknown`` where NumPy or its library does not tell.
+        ``blas``, such as ``Haswell (scipy-openblas 0.3.31)``, and ``simd``, such as ``X86_V2 X86_V3``: the levels that
+        NumPy was compiled for and detected.  ``unknown`` if NumPy or its library does not report them.
     """
     config: Mapping[str, Any] = {}
-    with suppress(TypeError, AttributeError):  # a NumPy that was built in another way
+    with suppress(TypeError, AttributeError):  # a NumPy with another build system
         config = np.show_config("dicts") or {}
     simd = config.get("SIMD Extensions", {})
     return {"blas": _blas(config), "simd": " ".join([*simd.get("baseline", []), *simd.get("found", [])]) or UNKNOWN}
@@ -49,12 +49,12 @@ def _blas(config: Mapping[str, Any]) -> str:
 
 
 def _openblas_core() -> str:
-    """Return the kernel of OpenBLAS; ``""`` for another BLAS."""
-    path = getattr(sys.modules.get(LINKED_TO_BLAS), "__file__", None)
+    """Return the kernel of OpenBLAS; ``""`` with another BLAS."""
+    path = getattr(sys.modules.get(BLAS_EXTENSION), "__file__", None)
     if path is None:
         return ""
     with suppress(OSError):
-        library = ctypes.CDLL(path)  # it is loaded, and so are the libraries that it is linked to
+        library = ctypes.CDLL(path)  # already loaded, as are the libraries that it is linked to
         for name in CORE_NAMES:
             ask = getattr(library, name, None)
             if ask is not None:

@@ -13,13 +13,13 @@ __all__ = ["UNITS_PER_NEPER", "Logarithm", "mels_to_levels", "raise_to_top_db", 
 
 Logarithm = Literal["db", "ln", "log10"]
 
-# What the natural logarithm is multiplied by.
+# Factor from the natural logarithm to each unit.
 UNITS_PER_NEPER = {"db": 10.0 / math.log(10.0), "ln": 1.0, "log10": 1.0 / math.log(10.0)}
 UNITS_PER_DB = {unit: factor * math.log(10.0) / 10.0 for unit, factor in UNITS_PER_NEPER.items()}
 
 
 def mels_to_levels(mels: np.ndarray, options: FeatureOptions) -> None:
-    """Replace linear mels by levels in place, except for the steps that depend on the loudest value."""
+    """Replace linear mels by levels in place, without the steps that depend on the loudest value."""
     if options.logarithm is not None:
         to_levels(
             mels,
@@ -40,7 +40,7 @@ def to_levels(
     powers : np.ndarray
         Linear values.
     logarithm : "db", "ln" or "log10"
-        10 log10, natural or decadic.
+        10 log10, natural or decimal.
     log_offset, min_power, ref_power : float
         In the unit of ``powers``.
     """
@@ -50,9 +50,8 @@ def to_levels(
     np.log(powers, out=powers)
     factor = UNITS_PER_NEPER[logarithm]
     if logarithm != "ln":
-        # A float64 scalar of NumPy's, so that this pass computes in float64 and rounds once: silence is -100 dB
-        # exactly.  It costs 0.1 us a frame of 128 mels; np.log10, which has no vectorised float32, 0.6 us more than
-        # np.log.
+        # With a NumPy float64 scalar, this pass computes in float64 and rounds once: silence is exactly -100 dB.
+        # It takes 0.1 us per frame of 128 mels.  np.log10 has no vectorized float32 version: 0.6 us more than np.log.
         powers *= np.float64(factor)
     reference = max(abs(ref_power), min_power)
     if reference != 1.0:
@@ -60,9 +59,9 @@ def to_levels(
 
 
 def raise_to_top_db(levels: np.ndarray, loudest: np.floating, top_db: float, logarithm: Logarithm = "db") -> None:
-    """Raise every level to at least ``top_db`` below the loudest of all, in place.
+    """Raise every level to at least ``top_db`` below the loudest one, in place.
 
-    Keras takes the maximum of all that it is given in one call, so signals of one batch share one floor.  ``top_db`` is
-    in dB whatever the levels are in: Whisper's 8 below the maximum in log10 are 80.
+    Keras takes the maximum of everything in one call, so the signals of a batch share one floor.  ``top_db`` is always
+    in dB, whatever the unit of the levels: Whisper's 8 below the maximum in log10 are 80 dB.
     """
     np.maximum(levels, loudest - levels.dtype.type(top_db * UNITS_PER_DB[logarithm]), out=levels)

@@ -1,4 +1,4 @@
-"""The last steps of a front end: number of frames, mean and standard deviation, limits."""
+"""The last steps of a front end: number of frames, mean and standard deviation, clipping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Statistic = float | Sequence[float] | str
 
 
 def fit_frames(features: np.ndarray, num_frames: int) -> np.ndarray:
-    """Cut the frames, or append frames of zeros.
+    """Remove frames at the end, or append frames of zeros.
 
     Parameters
     ----------
@@ -30,21 +30,21 @@ def fit_frames(features: np.ndarray, num_frames: int) -> np.ndarray:
 
 
 def standardize(chunks: MutableSequence[np.ndarray], options: FeatureOptions) -> None:
-    """Replace features by ``(x - mean) / (std + std_eps)``, in place; a deviation of 0 or of none at all gives 0.
+    """Replace features by ``(x - mean) / (std + std_eps)``, in place; a zero or undefined deviation gives 0.
 
     Statistics are those of the signal, in float64: "bin" over time, "all" over everything.
 
     Parameters
     ----------
     chunks : MutableSequence of np.ndarray [shape=(features, frames)]
-        Of one signal, one after another in time.
+        Chunks of one signal, in order of time.
     options : FeatureOptions
     """
     mean, std = options.mean, options.std
     if mean == 0.0 and std == 1.0 and options.std_eps == 0.0:
         return
     if isinstance(std, str) and _count(chunks, std) <= options.std_ddof:
-        deviation = np.zeros((1, 1))  # one frame has none with std_ddof=1, whatever is added to it
+        deviation = np.zeros((1, 1))  # a single frame has no deviation with std_ddof=1; std_eps does not change that
     else:
         deviation = _deviation(chunks, std, options.std_ddof) + options.std_eps
     center = _mean(chunks, mean)
@@ -64,7 +64,7 @@ def _mean(chunks: Sequence[np.ndarray], mean: Statistic) -> np.ndarray:
 def _deviation(chunks: Sequence[np.ndarray], std: Statistic, ddof: int) -> np.ndarray:
     if not isinstance(std, str):
         return _column(std)
-    # Taken from the first frame, so that values which are all the same have the deviation 0 and not a rounding error.
+    # Computed relative to the first frame, so that equal values have a deviation of exactly 0, not a rounding error.
     first = chunks[0][:, :1].copy() if std == "bin" else chunks[0][:1, :1].copy()
     sums = ((chunk - first).sum(axis=-1, dtype=np.float64, keepdims=True) for chunk in chunks)
     center = _sum(sums, std) / _count(chunks, std)
@@ -74,16 +74,16 @@ def _deviation(chunks: Sequence[np.ndarray], std: Statistic, ddof: int) -> np.nd
 
 
 def _sum(sums: Iterable[np.ndarray], statistic: str) -> np.ndarray:
-    """Add up what the chunks sum to in each feature, and for "all" over the features too; ``(features or 1, 1)``."""
+    """Add the sums of all chunks for each feature, and for "all" over the features too; ``(features or 1, 1)``."""
     total: np.ndarray = reduce(np.add, sums)
     return total if statistic == "bin" else total.sum(keepdims=True)
 
 
 def _count(chunks: Sequence[np.ndarray], statistic: str) -> int:
-    """Count the values of one statistic."""
+    """Count the values behind one statistic."""
     return sum(chunk.shape[-1] if statistic == "bin" else chunk.size for chunk in chunks)
 
 
 def _column(numbers: float | Sequence[float]) -> np.ndarray:
-    """Return one number, or one for each feature, in a shape that meets (features, frames)."""
+    """Return one number, or one per feature, in a shape that broadcasts with (features, frames)."""
     return np.asarray(numbers, dtype=np.float64).reshape(-1, 1)

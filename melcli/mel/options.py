@@ -10,7 +10,7 @@ from melcli.options import check_types
 
 __all__ = ["KERAS_KEYS", "FeatureOptions"]
 
-# In the order of Keras's arguments, which may be given by position; all further keys go by name.
+# In the order of Keras's arguments, which may be passed by position; all other keys are passed by name.
 KERAS_KEYS = (
     "fft_length",
     "sequence_stride",
@@ -27,14 +27,14 @@ KERAS_KEYS = (
     "ref_power",
 )
 
-# Below it a number loses its digits and at last becomes 0, which has no logarithm.
+# Smaller numbers lose digits, down to 0, which has no logarithm.
 NORMAL_RANGE = {"float32": (2.0**-126, (2 - 2.0**-23) * 2.0**127), "float64": (2.0**-1022, (2 - 2.0**-52) * 2.0**1023)}
 # A larger value is a typing error, or needs more memory than any machine has.
 SIZES = {
     "fft_length": (2, 2**17),
     "sequence_stride": (1, 2**24),
     "sequence_length": (1, 2**17),
-    "sampling_rate": (1, 768_000),  # the highest that converters are sold with
+    "sampling_rate": (1, 768_000),  # the highest rate of commercial converters
     "num_mel_bins": (1, 4096),
     "num_samples": (1, 2**28),
     "pad_end": (-(2**28), 2**28),
@@ -43,7 +43,7 @@ SIZES = {
 }
 ABOVE_ZERO = ("input_scale", "mag_exp")
 NOT_NEGATIVE = ("min_freq", "mag_floor", "mag_eps", "log_offset", "std_eps", "cepstral_lifter")
-# All that signals and levels are multiplied by, added to or held against, in compute_dtype.
+# Everything that signals and levels are multiplied by, added to or compared with, in compute_dtype.
 WITHIN_COMPUTE_DTYPE = (
     "input_scale",
     "mag_floor",
@@ -66,42 +66,42 @@ class FeatureOptions:
     """Section ``features`` of a config, and the arguments of `melcli.mel.spectrogram.MelSpectrogram`.
 
     The first 13 are those of ``keras.layers.MelSpectrogram``, in its order; the others follow in the order in which
-    they act, and their defaults do nothing.  An instance is always valid, can be hashed, and is stored with the
+    they are applied, and by default change nothing.  An instance is always valid and hashable, and is stored with the
     features.
 
     Attributes
     ----------
     fft_length : int
-        Samples under one FFT, 2 or more.
+        Samples per FFT, at least 2.
     sequence_stride : int
         Samples from one frame to the next.
     sequence_length : int or None
-        Samples under the window, at most ``fft_length``; None means ``fft_length``.  Under the paddings ``center``
-        and ``same`` a shorter window takes the middle of ``fft_length`` samples; see `melcli.mel.framing`.
+        Samples per window, at most ``fft_length``; None means ``fft_length``.  With the paddings ``center`` and
+        ``same``, a shorter window is centered in ``fft_length`` samples; see `melcli.mel.framing`.
     window : "hann", "hamming", "povey", "blackman", None or tuple of float
-        Of ``sequence_length`` samples; numbers are taken as they are; None is a rectangle, which is ``fft_length``
-        long under the paddings ``center`` and ``same``, whatever ``sequence_length`` says, as in Keras.
+        Window of ``sequence_length`` samples; numbers are used unchanged.  None is a rectangle; with the paddings
+        ``center`` and ``same``, it has ``fft_length`` samples whatever ``sequence_length`` is, as in Keras.
     sampling_rate : int
-        Hertz of the signal that the core is given.
+        Rate of the signal that is passed to the core, in hertz.
     num_mel_bins : int
-        Filters.
+        Number of filters.
     min_freq : float
         Lower edge of the lowest filter, in hertz.
     max_freq : float or None
         Upper edge of the highest filter, in hertz; None means ``int(sampling_rate / 2)``.
     power_to_db : bool
-        10 log10 of the mel powers, against ``ref_power``.
+        Convert mel powers to 10 log10, relative to ``ref_power``.
     top_db : float or None
         Levels more than this below the loudest level of the whole call are raised to that limit; None disables it.
-        Always in dB: under ``log="log10"``, where one is 10 dB, 80 means 8.
+        Always in dB: with ``log="log10"``, where 1 is 10 dB, 80 means 8.
     mag_exp : float
-        The magnitude is raised to this: 2 gives power, 1 magnitude.
+        Exponent of the magnitude: 2 gives power, 1 magnitude.
     min_power : float
-        Floor under the logarithm.
+        Lower limit of the powers before the logarithm.
     ref_power : float or "max"
-        What counts as level 0; "max" is the loudest value of the whole call.
+        The power of level 0; "max" is the loudest value of the whole call.
     input_scale : float
-        Samples are multiplied by it: 32768 for front ends that think in 16-bit integers.
+        Factor for the samples: 32768 for front ends that expect 16-bit integers.
     num_samples : int or None
         The signal is truncated or padded with zeros to this number of samples.
     pad_end : int
@@ -109,47 +109,47 @@ class FeatureOptions:
     preemphasis : float
         ``a`` in ``y[t] = x[t] - a x[t-1]``, from 0 to 1; 0 does nothing.
     preemphasis_mode : "signal", "signal_valid" or "frame"
-        On the signal with the first sample kept, or dropped; or on each frame, whose first sample becomes
-        ``(1 - a) x[0]``.
+        Applied to the signal, and the first sample is kept or dropped; or to each frame, whose first sample
+        becomes ``(1 - a) x[0]``.
     padding : "center", "same", "valid", "kaldi" or (left, right)
-        Position of the frames; see `melcli.mel.framing`.  Two numbers are samples before and behind the signal.
+        Position of the frames; see `melcli.mel.framing`.  Two numbers are samples before and after the signal.
     pad_mode : "reflect", "constant" or "symmetric"
         Values outside of the signal: its mirror image around the end sample, zeros, or the mirror image that
         repeats the end sample.
     drop_last : bool
-        The last frame goes before anything else sees it.
+        The last frame is dropped before any other step.
     remove_dc_offset : bool
         The mean of each frame is subtracted from it.
     window_periodic : bool
         Whether a named window has the period of its length, as for spectra, or one sample less, which makes it
         symmetric.
     mag_floor, mag_eps : float
-        Inside the square root that makes magnitudes: squares are raised to the one, and the other is added.
+        In the square root of the magnitude: squares are raised to at least ``mag_floor``, then ``mag_eps`` is added.
     mel_scale : "htk" or "slaney"
         The scale on which the filters' edges are equidistant; see `melcli.mel.scales`.
     mel_norm : "slaney" or None
-        Every filter is divided by half its width in hertz, or has the height 1.
+        Every filter is divided by half its width in hertz; or its maximum is 1.
     mel_triangles : "mel", "hz" or "hz_symmetric"
-        The axis on which a filter's slopes are straight; the last has both slopes as wide as the left one.
+        The axis on which the slopes of a filter are straight; in the last, both slopes are as wide as the left one.
     log : "ln", "log10" or None
-        The logarithm where ``power_to_db`` is false; None for linear values.
+        The logarithm if ``power_to_db`` is false; None for linear values.
     log_offset : float
-        Added under the logarithm, before the floor.
+        Added before the logarithm and the floor.
     num_frames : int or None
         The frames are truncated or padded with zeros to this number, before ``mean`` and ``std``.
     mean, std : float, tuple of float, "bin" or "all"
-        Features become ``(x - mean) / (std + std_eps)``: by one number, one for each feature, or what the signal
-        itself has, in each feature over time or over everything.  A deviation of 0 gives 0.
+        Features become ``(x - mean) / (std + std_eps)``: by one number, by one per feature, or by the statistics of
+        the signal, for each feature over time or over everything.  A deviation of 0 gives 0.
     std_ddof : 0 or 1
-        What is taken off the number of values in ``std``.
+        Subtracted from the number of values in ``std``.
     std_eps : float
         Added to ``std``.
     clip : (low, high) or None
         Features are limited to this range.
     time_major : bool
-        (time, features) rather than (features, time).
+        Shape (time, features) instead of (features, time).
     num_ceps : int or None
-        Cepstral coefficients that are made of the levels, or None for the levels themselves.
+        Number of cepstral coefficients, computed from the levels; None for the levels themselves.
     cepstral_lifter : float
         ``Q`` in the factor ``1 + Q/2 sin(pi i / Q)`` of coefficient ``i``; 0 for none.
     cepstral_norm : "ortho" or "none"
@@ -216,12 +216,12 @@ class FeatureOptions:
         self._check_fixed_length()
 
     def check_spectrum(self) -> None:
-        """Check what the keys of frames, spectrum and filters say together.
+        """Check the keys of frames, spectrum and filters together.
 
         Raises
         ------
         ConfigError
-            They break a rule.
+            They violate a rule.
         """
         self._check_sizes()
         self._check_frames()
@@ -229,15 +229,15 @@ class FeatureOptions:
 
     @property
     def window_length(self) -> int:
-        """Samples under the window."""
+        """Samples per window."""
         return self.fft_length if self.sequence_length is None else self.sequence_length
 
     @property
     def frame_length(self) -> int:
-        """Samples that one frame takes from the signal.
+        """Samples per frame.
 
-        The window's; but Keras on NumPy, JAX and TensorFlow spans the whole FFT where there is no window, whatever
-        ``sequence_length`` says.
+        Usually those of the window.  Without a window, Keras on NumPy, JAX and TensorFlow uses the whole FFT, whatever
+        ``sequence_length`` is.
         """
         whole_fft = self.window is None and self.padding in ("center", "same")
         return self.fft_length if whole_fft else self.window_length
@@ -249,42 +249,43 @@ class FeatureOptions:
 
     @property
     def upper_edge_hz(self) -> float:
-        """Top edge of the highest filter; truncated to whole hertz by default, as Keras does."""
+        """Upper edge of the highest filter; truncated to whole hertz by default, as in Keras."""
         return float(int(self.sampling_rate / 2)) if self.max_freq is None else self.max_freq
 
     @property
     def logarithm(self) -> Literal["db", "ln", "log10"] | None:
-        """The logarithm that levels are in: "db" is 10 log10; None for linear values."""
+        """The logarithm of the levels: "db" is 10 log10; None for linear values."""
         return "db" if self.power_to_db else self.log
 
     @property
     def num_features(self) -> int:
-        """Values in each frame of the result."""
+        """Values per frame of the result."""
         return self.num_mel_bins if self.num_ceps is None else self.num_ceps
 
     @property
     def time_axis(self) -> int:
-        """Axis of one signal's features that is time."""
+        """The axis of time in one signal's features."""
         return 0 if self.time_major else 1
 
     def _check_sizes(self) -> None:
-        for key, (least, most) in SIZES.items():
+        for key, (lowest, highest) in SIZES.items():
             value = getattr(self, key)
-            if value is not None and not least <= value <= most:
-                raise ConfigError(f"{key}={value} must lie in [{least}, {most}]", key=key)
+            if value is not None and not lowest <= value <= highest:
+                raise ConfigError(f"{key}={value} must be in [{lowest}, {highest}]", key=key)
         if self.window_length > self.fft_length:
             raise ConfigError(
                 f"sequence_length={self.sequence_length} exceeds fft_length={self.fft_length}", key="sequence_length"
             )
 
     def _check_signs(self) -> None:
-        most = NORMAL_RANGE[self.compute_dtype][1]
+        highest = NORMAL_RANGE[self.compute_dtype][1]
         for key in WITHIN_COMPUTE_DTYPE:
             value = getattr(self, key)
             for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, float) and abs(number) > most:
+                if isinstance(number, float) and abs(number) > highest:
                     raise ConfigError(
-                        f"{key}={number:g} is beyond {most:g}, where compute_dtype={self.compute_dtype} ends", key=key
+                        f"{key}={number:g} is beyond {highest:g}, the limit of {self.compute_dtype} (compute_dtype)",
+                        key=key,
                     )
         for key in ABOVE_ZERO:
             if getattr(self, key) <= 0:
@@ -305,9 +306,9 @@ class FeatureOptions:
                 f"must be {self.fft_length} or less",
                 key="padding",
             )
-        most = SIZES["sequence_stride"][1]
-        if isinstance(self.padding, tuple) and not all(0 <= samples <= most for samples in self.padding):
-            raise ConfigError(f"padding={list(self.padding)} must hold two numbers in [0, {most}]", key="padding")
+        highest = SIZES["sequence_stride"][1]
+        if isinstance(self.padding, tuple) and not all(0 <= samples <= highest for samples in self.padding):
+            raise ConfigError(f"padding={list(self.padding)} must be two numbers in [0, {highest}]", key="padding")
 
     def _check_frequencies(self) -> None:
         if self.min_freq < self.upper_edge_hz:
@@ -315,7 +316,7 @@ class FeatureOptions:
         if self.max_freq is not None:
             raise ConfigError(f"max_freq={self.max_freq:g} must be above min_freq={self.min_freq:g}", key="max_freq")
         raise ConfigError(
-            f"min_freq={self.min_freq:g} must lie in [0, {self.upper_edge_hz:g}), below int(sampling_rate / 2) "
+            f"min_freq={self.min_freq:g} must be in [0, {self.upper_edge_hz:g}), below int(sampling_rate / 2) "
             f"at sampling_rate={self.sampling_rate}",
             key="min_freq",
         )
@@ -325,10 +326,10 @@ class FeatureOptions:
             raise ConfigError(
                 f"log={self.log} and power_to_db=true are two logarithms", key="log", hint="set power_to_db to false"
             )
-        least, most = NORMAL_RANGE[self.compute_dtype]
-        if not least <= self.min_power <= most:
+        lowest, highest = NORMAL_RANGE[self.compute_dtype]
+        if not lowest <= self.min_power <= highest:
             raise ConfigError(
-                f"min_power={self.min_power:g} must lie in [{least:g}, {most:g}], "
+                f"min_power={self.min_power:g} must be in [{lowest:g}, {highest:g}], "
                 f"the range of compute_dtype={self.compute_dtype}",
                 key="min_power",
             )
@@ -339,12 +340,12 @@ class FeatureOptions:
         if self.num_ceps is None:
             if self.use_energy:
                 raise ConfigError(
-                    "use_energy=true takes the place of a cepstral coefficient", key="use_energy", hint="set num_ceps"
+                    "use_energy=true replaces a cepstral coefficient", key="use_energy", hint="set num_ceps"
                 )
             return
         if not 1 <= self.num_ceps <= self.num_mel_bins:
             raise ConfigError(
-                f"num_ceps={self.num_ceps} must lie in [1, {self.num_mel_bins}], up to num_mel_bins", key="num_ceps"
+                f"num_ceps={self.num_ceps} must be in [1, {self.num_mel_bins}], up to num_mel_bins", key="num_ceps"
             )
         if self.logarithm is None:
             raise ConfigError(
@@ -356,13 +357,13 @@ class FeatureOptions:
             if isinstance(value, tuple) and len(value) != self.num_features:
                 owner = "num_mel_bins" if self.num_ceps is None else "num_ceps"
                 raise ConfigError(f"{key} holds {len(value)} numbers, but {owner} is {self.num_features}", key=key)
-        least = NORMAL_RANGE[self.compute_dtype][0]
+        lowest = NORMAL_RANGE[self.compute_dtype][0]
         for deviation in self.std if isinstance(self.std, tuple) else (self.std,):
-            if not isinstance(deviation, str) and deviation < least:
-                rule = "above 0" if deviation <= 0 else f"{least:g} or more in compute_dtype={self.compute_dtype}"
+            if not isinstance(deviation, str) and deviation < lowest:
+                rule = "above 0" if deviation <= 0 else f"{lowest:g} or more in compute_dtype={self.compute_dtype}"
                 raise ConfigError(f"std={deviation:g} must be {rule}", key="std")
         if self.clip is not None and self.clip[0] >= self.clip[1]:
-            raise ConfigError(f"clip={list(self.clip)} must hold a low and a higher limit", key="clip")
+            raise ConfigError(f"clip={list(self.clip)} must be a low and a higher limit", key="clip")
 
     def _check_fixed_length(self) -> None:
         if self.num_samples is not None and self.num_samples + self.pad_end < 1:

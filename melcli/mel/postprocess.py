@@ -1,7 +1,7 @@
-"""Steps that need the whole signal or the whole call, done in chunks of frames.
+"""Steps that need the whole signal or the whole call, applied in chunks of frames.
 
-A chunk has `melcli.mel.blocks.chunk_frames` frames, whether a signal is in memory or on disk, and sums
-are taken chunk by chunk, so both ways give the same bytes.
+A chunk has `melcli.mel.blocks.chunk_frames` frames, whether the signal is in memory or on disk.  Sums are computed
+chunk by chunk, so both give the same bytes.
 """
 
 from __future__ import annotations
@@ -16,54 +16,54 @@ from melcli.mel.log_compression import raise_to_top_db, to_levels
 from melcli.mel.normalization import fit_frames, standardize
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["Chunks", "cut_into_chunks", "finish", "join_chunks"]
+__all__ = ["Chunks", "cut_into_chunks", "postprocess", "join_chunks"]
 
 Chunks = MutableSequence[np.ndarray]
 
 
-def finish(batch: Sequence[Chunks], options: FeatureOptions) -> None:
-    """Turn the levels of the signals of one call into features.
+def postprocess(batch: Sequence[Chunks], options: FeatureOptions) -> None:
+    """Convert the levels of the signals of one call to features.
 
     Parameters
     ----------
     batch : sequence of MutableSequence of np.ndarray
-        For each signal its chunks ``(mels, frames)``, with a row of energies below for ``use_energy``; afterwards
-        ``(features, frames)``, or ``(frames, features)`` with ``time_major``.  Chunks are written to.
+        The chunks ``(mels, frames)`` of each signal, with one more row of energies for ``use_energy``.  They are
+        modified to ``(features, frames)``, or ``(frames, features)`` with ``time_major``.
     options : FeatureOptions
     """
     if options.logarithm is not None and (options.ref_power == "max" or options.top_db is not None):
-        _relate_to_loudest(batch, options)
+        _apply_loudest(batch, options)
     for chunks in batch:
         if options.num_ceps is not None:
-            _revise(chunks, lambda chunk: _to_cepstra(chunk, options))
+            _apply(chunks, lambda chunk: _to_cepstra(chunk, options))
         if options.num_frames is not None:
             _fit(chunks, options.num_frames, chunk_frames(options))
         standardize(chunks, options)
         if options.clip is not None or options.time_major:
-            _revise(chunks, lambda chunk: _laid_out(chunk, options))
+            _apply(chunks, lambda chunk: _clip_and_transpose(chunk, options))
 
 
 def cut_into_chunks(levels: np.ndarray, options: FeatureOptions) -> list[np.ndarray]:
-    """Cut levels ``(mels, frames)`` into chunks of their own, as `finish` takes them."""
-    most = chunk_frames(options)
-    return [levels[:, start : start + most].copy() for start in range(0, levels.shape[1], most)]
+    """Copy levels ``(mels, frames)`` into chunks, as `postprocess` takes them."""
+    max_frames = chunk_frames(options)
+    return [levels[:, start : start + max_frames].copy() for start in range(0, levels.shape[1], max_frames)]
 
 
 def join_chunks(chunks: Sequence[np.ndarray], options: FeatureOptions) -> np.ndarray:
-    """Join the chunks of one signal along time, without a copy where there is one."""
+    """Join the chunks of one signal along time; a single chunk is not copied."""
     return chunks[0] if len(chunks) == 1 else np.concatenate(chunks, axis=options.time_axis)
 
 
-def _revise(chunks: Chunks, change: Callable[[np.ndarray], np.ndarray]) -> None:
+def _apply(chunks: Chunks, change: Callable[[np.ndarray], np.ndarray]) -> None:
     for number in range(len(chunks)):
         chunks[number] = change(chunks[number])
 
 
-def _relate_to_loudest(batch: Sequence[Chunks], options: FeatureOptions) -> None:
+def _apply_loudest(batch: Sequence[Chunks], options: FeatureOptions) -> None:
     mels = slice(options.num_mel_bins)
     loudest = max(chunk[mels].max() for chunks in batch for chunk in chunks)
 
-    def relate(chunk: np.ndarray) -> np.ndarray:
+    def apply(chunk: np.ndarray) -> np.ndarray:
         levels, top = chunk[mels], loudest
         if options.ref_power == "max":
             levels -= loudest
@@ -73,7 +73,7 @@ def _relate_to_loudest(batch: Sequence[Chunks], options: FeatureOptions) -> None
         return chunk
 
     for chunks in batch:
-        _revise(chunks, relate)
+        _apply(chunks, apply)
 
 
 def _to_cepstra(chunk: np.ndarray, options: FeatureOptions) -> np.ndarray:
@@ -89,19 +89,19 @@ def _to_cepstra(chunk: np.ndarray, options: FeatureOptions) -> np.ndarray:
     return coefficients
 
 
-def _fit(chunks: Chunks, num_frames: int, most: int) -> None:
-    """Cut the frames of a signal, or append frames of zeros."""
+def _fit(chunks: Chunks, num_frames: int, max_frames: int) -> None:
+    """Remove frames at the end of a signal, or append frames of zeros."""
     empty = chunks[0][:, :0]
-    for number, start in enumerate(range(0, num_frames, most)):
-        frames = min(most, num_frames - start)
+    for number, start in enumerate(range(0, num_frames, max_frames)):
+        frames = min(max_frames, num_frames - start)
         if number < len(chunks):
             chunks[number] = fit_frames(chunks[number], frames)
         else:
             chunks.append(fit_frames(empty, frames))
-    del chunks[-(-num_frames // most) :]
+    del chunks[-(-num_frames // max_frames) :]
 
 
-def _laid_out(chunk: np.ndarray, options: FeatureOptions) -> np.ndarray:
+def _clip_and_transpose(chunk: np.ndarray, options: FeatureOptions) -> np.ndarray:
     if options.clip is not None:
         np.clip(chunk, *options.clip, out=chunk)
     return np.ascontiguousarray(chunk.T) if options.time_major else chunk

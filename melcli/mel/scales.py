@@ -1,6 +1,6 @@
-"""Mel scales: hertz to mels and back, in float64.
+"""Mel scales: convert hertz to mels and back, in float64.
 
-For arrays, and for one number without NumPy, which a command that computes no features does not load.
+The functions for one number do not need NumPy, which a command that computes no features does not load.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ __all__ = ["MelScale", "hertz_to_mel", "mel_to_hertz", "one_hertz_to_mel", "one_
 
 MelScale = Literal["htk", "slaney"]
 
-HTK_BREAK_HZ = 700.0  # below this the scale is close to linear
-HTK_HIGH_Q = 1127.0  # 2595 / ln(10) rounded, as TensorFlow, Keras and Kaldi have it
+HTK_BREAK_HZ = 700.0  # the scale is close to linear below
+HTK_HIGH_Q = 1127.0  # 2595 / ln(10) rounded, as in TensorFlow, Keras and Kaldi
 
 # Slaney, Auditory Toolbox 2 (Interval Research, 1998): linear up to 1 kHz, then 27 mels for every factor of 6.4.
 SLANEY_HZ_PER_MEL = 200.0 / 3
@@ -51,7 +51,7 @@ def mel_to_hertz(mels: np.ndarray | float, scale: MelScale = "htk") -> np.ndarra
 
 
 def one_hertz_to_mel(frequency_hz: float, scale: MelScale = "htk") -> float:
-    """Convert one frequency to mels, as `hertz_to_mel` does."""
+    """Convert one frequency to mels, like `hertz_to_mel`."""
     if scale == "htk":
         return HTK_HIGH_Q * math.log1p(frequency_hz / HTK_BREAK_HZ)
     if frequency_hz < SLANEY_BREAK_HZ:
@@ -60,7 +60,7 @@ def one_hertz_to_mel(frequency_hz: float, scale: MelScale = "htk") -> float:
 
 
 def one_mel_to_hertz(mels: float, scale: MelScale = "htk") -> float:
-    """Convert one number of mels to hertz, as `mel_to_hertz` does."""
+    """Convert one number of mels to hertz, like `mel_to_hertz`."""
     if scale == "htk":
         return HTK_BREAK_HZ * math.expm1(mels / HTK_HIGH_Q)
     if mels < SLANEY_BREAK_MEL:

@@ -1,18 +1,18 @@
 """Mel spectrograms equal to those of ``keras.layers.MelSpectrogram`` and of other front ends: all stages in order.
 
-=================  ============================================  =================================
-``signals``        scaled, brought to a length, pre-emphasised   ``(samples,)``
-``frames``         overlapping, without offset, windowed         ``(frames, fft_length)``
-``spectrum``       magnitudes raised to ``mag_exp``              ``(frames, bins)``
-``filters``        through the filters                           ``(frames, mels)``
-``levels``         in dB if asked                                ``(mels, frames)``
-``cepstra``        coefficients of the levels, if asked          ``(ceps, frames)``
-``normalization``  a number of frames, mean, deviation, limits   ``(features, time)``
-=================  ============================================  =================================
+=================  ==================================================  =================================
+``signals``        scaled, truncated or padded, pre-emphasis           ``(samples,)``
+``frames``         overlapping, without DC offset, windowed            ``(frames, fft_length)``
+``spectrum``       magnitudes raised to ``mag_exp``                    ``(frames, bins)``
+``filters``        mel filters applied                                 ``(frames, mels)``
+``levels``         logarithm, if configured                            ``(mels, frames)``
+``cepstra``        coefficients of the levels, if configured           ``(ceps, frames)``
+``normalization``  number of frames, mean and deviation, clipping      ``(features, time)``
+=================  ==================================================  =================================
 
-Up to the levels `stream` does the work in small blocks of frames, while the signal comes in; what needs the whole
-signal (``top_db``, ``mean: bin``) and the rest comes after, in `finish`.
-docs/parity.md describes what Keras does and what is different here on purpose.
+`stream` computes the stages up to the levels in small blocks of frames, while the signal arrives.  `postprocess` does
+the rest at the end, because some steps need the whole signal (``top_db``, ``mean: bin``).
+docs/parity.md describes what Keras does and where melcli differs on purpose.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from melcli.mel.blocks import BlockBuffers
 from melcli.mel.filters import FilterBank, linear_to_mel_weight_matrix
 from melcli.mel.framing import count_output_frames
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
-from melcli.mel.postprocess import Chunks, finish, join_chunks
+from melcli.mel.postprocess import Chunks, join_chunks, postprocess
 from melcli.mel.signals import as_signal
 from melcli.mel.stream import FeatureStream, LevelStream
 from melcli.mel.windows import analysis_window
@@ -39,17 +39,17 @@ from melcli.stopwatch import Stopwatch
 
 __all__ = ["MelSpectrogram"]
 
-MOST_NUMBERS_SHOWN = 8  # of a list in a representation
+MAX_NUMBERS_SHOWN = 8  # of a list, in `repr`
 PIECE_SAMPLES = 2**17  # of a long signal at a time: padding a copy of a whole minute takes 6 % of its time
 
 
 class MelSpectrogram:
-    """Mel spectrogram of signals, by the arguments of ``keras.layers.MelSpectrogram`` and those of other front ends.
+    """Mel spectrogram of signals, with the arguments of ``keras.layers.MelSpectrogram`` and keys of other front ends.
 
     Parameters
     ----------
     *values, **keys
-        The keys of `melcli.mel.options.FeatureOptions`; Keras's by position or by name, the further ones by name.
+        The keys of `melcli.mel.options.FeatureOptions`; Keras's by position or by name, the others by name.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class MelSpectrogram:
     Raises
     ------
     ConfigError
-        An unknown key or a value against the rules; it is a `ValueError` too.
+        An unknown key or an invalid value; it is also a `ValueError`.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class MelSpectrogram:
     )
     linear_to_mel_weight_matrix = staticmethod(linear_to_mel_weight_matrix)
 
-    if TYPE_CHECKING:  # every key, for type checkers and editors; a test holds it equal to FeatureOptions
+    if TYPE_CHECKING:  # every key, for type checkers and editors; a test compares it with FeatureOptions
 
         def __init__(
             self,
@@ -149,13 +149,13 @@ class MelSpectrogram:
         return self._options
 
     def __repr__(self) -> str:
-        """Show the keys that differ from their defaults, as a call that makes an equal instance."""
+        """Show the keys that differ from their defaults, as a call that creates an equal instance."""
         defaults = to_plain(FeatureOptions())
         given = {key: value for key, value in to_plain(self.options).items() if value != defaults[key]}
         return f"{type(self).__name__}({', '.join(f'{key}={_shown(value)}' for key, value in given.items())})"
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether another one has the same values in `get_config`, and so gives the same numbers."""
+        """Return whether another one has the same values in `get_config`, and so gives the same numbers."""
         return self._resolved() == other._resolved() if isinstance(other, MelSpectrogram) else NotImplemented
 
     def __hash__(self) -> int:
@@ -166,25 +166,25 @@ class MelSpectrogram:
         return replace(options, sequence_length=options.window_length, max_freq=options.upper_edge_hz)
 
     def __call__(self, signal: ArrayLike) -> np.ndarray:
-        """Compute the mel spectrogram of one signal or of a batch of equally long ones.
+        """Compute the mel spectrogram of one signal or of a batch of signals with the same length.
 
         Parameters
         ----------
         signal : array_like [shape=(samples,) or (batch, samples)]
-            Full scale is +-1.0.  Integers are taken as they are, as by Keras: int16 samples give levels that are 90 dB
-            too high.  Divide them first: ``signal / 32768``.
+            Full scale is +-1.0.  Integers are not scaled, as in Keras: int16 samples give levels that are 90 dB too
+            high.  Divide them first: ``signal / 32768``.
 
         Returns
         -------
         features : np.ndarray, compute_dtype
             ``(features, time)``, where features are mels or cepstral coefficients, or ``(time, features)`` with
-            ``time_major``; of a batch, one more axis in front.  A batch is one call: its signals share the loudest
-            value that ``top_db`` and ``ref_power="max"`` start from, as in Keras.
+            ``time_major``; a batch has one more axis in front.  A batch is one call: ``top_db`` and ``ref_power="max"``
+            use the loudest value of all its signals, as in Keras.
 
         Raises
         ------
         ValueError
-            Not one or two axes, no samples, or complex numbers.
+            ``signal`` does not have one or two axes, has no samples, or is complex.
         AudioError
             ``too_short``: too few samples for one frame.
         """
@@ -199,7 +199,7 @@ class MelSpectrogram:
             piece = len(row) if len(row) < 2 * PIECE_SAMPLES else PIECE_SAMPLES
             for start in range(0, len(row), piece):
                 stream.push(row[start : start + piece], last=start + piece >= len(row))
-        finish(batch, options)
+        postprocess(batch, options)
         features = [join_chunks(chunks, options) for chunks in batch]
         return np.stack(features) if signals.ndim == 2 else features[0]
 
@@ -230,21 +230,21 @@ class MelSpectrogram:
     def level_stream(
         self, chunks: Chunks, *, expected_samples: int = 0, stopwatch: Stopwatch | None = None
     ) -> LevelStream:
-        """Open a stream of levels whose chunks the caller keeps; `stream` is the simple way.
+        """Open a stream of levels whose chunks the caller provides; `stream` is simpler.
 
         Parameters
         ----------
         chunks : MutableSequence of np.ndarray
-            Is given the levels.
+            Receives the levels.
         expected_samples : int
             Approximate length of the signal; a wrong value costs time, not correctness.
         stopwatch : Stopwatch, optional
-            Is told ``fft``, ``mel`` and ``log``.
+            Records the stages ``fft``, ``mel`` and ``log``.
 
         Returns
         -------
         stream : LevelStream
-            When it has ended, `melcli.mel.postprocess.finish` makes features of the chunks.
+            At its end, `melcli.mel.postprocess.postprocess` converts the chunks to features.
         """
         return LevelStream(
             self.options,
@@ -257,18 +257,18 @@ class MelSpectrogram:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **to_plain(self.options)), ()  # a thread's buffers stay where they are
+        return partial(type(self), **to_plain(self.options)), ()  # buffers are per thread and are not pickled
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Return the shape that a signal of this shape gives.
+        """Return the output shape for an input shape.
 
-        Unlike Keras's, which is one frame too long where ``(samples + 1) % sequence_stride == 0``, and for odd
-        ``fft_length`` where ``samples % sequence_stride == 0``.
+        Keras's is one frame too long if ``(samples + 1) % sequence_stride == 0``, and for odd ``fft_length`` if
+        ``samples % sequence_stride == 0``.
 
         Parameters
         ----------
         input_shape : sequence of int or None
-            ``(samples,)`` or ``(batch, samples)``; None is a size that is not known yet, and stays None.
+            ``(samples,)`` or ``(batch, samples)``; None is an unknown size, and stays None.
 
         Returns
         -------
@@ -296,20 +296,20 @@ class MelSpectrogram:
         Returns
         -------
         config : dict
-            For `from_config`; ``sequence_length`` and ``max_freq`` are resolved, as Keras does.
+            For `from_config`; ``sequence_length`` and ``max_freq`` are resolved, as in Keras.
         """
         resolved = {"sequence_length": self.options.window_length, "max_freq": self.options.upper_edge_hz}
         return {**to_plain(self.options), **resolved}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make an instance from a config of `get_config`, ours or that of the Keras layer.
+        """Create an instance from the `get_config` of this class or of the Keras layer.
 
         Parameters
         ----------
         config : Mapping of str to value
-            Of what a Keras layer adds, ``name`` and ``trainable`` are ignored, and ``dtype`` (a name or a serialized
-            policy) becomes ``compute_dtype`` where it is float64; for all others Keras computes in float32.
+            A Keras layer adds ``name`` and ``trainable``, which are ignored, and ``dtype`` (a name or a serialized
+            policy).  That becomes ``compute_dtype`` if it is float64; for all others Keras computes in float32.
 
         Returns
         -------
@@ -319,7 +319,7 @@ class MelSpectrogram:
         Raises
         ------
         ConfigError
-            An unknown key, or a value against the rules.
+            An unknown key or an invalid value.
         """
         keys = {key: value for key, value in config.items() if key not in {"name", "trainable", "dtype"}}
         dtype = config.get("dtype")
@@ -334,7 +334,7 @@ def _is_size(size: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Write a value as Python, a long list by its first and last numbers."""
-    if isinstance(value, list) and len(value) > MOST_NUMBERS_SHOWN:
+    """Format a value as Python; abbreviate a long list to its first and last numbers."""
+    if isinstance(value, list) and len(value) > MAX_NUMBERS_SHOWN:
         return f"[{value[0]!r}, {value[1]!r}, ..., {value[-1]!r}]"
     return repr(value)

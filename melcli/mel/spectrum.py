@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
+from melcli.mel.fft import real_fft
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["magnitude_spectrum", "numpy_version", "scipy_version"]
+__all__ = ["magnitude_spectrum", "numpy_version"]
 
 
 def magnitude_spectrum(frames: np.ndarray, options: FeatureOptions, *, out: np.ndarray | None = None) -> np.ndarray:
     """Return ``sqrt(max(|rfft(frames)|**2, mag_floor) + mag_eps) ** mag_exp``.
 
-    The floor is ESPnet's for speech synthesis, the addend HiFi-GAN's and VITS's: both keep the square root's
-    gradient finite.
+    The floor is used by ESPnet for speech synthesis, the addend by HiFi-GAN and VITS: both keep the gradient of the
+    square root finite.
 
     Parameters
     ----------
     frames : np.ndarray [shape=(frames, fft_length)], float32 or float64
-        Windowed; stays in its type, which numpy.fft and scipy.fft both do since NumPy 2.
+        Windowed; computed in this type, which both numpy.fft and scipy.fft support since NumPy 2.
     out : np.ndarray [shape=(frames, fft_length // 2 + 1)], same type, optional
-        Takes the result.
+        Receives the result.
 
     Returns
     -------
     spectrum : np.ndarray [shape=(frames, fft_length // 2 + 1)], same type
-        ``out`` where it was given.
+        ``out`` if given.
     """
-    import scipy.fft  # 0.2 s to import, so only where it is used
-
-    # Squares in place on the interleaved real and imaginary parts: np.abs would take a square root (hypot)
+    # Square in place on the interleaved real and imaginary parts: np.abs would take a square root (hypot)
     # that mag_exp=2 undoes, at twice the cost of the FFT.
-    parts: np.ndarray = scipy.fft.rfft(frames, axis=-1).view(frames.dtype)
+    parts: np.ndarray = real_fft()(frames).view(frames.dtype)
     np.square(parts, out=parts)
     spectrum: np.ndarray = np.add(parts[:, ::2], parts[:, 1::2], out=out)
     if options.mag_floor:
@@ -46,12 +45,5 @@ def magnitude_spectrum(frames: np.ndarray, options: FeatureOptions, *, out: np.n
 
 
 def numpy_version() -> str:
-    """Return the version of the library that computes."""
+    """Return the version of NumPy."""
     return str(np.__version__)
-
-
-def scipy_version() -> str:
-    """Return the version of the library whose FFT this is."""
-    import scipy
-
-    return str(scipy.__version__)

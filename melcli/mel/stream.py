@@ -1,4 +1,4 @@
-"""Mel levels, and features, of a signal that arrives in blocks."""
+"""Compute mel levels and features of a signal that arrives in blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from melcli.mel.frames import FrameStream, window_frames
 from melcli.mel.framing import count_frames, count_prepared_samples
 from melcli.mel.log_compression import mels_to_levels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.postprocess import finish, join_chunks
+from melcli.mel.postprocess import join_chunks, postprocess
 from melcli.mel.signals import SignalStream, as_signal
 from melcli.mel.spectrum import magnitude_spectrum
 from melcli.stopwatch import Stopwatch
@@ -23,7 +23,7 @@ __all__ = ["FeatureStream", "LevelStream"]
 
 
 class LevelStream:
-    """Computes the levels of one signal, a block of frames at a time; any cutting of the signal gives the same bytes.
+    """Computes the levels of one signal in blocks of frames; the bytes do not depend on how the signal is divided.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class LevelStream:
     window : np.ndarray [shape=(frame_length,)], compute_dtype
     filters : FilterBank
     chunks : MutableSequence of np.ndarray
-        Is given the levels: arrays ``(mels, frames)`` of `chunk_frames` frames, the last one shorter.  With
-        ``use_energy`` they have one row more, the energies of the frames.
+        Receives the levels: arrays ``(mels, frames)`` of `chunk_frames` frames, the last one shorter.  With
+        ``use_energy`` they have one more row, the energies of the frames.
     expected_samples : int
-        About how many samples will come; a wrong guess costs time, not correctness.
+        Estimate of the number of samples; a wrong estimate costs time, not correctness.
     buffers : BlockBuffers
     stopwatch : Stopwatch
-        Is told ``fft``, ``mel`` and ``log``.
+        Records the stages ``fft``, ``mel`` and ``log``.
     """
 
     def __init__(
@@ -60,21 +60,21 @@ class LevelStream:
         self._block = block_frames(options)
         self._frames = FrameStream(options, multiple=self._block)
         self._expected = count_frames(count_prepared_samples(expected_samples, options), options)
-        self._most = chunk_frames(options)
+        self._chunk_frames = chunk_frames(options)
         self._num_rows = options.num_mel_bins + options.use_energy
         self._buffers = buffers
         self._chunk = np.empty((self._num_rows, 0), dtype=options.compute_dtype)
         self._filled = 0
 
     def push(self, samples: np.ndarray, *, last: bool) -> None:
-        """Take the next samples.
+        """Add the next samples.
 
         Parameters
         ----------
         samples : np.ndarray [shape=(samples,)], compute_dtype
             May be empty; must not be changed afterwards.
         last : bool
-            The signal ends with these samples.
+            Whether the signal ends with these samples.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class LevelStream:
 
     def _do_block(self, frames: np.ndarray) -> None:
         options, stopwatch = self._options, self._stopwatch
-        columns = self._room_for(len(frames))
+        columns = self._next_columns(len(frames))
         windowed, spectrum = self._buffers.windowed[: len(frames)], self._buffers.spectrum[: len(frames)]
         energies = columns[-1] if options.use_energy else None
         window_frames(frames, self._window, options, out=windowed[:, : frames.shape[1]], energies=energies)
@@ -99,15 +99,15 @@ class LevelStream:
         stopwatch.lap("mel")
         mels_to_levels(mels, options)
         columns[: options.num_mel_bins] = mels.T
-        if self._filled == self._most:
+        if self._filled == self._chunk_frames:
             self._close_chunk()
         stopwatch.lap("log")
 
-    def _room_for(self, num_frames: int) -> np.ndarray:
-        """Return the columns of the chunk in the making that the next frames go into; a block never has two chunks."""
+    def _next_columns(self, num_frames: int) -> np.ndarray:
+        """Return the columns of the current chunk for the next frames; a block never spans two chunks."""
         filled = self._filled + num_frames
         if filled > self._chunk.shape[1]:
-            capacity = min(self._most, max(filled, 2 * self._filled, self._expected))
+            capacity = min(self._chunk_frames, max(filled, 2 * self._filled, self._expected))
             chunk = np.empty((self._num_rows, capacity), dtype=self._chunk.dtype)
             chunk[:, : self._filled] = self._chunk[:, : self._filled]
             self._chunk = chunk
@@ -116,7 +116,7 @@ class LevelStream:
         return columns
 
     def _close_chunk(self) -> None:
-        # Contiguous, so that sums over a chunk are taken in one order however it came about.
+        # Contiguous, so that sums over a chunk have the same order however it was filled.
         self.chunks.append(np.ascontiguousarray(self._chunk[:, : self._filled]))
         self._expected = max(0, self._expected - self._filled)
         self._chunk = self._chunk[:, :0]
@@ -124,9 +124,9 @@ class LevelStream:
 
 
 class FeatureStream:
-    """Computes the features of one signal that arrives in pieces; any cutting of the signal gives the same bytes.
+    """Computes the features of one signal that arrives in pieces; the bytes do not depend on the division into pieces.
 
-    `melcli.MelSpectrogram.stream` makes one.  The features are computed as the pieces arrive and kept in memory; the
+    `melcli.MelSpectrogram.stream` creates one.  The features are computed as the pieces arrive and kept in memory; the
     pieces are not.
 
     Parameters
@@ -144,7 +144,7 @@ class FeatureStream:
         self._has_ended = False
 
     def push(self, samples: ArrayLike, *, last: bool = False) -> None:
-        """Take the next samples.
+        """Add the next samples.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class FeatureStream:
         Raises
         ------
         ValueError
-            Not one axis, complex numbers, or the signal has ended.
+            ``samples`` does not have one axis, is complex, or the signal has ended.
         AudioError
             ``too_short``: the signal ends with too few samples for one frame.
         """
@@ -188,7 +188,7 @@ class FeatureStream:
             chunks = self._levels.chunks
             if not chunks:
                 raise AudioError("too_short", "the signal was too short for one frame")
-            finish([chunks], self._options)
+            postprocess([chunks], self._options)
             self._features = join_chunks(chunks, self._options)
             chunks.clear()
         return self._features

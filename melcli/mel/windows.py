@@ -14,9 +14,9 @@ POVEY_EXPONENT = 0.85  # of a Hann window: Kaldi, feat/feature-window.cc
 
 
 def analysis_window(options: FeatureOptions) -> np.ndarray:
-    """Return the window that every frame is multiplied by.
+    """Return the window by which every frame is multiplied.
 
-    The period D of its cosines is its length, or one sample less where ``window_periodic`` is false.
+    The period D of its cosines is its length, or one sample less if ``window_periodic`` is false.
 
     Returns
     -------

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from melcli.audio.load import AudioStream
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.mel.options import FeatureOptions
-from melcli.mel.postprocess import finish
+from melcli.mel.postprocess import postprocess
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 from melcli.stopwatch import Stopwatch
@@ -100,7 +100,7 @@ def _compute_some(
         for stream in streams:
             stream.push(np.empty(0, dtype=features.compute_dtype), last=True)
     for spool in spools:
-        finish([spool], features)
+        postprocess([spool], features)
     stopwatch.lap("log")
     return audio, [as_stored(spool, output.dtype, time_axis=features.time_axis) for spool in spools]
 

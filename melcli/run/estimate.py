@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from statistics import fmean
 from typing import Any
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.mel.framing import count_output_frames
 from melcli.run.batching import Batch
 from melcli.run.engines.contract import BatchLost, Engine
@@ -158,7 +158,7 @@ def expected_space_alone(
     job = Job(out=out, config=config, config_id=config.config_id, limits=limits or Limits())
     with Interrupts():
         began_s = time.monotonic()
-        engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(to_do))))
+        engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(to_do))), imports=("melcli.run.process_batch",))
         try:
             engine.start()
             start_s = time.monotonic() - began_s

@@ -47,14 +47,15 @@ class Work:
 
     def do(self, listener: Listener, interrupts: Interrupts) -> None:
         """Do it all; see `melcli.run.extract.extract`."""
-        from melcli.run.engines.local import LocalEngine  # 0.1 s that a run with nothing to do is spared
+        from melcli.run.engines.local import WARM_MODULE, LocalEngine  # late: a run with nothing to do needs neither
 
-        imports = ["h5py"] if self._request.config.output.format == "hdf5" else []
+        config = self._request.config
+        imports = [WARM_MODULE]
+        imports += ["h5py"] if config.output.format == "hdf5" else []
+        imports += ["scipy.fft"] if config.features.num_ceps else []  # of cepstra; not while an item's time runs
         probe_output(self._request.out)
         workers = min(self._request.workers, self._report.to_do)
-        for warning in capacity_warnings(
-            examine_capacity(), workers=workers, format_=self._request.config.output.format
-        ):
+        for warning in capacity_warnings(examine_capacity(), workers=workers, format_=config.output.format):
             listener.warned(warning)
         engine = LocalEngine(
             workers,
@@ -192,7 +193,7 @@ def write_config(request: Request) -> None:
     """Write the config of an OUT that has lost it, though there is nothing else to do."""
     from melcli.run.engines.local import LocalEngine
 
-    engine = LocalEngine(1, folder=own_folder(request.out))
+    engine = LocalEngine(1, folder=own_folder(request.out), imports=("melcli.run.process_batch",))
     try:
         write_file(os.path.join(request.out, CONFIG_FILE), [_config_text(request, ask_versions(engine))])
     finally:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
@@ -228,7 +228,7 @@ def _refuse_other_config(request: Request, history: History) -> None:
             f"cannot read {printable(path)}: it is a link, not a regular file",
             hint=f"`melcli verify {told} --repair` moves it",
         )
-    with storage_errors(path, "read"), open(path, "rb", opener=regular_here) as file:
+    with storage_errors(path, "read"), open(path, "rb", opener=regular_nofollow) as file:
         file.read(1)  # a disk that fails is no config that is wrong
     try:
         stored = resolve_config(os.path.join(".", path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.run.limits import Limits
 from melcli.run.tally import Tally
 from melcli.store.durability import Durability

@@ -20,10 +20,10 @@ from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
 from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import AudioError, Reason, StorageError
-from melcli.mel.framing import count_cut_samples, count_valid_frames
+from melcli.mel.fft import scipy_version
+from melcli.mel.framing import count_discarded_samples, count_valid_frames
 from melcli.mel.kernels import kernels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.spectrum import scipy_version
 from melcli.printable import printable
 from melcli.run.batching import Batch, header_timeout_s, item_timeout_s
 from melcli.run.compute import compute_outputs
@@ -223,7 +223,7 @@ def _row(
 
 def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
     """Return what is odd about an input, sorted."""
-    cut = ("cut",) if count_cut_samples(audio.num_samples, features) else ()
+    cut = ("cut",) if count_discarded_samples(audio.num_samples, features) else ()
     return tuple(sorted((*audio.flags, *cut)))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from melcli.errors import MelcliError
-from melcli.mel.empty_filters import unheard_filters
+from melcli.mel.empty_filters import filters_above_source
 from melcli.mel.options import FeatureOptions
 from melcli.run.losses import LossKind, WorkerLoss
 from melcli.run.tally import Tally
@@ -169,7 +169,7 @@ class Report(Tally):
     @property
     def low_rates_hz(self) -> list[int]:
         """Sampling rates of inputs that leave the highest filters empty, in hertz."""
-        return [rate_hz for rate_hz in self.source_rates_hz if unheard_filters(self.features, rate_hz)]
+        return [rate_hz for rate_hz in self.source_rates_hz if filters_above_source(self.features, rate_hz)]
 
 
 class Listener(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.run.limits import Limits
 from melcli.run.plan import Rerun
 from melcli.run.report import FailureLimit

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.config import Config
+from melcli.config.resolve import resolve_config
 from melcli.config.stored import read_stored_config
 from melcli.errors import ConfigError
 from melcli.printable import printable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from melcli.mel.empty_filters import ranges_in_words, unheard_filters
+from melcli.mel.empty_filters import filters_above_source, format_ranges
 from melcli.printable import printable
 from melcli.run.report import Report
 from melcli.store.layout import FAILURES_FILE
@@ -52,13 +52,13 @@ def low_rates_warning(report: Report) -> str:
     if not report.below_max_freq:
         return ""
     lowest_hz = min(report.low_rates_hz)
-    empty = unheard_filters(report.features, lowest_hz)
+    empty = filters_above_source(report.features, lowest_hz)
     filters, are = ("filter", "is") if len(empty) == 1 else ("filters", "are")
     have = "has" if report.below_max_freq == 1 else "have"
     return (
         f"{report.below_max_freq:,} of {report.done:,} files {have} too low a sampling rate for "
         f"max_freq={report.features.upper_edge_hz:g} Hz: at the lowest rate, {lowest_hz} Hz, "
-        f"{filters} {ranges_in_words(empty)} of {report.features.num_mel_bins} {are} empty"
+        f"{filters} {format_ranges(empty)} of {report.features.num_mel_bins} {are} empty"
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from melcli.mel.framing import count_cut_samples
+from melcli.mel.framing import count_discarded_samples
 from melcli.mel.options import FeatureOptions
 from melcli.store.rows import OkRow, Row
 
@@ -52,7 +52,7 @@ def count_rows(rows: Sequence[Row], features: FeatureOptions) -> Tally:
     """Count the rows of one batch; the channels of one input count as one."""
     done = [row for row in rows if isinstance(row, OkRow)]
     source_rates_hz = {row.item_id: row.source_sampling_rate for row in done}
-    lost = [count_cut_samples(row.num_samples or 0, features) for row in done if not row.channel]
+    lost = [count_discarded_samples(row.num_samples or 0, features) for row in done if not row.channel]
     return Tally(
         done=len(source_rates_hz),
         audio_s=sum(row.duration or 0.0 for row in done if not row.channel),

@@ -1,1 +1,1 @@
-"""From INPUTs to items."""
+"""Find items in INPUTs: walk folders, read lists, derive ids."""

@@ -1,4 +1,4 @@
-"""Detect two sources with the same id; a file found twice is one item."""
+"""Detect two files with the same id; a file that is found twice is one item."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from melcli.sources.item_values import COLUMNS, Values, item_values, to_item
 from melcli.sources.items import Item
 from melcli.sources.search import Part
 
-__all__ = ["one_for_each_id"]
+__all__ = ["unique_by_id"]
 
 
-def one_for_each_id(parts: Iterable[Part], scratch: Scratch, files: Files) -> ItemTable:
-    """Sort items by the bytes of their ids and keep one for each.
+def unique_by_id(parts: Iterable[Part], scratch: Scratch, files: Files) -> ItemTable:
+    """Sort items by the bytes of their ids, and keep one per id.
 
-    Of items with one id and one real path, as when a folder is given twice, the one with the least ``source`` stays,
-    so that the order of the INPUTs does not matter.  Ids that differ in case or in Unicode form alone are two ids.
+    Items with the same id and the same real path occur if a folder is given twice, for example.  Then the one with
+    the first ``source`` in byte order is kept, so that the order of the INPUTs does not matter.  Ids that differ only
+    in case or Unicode form are different.
 
-    A file that needs another decoder clashes with nothing: if another item has its id, it gets a number, such as
-    ``a.m4a.2``.  So a video among recordings never stops a run that could do the recordings.
+    A file that needs another decoder never clashes: if another item has its id, it gets a number, such as
+    ``a.m4a.2``.  So a video among recordings does not stop a run that can process the recordings.
 
     Raises
     ------
     NameClash
-        Two real paths share an id, and both are worth opening.
+        Two different files that libsndfile may read have the same id.
     """
     undecoded = scratch.table("undecoded", f"({COLUMNS})")
     num_undecoded = 0
@@ -46,17 +47,17 @@ def one_for_each_id(parts: Iterable[Part], scratch: Scratch, files: Files) -> It
             yield from good
 
     kept = ItemTable.of(decoded(), scratch)
-    _refuse_clashes(kept, files)
+    _check_clashes(kept, files)
     if num_undecoded:
         rows = scratch.rows(f"SELECT {COLUMNS} FROM {undecoded} ORDER BY id, source")
-        kept.add(list(map(item_values, _numbered((to_item(*row) for row in rows), kept, files))))
+        kept.add(list(map(item_values, _with_unique_ids((to_item(*row) for row in rows), kept, files))))
     return kept
 
 
-def _numbered(undecoded: Iterable[Item], others: ItemTable, files: Files) -> Iterator[Item]:
-    """Give each item an id of its own, the first by id and source keeps it; ``undecoded`` is sorted.
+def _with_unique_ids(undecoded: Iterable[Item], others: ItemTable, files: Files) -> Iterator[Item]:
+    """Give each item of the sorted ``undecoded`` a unique id; the first by id and source keeps its own.
 
-    Case makes no difference here, so that no file system of OUT takes two of the ids for one.
+    Case is ignored here, so that no two of the ids are equal on any file system of OUT.
     """
     scratch = others.scratch
     taken = scratch.table("taken", "(fold BLOB PRIMARY KEY) WITHOUT ROWID")
@@ -76,7 +77,7 @@ def _fold(item_id: str) -> bytes:
 
 
 def _distinct(alike: Sequence[Item], files: Files) -> Iterable[Item]:
-    """Keep one item for each real path, the first."""
+    """Keep the first item for each real path."""
     if len(alike) == 1:
         return alike
     first: dict[str, Item] = {}
@@ -86,8 +87,8 @@ def _distinct(alike: Sequence[Item], files: Files) -> Iterable[Item]:
     return first.values()
 
 
-def _refuse_clashes(items: ItemTable, files: Files) -> None:
-    """Refuse items of one id whose sources are two files."""
+def _check_clashes(items: ItemTable, files: Files) -> None:
+    """Raise if items with the same id have different files as sources."""
     first: tuple[Item, Item] | None = None
     ids, last_id = 0, None
     for pairs in in_parts(items.surplus()):
@@ -97,7 +98,7 @@ def _refuse_clashes(items: ItemTable, files: Files) -> None:
                 first = first or pair
                 ids, last_id = ids + 1, pair[0].id
     if first is not None:
-        raise _refusal(*first, more=ids - 1)
+        raise _name_clash(*first, more=ids - 1)
 
 
 def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
@@ -105,11 +106,11 @@ def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
     return paths
 
 
-def _refusal(first: Item, second: Item, *, more: int) -> NameClash:
+def _name_clash(first: Item, second: Item, *, more: int) -> NameClash:
     if os.path.splitext(first.source)[1] != os.path.splitext(second.source)[1]:
-        way_out = "--keep-extension keeps them apart"
+        hint = "--keep-extension keeps them apart"
     else:
-        way_out = "give the folder that holds both as INPUT, or each INPUT its own OUT"
-    others = f"; so do the sources of {more:,} more" if more else ""
+        hint = "give the folder that contains both as INPUT, or use a separate OUT for each INPUT"
+    others = f"; the same is true of {more:,} more names" if more else ""
     both = f"{first.source} and {second.source} would share the name '{first.id}' under OUT"
-    return NameClash(printable(f"{both}{others}"), hint=way_out)
+    return NameClash(printable(f"{both}{others}"), hint=hint)

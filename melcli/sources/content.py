@@ -1,4 +1,4 @@
-"""The hash of the content of an input."""
+"""Hash the content of an input."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def hash_content(path: str) -> str:
     Raises
     ------
     OSError
-        The file cannot be read, or is no regular one: a pipe would never end.
+        The file cannot be read or is not a regular file: a pipe might never end.
     """
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0, opener=regular_only) as file:
-        if os.fstat(file.fileno()).st_size:  # files of /proc have none, and a read of some waits for ever
+        if os.fstat(file.fileno()).st_size:  # files in /proc have size 0, and some block forever
             while piece := file.read(PIECE_BYTES):
                 digest.update(piece)
     return f"sha256:{digest.hexdigest()}"

@@ -1,6 +1,6 @@
-"""File-system calls of planning by name, made in this process or in the planning process.
+"""File-system calls of planning, called by name in this process or in the planning process.
 
-Arguments and results consist of what `marshal` writes, so that `melcli.run.planner` can send them.
+Arguments and results have types that `marshal` supports, so that `melcli.run.planner` can send them.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
 __all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
 
 Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash", "any_within"]
-SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "walk"})  # calls that later ones depend on
+SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "walk"})  # later calls depend on these
 
 
 class Files(Protocol):
-    """Makes calls."""
+    """Makes calls of `FileCalls`, in some process."""
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
-        """Yield what a call of `FileCalls` yields."""
+        """Yield the results of a call of `FileCalls`."""
 
 
 def result_of(files: Files, name: Name, argument: Any = None) -> Any:
-    """Make a call that yields one result, and return it."""
+    """Make a call that yields one result, and return that result."""
     (result,) = files.parts(name, argument)
     return result
 
 
 def in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Cut arguments into lists that are short enough to be held at once."""
+    """Divide arguments into lists of at most `PART_ITEMS`."""
     part = []
     for value in values:
         part.append(value)
@@ -51,19 +51,19 @@ class FileCalls:
     Parameters
     ----------
     at : callable, optional
-        Called with each path that may keep the process waiting, before it does.
+        Called with each path before an operation on it that may block.
     """
 
     def __init__(self, at: Callable[[str], None] = lambda path: None) -> None:
         self._at = at
-        self._search = Search(SearchRequest(), at)  # for nothing, until one begins
+        self._search = Search(SearchRequest(), at)  # empty, until a search begins
         self._outputs: tuple[str, Outputs] | None = None
         self._calls: dict[Name, Callable[[Any], Iterable[Any]]] = {
             "begin": self._begin,
             "given": lambda paths: self._search.given(paths),
             "listed": lambda paths: self._search.listed(paths),
             "walk": lambda _: self._search.walk(),
-            "account": lambda _: [[(*what, count) for what, count in self._search.passed_over.items()]],
+            "account": lambda _: [[(*what, count) for what, count in self._search.skipped.items()]],
             "real_paths": self._real_paths,
             "look_at": self._look_at,
             "hash": self._hash,
@@ -73,10 +73,13 @@ class FileCalls:
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
         """Make a call and yield its results.
 
-        ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given``, ``listed`` and
-        ``walk`` yield `Part`.  ``account`` yields one list, of the fields of `PassedOver` and a number.  The others
-        yield one result: the real paths of paths; the values of items, for pairs of id and source; the hash of a file's
-        content, or None where it cannot be read; for OUT and folders, whether one of them is OUT or lies in it.
+        * ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.
+        * ``given``, ``listed`` and ``walk`` yield `Part`.
+        * ``account`` yields one list, of the fields of `Skipped` and a count.
+        * ``real_paths`` yields the list of real paths, for paths.
+        * ``look_at`` yields the values of items, for pairs of id and source.
+        * ``hash`` yields the hash of a file's content, or None if it cannot be read.
+        * ``any_within`` yields whether any folder is OUT or inside it, for OUT and folders.
         """
         yield from self._calls[name](argument)
 
@@ -92,14 +95,14 @@ class FileCalls:
         return os.path.realpath(path)
 
     def _look_at(self, named: Iterable[tuple[str, str]]) -> Iterator[list[Values]]:
-        yield [item_values(self._seen(*names)) for names in named]
+        yield [item_values(self._item_of(*names)) for names in named]
 
-    def _seen(self, item_id: str, source: str) -> Item:
+    def _item_of(self, item_id: str, source: str) -> Item:
         self._at(source)
         return Item.look(item_id, source)
 
     def _hash(self, path: str) -> Iterator[str | None]:
-        from melcli.sources.content import hash_content  # late: few plans hash
+        from melcli.sources.content import hash_content  # imported late, because few plans hash
 
         self._at(path)
         try:
@@ -111,8 +114,8 @@ class FileCalls:
         out, folders = argument
         if self._outputs is None or self._outputs[0] != out:
             self._outputs = out, Outputs(out)
-        yield any(map(self._outputs[1].hold, map(self._noted, folders)))
+        yield any(map(self._outputs[1].contains, map(self._announced, folders)))
 
-    def _noted(self, path: str) -> str:
+    def _announced(self, path: str) -> str:
         self._at(path)
         return path

@@ -1,4 +1,4 @@
-"""Walk a folder, and count every file that is skipped."""
+"""Walk a folder, and count the files that are skipped."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from melcli.sources.items import PassedOver
+from melcli.sources.items import Skipped
 from melcli.sources.names import extension
 from melcli.sources.outputs import OUTPUT_EXTENSIONS, Outputs
 from melcli.sources.selection import Selection
 
-__all__ = ["Met", "status_of", "walk"]
+__all__ = ["FoundPath", "status_of", "walk"]
 
-_HIDDEN = PassedOver("hidden")
-_EXCLUDED = PassedOver("excluded")
-_LINK = PassedOver("link")
-_AGAIN = PassedOver("again")
-_OUT = PassedOver("out")
+_HIDDEN = Skipped("hidden")
+_EXCLUDED = Skipped("excluded")
+_LINK = Skipped("link")
+_AGAIN = Skipped("again")
+_OUT = Skipped("out")
 
-_BROKEN = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}  # a link that leads nowhere, not even later
+_BROKEN = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}  # the link has no target
 
 
-class Met(NamedTuple):
-    """A file or folder, its name below its INPUT, and what `os.stat` said of it."""
+class FoundPath(NamedTuple):
+    """A file or folder, its name relative to its INPUT, and its `os.stat` if that succeeded."""
 
     name: str
     path: str
@@ -34,9 +34,9 @@ class Met(NamedTuple):
 
 
 class _Folder(NamedTuple):
-    """A folder to enter; they are entered in this order."""
+    """A folder to enter; folders are entered in this sort order."""
 
-    links: int  # that are followed on the way
+    links: int  # number of links followed to get there
     parts: tuple[str, ...]  # of its name
     path: str
     identity: tuple[int, int] | str
@@ -50,39 +50,38 @@ def walk(
     *,
     follow_symlinks: bool = False,
     at: Callable[[str], None] = lambda path: None,
-) -> Iterator[Met | PassedOver]:
-    """Yield what is in a folder and below it, in no particular order.
+) -> Iterator[FoundPath | Skipped]:
+    """Yield the files of a folder and its subfolders, in no particular order.
 
     Parameters
     ----------
     top : str
-        The folder to start from, also where it is a link.
+        The folder to start from; may be a link.
     top_name : str
-        Its name, which the names of the files start with; may be ``""``.
+        Prefix for the names of the files; may be ``""``.
     selection : Selection
         Excluded folders are not entered.
     out : Outputs or None
-        OUT, which is not entered where it is met below ``top``.
+        OUT, which is not entered if it is found below ``top``.
     follow_symlinks : bool
-        Whether links to folders are followed, also out of ``top``.  Each folder that only links lead to is entered
-        once: of several ways the one through the fewest links, and of those the one with the least name, compared part
-        by part.
+        Whether to follow links to folders, even out of ``top``.  A folder that is reached only through links is
+        entered once: by the way with the fewest links, then by the first name, compared part by part.
     at : callable, optional
         Called with the path of each folder before it is read.
 
     Yields
     ------
-    Met or PassedOver
-        A link to a file is met as that file, and a broken link or a special file as well, if it is called audio.
-        What cannot be listed or looked at is skipped as ``unreadable``.  A folder that holds itself, as a bind
-        mount can, is not entered in itself.
+    FoundPath or Skipped
+        A link to a file counts as that file.  So does a broken link or a special file, if its name is that of audio.
+        An entry that cannot be listed or checked is skipped as ``unreadable``.  A folder that contains itself, as
+        with a bind mount, is not entered again inside itself.
     """
     search = _Walk(top, selection, out, follow_symlinks)
     pending = [_Folder(0, tuple(top_name.split("/")) if top_name else (), top, _identity(top, status_of(top)))]
     entered: set[tuple[int, int] | str] = set()
     while pending:
-        # What a folder leads to comes after it in this order, so the first way to a folder that comes off the heap is
-        # the one to take, in whatever order the file system lists the entries.
+        # Subfolders sort after their folder, so the first way to a folder that leaves the heap is the one to take,
+        # whatever the order in which the file system lists the entries.
         folder = heappop(pending)
         if folder.identity in entered and (folder.links or _is_within_itself(folder, top)):
             yield _AGAIN
@@ -91,7 +90,7 @@ def walk(
         at(folder.path)
         above = "".join(f"{part}/" for part in folder.parts)
         for entry in _entries(folder.path):
-            if isinstance(entry, PassedOver):
+            if isinstance(entry, Skipped):
                 yield entry
                 continue
             seen = search.look_at(entry, above + entry.name, folder.links)
@@ -102,7 +101,7 @@ def walk(
 
 
 def status_of(path: str) -> os.stat_result | None:
-    """Return `os.stat`, through links, or None where it is refused."""
+    """Return the result of `os.stat`, which follows links, or None if it fails."""
     try:
         return os.stat(path)
     except OSError:
@@ -110,16 +109,16 @@ def status_of(path: str) -> os.stat_result | None:
 
 
 class _Walk:
-    """What is the same for all entries of one walk."""
+    """The settings of one walk."""
 
     def __init__(self, top: str, selection: Selection, out: Outputs | None, follow_symlinks: bool) -> None:
         self._selection = selection
         self._out = out
         self._follow_symlinks = follow_symlinks
-        self._within_out = out is not None and out.hold(top)
+        self._within_out = out is not None and out.contains(top)
 
-    def look_at(self, entry: os.DirEntry[str], name: str, links: int) -> Met | PassedOver | _Folder:
-        """Say what an entry is; ``links`` were followed to its folder."""
+    def look_at(self, entry: os.DirEntry[str], name: str, links: int) -> FoundPath | Skipped | _Folder:
+        """Classify an entry; ``links`` is the number of links followed to its folder."""
         if entry.name.startswith("."):
             return _HIDDEN
         if self._selection.excludes(name):
@@ -129,38 +128,38 @@ class _Walk:
                 return self._folder(entry, name, entry.stat(follow_symlinks=False), links)
         except OSError as error:
             return _unreadable(entry.path, error)
-        behind = self._behind_link(entry, name, links) if entry.is_symlink() else None
-        if behind is not None:
-            return behind
+        target = self._link_target(entry, name, links) if entry.is_symlink() else None
+        if target is not None:
+            return target
         own = self._within_out and extension(name) in OUTPUT_EXTENSIONS
-        if own or not self._selection.takes(name):
-            return PassedOver("other", extension(name))
-        return Met(name, entry.path, status_of(entry.path))
+        if own or not self._selection.selects(name):
+            return Skipped("other", extension(name))
+        return FoundPath(name, entry.path, status_of(entry.path))
 
-    def _behind_link(self, entry: os.DirEntry[str], name: str, links: int) -> PassedOver | _Folder | None:
-        """Say what a link to a folder is, or None for any other link."""
+    def _link_target(self, entry: os.DirEntry[str], name: str, links: int) -> Skipped | _Folder | None:
+        """Classify a link to a folder; None for any other link."""
         try:
             status = os.stat(entry.path)
         except OSError as error:
-            # It may be a folder full of inputs; a file's own name tells, and then the file fails as one input.
-            maybe_folder = self._follow_symlinks and error.errno not in _BROKEN and not self._selection.takes(name)
+            # It may be a folder of inputs.  If its name is that of audio, it is an input, which then fails by itself.
+            maybe_folder = self._follow_symlinks and error.errno not in _BROKEN and not self._selection.selects(name)
             return _unreadable(entry.path, error) if maybe_folder else None
         if not stat.S_ISDIR(status.st_mode):
             return None
         if not self._follow_symlinks:
             return _LINK
-        if self._out is not None and self._out.hold(entry.path):
+        if self._out is not None and self._out.contains(entry.path):
             return _OUT
         return self._folder(entry, name, status, links + 1)
 
-    def _folder(self, entry: os.DirEntry[str], name: str, status: os.stat_result, links: int) -> PassedOver | _Folder:
-        if self._out is not None and self._out.is_here(status):
+    def _folder(self, entry: os.DirEntry[str], name: str, status: os.stat_result, links: int) -> Skipped | _Folder:
+        if self._out is not None and self._out.is_out(status):
             return _OUT
         return _Folder(links, tuple(name.split("/")), entry.path, _identity(entry.path, status))
 
 
 def _identity(path: str, status: os.stat_result | None) -> tuple[int, int] | str:
-    """Return what tells a folder from all others; some network and FUSE file systems have no inode numbers."""
+    """Return a unique identity of a folder; some network and FUSE file systems have no inode numbers."""
     return (status.st_dev, status.st_ino) if status is not None and status.st_ino else os.path.realpath(path)
 
 
@@ -173,13 +172,13 @@ def _is_within_itself(folder: _Folder, top: str) -> bool:
     return False
 
 
-def _entries(folder: str) -> Iterator[os.DirEntry[str] | PassedOver]:
+def _entries(folder: str) -> Iterator[os.DirEntry[str] | Skipped]:
     try:
         with os.scandir(folder) as entries:
-            yield from entries  # not held as a list, since a flat folder can have a million
+            yield from entries  # not collected in a list, since a flat folder can have a million entries
     except OSError as error:
         yield _unreadable(folder, error)
 
 
-def _unreadable(path: str, error: OSError) -> PassedOver:
-    return PassedOver("unreadable", path, error.strerror or str(error))
+def _unreadable(path: str, error: OSError) -> Skipped:
+    return Skipped("unreadable", path, error.strerror or str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from melcli.printable import few
+from melcli.printable import abbreviate
 from melcli.sources.item_table import ItemTable
 
 __all__ = ["Found"]
@@ -13,25 +13,25 @@ __all__ = ["Found"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The items and the account.
+    """Items, and counts of what was skipped.
 
     Attributes
     ----------
     items : ItemTable
-        Sorted by id; no two share one.
+        Sorted by id; ids are unique.
     hidden, excluded : int
-        Files and folders; a folder counts as one, whatever is in it.
+        Number of files and folders; a folder counts as one, whatever it contains.
     links : int
-        Links to folders, where they are not followed.
+        Links to folders that were not followed.
     again : int
-        Folders that were found once more, through a link or because a folder contains itself, and not read again.
+        Folders that were found again, through a link or because a folder contains itself, and were not read again.
     out_folders : int
-        Times that OUT, or through a link a folder in it, was found inside an INPUT and not read.
+        Number of times that OUT, or a folder in it through a link, was found inside an INPUT and not read.
     other : Mapping
-        Files that are no audio by extension, that ``include`` did not take, or that melcli wrote under OUT: extension
-        in lower case to number, the most frequent first.
+        Files that are not audio by extension, that ``include`` does not match, or that melcli wrote under OUT:
+        lower-case extension to count, the most frequent first.
     unreadable : Mapping
-        Folders that could not be listed to the end: path to what the system said.  What they hold is unknown.
+        Folders that could not be listed completely: path to the system's error message.  Their content is unknown.
     """
 
     items: ItemTable
@@ -45,8 +45,8 @@ class Found:
 
     @property
     def account(self) -> str:
-        """What was skipped, in one line; ``""`` if nothing was."""
-        others = few([f"{kind or 'without extension'} {count:,}" for kind, count in self.other.items()])
+        """A summary of what was skipped, in one line; ``""`` if nothing was."""
+        others = abbreviate([f"{kind or 'without extension'} {count:,}" for kind, count in self.other.items()])
         counts = {
             "hidden": self.hidden,
             "excluded": self.excluded,
@@ -61,11 +61,11 @@ class Found:
 
     @property
     def warning(self) -> str:
-        """Which folders could not be read, in one line; ``""`` if all could."""
+        """A warning about folders that could not be read, in one line; ``""`` if there are none."""
         if not self.unreadable:
             return ""
         folders = _plural(len(self.unreadable), "folder", "folders")
-        named = few([f"{path} ({error})" for path, error in self.unreadable.items()])
+        named = abbreviate([f"{path} ({error})" for path, error in self.unreadable.items()])
         return f"could not read {len(self.unreadable):,} {folders}: {named}"
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from melcli.errors import ConfigError
 from melcli.printable import printable
 from melcli.scratch import Scratch
-from melcli.sources.clashes import one_for_each_id
+from melcli.sources.clashes import unique_by_id
 from melcli.sources.file_calls import FileCalls, Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
-from melcli.sources.items import PassedOver
+from melcli.sources.items import Skipped
 from melcli.sources.options import SourceOptions
 from melcli.sources.search import Part
 
@@ -31,38 +31,38 @@ def find_items(
 ) -> Found:
     """Find the input files.
 
-    Folders are walked; files that are named themselves are taken whatever their extension and also if they are hidden.
-    The globs hold for both.  The result depends on neither the order of the arguments nor that of the file system.
-    What melcli writes under OUT is never an input, however it is named.
+    Folders are walked.  A file given by its own name is selected whatever its extension, even if it is hidden.  Globs
+    apply to both.  The result does not depend on the order of the arguments or of the file system.  A file that melcli
+    wrote under OUT is never an input, whatever its name.
 
     Parameters
     ----------
     inputs : sequence of str
         Folders and files from the command line, which must exist.
     scratch : Scratch
-        Where the items are kept.
+        Database for the items.
     options : SourceOptions
         Globs and naming.
     listed : sequence of str
-        Folders and files from a list.  A file that is not there is an item all the same, and fails as one input.
+        Folders and files from a list.  A file that does not exist is still an item, and fails as one input.
     out : str, optional
-        OUT, which need not exist.  Where it is met below a folder, also by way of a link, it is not entered.  It may
-        itself be an INPUT or hold one, so that features stand beside their audio; and a file or folder in it may be
-        named.  Then its audio is read; ``.npy``, ``.h5``, ``.jsonl`` and ``.yaml`` files and OUT/.melcli are not.
+        OUT, which need not exist.  It is not entered if it is found below a folder, even through a link.  It may also
+        be an INPUT or contain one, so that features are next to their audio; and a file or folder in it may be given.
+        Then its audio is read, but ``.npy``, ``.h5``, ``.jsonl`` and ``.yaml`` files and OUT/.melcli are not.
     own_files : set of tuple of int
         Device and inode of other files that the run writes, which are never inputs.
     files : Files, optional
-        Makes the calls of the file system; None: in this process.
+        Makes the file-system calls; None: in this process.
 
     Returns
     -------
     Found
-        The items sorted by id, and an account of what was skipped.
+        The items sorted by id, and counts of what was skipped.
 
     Raises
     ------
     ConfigError
-        One of ``inputs`` is not there or cannot be read, or a path can be none.
+        One of ``inputs`` does not exist or cannot be read, or a path is invalid.
     NameClash
         Two files would share an output.
     """
@@ -78,20 +78,20 @@ def find_items(
             yield from files.parts("listed", some)
         yield from files.parts("walk")
 
-    items = one_for_each_id(parts(), scratch, files)
-    passed_over = {PassedOver(*what): count for *what, count in result_of(files, "account")}
-    found = _account(items, passed_over)
+    items = unique_by_id(parts(), scratch, files)
+    skipped = {Skipped(*what): count for *what, count in result_of(files, "account")}
+    found = _account(items, skipped)
     for path in inputs:
         if path in found.unreadable:
             raise ConfigError(printable(f"INPUT {path} cannot be read: {found.unreadable[path]}"))
     return found
 
 
-def _account(items: ItemTable, passed_over: Mapping[PassedOver, int]) -> Found:
+def _account(items: ItemTable, skipped: Mapping[Skipped, int]) -> Found:
     counts: Counter[str] = Counter()
-    for what, count in passed_over.items():
+    for what, count in skipped.items():
         counts[what.why] += count
-    others = {what.what: count for what, count in passed_over.items() if what.why == "other"}
+    others = {what.what: count for what, count in skipped.items() if what.why == "other"}
     return Found(
         items=items,
         hidden=counts["hidden"],
@@ -100,5 +100,5 @@ def _account(items: ItemTable, passed_over: Mapping[PassedOver, int]) -> Found:
         again=counts["again"],
         out_folders=counts["out"],
         other=dict(sorted(others.items(), key=lambda kind: (-kind[1], kind[0]))),
-        unreadable={what.what: what.error for what in sorted(passed_over) if what.why == "unreadable"},
+        unreadable={what.what: what.error for what in sorted(skipped) if what.why == "unreadable"},
     )

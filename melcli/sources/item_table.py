@@ -13,24 +13,24 @@ __all__ = ["Ids", "ItemTable"]
 
 
 class ItemTable(Collection[Item]):
-    """Items, numbered from 1 in the order of their ids' bytes.
+    """Items, numbered from 1 in the byte order of their ids.
 
     Parameters
     ----------
     items : iterable of Item
-        In any order; of several with one id the one with the least source is taken.
+        In any order; of items with the same id, the one with the first source in byte order is used.
     scratch : Scratch
-        Where they are.
+        The database that contains them.
 
     Attributes
     ----------
     table : str
-        The name of the table, whose columns are ``number`` and `COLUMNS`.
+        Name of the table, with the columns ``number`` and `COLUMNS`.
     """
 
     def __init__(self, items: Iterable[Item], scratch: Scratch) -> None:
         self.scratch = scratch
-        self._met = scratch.table("met", "(id BLOB, source BLOB, size INTEGER, mtime_ns)")
+        self._all = scratch.table("all_items", "(id BLOB, source BLOB, size INTEGER, mtime_ns)")
         self.table = scratch.table(
             "items", "(number INTEGER PRIMARY KEY, id BLOB UNIQUE, source BLOB, size INTEGER, mtime_ns)"
         )
@@ -38,30 +38,30 @@ class ItemTable(Collection[Item]):
 
     @classmethod
     def of(cls, values: Iterable[Values], scratch: Scratch) -> ItemTable:
-        """Make a table of items that are values already."""
+        """Create a table from items in the form of `item_values`."""
         table = cls((), scratch)
         table.add(values)
         return table
 
     def add(self, values: Iterable[Values]) -> None:
-        """Take more items, as `item_values` gives them; all are numbered again."""
+        """Add items in the form of `item_values`, and number all items again."""
         scratch = self.scratch
-        scratch.insert(f"INSERT INTO {self._met} VALUES (?, ?, ?, ?)", values)
+        scratch.insert(f"INSERT INTO {self._all} VALUES (?, ?, ?, ?)", values)
         scratch.execute(f"DELETE FROM {self.table}")
-        # Sorted once, so that the index grows at its end; inserting a million in random order takes 5 times as long.
+        # Sorted first, so that the index grows at its end: inserting a million in random order takes 5 times as long.
         scratch.execute(
-            f"INSERT OR IGNORE INTO {self.table} ({COLUMNS}) SELECT {COLUMNS} FROM {self._met} ORDER BY id, source"
+            f"INSERT OR IGNORE INTO {self.table} ({COLUMNS}) SELECT {COLUMNS} FROM {self._all} ORDER BY id, source"
         )
         self._count = int(scratch.one(f"SELECT count(*) FROM {self.table}")[0])
 
     def surplus(self) -> Iterator[tuple[Item, Item]]:
-        """Yield each item of another source that was not taken, after the one that was, sorted by id and source."""
-        if self._count == self.scratch.one(f"SELECT count(*) FROM {self._met}")[0]:
+        """Yield pairs of a used item and an unused one with the same id and another source, sorted by id and source."""
+        if self._count == self.scratch.one(f"SELECT count(*) FROM {self._all}")[0]:
             return
         names = COLUMNS.split(", ")
         columns = ", ".join(f"{table}.{name}" for table in ("taken", "other") for name in names)
         rows = self.scratch.rows(
-            f"SELECT {columns} FROM {self._met} AS other JOIN {self.table} AS taken ON taken.id = other.id "
+            f"SELECT {columns} FROM {self._all} AS other JOIN {self.table} AS taken ON taken.id = other.id "
             "WHERE taken.source <> other.source ORDER BY other.id, other.source"
         )
         for row in rows:
@@ -79,23 +79,23 @@ class ItemTable(Collection[Item]):
 
     @property
     def ids(self) -> Ids:
-        """The ids, in the order of their bytes."""
+        """The ids, in byte order."""
         return Ids(self.scratch, f"SELECT id FROM {self.table}")
 
     def lookup(self) -> Lookup:
-        """Return what finds the `COLUMNS` of an item, and its number behind them, by the bytes of its id."""
+        """Return a lookup by the bytes of an id, which finds the `COLUMNS` of an item, then its number."""
         select = f"SELECT {COLUMNS}, number FROM {self.table}"
         return Lookup(self.scratch, f"{select} ORDER BY number", f"{select} WHERE id = ?")
 
 
 class Ids(Collection[str]):
-    """Ids that a query gives, read each time they are asked for.
+    """The ids that a query yields, read again on each use.
 
     Parameters
     ----------
     scratch : Scratch
     select : str
-        A query of a column ``id``, without an order.
+        A query for a column ``id``, without an order.
     """
 
     def __init__(self, scratch: Scratch, select: str) -> None:

@@ -1,4 +1,4 @@
-"""Items and skipped files, as the search finds them."""
+"""Items and skipped files."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import stat
 from os import stat_result
 from typing import Literal, NamedTuple, Protocol
 
-__all__ = ["UNSEEN_SIZE", "Item", "PassedOver"]
+__all__ = ["NO_FILE_SIZE", "Item", "Skipped"]
 
-UNSEEN_SIZE = -1
+NO_FILE_SIZE = -1
 
 
 class Item(NamedTuple):
-    """One input file: what a plan needs, and nothing else.
+    """One input file, with the data that a plan needs.
 
     Attributes
     ----------
     id : str
-        Name of its output below OUT, parts separated by ``/``.
+        Name of its output below OUT, with parts separated by ``/``.
     source : str
-        Path as it was given or reached, links not resolved; `os.fsencode` gives its bytes.
+        Path as given or reached, links not resolved; `os.fsencode` returns its bytes.
     size : int
-        Bytes; `UNSEEN_SIZE` where there is no regular file to be seen: nothing there, no permission, a pipe, a device.
-        The item stays, so that it is reported as failed and not forgotten.
+        Size in bytes; `NO_FILE_SIZE` if there is no readable regular file: it does not exist, permission is denied, or
+        it is a pipe or a device.  The item is kept, so that it is reported as failed.
     mtime_ns : int
-        Time of last change, in nanoseconds since 1970; 0 where ``size`` is `UNSEEN_SIZE`.
+        Time of the last change, in nanoseconds since 1970; 0 if ``size`` is `NO_FILE_SIZE`.
     """
 
     id: str
@@ -34,23 +34,23 @@ class Item(NamedTuple):
     mtime_ns: int
 
     @classmethod
-    def seen(cls, item_id: str, source: str, status: stat_result | None) -> Item:
-        """Make the item from what `os.stat` said, or None where it refused."""
+    def from_stat(cls, item_id: str, source: str, status: stat_result | None) -> Item:
+        """Create an item from the result of `os.stat`, or from None if that failed."""
         if status is None or not stat.S_ISREG(status.st_mode):
-            return cls(item_id, source, UNSEEN_SIZE, 0)
+            return cls(item_id, source, NO_FILE_SIZE, 0)
         return cls(item_id, source, status.st_size, status.st_mtime_ns)
 
     @classmethod
     def look(cls, item_id: str, source: str) -> Item:
-        """Make the item from the file as it is now."""
+        """Create an item from the current state of the file."""
         try:
-            return cls.seen(item_id, source, os.stat(source))
-        except (OSError, ValueError):  # ValueError: a name with a NUL in it, which no row of ours has
-            return cls.seen(item_id, source, None)
+            return cls.from_stat(item_id, source, os.stat(source))
+        except (OSError, ValueError):  # ValueError: the name contains a NUL, which only a tampered row has
+            return cls.from_stat(item_id, source, None)
 
     @classmethod
     def of_row(cls, row: SourceFields) -> Item:
-        """Make the item as it was when a row was written."""
+        """Create the item as it was when a row was written."""
         return cls(row.item_id, row.source, row.source_size, row.source_mtime_ns)
 
 
@@ -63,19 +63,19 @@ class SourceFields(Protocol):
 
     @property
     def source(self) -> str:
-        """Path as the user gave it."""
+        """Path as given or reached."""
 
     @property
     def source_size(self) -> int:
-        """Bytes."""
+        """Size, in bytes."""
 
     @property
     def source_mtime_ns(self) -> int:
         """Time of the last change, in nanoseconds since 1970."""
 
 
-class PassedOver(NamedTuple):
-    """One thing that was met and not taken.
+class Skipped(NamedTuple):
+    """A file or folder that the search skipped.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class PassedOver(NamedTuple):
     what : str
         The extension of an ``other``, the path of an ``unreadable``.
     error : str
-        What the system said of an ``unreadable``.
+        The system's error message for an ``unreadable``.
     """
 
     why: Literal["hidden", "excluded", "link", "again", "out", "other", "unreadable"]

@@ -1,4 +1,4 @@
-"""Lists of paths: ``--files-from`` with one path per line, ``--files-from0`` with NUL."""
+"""Read lists of paths: ``--files-from`` with one path per line, ``--files-from0`` with NUL."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ __all__ = ["read_list"]
 Separator = Literal[b"\n", b"\0"]
 
 PIECE_BYTES = 1 << 16
-MAX_PATH_BYTES = 4096  # that Linux takes; macOS takes 1024
-# So many paths and the items that they become take gigabytes of memory.  Nothing but a stream without an end is longer.
+MAX_PATH_BYTES = 4096  # limit of Linux; macOS has 1024
+# This many paths and their items take gigabytes of memory.  A longer list is an endless stream.
 MAX_PATHS = 10_000_000
 MAX_LIST_BYTES = 1 << 30
-WRITER_WAIT_S = 30.0  # for the program that is to write into a named pipe, such as one that was started just before
+WRITER_WAIT_S = 30.0  # for the program that writes into a named pipe, which may have been started just before
 WRITER_TICK_S = 0.05
 
 
 def read_list(path: str, separator: Separator) -> list[str]:
-    r"""Read the paths of a list, in its order; nothing is a comment and nothing is quoted.
+    r"""Read the paths of a list in order; there are no comments and no quoting.
 
     Parameters
     ----------
     path : str
-        A file, or ``-`` for standard input.  A named pipe is read if somebody opens it for writing within
+        A file, or ``-`` for standard input.  A named pipe is read if another process opens it for writing within
         `WRITER_WAIT_S`.
     separator : bytes
-        ``b"\0"`` takes every name byte for byte, as ``find -print0`` writes it.  ``b"\n"`` also reads what Windows
-        wrote: a byte order mark at the start and the CR of a CRLF are dropped, so a name that ends in CR needs NUL.
+        With ``b"\0"``, names are read byte for byte, as ``find -print0`` writes them.  ``b"\n"`` also supports files
+        from Windows: a leading byte order mark and the CR of a CRLF are dropped, so a name that ends in CR needs NUL.
 
     Returns
     -------
     list of str
-        As `os.fsdecode` gives them, so bytes that are not UTF-8 survive.  Empty ones are left out.
+        As `os.fsdecode` returns them, so bytes that are not UTF-8 are preserved.  Empty names are omitted.
 
     Raises
     ------
     ConfigError
-        The list cannot be read, is plainly in the other format, or is longer than any list of paths: no more of it
-        than `MAX_LIST_BYTES` is read.
+        The list cannot be read, is clearly in the other format, or is too long.  At most `MAX_LIST_BYTES` are
+        read.
     """
     refuse_url("list", path)
     where = "standard input" if path == "-" else printable(path)
@@ -66,9 +66,9 @@ def read_list(path: str, separator: Separator) -> list[str]:
             refuse_other_formats(paths[0], where, path=path)
         num_paths += len(paths)
         if num_paths > MAX_PATHS:
-            raise ConfigError(f"{where}: the list has more than {MAX_PATHS:,} paths, which is the limit")
+            raise ConfigError(f"{where}: the list has more than {MAX_PATHS:,} paths, the maximum")
         if max(map(len, paths)) > MAX_PATH_BYTES:
-            raise ConfigError(f"{where}: a path of more than {MAX_PATH_BYTES:,} bytes; no system has longer ones")
+            raise ConfigError(f"{where}: a path has more than {MAX_PATH_BYTES:,} bytes, the maximum of any system")
         if separator == b"\n":
             paths = [name.removesuffix(b"\r") for name in paths]
         names += [os.fsdecode(name) for name in paths if name]
@@ -76,16 +76,16 @@ def read_list(path: str, separator: Separator) -> list[str]:
 
 
 def _whole_paths(pieces: Iterator[bytes], separator: Separator, where: str) -> Iterator[list[bytes]]:
-    """Split a stream at the separators; what is too long for a path comes out without its end."""
+    """Split a stream at the separators; the end of a path that is too long is dropped."""
     num_bytes = 0
     found = False
     rest = b""
     for piece in pieces:
         num_bytes += len(piece)
         if num_bytes > MAX_LIST_BYTES:
-            raise ConfigError(f"{where}: the list has more than {MAX_LIST_BYTES:,} bytes, which is the limit")
+            raise ConfigError(f"{where}: the list has more than {MAX_LIST_BYTES:,} bytes, the maximum")
         if separator == b"\n" and b"\0" in piece:
-            raise ConfigError(f"{where}: a list with one path a line holds a NUL", hint="read it with --files-from0")
+            raise ConfigError(f"{where}: it contains a NUL", hint="read it with --files-from0")
         *paths, rest = (rest + piece).split(separator)
         if paths:
             found = True
@@ -94,13 +94,13 @@ def _whole_paths(pieces: Iterator[bytes], separator: Separator, where: str) -> I
             break
     if separator == b"\0" and not found and b"\n" in rest:
         raise ConfigError(
-            f"{where}: a list with NUL after each path holds lines and no NUL", hint="read it with --files-from"
+            f"{where}: a list for --files-from0 contains lines but no NUL", hint="read it with --files-from"
         )
     yield [rest]
 
 
 def _pieces(path: str, where: str) -> Iterator[bytes]:
-    """Read a file or standard input piece by piece, to its end."""
+    """Read a file or standard input in pieces, to its end."""
     try:
         if path == "-":
             yield from _pieces_of_stdin()
@@ -112,12 +112,12 @@ def _pieces(path: str, where: str) -> Iterator[bytes]:
 
 
 def _pieces_of_stdin() -> Iterator[bytes]:
-    if sys.stdin is None:  # so Python leaves it when descriptor 0 is closed, as under some daemons
-        raise ConfigError("standard input is closed; the list was to come from there")
+    if sys.stdin is None:  # Python sets this if descriptor 0 is closed, as under some daemons
+        raise ConfigError("standard input is closed, so the list cannot be read from it")
     stdin = cast(io.BufferedReader, sys.stdin.buffer)
     while True:
         with suppress(io.UnsupportedOperation):  # a stream of Python's own
-            select.select([stdin], [], [])  # where it does not block, nothing yet would look like the end
+            select.select([stdin], [], [])  # a non-blocking descriptor without data would look like the end
         piece = stdin.read1(PIECE_BYTES)
         if not piece:
             return
@@ -140,7 +140,7 @@ def _pieces_of(descriptor: int) -> Iterator[bytes]:
 
 
 def _open(path: str, flags: int) -> int:
-    """Open a regular file, a descriptor that we were given, a named pipe or a device, without waiting for anybody."""
+    """Open a regular file, an inherited descriptor, a named pipe or a device, without blocking."""
     try:
         return regular_or_inherited(path, flags)
     except NotRegular:
@@ -150,9 +150,9 @@ def _open(path: str, flags: int) -> int:
 
 
 def _wait_for_writer(descriptor: int) -> bytes:
-    """Return once somebody writes into a named pipe that we opened; its first bytes, if there are any yet.
+    """Wait until another process writes into the named pipe; return its first bytes, if there are any yet.
 
-    Without a writer a read that does not block gives nothing, as at the end.  At the end the pipe is also hung up.
+    Without a writer, a non-blocking read returns nothing, as at the end.  At the end, the pipe is also hung up.
     """
     if os.get_blocking(descriptor) or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         return b""
@@ -167,5 +167,5 @@ def _wait_for_writer(descriptor: int) -> bytes:
         if piece or ends.poll(0):
             return piece
         if time.monotonic() > deadline_s:
-            raise OSError(errno.ETIMEDOUT, f"nobody opened this named pipe for writing in {WRITER_WAIT_S:g} s")
+            raise OSError(errno.ETIMEDOUT, f"no process opened this named pipe for writing within {WRITER_WAIT_S:g} s")
         time.sleep(WRITER_TICK_S)

@@ -1,17 +1,17 @@
-"""Ids of items, from the name of the file below its INPUT.
+"""Derive the ids of items from the names of files relative to their INPUT.
 
 =====================  ================================================================
 INPUT                  name
 =====================  ================================================================
 a folder ``data``      ``a/b.wav`` for ``data/a/b.wav``
 a file ``data/b.wav``  ``b.wav``
-a listed path          as written, without what leads out: ``data/b.wav`` for
+a listed path          as written, without leading ``/``, ``./`` and ``../``: ``data/b.wav`` for
                        ``data/b.wav``, ``./data/b.wav``, ``/data/b.wav``, ``../data/b.wav``
 =====================  ================================================================
 
 The id is the name without its extension, or the name itself with ``keep_extension``.  Parts are separated by ``/``.
-A file that needs another decoder always keeps its extension: ``a.m4a`` beside ``a.wav`` is no clash, and when somebody
-converts it to ``a.flac`` the new file is the item ``a``, whatever becomes of ``a.m4a``.
+A file that needs another decoder always keeps its extension: ``a.m4a`` next to ``a.wav`` is not a clash.  If it is
+converted to ``a.flac``, the new file is the item ``a``, whether or not ``a.m4a`` still exists.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import os
 
 __all__ = ["AUDIO_EXTENSIONS", "UNDECODED_EXTENSIONS", "extension", "item_id", "listed_name", "needs_another_decoder"]
 
-# What libsndfile 1.2.2 opens and `melcli.audio.decode` accepts.  It checks the content and not the extension, so this
-# list only says which files of a folder are worth opening.
+# What libsndfile 1.2.2 opens and `melcli.audio.decode` accepts.  The decoder checks the content, not the extension, so
+# this list only decides which files of a folder are opened.
 AUDIO_EXTENSIONS = frozenset(
     {
         *(".wav", ".wave", ".bwf", ".rf64", ".w64"),
@@ -30,10 +30,10 @@ AUDIO_EXTENSIONS = frozenset(
     }
 )
 
-# Audio and video that needs another decoder.  Such files are items too, and fail as ``unsupported_format``: a folder of
-# them must not end with 0.  An extension that means something else as often is in neither list: .ts and .mts are
-# TypeScript, .mod is a module, .raw a photograph, .la a library, .mpp and .sln are projects, .mat is a matrix.  Of
-# those files `Found.account` gives the number.
+# Audio and video that needs another decoder.  Such files are items too, and fail as ``unsupported_format``, so that a
+# folder of them does not exit with 0.  Neither list has extensions that often mean something else: .ts and .mts are
+# TypeScript, .mod is a module, .raw a photograph, .la a library, .mpp and .sln are projects, .mat is a matrix.
+# `Found.account` counts those files.
 UNDECODED_EXTENSIONS = frozenset(
     {
         *(".m4a", ".m4b", ".m4p", ".m4r", ".aac", ".adts", ".mp4", ".m4v", ".f4a", ".f4v"),  # AAC, ISO base media
@@ -47,37 +47,37 @@ UNDECODED_EXTENSIONS = frozenset(
         *(".ape", ".wv", ".mpc", ".mp+", ".tta", ".tak", ".ofr", ".shn", ".qoa", ".dsf", ".dff"),  # music
         *(".amr", ".awb", ".gsm", ".vox", ".qcp", ".g722", ".g729", ".pcm", ".dss", ".ds2"),  # telephony, dictation
         *(".oma", ".aa3", ".at3", ".at9"),  # ATRAC
-        *(".voc", ".8svx", ".sd2", ".ircam"),  # libsndfile reads them; `melcli.audio.decode` cannot judge their end
+        *(".voc", ".8svx", ".sd2", ".ircam"),  # libsndfile reads them; `melcli.audio.decode` cannot check their end
     }
 )
 
-# The last part of an undecoded item's id leaves room for a number, a channel and ``.npy`` in the 255 bytes of a name.
+# Leaves space for a number, a channel and ``.npy`` in the 255 bytes of a file name.
 MAX_UNDECODED_NAME_BYTES = 235
 DIGEST_DIGITS = 8
 
 
 def extension(name: str) -> str:
-    """Return the extension in lower case with its dot; ``""`` where there is none, as in ``.wav``."""
+    """Return the extension in lower case with its dot; ``""`` if there is none, as in ``.wav``."""
     return _ending(name).lower()
 
 
 def _ending(name: str) -> str:
-    """Return the extension as it is written: what `os.path.splitext` returns, in a fifth of the time."""
+    """Return the extension with its case: the result of `os.path.splitext`, in a fifth of the time."""
     stem, dot, ending = name.rpartition(".")
     if "/" in ending:
         return ""
-    if stem[-1:] in ("", ".", "/"):  # rarely: then only another part of the last name tells
+    if stem[-1:] in ("", ".", "/"):  # rare: then the rest of the last part decides
         stem = stem[stem.rfind("/") + 1 :].strip(".")
     return dot + ending if stem else ""
 
 
 def needs_another_decoder(name: str) -> bool:
-    """Tell by its extension whether a file is audio or video that only another decoder than libsndfile could read."""
+    """Return whether a file is, by its extension, audio or video that libsndfile cannot read."""
     return extension(name) in UNDECODED_EXTENSIONS
 
 
 def item_id(name: str, *, keep_extension: bool) -> str:
-    """Turn a name below an INPUT into the id of its output: ``a/b.c.wav`` to ``a/b.c``, and ``a/b.m4a`` to itself."""
+    """Convert a name below an INPUT to the id of its output: ``a/b.c.wav`` to ``a/b.c``, and ``a/b.m4a`` to itself."""
     ending = _ending(name)
     if ending.lower() in UNDECODED_EXTENSIONS:
         return _shortened(name)
@@ -85,15 +85,15 @@ def item_id(name: str, *, keep_extension: bool) -> str:
 
 
 def _shortened(name: str) -> str:
-    """Shorten a last part that is so long that OUT could not take it: such a file must not stop the run.
+    """Shorten a last part that is too long for OUT, so that such a file does not stop the run.
 
-    A part of the name's hash keeps two such names apart.
+    A part of the name's hash keeps two such names different.
     """
     folder, slash, last = name.rpartition("/")
     encoded = os.fsencode(last)
     if len(encoded) <= MAX_UNDECODED_NAME_BYTES:
         return name
-    import hashlib  # late: it takes 4 ms, and such names are rare
+    import hashlib  # takes 4 ms and such names are rare, so it is imported only here
 
     stem, ending = os.path.splitext(last)
     ending = f"~{hashlib.sha256(encoded).hexdigest()[:DIGEST_DIGITS]}{ending}"
@@ -103,9 +103,9 @@ def _shortened(name: str) -> str:
 
 
 def listed_name(path: str) -> str:
-    """Turn a listed path into a name that stays below OUT: normalized, no leading ``/``, ``./`` or ``../``.
+    """Convert a listed path to a name that stays below OUT: normalized, without leading ``/``, ``./`` or ``../``.
 
-    ``""`` where nothing is left, as for ``.`` and ``/``.
+    Return ``""`` if nothing remains, as for ``.`` and ``/``.
     """
     parts = os.path.normpath(path).split("/")
     leading = next((n for n, part in enumerate(parts) if part not in {"", ".", ".."}), len(parts))

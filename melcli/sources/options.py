@@ -12,30 +12,30 @@ __all__ = ["SourceOptions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
-    """Choice and naming of input files.
+    """Selection and naming of input files.
 
     Attributes
     ----------
     include : tuple of str
-        Globs that replace the test by extension: a file is taken if one of them fits.
+        Globs that replace the check of the extension: a file is selected if one of them matches.
     exclude : tuple of str
-        Globs that pass a file over, and a folder with all that is in it.  They win over ``include``.
+        Globs for files and folders to skip; a folder is skipped with all its content.  They override ``include``.
     keep_extension : bool
-        Name the outputs ``a.wav`` rather than ``a``, so that ``a.wav`` and ``a.flac`` stay apart.
+        Name the outputs ``a.wav`` instead of ``a``, so that ``a.wav`` and ``a.flac`` do not clash.
     follow_symlinks : bool
-        Enter links to folders too, each real folder once; links to files are read anyway.
+        Also enter links to folders, each real folder once; links to files are always read.
 
     Notes
     -----
-    A glob is held against a file's name below its INPUT, as `melcli.sources.names` says.
+    A glob is matched against a file's name below its INPUT; see `melcli.sources.names`.
 
-    * Without ``/`` it is held against the last part, at any depth: ``*_noisy.wav``, ``noise``.
-    * With ``/`` it is held against the whole name, from its start: ``train/*.wav`` takes ``train/a.wav`` and neither
-      ``train/x/a.wav`` nor ``old/train/a.wav``.  So ``/a.wav`` is the one at the top.
-    * ``*``, ``?``, ``[abc]`` and ``[!abc]`` are those of `fnmatch.fnmatchcase` and never reach across a ``/``.  A part
-      that is ``**`` stands for any number of folders, none included: ``**/train/**`` is every folder called train
-      and all that is in it.
-    * Upper and lower case differ.  Hidden files are not brought back by ``include``.
+    * Without ``/``, it is matched against the last part, at any depth: ``*_noisy.wav``, ``noise``.
+    * With ``/``, it is matched against the whole name, from its start: ``train/*.wav`` matches ``train/a.wav``, but
+      neither ``train/x/a.wav`` nor ``old/train/a.wav``.  So ``/a.wav`` matches only at the top.
+    * ``*``, ``?``, ``[abc]`` and ``[!abc]`` are those of `fnmatch.fnmatchcase` and never match ``/``.  A part ``**``
+      matches any number of folders, including zero: ``**/train/**`` matches every folder named train and all its
+      content.
+    * Matching is case-sensitive.  ``include`` does not select hidden files.
     """
 
     include: tuple[str, ...] = ()
@@ -45,11 +45,11 @@ class SourceOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
-        _refuse_globs_that_never_fit("include", self.include)
-        _refuse_globs_that_never_fit("exclude", self.exclude)
+        _check_globs("include", self.include)
+        _check_globs("exclude", self.exclude)
 
 
-def _refuse_globs_that_never_fit(key: str, globs: tuple[str, ...]) -> None:
+def _check_globs(key: str, globs: tuple[str, ...]) -> None:
     for glob in globs:
         if {"", ".", ".."} & set(glob.removeprefix("/").split("/")):
             raise ConfigError(f"{key}={glob!r} must be names between single slashes, without '.' and '..'", key=key)

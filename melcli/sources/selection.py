@@ -11,30 +11,30 @@ from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS, extensi
 
 __all__ = ["Selection"]
 
-Fits = Callable[[str], bool]
+Matches = Callable[[str], bool]
 
-TAKEN_EXTENSIONS = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
+SELECTED_EXTENSIONS = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
 
 
 class Globs(Protocol):
-    """What has globs; see `melcli.sources.options.SourceOptions`."""
+    """Options with globs; see `melcli.sources.options.SourceOptions`."""
 
     @property
     def include(self) -> tuple[str, ...]:
-        """Those that replace the test by extension."""
+        """Globs that replace the check of the extension."""
 
     @property
     def exclude(self) -> tuple[str, ...]:
-        """Those that pass files and folders over."""
+        """Globs for files and folders to skip."""
 
 
 class Selection:
-    """Globs, ready to be held against names.
+    """Compiled globs.
 
     Parameters
     ----------
     options : Globs
-        Such as `melcli.sources.options.SourceOptions`.
+        For example `melcli.sources.options.SourceOptions`.
     """
 
     __slots__ = ("_exclude", "_include")
@@ -44,50 +44,51 @@ class Selection:
         self._exclude = [_glob(glob) for glob in options.exclude]
 
     def excludes(self, name: str) -> bool:
-        """Say whether ``name``, a file or a folder, is skipped; the folders above it are not looked at."""
-        return bool(self._exclude) and any(fits(name) for fits in self._exclude)
+        """Return whether the file or folder ``name`` is skipped; folders above it are not checked."""
+        return bool(self._exclude) and any(matches(name) for matches in self._exclude)
 
     def excludes_path(self, name: str) -> bool:
-        """Say whether ``name`` or a folder above it is skipped, as a walk down to it would find out."""
+        """Return whether ``name`` or a folder above it is skipped, as in a walk down to it."""
         if not self._exclude or not name:
             return False
         parts = name.split("/")
         return any(self.excludes("/".join(parts[: n + 1])) for n in range(len(parts)))
 
-    def takes(self, name: str) -> bool:
-        """Say whether a file found in a folder is taken: by ``include``, or else by its extension."""
-        return self._included(name) if self._include else extension(name) in TAKEN_EXTENSIONS
+    def selects(self, name: str) -> bool:
+        """Return whether a file found in a folder is selected: by ``include`` if given, otherwise by its extension."""
+        return self._included(name) if self._include else extension(name) in SELECTED_EXTENSIONS
 
-    def takes_named(self, name: str) -> bool:
-        """Say whether a file that was asked for by its own name is taken: unless ``include`` says otherwise."""
+    def selects_named(self, name: str) -> bool:
+        """Return whether a file given by its own name is selected: always, unless ``include`` does not match."""
         return not self._include or self._included(name)
 
     def _included(self, name: str) -> bool:
-        return any(fits(name) for fits in self._include)
+        return any(matches(name) for matches in self._include)
 
 
-def _glob(glob: str) -> Fits:
+def _glob(glob: str) -> Matches:
     if "/" not in glob:
-        part_fits = _part(glob)
-        return lambda name: part_fits(name.rpartition("/")[2])
+        part_matches = _part(glob)
+        return lambda name: part_matches(name.rpartition("/")[2])
     parts = [None if part == "**" else _part(part) for part in glob.removeprefix("/").split("/")]
-    return lambda name: _parts_fit(parts, name.split("/"))
+    return lambda name: _match_parts(parts, name.split("/"))
 
 
-def _part(glob: str) -> Fits:
+def _part(glob: str) -> Matches:
     match = re.compile(translate(glob)).match
     return lambda part: match(part) is not None
 
 
-def _parts_fit(globs: Sequence[Fits | None], parts: Sequence[str]) -> bool:
-    """Hold globs against the parts of a name; None is ``**``.
+def _match_parts(globs: Sequence[Matches | None], parts: Sequence[str]) -> bool:
+    """Match globs against the parts of a name; None is ``**``.
 
-    All numbers of parts that the globs so far can take are kept at once: one after another, twelve ``**`` took hours.
+    All numbers of parts that the globs so far can match are tracked together: tried one after another, twelve ``**``
+    took hours.
     """
-    taken = {0}
-    for fits in globs:
-        if fits is None:
-            taken = set(range(min(taken), len(parts) + 1)) if taken else taken
+    matched = {0}
+    for matches in globs:
+        if matches is None:
+            matched = set(range(min(matched), len(parts) + 1)) if matched else matched
         else:
-            taken = {number + 1 for number in taken if number < len(parts) and fits(parts[number])}
-    return len(parts) in taken
+            matched = {number + 1 for number in matched if number < len(parts) and matches(parts[number])}
+    return len(parts) in matched

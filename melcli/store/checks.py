@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from melcli.errors import StorageError
-from melcli.opening import regular_here
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.store.crc32 import joined_crc32
 from melcli.store.damage import Damage, DamageKind
@@ -217,7 +217,7 @@ def _opened_npy(out: str, row: OkRow, time_axis: int | None) -> Iterator[_NpyFra
         raise _Wrong("not_regular", f"its folder {linked} is a link")
     _check_there(path, row.output_size)
     try:
-        descriptor = regular_here(path)
+        descriptor = regular_nofollow(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     try:

@@ -15,7 +15,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from melcli.errors import StorageError
@@ -325,6 +324,8 @@ def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
             bring_to_disk(temporary)
 
     if len(staged) > 1:
+        from concurrent.futures import ThreadPoolExecutor  # late: 5 ms that a worker with a single file is spared
+
         try:
             with ThreadPoolExecutor(min(len(staged), FLUSHES_AT_A_TIME)) as threads:
                 list(threads.map(flush, staged))

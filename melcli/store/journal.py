@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from melcli.errors import StorageError
-from melcli.opening import NotRegular, regular_here
+from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
 from melcli.store.files import bring_to_disk, storage_errors, write_all, write_file
 from melcli.store.flushing import flush_to_disk
@@ -246,7 +246,7 @@ def _here(path: str, flags: int) -> int:
     folder = os.path.dirname(path)
     if os.path.islink(folder):
         raise NotRegular(path, stat.S_IFLNK, f"its folder {OWN_FOLDER} is a link")
-    return regular_here(path, flags)
+    return regular_nofollow(path, flags)
 
 
 def _believed(lines: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:

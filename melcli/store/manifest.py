@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import BinaryIO, TypeVar
 
 from melcli.errors import StorageError
-from melcli.opening import NotRegular, regular_here
+from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
 from melcli.store.files import StagedFiles, storage_errors, write_file
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE
@@ -69,7 +69,7 @@ def write_manifest(out: str, rows: Iterable[Row | Line], *, in_order: bool = Fal
 def read_lines(
     out: str,
     take: Callable[[bytes], Taken],
-    opener: Callable[[str, int], int] = regular_here,
+    opener: Callable[[str, int], int] = regular_nofollow,
     opened: Callable[[BinaryIO], None] = lambda file: None,
 ) -> Iterator[Taken]:
     """Yield what ``take`` makes of each line of the manifest.

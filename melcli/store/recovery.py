@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from melcli.byte_order import byte_order, ids_in_order, text_of
 from melcli.errors import StorageError
-from melcli.opening import NotRegular, regular_here
+from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
 from melcli.scratch import Scratch
 from melcli.store.damage import Damage
@@ -161,7 +161,7 @@ def read_books(out: str, scratch: Scratch) -> Books:
 def _read_books(books: Books) -> None:
     out = books.out
     try:
-        with open(os.path.join(out, MANIFEST_FILE), "rb", opener=regular_here) as file:
+        with open(os.path.join(out, MANIFEST_FILE), "rb", opener=regular_nofollow) as file:
             failed = _read_manifest(books, file)
     except FileNotFoundError:
         books.has_manifest = False
@@ -246,7 +246,7 @@ def _compare_failures(out: str, failed: bytes) -> Iterator[Damage]:
     """Hold the list of failures against the failed rows of the manifest: both are written of the same lines."""
     digest = hashlib.sha256()
     try:
-        with open(os.path.join(out, FAILURES_FILE), "rb", opener=regular_here) as file:
+        with open(os.path.join(out, FAILURES_FILE), "rb", opener=regular_nofollow) as file:
             while piece := file.read(PIECE_BYTES):
                 digest.update(piece)
     except OSError as error:

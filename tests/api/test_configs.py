@@ -50,7 +50,7 @@ def test_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("wisper", {}, r"no config is called 'wisper'; did you mean 'whisper'\?"),
         ("./none.yaml", {}, r"none.yaml: cannot be read: No such file"),
         ("keras", {"n_mels": 80}, r"^load_config: unknown key 'n_mels'; did you mean 'num_mel_bins'\?"),
-        ("keras", {"num_mel_bins": 0}, r"^load_config: num_mel_bins=0 must lie in \[1, 4096\]"),
+        ("keras", {"num_mel_bins": 0}, r"^load_config: num_mel_bins=0 must be in \[1, 4096\]"),
         ("keras", {"num_mel_bins": "80"}, r"^load_config: num_mel_bins='80' must be an integer"),
     ],
 )

@@ -34,7 +34,7 @@ def command(source: Path, config: melcli.Config, out: Path) -> dict[str, np.ndar
     from melcli.sources.items import Item
 
     out.mkdir()
-    items = (Item.seen("a", str(source), source.stat()),)
+    items = (Item.from_stat("a", str(source), source.stat()),)
     run_batch((Job(out=str(out), config=config, config_id=config.config_id), Batch(items=items)))
     return {path.stem: np.load(path) for path in sorted(out.glob("*.npy"))}
 

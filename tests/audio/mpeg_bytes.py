@@ -55,8 +55,9 @@ def uncounted(mp3: bytes) -> bytes:
 
 def silence(header: bytes, num_frames: int) -> bytes:
     """Return frames of layer 1 or 2 that are zeros behind the four bytes of their header."""
-    size = Header.read(header).frame_bytes
-    return header.ljust(size, b"\0") * num_frames
+    read = Header.read(header)
+    assert read is not None
+    return header.ljust(read.frame_bytes, b"\0") * num_frames
 
 
 def reader(data: bytes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -45,7 +46,7 @@ def write(path: Path, signal: np.ndarray, rate_hz: int = 16_000, subtype: str | 
     return path
 
 
-def decode(path: Path, dtype: str = "float32") -> tuple[np.ndarray, AudioFile]:
+def decode(path: Path, dtype: Literal["float32", "float64"] = "float32") -> tuple[np.ndarray, AudioFile]:
     """Read with the code under test: the whole signal, and the file after its end."""
     with AudioFile(str(path), dtype=dtype) as file:
         blocks = list(file.blocks())

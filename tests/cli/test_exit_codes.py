@@ -74,7 +74,7 @@ def test_2_from_a_process(sounds: Path, tmp_path: Path, arguments: list[str], wo
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["-s", "min_freq=9000"], "min_freq=9000 must lie in [0, 4000)"),
+        (["-s", "min_freq=9000"], "min_freq=9000 must be in [0, 4000)"),
         (["-c", "keras_speach"], "did you mean 'keras_speech'?"),
         (["-j", "0"], "0 must be 1 or more"),
         (["--max-failures", "many"], "'many' must be a number of inputs, or a percentage"),

@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,10 +18,12 @@ from filelock import FileLock
 
 from melcli import open_features
 from melcli.errors import StorageError
+from melcli.run.engines.local import WARM_MODULE
 from melcli.store.spool import Spool
 from melcli.store.stored_array import StoredFeatures
 from tests.cli.shell import Ended, start
 from tests.run.corpus import LIGHT, plant, rows, times, tree
+from tests.run.engines.inline import InlineEngine
 from tests.run.invariants import check_finished, check_printed
 from tests.store.rows import read_manifest
 from tests.tiers import full_but
@@ -326,6 +329,23 @@ def test_a_sample_is_the_same_each_time_and_as_large_as_asked_for(melcli: Comman
     assert [len(each) for each in taken] == [5, 5, 1, 12]
     assert taken[0] == taken[1]
     assert {*taken[2]} < {*taken[0]} < {*taken[3]}
+
+
+def test_workers_load_what_computes_features_only_to_recompute(
+    melcli: Command, extract: Command, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    class Engine(InlineEngine):
+        def __init__(self, workers: int, *, imports: Sequence[str], **others: Any) -> None:
+            asked.append(WARM_MODULE in imports)
+            super().__init__(workers, imports=imports, **others)
+
+    extract()
+    monkeypatch.setattr("melcli.run.engines.local.LocalEngine", Engine)
+    for arguments in ([], ["--read-data"], ["--recompute", "100%"]):
+        verify(melcli, out, *arguments)
+    assert asked == [False, False, True]
 
 
 @pytest.mark.parametrize("percent", ["0%", "101%", "half", "nan"])

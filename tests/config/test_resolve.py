@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from melcli.audio.options import AudioOptions
 from melcli.config import resolve
-from melcli.config.resolve import SECTIONS, Config, resolve_config
+from melcli.config.config import SECTIONS, Config
+from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.mel.options import FeatureOptions
 from melcli.options import key_types
@@ -295,11 +296,11 @@ WINDOWS = "'hann', 'hamming', 'povey', 'blackman', a list of numbers or null"
             "window: [1, 2]",
             "my.yaml:2: features: window holds 2 numbers, but fft_length is 2048 (fft_length: default)",
         ),
-        ("fft_length: 1", "my.yaml:2: features: fft_length=1 must lie in [2, 131072]"),
+        ("fft_length: 1", "my.yaml:2: features: fft_length=1 must be in [2, 131072]"),
         ("mag_exp: 0", "my.yaml:2: features: mag_exp=0 must be above 0"),
         (
             "min_freq: 9000",
-            "my.yaml:2: features: min_freq=9000 must lie in [0, 8000), below int(sampling_rate / 2) "
+            "my.yaml:2: features: min_freq=9000 must be in [0, 8000), below int(sampling_rate / 2) "
             "at sampling_rate=16000 (sampling_rate: default)",
         ),
         (
@@ -349,7 +350,7 @@ def test_a_refusal_names_where_the_value_was_set(write):
 def test_a_default_that_is_refused_is_so_where_what_it_does_not_go_with_was_set(write):
     write("features: {sampling_rate: 30}\n")
     assert refusal("my.yaml") == (
-        "my.yaml:1: features: min_freq=20 must lie in [0, 15), below int(sampling_rate / 2) at sampling_rate=30 "
+        "my.yaml:1: features: min_freq=20 must be in [0, 15), below int(sampling_rate / 2) at sampling_rate=30 "
         "(min_freq: default)"
     )
 
@@ -372,7 +373,7 @@ def test_a_default_that_is_refused_is_so_where_what_it_does_not_go_with_was_set(
         (
             "kaldi_mfcc",
             ["num_mel_bins=10"],
-            "configs/libraries/kaldi_mfcc.yaml:10: features: num_ceps=13 must lie in [1, 10], up to num_mel_bins "
+            "configs/libraries/kaldi_mfcc.yaml:10: features: num_ceps=13 must be in [1, 10], up to num_mel_bins "
             "(num_mel_bins: --set num_mel_bins=10)",
         ),
         (
@@ -677,7 +678,7 @@ def test_the_identity_does_not_change_with_what_does_not(key):
 
 def test_the_identity_changes_with_the_version_of_the_numbers(monkeypatch):
     before = Config().config_id
-    monkeypatch.setattr(resolve, "NUMERICS_VERSION", 10**6)
+    monkeypatch.setattr("melcli.config.config.NUMERICS_VERSION", 10**6)
     assert Config().config_id != before
 
 

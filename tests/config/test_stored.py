@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.config import Config
+from melcli.config.resolve import resolve_config
 from melcli.config.stored import read_stored_config
 from melcli.errors import ConfigError
 from melcli.version import __version__

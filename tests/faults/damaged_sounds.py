@@ -118,7 +118,7 @@ def _bases() -> tuple[Sound, ...]:
                     for channels, hz in zip((1, 2), rates_hz, strict=True)
                 ]
             continue
-        widths = (1, 2, 100) if f"{container} {subtype}" in _MANY_CHANNELS else (1, 2)
+        widths: tuple[int, ...] = (1, 2, 100) if f"{container} {subtype}" in _MANY_CHANNELS else (1, 2)
         widths = (1,) if subtype in _ONE_CHANNEL else widths
         made += [
             base(container, subtype, extension, channels=channels, rate_hz=rate_hz, seed=number)
@@ -149,7 +149,7 @@ def _odd(sound: OddSound) -> Sound:
 class _Bases(Sequence[Sound]):
     """All intact files; they are made when the first one is asked for."""
 
-    def __getitem__(self, number):  # type: ignore[no-untyped-def]
+    def __getitem__(self, number):
         return _bases()[number]
 
     def __len__(self) -> int:

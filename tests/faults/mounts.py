@@ -58,7 +58,7 @@ def _mounted(folder: Path, *arguments: str) -> Iterator[None]:
 def fill(folder: Path, *, leave_bytes: int = 0, name: str = "ballast") -> Path:
     """Fill a file system but for so many bytes, rounded down to blocks; return the file that does."""
     ballast = folder / name
-    with ballast.open("wb") as file, contextlib.suppress(OSError if not leave_bytes else ()):
+    with ballast.open("wb") as file, contextlib.suppress(*([] if leave_bytes else [OSError])):
         while (free := _free_bytes(folder) - leave_bytes) >= BLOCK_BYTES:  # ext4 takes some for its own bookkeeping
             os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), free // BLOCK_BYTES * BLOCK_BYTES)
     return ballast

@@ -52,7 +52,7 @@ def record(entries: Mapping[str, Mapping[str, Any]], docs: Path) -> None:
     with _alone(docs):
         path = docs / "faults.json"
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        known |= entries
+        known |= dict(entries)
         _replace(path, json.dumps(known, indent=1, sort_keys=True) + "\n")
         _replace(docs / "faults.md", page_of(known))
 

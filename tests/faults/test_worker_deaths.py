@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import WorkersFailing
 from melcli.mel.options import FeatureOptions
 from melcli.run import dispatcher

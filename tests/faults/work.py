@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.cli.shell import Ended, Run, run_alone, start
 from tests.elapsed import Stopwatch
@@ -127,7 +128,7 @@ class Work:
         if len(tally.violations) > before:
             self.wipe()
 
-    def start(self, *arguments: str, **options: object) -> Run:
+    def start(self, *arguments: str, **options: Any) -> Run:
         """Start a run on what the last one left."""
         assert self._undisturbed.tree  # extracted now, and not while the run goes on
         self._kept = finished(self.out) if self._keeps else {}

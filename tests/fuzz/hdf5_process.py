@@ -24,10 +24,11 @@ def ask(path: str) -> str:
     child = _child()
     assert child.stdin is not None
     assert child.stdout is not None
+    answers = child.stdout
     child.stdin.write(f"{path}\n")
     child.stdin.flush()
-    ready = wait_until(lambda: bool(select.select([child.stdout], [], [], POLL_S)[0]), PATIENCE_S, poll_s=0.0)
-    said = child.stdout.readline() if ready else ""
+    ready = wait_until(lambda: bool(select.select([answers], [], [], POLL_S)[0]), PATIENCE_S, poll_s=0.0)
+    said = answers.readline() if ready else ""
     if said:
         return said.removesuffix("\n")
     _end_child()

@@ -27,8 +27,9 @@ from melcli.audio.options import AudioOptions
 from melcli.audio.undecoded import HEAD_BYTES, describe
 from melcli.audio.view import Extent, View
 from melcli.audio.views import views
+from melcli.config.config import Config
 from melcli.config.document import read_document
-from melcli.config.resolve import Config, resolve_config
+from melcli.config.resolve import resolve_config
 from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
 from melcli.printable import printable
 from melcli.run.limits import Limits
@@ -400,8 +401,8 @@ def globs(data: bytes) -> None:
     name, *given = (os.fsdecode(line) for line in data.split(b"\n"))
     with _allowed(ConfigError):
         selection = Selection(SourceOptions(include=tuple(given[::2]), exclude=tuple(given[1::2])))
-        assert selection.takes(name) in {True, False}
-        assert selection.takes_named(name) in {True, False}
+        assert selection.selects(name) in {True, False}
+        assert selection.selects_named(name) in {True, False}
         if selection.excludes(name):
             assert selection.excludes_path(name) or not name
 

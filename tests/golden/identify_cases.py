@@ -45,7 +45,7 @@ def main() -> None:
         for name, array in features.items():
             np.save(arguments.folder / f"{name}.npy", array)
     else:
-        np.savez_compressed(arguments.folder / "features.npz", **features)
+        np.savez_compressed(arguments.folder / "features.npz", allow_pickle=False, **features)
     cases = [_facts(name, case, clips[case.rate_hz], features[name]) for name, case in CASES.items()]
     (arguments.folder / "cases.json").write_text(_one_line_each({"made_by": _versions(), "cases": cases}))
 

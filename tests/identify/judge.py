@@ -87,7 +87,8 @@ def tolerance(features: np.ndarray) -> float:
 
 
 def _options(plain: dict[str, Any]) -> FeatureOptions:
-    return FeatureOptions(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+    keys: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return FeatureOptions(**keys)
 
 
 def _same(key: str, one: Any, other: Any, found: FeatureOptions) -> bool:

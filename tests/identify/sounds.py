@@ -11,7 +11,8 @@ import soundfile
 from melcli import MelSpectrogram
 from melcli.audio.load import load_audio
 from melcli.audio.options import AudioOptions
-from melcli.config.resolve import resolve_config, yaml_value
+from melcli.config.config import yaml_value
+from melcli.config.resolve import resolve_config
 from melcli.identify.search import named_options
 from melcli.mel.options import FeatureOptions
 from melcli.options import to_plain

@@ -95,17 +95,17 @@ def pad_end_before_num_samples(monkeypatch):
 
 @damage("preemphasis", preemphasis=0.5)
 def preemphasis_added(monkeypatch):
-    right = signals.preemphasise
-    monkeypatch.setattr(signals, "preemphasise", lambda signal, factor, **keys: right(signal, -factor, **keys))
+    right = signals.preemphasize
+    monkeypatch.setattr(signals, "preemphasize", lambda signal, factor, **keys: right(signal, -factor, **keys))
 
 
 @damage("preemphasis", preemphasis=0.97, padding="valid", window="hamming")
-def first_sample_of_the_signal_emphasised_too(monkeypatch):
-    def preemphasise(signal, factor, *, keep_first):
-        emphasised = signal - factor * np.concatenate([signal[:1], signal[:-1]])
-        return emphasised if keep_first else emphasised[1:]
+def first_sample_of_the_signal_emphasized_too(monkeypatch):
+    def preemphasize(signal, factor, *, keep_first):
+        emphasized = signal - factor * np.concatenate([signal[:1], signal[:-1]])
+        return emphasized if keep_first else emphasized[1:]
 
-    monkeypatch.setattr(signals, "preemphasise", preemphasise)
+    monkeypatch.setattr(signals, "preemphasize", preemphasize)
 
 
 @damage("preemphasis_mode", preemphasis=0.97, preemphasis_mode="signal_valid", num_samples=219)
@@ -115,10 +115,10 @@ def first_sample_of_the_signal_kept(monkeypatch):
 
 @damage("preemphasis_mode", preemphasis=0.97, preemphasis_mode="frame", window="hamming")
 def first_sample_of_the_frame_kept(monkeypatch):
-    def preemphasise_frames(block, factor):
+    def preemphasize_frames(block, factor):
         block[:, 1:] -= factor * block[:, :-1]
 
-    monkeypatch.setattr(frames, "preemphasise_frames", preemphasise_frames)
+    monkeypatch.setattr(frames, "preemphasize_frames", preemphasize_frames)
 
 
 # frames
@@ -190,14 +190,14 @@ def last_frame_not_dropped(monkeypatch):
 
 @damage("remove_dc_offset", remove_dc_offset=True, preemphasis=0.97, preemphasis_mode="frame", window="hamming")
 def offset_removed_after_preemphasis(monkeypatch):
-    emphasise, remove = frames.preemphasise_frames, frames.remove_dc_offset
+    emphasize, remove = frames.preemphasize_frames, frames.remove_dc_offset
 
-    def preemphasise_frames(block, factor):
-        emphasise(block, factor)
+    def preemphasize_frames(block, factor):
+        emphasize(block, factor)
         remove(block)
 
     monkeypatch.setattr(frames, "remove_dc_offset", lambda block: None)
-    monkeypatch.setattr(frames, "preemphasise_frames", preemphasise_frames)
+    monkeypatch.setattr(frames, "preemphasize_frames", preemphasize_frames)
 
 
 # window
@@ -411,13 +411,13 @@ def reference_below_the_floor(monkeypatch):
 
 def relate_each(monkeypatch):
     """Take the loudest of each signal for itself."""
-    right = postprocess._relate_to_loudest
+    right = postprocess._apply_loudest
 
     def relate(batch, options):
         for chunks in batch:
             right([chunks], options)
 
-    monkeypatch.setattr(postprocess, "_relate_to_loudest", relate)
+    monkeypatch.setattr(postprocess, "_apply_loudest", relate)
 
 
 @damage("ref_power", ref_power="max", top_db=None)

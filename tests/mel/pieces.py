@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from melcli.mel import MelSpectrogram, blocks
-from melcli.mel.postprocess import finish, join_chunks
+from melcli.mel.postprocess import join_chunks, postprocess
 
 __all__ = ["CUTS", "SIZES", "in_pieces", "set_sizes", "streamed"]
 
@@ -16,8 +16,8 @@ SIZES = st.tuples(st.integers(1, 20), st.integers(1, 300))  # frames of a block,
 
 def set_sizes(monkeypatch, block_frames, chunk_values):
     """Let blocks have so many frames, and chunks as many blocks as hold so many values, but one at least."""
-    monkeypatch.setattr(blocks, "FEWEST_BLOCK_FRAMES", block_frames)
-    monkeypatch.setattr(blocks, "MOST_BLOCK_FRAMES", block_frames)
+    monkeypatch.setattr(blocks, "MIN_BLOCK_FRAMES", block_frames)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_FRAMES", block_frames)
     monkeypatch.setattr(blocks, "CHUNK_VALUES", chunk_values)
 
 
@@ -33,5 +33,5 @@ def streamed(compute: MelSpectrogram, signal, cuts, chunks=None, **keys):
     stream = compute.level_stream(chunks, **keys)
     for piece, last in in_pieces(np.asarray(signal, dtype=compute.options.compute_dtype), cuts):
         stream.push(piece, last=last)
-    finish([chunks], compute.options)
+    postprocess([chunks], compute.options)
     return join_chunks(chunks, compute.options)

@@ -132,7 +132,7 @@ def signal(samples, key):
     samples = [key.input_scale * sample for sample in samples]
     samples = resized(samples, key.num_samples, 0.0)
     samples = resized(samples, max(0, len(samples) + key.pad_end), 0.0)
-    return samples if key.preemphasis_mode == "frame" else preemphasised(samples, key)
+    return samples if key.preemphasis_mode == "frame" else preemphasized(samples, key)
 
 
 def resized(items, length, filling):
@@ -140,7 +140,7 @@ def resized(items, length, filling):
     return items if length is None else items[:length] + [filling] * (length - len(items))
 
 
-def preemphasised(samples, key):
+def preemphasized(samples, key):
     """Subtract from each sample a part of the one before it; the modes differ in what becomes of the first."""
     if key.preemphasis == 0 or not samples:
         return samples
@@ -232,7 +232,7 @@ def dot(weights, values):
 def magnitudes(frame, key):
     """Return the magnitude of each bin of a frame."""
     if key.preemphasis_mode == "frame":
-        frame = preemphasised(frame, key)
+        frame = preemphasized(frame, key)
     windowed = [weight * sample for weight, sample in zip(window(key), frame, strict=True)]
     return [float(abs(value)) for value in np.fft.rfft(windowed, key.fft_length)]
 

@@ -48,7 +48,7 @@ FURTHER = {
     "more frames": {"num_frames": 500, "mean": "all"},
     "fewer frames": {"num_frames": 100, "std": "bin", "time_major": True},
     "mirrored": {"padding": [300, 1000], "pad_mode": "symmetric", "drop_last": True},
-    "cut and emphasised": {"preemphasis": 0.97, "pad_end": -700, "num_samples": 9500, "padding": "kaldi"},
+    "cut and emphasized": {"preemphasis": 0.97, "pad_end": -700, "num_samples": 9500, "padding": "kaldi"},
 }
 SPEECH_CUTS = [(), (1,), (0, 4000, 4000), tuple(range(100, 9000, 777)), tuple(range(1, 200)), (8000, 10**6)]
 ONE_SIGNAL = st.just(())
@@ -156,7 +156,7 @@ def damage(**shown_by):
 
 
 @damage(preemphasis=0.97)
-def a_piece_is_emphasised_by_itself(monkeypatch):
+def a_piece_is_emphasized_by_itself(monkeypatch):
     class Forgets(signals.SignalStream):
         def push(self, block, *, last):
             self._previous = None
@@ -167,7 +167,7 @@ def a_piece_is_emphasised_by_itself(monkeypatch):
 
 @damage(pad_end=-500)
 def the_end_of_each_piece_is_dropped(monkeypatch):
-    monkeypatch.setattr(signals.SignalStream, "_hold_back", lambda self, block, num_samples: block[:-num_samples])
+    monkeypatch.setattr(signals.SignalStream, "_delay", lambda self, block, num_samples: block[:-num_samples])
 
 
 @damage(num_samples=5000)
@@ -182,7 +182,7 @@ def samples_are_counted_in_each_piece_anew(monkeypatch):
 
 @damage(padding=[300, 1000])
 def what_is_mirrored_behind_the_signal_is_gone(monkeypatch):
-    monkeypatch.setattr("melcli.mel.frames.most_samples_behind", lambda options: 0)
+    monkeypatch.setattr("melcli.mel.frames.max_samples_after_end", lambda options: 0)
 
 
 @damage()
@@ -216,7 +216,7 @@ def a_changed_chunk_is_not_put_back(monkeypatch):
         for chunk in chunks:
             change(chunk)
 
-    monkeypatch.setattr(postprocess, "_revise", revise)
+    monkeypatch.setattr(postprocess, "_apply", revise)
 
 
 @damage(std="bin")

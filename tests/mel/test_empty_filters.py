@@ -14,10 +14,10 @@ from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.mel import empty_filters as module
 from melcli.mel.empty_filters import (
+    describe_empty_filters,
     empty_filters,
-    empty_filters_in_words,
-    ranges_in_words,
-    unheard_filters,
+    filters_above_source,
+    format_ranges,
 )
 from melcli.mel.filters import mel_filters
 from melcli.mel.options import FeatureOptions
@@ -86,7 +86,7 @@ def test_some_named_configs_have_them():
 def smallest_fft_length(options):
     """Return the smallest FFT, not below the present one, with a bin under every filter, or None."""
     supports = module._supports(options)
-    return None if any(support.is_out_of_reach for support in supports) else module._smallest(supports, options)
+    return None if any(support.is_above_nyquist for support in supports) else module._smallest(supports, options)
 
 
 @given(options=layouts(most_bins=60, most_mels=30))
@@ -149,14 +149,14 @@ def test_thousands_of_filters_take_a_moment(keys, found):
 )
 def test_filters_that_a_source_does_not_reach(source_rate, keys, unheard):
     options = FeatureOptions(fft_length=2048, num_mel_bins=128, **KEYS, **keys)
-    assert unheard_filters(options, source_rate) == list(unheard)
+    assert filters_above_source(options, source_rate) == list(unheard)
 
 
 def test_nothing_of_a_source_lies_under_them():
     options = FeatureOptions(fft_length=2**14, num_mel_bins=128, **KEYS)
     bins_heard = np.linspace(0, 8000, options.num_bins) <= 4000
     heard = mel_filters(options)[:, bins_heard].max(axis=1)
-    assert unheard_filters(options, 8000) == np.flatnonzero(heard == 0).tolist()
+    assert filters_above_source(options, 8000) == np.flatnonzero(heard == 0).tolist()
 
 
 # in words
@@ -175,7 +175,7 @@ def test_nothing_of_a_source_lies_under_them():
     ],
 )
 def test_numbers_are_ranges(numbers, said):
-    assert ranges_in_words(numbers) == said
+    assert format_ranges(numbers) == said
 
 
 @pytest.mark.parametrize(
@@ -209,14 +209,14 @@ def test_numbers_are_ranges(numbers, said):
     ],
 )
 def test_a_sentence(keys, said):
-    assert empty_filters_in_words(FeatureOptions(**{"num_mel_bins": 128, **KEYS, **keys})) == said
+    assert describe_empty_filters(FeatureOptions(**{"num_mel_bins": 128, **KEYS, **keys})) == said
 
 
 def test_no_numpy_is_loaded():
     program = (
         "import sys; from melcli.mel.options import FeatureOptions\n"
-        "from melcli.mel.empty_filters import empty_filters_in_words\n"
-        "print(len(empty_filters_in_words(FeatureOptions(fft_length=64))) > 0, 'numpy' in sys.modules)"
+        "from melcli.mel.empty_filters import describe_empty_filters\n"
+        "print(len(describe_empty_filters(FeatureOptions(fft_length=64))) > 0, 'numpy' in sys.modules)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout == "True False\n"

@@ -14,7 +14,7 @@ from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.mel import filters
 from melcli.mel.blocks import block_frames
-from melcli.mel.filters import MOST_PRODUCTS, FilterBank, linear_to_mel_weight_matrix, mel_filters
+from melcli.mel.filters import MAX_GROUP_PRODUCTS, FilterBank, linear_to_mel_weight_matrix, mel_filters
 from melcli.mel.options import FeatureOptions
 from melcli.mel.scales import hertz_to_mel, mel_to_hertz
 from tests.mel import reference
@@ -100,7 +100,7 @@ def test_bins_end_at_half_the_rate_for_odd_ffts_too():
 def test_edges_out_of_order_are_refused(lower, upper):
     with pytest.raises(ConfigError) as refusal:
         linear_to_mel_weight_matrix(lower_edge_hertz=lower, upper_edge_hertz=upper)
-    assert str(refusal.value) == f"lower_edge_hertz={lower} must lie in [0, {upper}), below upper_edge_hertz"
+    assert str(refusal.value) == f"lower_edge_hertz={lower} must be in [0, {upper}), below upper_edge_hertz"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_bank_equals_the_dense_product(name, dtype):
 def test_any_bank_in_any_groups_equals_the_dense_product(options, num_frames, most_products, dtype):
     options = FeatureOptions(**options, compute_dtype=dtype)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filters, "MOST_PRODUCTS", most_products * block_frames(options))
+        patch.setattr(filters, "MAX_GROUP_PRODUCTS", most_products * block_frames(options))
         assert off_the_dense_product(options, spectrum_of(options, num_frames)) < 2.0
 
 
@@ -259,7 +259,7 @@ def groups(options):
 def test_every_product_is_small_unless_one_filter_is_larger(name):
     options = bank_options(EVERY_BANK[name])
     for _, _, weights in groups(options):
-        assert weights.size * block_frames(options) <= MOST_PRODUCTS or weights.shape[1] == 1
+        assert weights.size * block_frames(options) <= MAX_GROUP_PRODUCTS or weights.shape[1] == 1
 
 
 @pytest.mark.few(20)

@@ -10,7 +10,7 @@ from melcli.mel.frames import (
     FrameStream,
     frame_energies,
     frame_signal,
-    preemphasise_frames,
+    preemphasize_frames,
     remove_dc_offset,
     window_frames,
 )
@@ -136,7 +136,7 @@ def test_the_energy_is_the_sum_of_squares():
 
 def test_preemphasis_takes_the_sample_before_a_frame_for_equal_to_its_first():
     frames = FRAMES.copy()
-    preemphasise_frames(frames, 0.5)
+    preemphasize_frames(frames, 0.5)
     assert frames.tolist() == [[0.5, 1.5, 3.0, 7.0], [1.5, 1.5, 1.5, 1.5]]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from melcli.config.resolve import resolve_config
 from melcli.mel.frames import frame_signal
 from melcli.mel.framing import (
-    count_cut_samples,
+    count_discarded_samples,
     count_frames,
     count_output_frames,
     count_prepared_samples,
@@ -201,7 +201,7 @@ def test_another_signal_changes_the_last_frame_with_signal_and_none_after_it(opt
     ],
 )
 def test_samples_that_are_cut_off(config, samples, cut):
-    assert count_cut_samples(samples, resolve_config(config).features) == cut
+    assert count_discarded_samples(samples, resolve_config(config).features) == cut
 
 
 @pytest.mark.parametrize(
@@ -223,13 +223,13 @@ def test_samples_that_are_cut_off(config, samples, cut):
 )
 def test_samples_and_frames_that_are_cut_off(keys, samples, cut):
     sizes = {"fft_length": 10, "sequence_stride": 10, "num_mel_bins": 2}
-    assert count_cut_samples(samples, FeatureOptions(**sizes, **keys)) == cut
+    assert count_discarded_samples(samples, FeatureOptions(**sizes, **keys)) == cut
 
 
 @given(options=legal_options(), samples=st.integers(1, 200))
 def test_what_is_cut_off_is_cut_off_frames_and_no_more_than_there_is(options, samples):
     options = FeatureOptions(**options)
-    cut = count_cut_samples(samples, options)
+    cut = count_discarded_samples(samples, options)
     unlimited = options.num_samples is None and options.num_frames is None
     assert 0 <= cut <= (0 if unlimited else samples)
-    assert count_cut_samples(samples, options) <= count_cut_samples(samples + 1, options)
+    assert count_discarded_samples(samples, options) <= count_discarded_samples(samples + 1, options)

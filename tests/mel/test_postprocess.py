@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from melcli.mel.cepstra import cepstra
 from melcli.mel.log_compression import to_levels
 from melcli.mel.options import FeatureOptions
-from melcli.mel.postprocess import cut_into_chunks, finish, join_chunks
+from melcli.mel.postprocess import cut_into_chunks, join_chunks, postprocess
 from melcli.store.spool import Spool
 from tests.mel.pieces import set_sizes
 
@@ -39,7 +39,7 @@ def levels_of(num_frames, seed=0, extra_rows=0):
 def finished(levels, options):
     """Return the features of levels, in chunks as large as they are just now."""
     chunks = cut_into_chunks(levels, options)
-    finish([chunks], options)
+    postprocess([chunks], options)
     return join_chunks(chunks, options)
 
 
@@ -65,7 +65,7 @@ def test_chunks_on_a_disk_are_finished_as_in_memory(tmp_path, keys, small_chunks
     options, levels = options_of(**keys), levels_of(50)
     spool = Spool(str(tmp_path), most_bytes=0)
     spool.extend(cut_into_chunks(levels, options))
-    finish([spool], options)
+    postprocess([spool], options)
     assert join_chunks(spool, options).tobytes() == finished(levels, options).tobytes()
 
 
@@ -75,7 +75,7 @@ def test_frames_are_cut_or_appended_wherever_chunks_end(num_frames, wanted):
     with pytest.MonkeyPatch.context() as patch:
         set_sizes(patch, 4, 8 * MELS)
         chunks = cut_into_chunks(levels, options)
-        finish([chunks], options)
+        postprocess([chunks], options)
     features = np.concatenate(chunks, axis=1)
     assert [chunk.shape[1] for chunk in chunks] == [8] * (wanted // 8) + [wanted % 8] * (wanted % 8 > 0)
     assert np.array_equal(features[:, :num_frames], levels[:, :wanted])
@@ -88,7 +88,7 @@ def test_the_loudest_of_the_call_may_stand_in_any_chunk_of_any_signal(small_chun
     loud, soft = levels_of(20, 1), levels_of(20, 2)
     loud[2, 17] = 100.0
     batch = [cut_into_chunks(levels, options) for levels in (soft, loud)]
-    finish(batch, options)
+    postprocess(batch, options)
     for chunks, levels in zip(batch, (soft, loud), strict=True):
         assert np.array_equal(join_chunks(chunks, options), np.maximum(levels - 100.0, -30.0))
 
@@ -132,7 +132,7 @@ def test_cepstra_then_frames_then_statistics_then_limits_then_layout(small_chunk
 @pytest.mark.parametrize("keys", KEYS, ids=str)
 def test_chunks_lie_in_order(keys, small_chunks):
     chunks = cut_into_chunks(levels_of(50), options_of(**keys))
-    finish([chunks], options_of(**keys))
+    postprocess([chunks], options_of(**keys))
     assert all(chunk.flags.c_contiguous for chunk in chunks)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.mel.options import FeatureOptions
-from melcli.mel.signals import SignalStream, fit_length, preemphasise, prepare_signal
+from melcli.mel.signals import SignalStream, fit_length, preemphasize, prepare_signal
 from tests.mel.legal_options import DTYPES, legal_options
 from tests.mel.pieces import CUTS, in_pieces
 
@@ -23,7 +23,7 @@ def test_a_signal_is_cut_or_filled_at_its_end(length, expected):
     [(0.5, True, [1, 1.5, 3, 6]), (0.5, False, [1.5, 3, 6]), (1.0, True, [1, 1, 2, 4]), (1.0, False, [1, 2, 4])],
 )
 def test_preemphasis_keeps_or_drops_the_first_sample(factor, keep_first, expected):
-    assert preemphasise(SIGNAL, factor, keep_first=keep_first).tolist() == expected
+    assert preemphasize(SIGNAL, factor, keep_first=keep_first).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_preemphasis_keeps_or_drops_the_first_sample(factor, keep_first, expecte
         ({"pad_end": -3}, [1]),
         ({"pad_end": -4}, []),
         ({"pad_end": -5}, []),
-        ({"pad_end": 1, "preemphasis": 0.5}, [1, 1.5, 3, 6, -4]),  # the zeros are emphasised, too
+        ({"pad_end": 1, "preemphasis": 0.5}, [1, 1.5, 3, 6, -4]),  # the zeros are emphasized, too
         ({"num_samples": 2, "preemphasis": 0.5, "preemphasis_mode": "signal_valid"}, [1.5]),
         ({"num_samples": 1, "preemphasis": 0.5, "preemphasis_mode": "signal_valid"}, []),
         ({"preemphasis": 0.5, "preemphasis_mode": "frame"}, [1, 2, 4, 8]),  # done to each frame

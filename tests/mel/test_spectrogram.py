@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from melcli.errors import AudioError, ConfigError
 from melcli.mel import MelSpectrogram
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
-from melcli.mel.postprocess import finish, join_chunks
+from melcli.mel.postprocess import join_chunks, postprocess
 from melcli.options import to_plain
 from melcli.stopwatch import Stopwatch
 from tests.golden.answers import read_answers
@@ -335,7 +335,7 @@ def test_streams_of_one_may_take_turns():
         for stream, signal in zip(streams, signals, strict=True):
             stream.push(signal[start : start + 1000].astype(np.float32), last=start == 29_000)
     for stream, signal in zip(streams, signals, strict=True):
-        finish([stream.chunks], compute.options)
+        postprocess([stream.chunks], compute.options)
         assert join_chunks(stream.chunks, compute.options).tobytes() == compute(signal).tobytes()
 
 

@@ -26,16 +26,21 @@ def main(source: str, out: str, *sets: str) -> None:
     from melcli.run.job import Job
     from melcli.run.process_batch import run_batch
     from melcli.sources.items import Item
-    from melcli.store.rows import Row, row_of
+    from melcli.store.rows import OkRow, Row, row_of
 
     config = resolve_config("keras", sets=sets)
     Path(out).mkdir(parents=True, exist_ok=True)  # a run makes it; a worker does not bring back what was removed
-    items = (Item.seen("a", source, Path(source).stat()),)
+    items = (Item.from_stat("a", source, Path(source).stat()),)
     batch = Batch(items=items, shard=planned_shard(0, items) if config.output.format == "hdf5" else None)
     outcome = run_batch((Job(out=out, config=config, config_id=config.config_id), batch))
     rows = [row if isinstance(row, Row) else row_of(json.loads(row.text)) for row in outcome.rows]
     row = rows[0]  # all of them are alike: one for each channel
-    told = {"num_frames": row.num_frames, "status": row.status, "reason": row.reason, "num_rows": len(outcome.rows)}
+    told = {
+        "num_frames": row.num_frames if isinstance(row, OkRow) else None,
+        "status": row.status,
+        "reason": row.reason,
+        "num_rows": len(outcome.rows),
+    }
     print(json.dumps({"peak_mb": peak_mb(), **told}))
 
 

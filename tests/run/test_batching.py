@@ -24,7 +24,7 @@ from melcli.run.batching import (
 from melcli.run.to_do import ToDo, decoded_bytes
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
-from melcli.sources.items import UNSEEN_SIZE, Item
+from melcli.sources.items import NO_FILE_SIZE, Item
 from melcli.store.journal import PlannedShard
 
 MOST = 1000  # bytes of one shard here
@@ -39,7 +39,7 @@ def item_lists(draw: st.DrawFn, *, largest: int = 2 * MOST_BYTES) -> list[Item]:
     """Items as a search brings them: sorted by id, each id once."""
     names = ids_in_order(draw(st.sets(st.text("abc/\udcff", min_size=1, max_size=5), max_size=150)))
     kinds = st.sampled_from([".wav", ".flac", ".mp3", ".OGG", ""])
-    return [item(name, draw(st.integers(UNSEEN_SIZE, largest)), draw(kinds)) for name in names]
+    return [item(name, draw(st.integers(NO_FILE_SIZE, largest)), draw(kinds)) for name in names]
 
 
 def decoded_bytes_of(items: Sequence[Item]) -> dict[str, int]:
@@ -128,7 +128,7 @@ def test_the_shards_of_most_audio_are_made_first(items: list[Item]) -> None:
 def test_a_compressed_file_costs_what_it_decodes_to() -> None:
     assert decoded_bytes(item("a", 100)) == 100
     assert decoded_bytes(item("a", 100, ".mp3")) == decoded_bytes(item("a", 100, ".MP3")) > 500
-    assert decoded_bytes(item("a", UNSEEN_SIZE)) == 0
+    assert decoded_bytes(item("a", NO_FILE_SIZE)) == 0
 
 
 def test_a_longer_batch_has_more_time() -> None:

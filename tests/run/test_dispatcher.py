@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import StorageError, WorkersFailing
 from melcli.mel.options import FeatureOptions
 from melcli.run import dispatcher as dispatcher_module

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from melcli.audio.options import AudioOptions
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.run import estimate as estimates

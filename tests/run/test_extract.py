@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from melcli.audio.options import AudioOptions
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.mel.options import FeatureOptions
 from melcli.run.batching import Batch
 from melcli.run.engines.contract import WorkerDied

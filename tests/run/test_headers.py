@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import TimeUp, WorkersFailing
 from melcli.run import isolation
 from melcli.run.batching import Batch

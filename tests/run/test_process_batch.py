@@ -20,7 +20,7 @@ import pytest
 from melcli.audio.load import AudioStream, load_audio
 from melcli.audio.options import AudioOptions
 from melcli.audio.revisions import DECODING_REVISION
-from melcli.config.resolve import Config
+from melcli.config.config import Config
 from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
@@ -58,7 +58,7 @@ def as_shard(items: Sequence[Item], number: int) -> Batch:
 
 
 def batch(*paths: Path) -> Batch:
-    return Batch(items=tuple(Item.seen(path.stem, str(path), path.stat()) for path in paths))
+    return Batch(items=tuple(Item.from_stat(path.stem, str(path), path.stat()) for path in paths))
 
 
 def run_batch(task: tuple[Job, Batch]) -> list[Row]:
@@ -501,7 +501,7 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
                 laps.append(stage)
 
     monkeypatch.setattr("melcli.run.process_batch.Stopwatch", Listening)
-    monkeypatch.setattr("melcli.run.compute.finish", lambda batch, options: laps.append("finish"))
+    monkeypatch.setattr("melcli.run.compute.postprocess", lambda batch, options: laps.append("postprocess"))
     sources = plant(tmp_path, "a.wav", "b.wav", seconds=1.0)
     (tmp_path / "out").mkdir()
     process_batch.run_batch((job(tmp_path / "out"), batch(*sources)))
@@ -509,7 +509,7 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
     assert laps[:half] == laps[half : 2 * half]  # two items of the same length
     # Decoding is told a second time when the file has ended; only then there is a block of frames.
     audio = ["decode", "resample", "decode", "resample"]
-    assert laps[:half] == ["other", *audio, "fft", "mel", "log", "finish", "log", "other", "write"]
+    assert laps[:half] == ["other", *audio, "fft", "mel", "log", "postprocess", "log", "other", "write"]
     assert laps[2 * half :] == ["other"]  # the rows, once all is stored
 
 

@@ -5,17 +5,18 @@ import os
 import pytest
 
 from melcli.errors import NameClash
-from melcli.sources.clashes import one_for_each_id
+from melcli.sources.clashes import unique_by_id
 from melcli.sources.file_calls import FileCalls
 from melcli.sources.items import Item
 from melcli.sources.names import item_id
 from melcli.sources.search import parts_of
+from tests.messages import names
 
 
 @pytest.fixture
 def unique(scratch):
     """Return a function that gives one item for each id, as a tuple."""
-    return lambda items: tuple(one_for_each_id(parts_of(items), scratch, FileCalls()))
+    return lambda items: tuple(unique_by_id(parts_of(items), scratch, FileCalls()))
 
 
 def item(item_id, source):
@@ -43,33 +44,23 @@ def test_a_hard_link_is_another_file(plant, unique):
 
 
 @pytest.mark.parametrize(
-    "sources, refusal",
+    "sources, named",
     [
-        (
-            ["d/a.wav", "d/a.flac"],
-            "d/a.flac and d/a.wav would share the name 'a' under OUT; --keep-extension keeps them apart",
-        ),
-        (
-            ["y/a.wav", "x/a.wav"],
-            "x/a.wav and y/a.wav would share the name 'a' under OUT; "
-            "give the folder that holds both as INPUT, or each INPUT its own OUT",
-        ),
+        (["d/a.wav", "d/a.flac"], ("d/a.flac and d/a.wav", "the name 'a' under OUT", "--keep-extension")),
+        (["y/a.wav", "x/a.wav"], ("x/a.wav and y/a.wav", "the name 'a' under OUT", "INPUT")),
     ],
 )
-def test_two_files_with_one_id_are_refused_with_the_way_out(sources, refusal, unique):
+def test_two_files_with_one_id_are_refused_with_the_way_out(sources, named, unique):
     with pytest.raises(NameClash) as raised:
         unique([item("a", source) for source in sources])
-    assert str(raised.value) == refusal
+    assert names(raised.value, *named)
 
 
 def test_a_refusal_counts_the_other_ids_and_escapes_names(unique):
     items = [item(name, f"{root}/{name}") for name in ("b\n", "a\x1b", "c") for root in "xyz"]
     with pytest.raises(NameClash) as raised:
         unique([*items, item("d", "x/d")])
-    assert str(raised.value) == (
-        "x/a\\x1b and y/a\\x1b would share the name 'a\\x1b' under OUT; so do the sources of 2 more; "
-        "give the folder that holds both as INPUT, or each INPUT its own OUT"
-    )
+    assert names(raised.value, "x/a\\x1b and y/a\\x1b", "the name 'a\\x1b' under OUT", " 2 more ")
 
 
 @pytest.mark.parametrize("first, second", [("a", "A"), ("\u00e9", "e\u0301")])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from melcli.sources import folders
 from melcli.sources.folders import walk
-from melcli.sources.items import PassedOver
+from melcli.sources.items import Skipped
 from melcli.sources.options import SourceOptions
 from melcli.sources.outputs import Outputs
 from melcli.sources.selection import Selection
@@ -24,15 +24,15 @@ def walked(top, name="", out=None, follow_symlinks=False, **globs):
     """Return the names that are met, sorted, and the account."""
     selection = Selection(SourceOptions(**globs))
     met = list(walk(top, name, selection, Outputs(out) if out else None, follow_symlinks=follow_symlinks))
-    names = sorted(one.name for one in met if not isinstance(one, PassedOver))
-    return names, Counter(one for one in met if isinstance(one, PassedOver))
+    names = sorted(one.name for one in met if not isinstance(one, Skipped))
+    return names, Counter(one for one in met if isinstance(one, Skipped))
 
 
 def test_files_are_met_at_every_depth_by_extension_in_any_case(plant):
     plant("d/a.wav", "d/x/B.FLAC", "d/x/y/z/c.Mp3", "d/x/notes.TXT", "d/wav", "d/x.wav/e.ogg")
-    names, passed_over = walked("d")
+    names, skipped = walked("d")
     assert names == ["a.wav", "x.wav/e.ogg", "x/B.FLAC", "x/y/z/c.Mp3"]
-    assert passed_over == {PassedOver("other", ".txt"): 1, PassedOver("other", ""): 1}
+    assert skipped == {Skipped("other", ".txt"): 1, Skipped("other", ""): 1}
 
 
 def test_names_start_with_the_name_of_the_top(plant):
@@ -49,8 +49,8 @@ def test_a_path_is_joined_and_not_resolved(plant):
 
 def test_hidden_names_are_passed_over_and_a_hidden_folder_counts_as_one(plant):
     plant("d/.a.wav", "d/._b.wav", "d/.wav", "d/.git/x.wav", "d/.git/y.wav", "d/c.wav")
-    assert walked("d") == (["c.wav"], {PassedOver("hidden"): 4})
-    assert walked("d", include=("*",)) == (["c.wav"], {PassedOver("hidden"): 4})
+    assert walked("d") == (["c.wav"], {Skipped("hidden"): 4})
+    assert walked("d", include=("*",)) == (["c.wav"], {Skipped("hidden"): 4})
 
 
 def test_a_hidden_top_is_walked(plant):
@@ -64,9 +64,9 @@ def test_links_to_files_are_met_and_links_to_folders_are_not_followed(plant):
     os.symlink("../elsewhere/notes", "d/notes.txt")
     os.symlink("../elsewhere", "d/elsewhere.wav")
     os.symlink(".", "d/loop")
-    names, passed_over = walked("d")
+    names, skipped = walked("d")
     assert names == ["a.wav", "b.wav"]
-    assert passed_over == {PassedOver("link"): 2, PassedOver("other", ".txt"): 1}
+    assert skipped == {Skipped("link"): 2, Skipped("other", ".txt"): 1}
 
 
 def test_a_top_that_is_a_link_is_followed(plant):
@@ -84,7 +84,7 @@ def test_broken_links_and_special_files_are_met_as_what_they_are(plant):
     with socket.socket(socket.AF_UNIX) as end:
         end.bind("d/socket.wav")
         met = list(walk("d", "", Selection(SourceOptions()), None))
-    kinds = {one.name: one.status and stat.S_IFMT(one.status.st_mode) for one in met if not isinstance(one, PassedOver)}
+    kinds = {one.name: one.status and stat.S_IFMT(one.status.st_mode) for one in met if not isinstance(one, Skipped)}
     assert kinds == {
         "a.wav": stat.S_IFREG,
         "broken.wav": None,
@@ -96,7 +96,7 @@ def test_broken_links_and_special_files_are_met_as_what_they_are(plant):
 
 def test_excluded_files_and_folders_count_as_one_each(plant):
     plant("d/a.wav", "d/a.txt", "d/noise/b.wav", "d/noise/c.wav", "d/x/noise/d.wav", "d/x/a.wav")
-    assert walked("d", exclude=("noise", "*.txt")) == (["a.wav", "x/a.wav"], {PassedOver("excluded"): 3})
+    assert walked("d", exclude=("noise", "*.txt")) == (["a.wav", "x/a.wav"], {Skipped("excluded"): 3})
     assert walked("d", exclude=("x/noise", "/a.wav"))[0] == ["noise/b.wav", "noise/c.wav", "x/a.wav"]
     assert walked("d", exclude=("x/**",))[0] == ["a.wav", "noise/b.wav", "noise/c.wav"]
 
@@ -105,7 +105,7 @@ def test_include_replaces_the_extensions_and_exclude_wins(plant):
     plant("d/a.sph", "d/x/b.sph", "d/x/c.wav", "d/x/d.txt")
     assert walked("d", include=("*.sph",)) == (
         ["a.sph", "x/b.sph"],
-        {PassedOver("other", ".wav"): 1, PassedOver("other", ".txt"): 1},
+        {Skipped("other", ".wav"): 1, Skipped("other", ".txt"): 1},
     )
     assert walked("d", include=("*.sph",), exclude=("b.*",))[0] == ["a.sph"]
     assert walked("d", include=("x/*",))[0] == ["x/b.sph", "x/c.wav", "x/d.txt"]
@@ -115,7 +115,7 @@ def test_include_replaces_the_extensions_and_exclude_wins(plant):
 def test_out_is_not_entered_below_the_top(plant, out):
     plant("d/a.wav", "d/x/out/b.wav", "d/x/c.wav")
     os.symlink("d/x/out", "link")
-    assert walked("d", out=out) == (["a.wav", "x/c.wav"], {PassedOver("out"): 1})
+    assert walked("d", out=out) == (["a.wav", "x/c.wav"], {Skipped("out"): 1})
 
 
 def test_out_may_be_the_top(plant):
@@ -127,9 +127,9 @@ def test_out_may_be_the_top(plant):
 def test_what_melcli_wrote_is_not_taken_from_a_top_in_out(plant, top):
     plant("out/in/a.wav", "out/in/a.npy", "out/in/x/b.wav", "out/in/x/b.NPY", "out/in/.melcli/lock", "out/in/c.h5")
     os.symlink("out", "link")
-    names, passed_over = walked(top, out="out", include=("*",))
+    names, skipped = walked(top, out="out", include=("*",))
     assert [name.removeprefix("in/") for name in names] == ["a.wav", "x/b.wav"]
-    assert passed_over == {PassedOver("other", ".npy"): 2, PassedOver("other", ".h5"): 1, PassedOver("hidden"): 1}
+    assert skipped == {Skipped("other", ".npy"): 2, Skipped("other", ".h5"): 1, Skipped("hidden"): 1}
     assert "c.h5" in walked("out/in", out="out/elsewhere", include=("*",))[0]
 
 
@@ -144,8 +144,8 @@ def test_links_to_folders_are_followed_out_of_the_tree_and_on(plant):
     plant("d/a.wav", "far/b.wav", "farther/c.wav", "farther/notes.txt")
     os.symlink("../far", "d/link")
     os.symlink("../farther", "far/on")
-    assert followed("d") == (["a.wav", "link/b.wav", "link/on/c.wav"], {PassedOver("other", ".txt"): 1})
-    assert walked("d") == (["a.wav"], {PassedOver("link"): 1})
+    assert followed("d") == (["a.wav", "link/b.wav", "link/on/c.wav"], {Skipped("other", ".txt"): 1})
+    assert walked("d") == (["a.wav"], {Skipped("link"): 1})
 
 
 def test_loops_of_links_end(plant):
@@ -155,7 +155,7 @@ def test_loops_of_links_end(plant):
     os.symlink("../far", "d/far")
     os.symlink("../d/x", "far/back")
     os.symlink("../far", "far/self")
-    assert followed("d") == (["a.wav", "far/c.wav", "x/b.wav"], {PassedOver("again"): 4})
+    assert followed("d") == (["a.wav", "far/c.wav", "x/b.wav"], {Skipped("again"): 4})
 
 
 def test_a_real_path_goes_before_links_then_the_fewest_links_then_the_least_name(plant):
@@ -167,9 +167,9 @@ def test_a_real_path_goes_before_links_then_the_fewest_links_then_the_least_name
     os.symlink(os.path.abspath("far/x"), "d/3")
     os.symlink(os.path.abspath("away"), "far/0")  # two links on the way
     os.symlink(os.path.abspath("away"), "d/real/9")  # one
-    names, passed_over = followed("d")
+    names, skipped = followed("d")
     assert names == ["10/b.wav", "10/x/c.wav", "real/9/e.wav", "real/a.wav"]
-    assert passed_over == {PassedOver("again"): 5}
+    assert skipped == {Skipped("again"): 5}
 
 
 def test_names_are_compared_part_by_part(plant):
@@ -185,7 +185,7 @@ def test_a_link_is_followed_under_its_own_name_only_if_that_is_taken(plant):
     os.symlink("../far", "d/noise")
     assert followed("d", exclude=("noise",)) == (
         [],
-        {PassedOver("hidden"): 1, PassedOver("excluded"): 1, PassedOver("other", ""): 1},
+        {Skipped("hidden"): 1, Skipped("excluded"): 1, Skipped("other", ""): 1},
     )
     os.symlink("../far", "d/z")
     assert followed("d", exclude=("noise",))[0] == ["z/a.wav"]
@@ -200,7 +200,7 @@ def test_links_to_files_are_met_each_as_before(plant):
     os.symlink("gone", "d/broken")
     assert followed("d") == (
         ["a.wav", "again.wav", "broken.wav", "far/b.wav", "far/c.wav"],
-        {PassedOver("other", ""): 1},
+        {Skipped("other", ""): 1},
     )
 
 
@@ -211,16 +211,16 @@ def test_no_link_leads_into_out(plant, target, times):
     os.symlink("out", "link")
     os.symlink(os.path.abspath(target), "d/far/z")
     for out in ("out", "link", "./d/../out/"):
-        names, passed_over = followed("d", out=out)
+        names, skipped = followed("d", out=out)
         assert names == ["a.wav", "far/b.wav"]
-        assert passed_over[PassedOver("out")] == times
+        assert skipped[Skipped("out")] == times
 
 
 def test_an_out_that_is_the_top_has_links_out_of_it(plant):
     plant("d/a.wav", "d/x/b.wav", "far/c.wav")
     os.symlink("../far", "d/far")
     os.symlink("x", "d/y")
-    assert followed("d", out="d") == (["a.wav", "far/c.wav", "x/b.wav"], {PassedOver("out"): 1})
+    assert followed("d", out="d") == (["a.wav", "far/c.wav", "x/b.wav"], {Skipped("out"): 1})
 
 
 def test_a_link_that_cannot_be_looked_at_is_reported_when_it_would_be_followed(plant, monkeypatch):
@@ -235,8 +235,8 @@ def test_a_link_that_cannot_be_looked_at_is_reported_when_it_would_be_followed(p
         return whole(path, **options)
 
     monkeypatch.setattr(folders.os, "stat", refusing)
-    assert followed("d") == (["a.wav", "link.wav"], {PassedOver("unreadable", "d/link", "Permission denied"): 1})
-    assert walked("d") == (["a.wav", "link.wav"], {PassedOver("other", ""): 1})
+    assert followed("d") == (["a.wav", "link.wav"], {Skipped("unreadable", "d/link", "Permission denied"): 1})
+    assert walked("d") == (["a.wav", "link.wav"], {Skipped("other", ""): 1})
 
 
 @pytest.mark.parametrize("follow_symlinks", [False, True])
@@ -251,8 +251,8 @@ def test_a_folder_that_holds_itself_is_entered_once(plant, monkeypatch, follow_s
             (same.st_dev, same.st_ino) if os.path.basename(path) == "d" else (status.st_dev, status.st_ino)
         ),
     )
-    names, passed_over = walked("d", follow_symlinks=follow_symlinks)
-    assert (names, passed_over) == (["a.wav", "x/b.wav", "y/c.wav"], {PassedOver("again"): 1})
+    names, skipped = walked("d", follow_symlinks=follow_symlinks)
+    assert (names, skipped) == (["a.wav", "x/b.wav", "y/c.wav"], {Skipped("again"): 1})
 
 
 def test_a_bind_mount_in_itself_ends_and_one_beside_has_two_names(plant, tmp_path):
@@ -265,9 +265,9 @@ def test_a_bind_mount_in_itself_ends_and_one_beside_has_two_names(plant, tmp_pat
                 pytest.skip(f"no bind mounts here: {ended.stderr.strip()}")
             mounted.append(target)
         for follow_symlinks in (False, True):
-            names, passed_over = walked("d", follow_symlinks=follow_symlinks)
+            names, skipped = walked("d", follow_symlinks=follow_symlinks)
             assert names == ["a.wav", "one/b.wav", "z/b.wav"]
-            assert passed_over[PassedOver("again")] == 1
+            assert skipped[Skipped("again")] == 1
     finally:
         for target in reversed(mounted):
             subprocess.run(["umount", target], check=True)
@@ -284,7 +284,7 @@ def test_file_systems_without_inode_numbers_are_walked(plant, monkeypatch):
     identity = folders._identity
     monkeypatch.setattr(folders, "_identity", lambda path, status: identity(path, numberless(status)))
     assert whole("d").st_ino
-    assert followed("d") == (["a.wav", "x/b.wav", "x/y/c.wav"], {PassedOver("again"): 1})
+    assert followed("d") == (["a.wav", "x/b.wav", "x/y/c.wav"], {Skipped("again"): 1})
 
 
 FOLDERS = ["d", "d/a", "d/a/b", "d/a b", "d/c", "e", "e/a", "e/f", "g"]
@@ -315,10 +315,10 @@ def test_any_links_in_any_order_are_followed_as_all_ways_tell(tmp_path_factory, 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folders, "_entries", shuffled)
-        names, passed_over = followed(str(top / "d"))
+        names, skipped = followed(str(top / "d"))
     expected, again = by_all_ways(top / "d")
     assert names == sorted(expected)
-    assert passed_over == ({PassedOver("again"): again} if again else {})
+    assert skipped == ({Skipped("again"): again} if again else {})
     shutil.rmtree(top)
 
 
@@ -349,9 +349,9 @@ def test_a_folder_too_deep_to_open_is_reported_and_the_rest_is_met(plant):
         below, above = os.open(step, os.O_RDONLY, dir_fd=below), below
         os.close(above)
     os.close(below)
-    names, passed_over = walked("d")
+    names, skipped = walked("d")
     shutil.rmtree("d")  # pytest's own cleaning would trip over the length
-    (unreadable,) = passed_over
+    (unreadable,) = skipped
     assert names == ["a.wav"]
     assert (unreadable.why, unreadable.error) == ("unreadable", "File name too long")
     assert unreadable.what.startswith(f"d/{step}/")
@@ -376,9 +376,9 @@ def test_a_folder_that_fails_half_way_is_reported(plant, monkeypatch):
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(folders.os, "scandir", Failing)
-    names, passed_over = walked("d")
+    names, skipped = walked("d")
     assert len(names) == 1
-    assert passed_over == {PassedOver("unreadable", "d", "Input/output error"): 1}
+    assert skipped == {Skipped("unreadable", "d", "Input/output error"): 1}
 
 
 def test_an_entry_whose_kind_cannot_be_told_is_reported(plant, monkeypatch):
@@ -391,4 +391,4 @@ def test_an_entry_whose_kind_cannot_be_told_is_reported(plant, monkeypatch):
             raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(folders, "_entries", lambda folder: iter([Untold()]))
-    assert walked("d") == ([], {PassedOver("unreadable", "d/x", "Permission denied"): 1})
+    assert walked("d") == ([], {Skipped("unreadable", "d/x", "Permission denied"): 1})

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from melcli.sources.found import Found
-from melcli.sources.items import UNSEEN_SIZE, Item
+from melcli.sources.items import NO_FILE_SIZE, Item
 
 NOTHING = {"items": (), "hidden": 0, "excluded": 0, "links": 0, "out_folders": 0, "other": {}, "unreadable": {}}
 
@@ -14,17 +14,17 @@ def test_an_item_has_size_and_time_of_a_regular_file(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"12345")
     os.utime(path, ns=(1, 1_700_000_000_123_456_789))
-    item = Item.seen("a", str(path), os.stat(path))
+    item = Item.from_stat("a", str(path), os.stat(path))
     assert item == Item("a", str(path), 5, 1_700_000_000_123_456_789)
 
 
 def test_an_item_that_is_no_regular_file_has_no_size(tmp_path):
-    assert Item.seen("a", "a.wav", None) == Item("a", "a.wav", UNSEEN_SIZE, 0)
-    assert Item.seen("a", "a.wav", os.stat(tmp_path)) == Item("a", "a.wav", UNSEEN_SIZE, 0)
+    assert Item.from_stat("a", "a.wav", None) == Item("a", "a.wav", NO_FILE_SIZE, 0)
+    assert Item.from_stat("a", "a.wav", os.stat(tmp_path)) == Item("a", "a.wav", NO_FILE_SIZE, 0)
 
 
 @pytest.mark.parametrize(
-    "passed_over, words",
+    "skipped, words",
     [
         ({}, ""),
         (
@@ -41,8 +41,8 @@ def test_an_item_that_is_no_regular_file_has_no_size(tmp_path):
         ),
     ],
 )
-def test_the_account_says_what_was_passed_over(passed_over, words):
-    assert Found(**NOTHING | passed_over).account == words
+def test_the_account_says_what_was_passed_over(skipped, words):
+    assert Found(**NOTHING | skipped).account == words
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from melcli.errors import ConfigError
 from melcli.sources import lists
 from melcli.sources.lists import read_list
 from tests.elapsed import fail_after, wait
+from tests.messages import names
 
 
 @pytest.fixture
@@ -61,17 +62,18 @@ def test_nul_after_each_path_keeps_every_byte(written, data, names):
 
 
 @pytest.mark.parametrize(
-    "data, separator, refusal",
+    "data, separator, named",
     [
-        (b"a.wav\0b.wav\0", b"\n", "a list with one path a line holds a NUL; read it with --files-from0"),
-        ("a.wav\n".encode("utf-16"), b"\n", "a list with one path a line holds a NUL; read it with --files-from0"),
-        (b"a.wav\nb.wav\n", b"\0", "a list with NUL after each path holds lines and no NUL; read it with --files-from"),
+        (b"a.wav\0b.wav\0", b"\n", ("NUL", "--files-from0")),
+        ("a.wav\n".encode("utf-16"), b"\n", ("NUL", "--files-from0")),
+        (b"a.wav\nb.wav\n", b"\0", ("NUL", "--files-from")),
     ],
 )
-def test_a_list_of_the_other_kind_is_refused(written, data, separator, refusal):
+def test_a_list_of_the_other_kind_is_refused(written, data, separator, named):
     with pytest.raises(ConfigError) as raised:
         read_list(written(data), separator)
-    assert str(raised.value) == f"names: {refusal}"
+    assert str(raised.value).startswith("names: ")
+    assert names(raised.value, *named)
 
 
 def test_a_dash_is_standard_input(monkeypatch):
@@ -81,7 +83,7 @@ def test_a_dash_is_standard_input(monkeypatch):
 
 def test_a_closed_standard_input_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(ConfigError, match=r"^standard input is closed; the list was to come from there$"):
+    with pytest.raises(ConfigError, match=r"^standard input is closed"):
         read_list("-", b"\n")
 
 
@@ -117,35 +119,31 @@ class Endless(io.RawIOBase):
 
 
 @pytest.mark.parametrize(
-    "pattern, separator, most_bytes, said",
+    "pattern, separator, max_bytes, named",
     [
-        (b"\0", b"\n", 100_000, "a list with one path a line holds a NUL; read it with --files-from0"),
-        (b"\0", b"\0", 400_000, "the list has more than 200,000 paths, which is the limit"),
-        (b"\n", b"\n", 400_000, "the list has more than 200,000 paths, which is the limit"),
-        (b"a.wav\n", b"\n", 1_400_000, "the list has more than 200,000 paths, which is the limit"),
-        (b"a" * 99 + b"\n", b"\n", 5_100_000, "the list has more than 5,000,000 bytes, which is the limit"),
-        (
-            b"a.wav\n",
-            b"\0",
-            100_000,
-            "a list with NUL after each path holds lines and no NUL; read it with --files-from",
-        ),
-        (b"a", b"\n", 100_000, "a path of more than 4,096 bytes; no system has longer ones"),
-        (b"a", b"\0", 100_000, "a path of more than 4,096 bytes; no system has longer ones"),
+        (b"\0", b"\n", 100_000, ("NUL", "--files-from0")),
+        (b"\0", b"\0", 400_000, ("200,000 paths",)),
+        (b"\n", b"\n", 400_000, ("200,000 paths",)),
+        (b"a.wav\n", b"\n", 1_400_000, ("200,000 paths",)),
+        (b"a" * 99 + b"\n", b"\n", 5_100_000, ("5,000,000 bytes",)),
+        (b"a.wav\n", b"\0", 100_000, ("NUL", "--files-from")),
+        (b"a", b"\n", 100_000, ("path", "4,096 bytes")),
+        (b"a", b"\0", 100_000, ("path", "4,096 bytes")),
     ],
 )
-def test_a_list_without_an_end_is_refused_after_little_of_it(monkeypatch, pattern, separator, most_bytes, said):
+def test_a_list_without_an_end_is_refused_after_little_of_it(monkeypatch, pattern, separator, max_bytes, named):
     endless = Endless(pattern)
     monkeypatch.setattr(lists, "MAX_PATHS", 200_000)
     monkeypatch.setattr(lists, "MAX_LIST_BYTES", 5_000_000)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(endless)))
     with fail_after(60.0), pytest.raises(ConfigError) as raised:
         read_list("-", separator)
-    assert str(raised.value) == f"standard input: {said}"
-    assert endless.num_read <= most_bytes
+    assert str(raised.value).startswith("standard input: ")
+    assert names(raised.value, *named)
+    assert endless.num_read <= max_bytes
 
 
-@pytest.mark.parametrize("separator, said", [(b"\n", "holds a NUL"), (b"\0", "more than 300,000 paths")])
+@pytest.mark.parametrize("separator, said", [(b"\n", "contains a NUL"), (b"\0", "more than 300,000 paths")])
 def test_a_device_without_an_end_is_refused_in_little_memory(monkeypatch, separator, said):
     monkeypatch.setattr(lists, "MAX_PATHS", 300_000)
     tracemalloc.start()
@@ -162,7 +160,7 @@ def test_a_device_without_an_end_is_refused_in_little_memory(monkeypatch, separa
 def test_the_longest_path_is_read_and_no_longer_one(written, separator):
     assert read_list(written(b"a" * 4096 + separator + b"b"), separator) == ["a" * 4096, "b"]
     for data in (b"c" + separator + b"a" * 4097, b"a" * 4097 + separator + b"b" + separator):
-        with pytest.raises(ConfigError, match=r"^names: a path of more than 4,096 bytes"):
+        with pytest.raises(ConfigError, match=r"^names: a path has more than 4,096 bytes"):
             read_list(written(data), separator)
 
 
@@ -187,8 +185,7 @@ def test_a_named_pipe_that_nobody_writes_to_is_refused(tmp_path, monkeypatch):
     os.mkfifo("pipe")
     with fail_after(20.0), pytest.raises(ConfigError) as raised:
         read_list("pipe", b"\n")
-    said = "nobody opened this named pipe for writing in 0.1 s"
-    assert str(raised.value) == f"pipe: the list cannot be read: {said}"
+    assert names(raised.value, "pipe: the list cannot be read", "0.1 s")
 
 
 # A writer that is late, that is slow, that writes nothing, and that writes more than a pipe holds.

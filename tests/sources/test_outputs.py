@@ -38,14 +38,14 @@ def test_a_folder_is_in_out_when_its_real_path_is(plant, folder, within):
     os.symlink("out", "link")
     os.symlink("out/x", "to_x")
     os.symlink("../x", "out/away")
-    assert Outputs("out").hold(folder) is Outputs("link/").hold(folder) is within
-    assert Outputs("out").hold(folder) is within
+    assert Outputs("out").contains(folder) is Outputs("link/").contains(folder) is within
+    assert Outputs("out").contains(folder) is within
 
 
 def test_nothing_is_in_an_out_that_is_not_there(plant):
     plant("a.wav")
-    assert not Outputs("out").hold("out/x")
-    assert not Outputs("out").is_here(os.stat("."))
+    assert not Outputs("out").contains("out/x")
+    assert not Outputs("out").is_out(os.stat("."))
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_nothing_is_in_an_out_that_is_not_there(plant):
 def test_a_file_is_melclis_own_under_out_by_extension_or_folder(plant, path, own):
     plant("out/a.npy", "out/x/A.NPY", "out/manifest.jsonl", "out/.melcli/lock", "a.npy", ".melcli/lock")
     os.symlink("out", "link")
-    assert Outputs("out").made(path) is own
+    assert Outputs("out").is_output(path) is own

@@ -48,27 +48,27 @@ GLOBS = [
 @pytest.mark.parametrize("glob, name, fits", GLOBS)
 def test_a_glob_fits_what_it_is_said_to_fit(glob, name, fits):
     assert Selection(SourceOptions(exclude=(glob,))).excludes(name) is fits
-    assert Selection(SourceOptions(include=(glob,))).takes(name) is fits
-    assert Selection(SourceOptions(include=(glob,))).takes_named(name) is fits
+    assert Selection(SourceOptions(include=(glob,))).selects(name) is fits
+    assert Selection(SourceOptions(include=(glob,))).selects_named(name) is fits
 
 
 @given(st.text("ab*?[]!-.\n", min_size=1), st.text("ab[]!-.\n", min_size=1))
 def test_a_glob_without_a_slash_is_fnmatchcase(glob, name):
     if glob in {".", ".."}:
         return
-    assert Selection(SourceOptions(include=(glob,))).takes(f"x/{name}") is fnmatchcase(name, glob)
+    assert Selection(SourceOptions(include=(glob,))).selects(f"x/{name}") is fnmatchcase(name, glob)
 
 
 @pytest.mark.parametrize("name, taken", [("x/a.wav", True), ("A.FlAc", True), ("a.txt", False), ("wav", False)])
 def test_without_include_the_extension_says_which_files_of_a_folder_are_taken(name, taken):
     selection = Selection(SourceOptions(exclude=("*.txt",)))
-    assert selection.takes(name) is taken
-    assert selection.takes_named(name) is True
+    assert selection.selects(name) is taken
+    assert selection.selects_named(name) is True
 
 
 def test_any_one_of_the_globs_is_enough():
     selection = Selection(SourceOptions(include=("*.sph", "*.raw"), exclude=("a*", "b*")))
-    assert [selection.takes(f"x.{kind}") for kind in ("sph", "raw", "wav")] == [True, True, False]
+    assert [selection.selects(f"x.{kind}") for kind in ("sph", "raw", "wav")] == [True, True, False]
     assert [selection.excludes(f"{letter}.sph") for letter in "abc"] == [True, True, False]
 
 

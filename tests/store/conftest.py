@@ -11,6 +11,6 @@ def out(tmp_path):
     return str(tmp_path / "out")
 
 
-@pytest.fixture(params=STORES.values(), ids=STORES.keys())
+@pytest.fixture(params=list(STORES.values()), ids=list(STORES))
 def store(request):
     return request.param

@@ -129,7 +129,7 @@ class Refusing(io.FileIO):
 def _beneath(file: type[io.FileIO]) -> Iterator[None]:
     """Put a file beneath the one that defers errors."""
     right = hdf5._DeferringFile
-    hdf5._DeferringFile = type("Deferring", (right, file), {})  # type: ignore[misc]
+    hdf5._DeferringFile = type("Deferring", (right, file), {})  # type: ignore[misc, assignment]
     try:
         yield
     finally:

@@ -102,7 +102,7 @@ class Store:
 
     def row(self, item_id: str, features: np.ndarray, placed: Placement) -> Row:
         """Make the row of an item that was stored."""
-        where = {"path": placed.path, "start": placed.start, "output_size": placed.output_size}
+        where: dict[str, Any] = {"path": placed.path, "start": placed.start, "output_size": placed.output_size}
         frames, mels = features.shape[self.time_axis], features.shape[1 - self.time_axis]
         return make_row(item_id, num_frames=frames, num_features=mels, dtype=features.dtype.name, **where)
 

@@ -227,7 +227,7 @@ def test_too_many_open_files_is_not_blamed_on_an_output(out, monkeypatch):
     def refuse(path, flags=0):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(checks, "regular_here", refuse)
+    monkeypatch.setattr(checks, "regular_nofollow", refuse)
     with pytest.raises(StorageError, match="Too many open files"):
         kinds(out, rows.values())
 

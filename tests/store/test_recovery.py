@@ -170,7 +170,7 @@ def test_a_manifest_that_cannot_be_read_is_not_taken_for_an_empty_one(out, monke
     def refuse(path, flags=0):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("melcli.store.recovery.regular_here", refuse)
+    monkeypatch.setattr("melcli.store.recovery.regular_nofollow", refuse)
     with pytest.raises(StorageError, match=rf"^cannot read {out}/manifest\.jsonl: Permission denied$"):
         read_books(out, scratch)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
+from melcli.errors import CHECK_FAILED, ConfigError, StorageError
 from melcli.printable import printable
 from melcli.run.doctor.file_systems import file_system_note
 from melcli.run.doctor.libraries import Library, examine_libraries
@@ -88,7 +88,7 @@ class Diagnosis:
     @property
     def exit_code(self) -> int:
         """0, or 4 where there is a problem."""
-        return CHECK_SAID_NO if self.problems else 0
+        return CHECK_FAILED if self.problems else 0
 
     def plain(self) -> dict[str, Any]:
         """Return what JSON can hold."""

@@ -81,7 +81,7 @@ def _numpy() -> dict[str, Any]:
 
 
 def _scipy() -> dict[str, Any]:
-    from melcli.mel.spectrum import scipy_version
+    from melcli.mel.fft import scipy_version
 
     return {"versions": {"scipy": scipy_version()}}
 

@@ -20,13 +20,13 @@ from melcli.run.engines.members import PendingCall
 from melcli.run.engines.pool import WorkerPool
 from melcli.run.engines.starts import LIMITS
 
-__all__ = ["LocalEngine"]
+__all__ = ["WARM_MODULE", "LocalEngine"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 STOP_TIMEOUT_S = 20.0  # more than the pool itself waits for processes that do not end
-WARM_MODULE = "melcli.run.warm"
+WARM_MODULE = "melcli.run.warm"  # all that computing features needs
 
 
 class LocalEngine:
@@ -39,7 +39,7 @@ class LocalEngine:
     folder : str or None
         Where the workers' standard error goes, into files without names; None: the temporary folder.
     imports : sequence of str
-        Modules that the work needs beside those of `melcli.run.warm`.
+        Modules that the work needs, which a worker loads before it takes a call.
     max_memory_bytes : int or None
         Of anonymous memory for each worker.
     """
@@ -49,15 +49,13 @@ class LocalEngine:
         workers: int,
         *,
         folder: str | None = None,
-        imports: Sequence[str] = (),
+        imports: Sequence[str] = (WARM_MODULE,),
         max_memory_bytes: int | None = None,
     ) -> None:
         if not sys.executable:
             raise WorkersFailing("no worker process can be started: this Python does not know its own executable")
         try:
-            self._pool = WorkerPool(
-                workers, folder=folder, imports=(WARM_MODULE, *imports), max_memory_bytes=max_memory_bytes
-            )
+            self._pool = WorkerPool(workers, folder=folder, imports=tuple(imports), max_memory_bytes=max_memory_bytes)
         except OSError as error:
             number = error.errno if error.errno in LIMITS else errno.EMFILE
             raise StorageError(f"no worker process can be started: {error.strerror}", hint=LIMITS[number]) from error

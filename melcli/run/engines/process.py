@@ -25,6 +25,8 @@ KEEP_BUFFERS = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD
 # As many processes as processors with as many threads each are slower by an order of magnitude.
 ENVIRONMENT = ONE_THREAD | KEEP_BUFFERS
 MAIN = """
+import gc
+gc.disable()
 from melcli.run.engines.worker import prepare, serve
 end = prepare({descriptor}, {driver})
 {imports}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import time
@@ -51,6 +52,9 @@ def serve(end: WorkerEnd, max_memory_bytes: int | None) -> NoReturn:
     max_memory_bytes : int or None
         Of anonymous memory; beyond it the system refuses more.
     """
+    # The collector was off during the imports, in which it would run about 100 times and find nothing to speak of.
+    gc.freeze()
+    gc.enable()
     if max_memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (max_memory_bytes, max_memory_bytes))
     with contextlib.suppress(ConnectionError):  # the driver has ended

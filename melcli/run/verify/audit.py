@@ -18,7 +18,7 @@ from typing import Any
 
 from melcli.byte_order import byte_order
 from melcli.config.stored import StoredConfig, read_stored_config
-from melcli.errors import CHECK_SAID_NO, ConfigError, StorageError
+from melcli.errors import CHECK_FAILED, ConfigError, StorageError
 from melcli.printable import printable
 from melcli.run.engines.contract import Engine
 from melcli.run.interrupts import Interrupts
@@ -131,7 +131,7 @@ class Verdict:
     def exit_code(self) -> int:
         """Exit code of the command."""
         said_no = self.damages or self.other_config or self.compared_nothing or self.unsettled
-        return CHECK_SAID_NO if said_no else 0
+        return CHECK_FAILED if said_no else 0
 
     @property
     def unsettled(self) -> bool:
@@ -311,9 +311,11 @@ class _Audit:
 
     def look_at_outputs(self) -> None:
         """Have workers look at every output, read a sample, and extract a sample again."""
-        from melcli.run.engines.local import LocalEngine
+        from melcli.run.engines.local import WARM_MODULE, LocalEngine
 
-        imports = ["melcli.store.checks", *(["h5py"] if self._shards else [])]
+        imports = ["melcli.store.checks"]
+        imports += ["h5py"] if self._shards else []
+        imports += [WARM_MODULE] if self._request.recompute_percent else []
         engine = LocalEngine(min(self._request.workers, self._num_tasks()), imports=imports)
         try:
             for checked in results(engine, self._check_tasks()):

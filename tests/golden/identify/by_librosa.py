@@ -78,8 +78,8 @@ def _read_at_22050(path: Path) -> np.ndarray:
 
 def _tacotron(path: Path) -> np.ndarray:
     samples, rate_hz = librosa.load(path, sr=None)
-    emphasised = np.append(samples[0], samples[1:] - 0.97 * samples[:-1])
-    magnitudes = np.abs(librosa.stft(emphasised, n_fft=2048, hop_length=275, win_length=1102))
+    emphasized = np.append(samples[0], samples[1:] - 0.97 * samples[:-1])
+    magnitudes = np.abs(librosa.stft(emphasized, n_fft=2048, hop_length=275, win_length=1102))
     mel = librosa.filters.mel(sr=rate_hz, n_fft=2048, n_mels=80) @ magnitudes
     level = 20 * np.log10(np.maximum(1e-5, mel))
     return np.clip((level - 20 + 100) / 100, 1e-8, 1).T.astype(np.float32)

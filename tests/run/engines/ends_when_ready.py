@@ -6,11 +6,12 @@ import os
 from typing import NoReturn
 
 from melcli.run.engines import worker
+from melcli.run.engines.channel import WorkerEnd
 
 __all__: list[str] = []
 
 
-def _end(end: worker.WorkerEnd) -> NoReturn:
+def _end(end: WorkerEnd) -> NoReturn:
     os._exit(1)
 
 
