@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from melcli.cli.completion import complete_config, complete_setting
 from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.limit_options import WholeNumber, bound_options, failure_limit, limits
@@ -57,6 +58,7 @@ GROUPS = {
     default="keras",
     envvar=CONFIG_VARIABLE,
     metavar="NAME|FILE",
+    shell_complete=complete_config,
     help="A named config or a YAML file.  [default: keras]",
 )
 @click.option(
@@ -65,6 +67,7 @@ GROUPS = {
     "sets",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete_setting,
     help="Set a key of the config, such as num_mel_bins=80; can be repeated.",
 )
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
