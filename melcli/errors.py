@@ -85,8 +85,10 @@ class ConfigError(MelcliError, ValueError):
         One sentence with the value and the rule.
     key : str, optional
         The option that the sentence is about, so that a caller that knows where it was set can add that.
-    hint, details
-        See `MelcliError`.
+    hint : str
+        What to do, if that is clear.
+    details : sequence of str
+        The items that the sentence is about, if there are several: one line each.
     """
 
     exit_code = 2
@@ -96,7 +98,18 @@ class ConfigError(MelcliError, ValueError):
         self.key = key
 
     def at(self, where: str) -> ConfigError:
-        """Return the same error with the place that it is in before its sentence."""
+        """Return the same error with the place that it is in before its sentence.
+
+        Parameters
+        ----------
+        where : str
+            The place, such as a file and a section.
+
+        Returns
+        -------
+        error : ConfigError
+            The new error.
+        """
         return ConfigError(f"{where}: {self.problem}", key=self.key, hint=self.hint, details=self.details)
 
 

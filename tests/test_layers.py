@@ -45,6 +45,7 @@ LAYERS = [
 # Each foreign library enters where it stands here, and nowhere else.
 FOREIGN = {
     "click": {"melcli.cli"},
+    "tqdm": {"melcli.cli"},
     "yaml": {"melcli.config.document"},
     "numpy": {
         *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),

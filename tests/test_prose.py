@@ -41,6 +41,11 @@ PHRASES = {
     r"\bholds? (it|them|this|these|\w+ numbers) against\b": "compares with",
     r"\bnot worth a word\b|\ba word about\b": "name the thing",
     r"\bin the place of\b": "instead of",
+    r"\balike but for\b|\bas good as equal\b": "equal except for",
+    r"\bgoes? no (lower|higher)\b": "has a floor, has a ceiling",
+    r"\bof each \w+'s own\b": "per ...",
+    r"\bwhat the system (says|said)\b": "the error message",
+    r"\blooked? at\b": "check, read",
     r"\bspelled otherwise\b|\bnamed otherwise\b": "under another name",
     r"\b(is|are) remarked\b|\ba remark\b": "warning",
 }
@@ -48,8 +53,13 @@ PHRASES = {
 # The packages and modules that follow the list so far.
 FINISHED = [
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "melcli").glob("*.py")),
+    "melcli/api",
     "melcli/audio",
+    "melcli/compare",
     "melcli/mel",
+    "melcli/run/doctor",
+    "melcli/run/engines",
+    "melcli/run/verify",
     "melcli/sources",
 ]
 # Rows of tables whose words are stored in the golden answers.

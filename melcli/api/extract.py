@@ -141,14 +141,14 @@ def extract(
 def _paths(inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[str]:
     given = [inputs] if isinstance(inputs, str | bytes | os.PathLike) else list(inputs)
     if not given:
-        raise ConfigError("inputs is empty: name files or folders")
+        raise ConfigError("inputs is empty", hint="name files or folders")
     return [os.fsdecode(path) for path in given]
 
 
 def _out(out: str | os.PathLike[str]) -> str:
     path = os.fsdecode(out)
     if not path:
-        raise ConfigError("out is empty: name a folder")
+        raise ConfigError("out is empty", hint="name a folder")
     refuse_url("OUT", path)
     return path
 

@@ -72,7 +72,7 @@ def features(
     if isinstance(path_or_array, str | bytes | os.PathLike):
         return _of_file(os.fsdecode(path_or_array), sampling_rate, resolved)
     if sampling_rate is None:
-        raise ConfigError("an array needs its sampling_rate, in Hz")
+        raise ConfigError("an array needs its sampling_rate, in Hz", hint="pass sampling_rate=16000, or whatever it is")
     rate_hz, dtype = _checked(sampling_rate), resolved.features.compute_dtype
     samples = np.asarray(path_or_array)
     return _computed(lambda: ArraySource(samples, rate_hz, dtype=dtype), resolved)
@@ -81,8 +81,8 @@ def features(
 def _of_file(path: str, sampling_rate: int | None, config: Config) -> np.ndarray:
     if sampling_rate is not None:
         raise ConfigError(
-            f"{printable(path)}: sampling_rate={sampling_rate} is for arrays, a file has its own; "
-            "the rate of the features is a key of the config"
+            f"{printable(path)}: sampling_rate={sampling_rate} is for arrays; a file has its own",
+            hint="the rate of the features is a key of the config",
         )
     try:
         return _computed(lambda: path, config)

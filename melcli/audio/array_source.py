@@ -52,8 +52,9 @@ class ArraySource:
         self.num_channels = self._array.shape[1]
         if not 1 <= self.num_channels <= MAX_CHANNELS:
             raise ConfigError(
-                f"an array of shape {array.shape} has {self.num_channels:,} channels, and 1 to {MAX_CHANNELS:,} are "
-                "allowed: it must be (samples, channels); transpose it"
+                f"an array of shape {array.shape} has {self.num_channels:,} channels: it must be (samples, channels), "
+                f"with 1 to {MAX_CHANNELS:,} channels",
+                hint="transpose it",
             )
         if not len(self._array):
             raise AudioError("empty", "the array holds no samples")
@@ -104,5 +105,5 @@ def _check_type(array: np.ndarray) -> None:
     if np.issubdtype(array.dtype, np.integer):
         full_scale = np.iinfo(array.dtype).max + 1
         hint = "convert it to floating point" if array.dtype.kind == "u" else f"divide it by {full_scale}"
-        raise ConfigError(f"an array of {array.dtype} must be floating-point, with full scale +-1.0; {hint}")
+        raise ConfigError(f"an array of {array.dtype} must be floating-point, with full scale +-1.0", hint=hint)
     raise ConfigError(f"an array of {array.dtype} must be floating-point: samples are real numbers")

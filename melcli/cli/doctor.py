@@ -15,8 +15,8 @@ __all__ = ["doctor"]
 def doctor(out: str, *, as_json: bool) -> int:
     """Check the installation, the machine and the file system of OUT.
 
-    doctor imports each library in a process of its own, prints its version and lists known problems of it. It lists
-    the codecs of libsndfile, and the processors, memory and open files that melcli can use.
+    doctor imports each library in its own process, and prints its version. It lists the codecs of libsndfile, and the
+    processors, memory and open files that melcli can use.
 
     It then tests the file system of OUT in a temporary folder: locks, exclusive creation, atomic renames, flushing of
     files and folders, and names that the file system treats as the same. OUT is the current folder by default. If OUT
@@ -44,9 +44,9 @@ def doctor(out: str, *, as_json: bool) -> int:
     # Click tells its version by its metadata alone, and both work, or this would not be reached.
     with errors_as_json(as_json):
         refuse_url("OUT", out)
-        diagnosis = diagnose(out, {name: metadata.version(name) for name in ("click",)})
+        diagnosis = diagnose(out, {name: metadata.version(name) for name in ("click", "tqdm")})
     if as_json:
-        tell_json(diagnosis.plain())
+        tell_json(diagnosis.to_json())
     else:
         for line in lines(diagnosis):
             tell(line)

@@ -9,10 +9,11 @@ import time
 from typing import TYPE_CHECKING
 
 from melcli.cli.colors import colored
-from melcli.cli.output import say, stderr_may_fail
-from melcli.cli.progress_line import Bar, Pace, fields_of, fit, part_of, remaining_audio_s
+from melcli.cli.output import say
+from melcli.cli.progress_line import Pace, fields_of, fit, part_of, remaining_audio_s
 
 if TYPE_CHECKING:
+    from melcli.cli.terminal_bar import TerminalBar
     from melcli.run.losses import WorkerLoss
     from melcli.run.report import Report
     from melcli.sources.found import Found
@@ -24,8 +25,6 @@ LINE_EVERY_S = 30.0
 FAILURES_SHOWN = 20
 DRAW_EVERY_S = 0.1
 DEFAULT_COLUMNS = 80
-BLOCKS = "\u2588\u2591"  # full, light
-ASCII = "#-"
 
 
 class Progress:
@@ -47,8 +46,8 @@ class Progress:
         self._style = "none" if quiet else ("bar" if on_terminal else "lines") if style == "auto" else style
         self._quiet = quiet
         self._verbose = verbose
-        self._report: Report | None = None  # while there is a line of progress
-        self._shown = ""
+        self._bar: TerminalBar | None = None
+        self._report: Report | None = None  # what the bar shows
         self._failures = 0
         self._pace = Pace()
         self._last_line_s = time.monotonic()
@@ -69,8 +68,10 @@ class Progress:
             counts = f"{report.to_do:,} to do, {report.unchanged:,} unchanged, {report.failed_before:,} failed before"
             self.write(f"{counts}, {report.orphans:,} in OUT without an input")
         if self._style == "bar" and report.to_do:
-            self._report = report
-            self._draw(report)
+            from melcli.cli.terminal_bar import TerminalBar
+
+            self._bar, self._report = TerminalBar(), report
+            self._draw()
 
     def failed(self, row: FailedRow) -> None:
         """Name a failure; the first ones here, all of them in failures.jsonl."""
@@ -96,57 +97,41 @@ class Progress:
         """Draw the line again, or write one when it is time for it."""
         now_s = time.monotonic()
         self._pace.add(now_s, report.audio_s + report.audio_s_in_progress)
-        if self._report is not None:
+        if self._bar is not None:
             if now_s - self._last_draw_s >= DRAW_EVERY_S:
                 self._last_draw_s = now_s
-                self._draw(report)
+                self._draw()
         elif self._style == "lines" and now_s - self._last_line_s >= LINE_EVERY_S:
             self._last_line_s = now_s
             self.write("  ".join([_local_time(), *(field.text for field in fields_of(report, self._left_s(report)))]))
 
     def close(self) -> None:
         """Take the line of progress away."""
-        self._clear()
-        self._report = None
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def write(self, text: str) -> None:
         """Write a line, above that of progress if there is one."""
-        self._clear()
+        if self._bar is not None:
+            self._bar.clear()
         say(text)
-        if self._report is not None:
-            self._draw(self._report)
+        self._draw()
 
     def _left_s(self, report: Report) -> float | None:
         if not report.left or report.stopped_by is not None:
             return None
         return self._pace.left_s(remaining_audio_s(report))
 
-    def _draw(self, report: Report) -> None:
-        first, *others = fields_of(report, self._left_s(report))
-        signs = BLOCKS if _can_show(BLOCKS) else ASCII
-        line = fit([first, Bar(part_of(report), *signs), *others], _columns() - 1)
-        if line != self._shown:
-            self._clear()
-            self._show(line)
-
-    def _show(self, line: str) -> None:
-        failures, gap, rest = line.partition("  ")
-        if not failures.startswith("0 "):
+    def _draw(self) -> None:
+        bar, report = self._bar, self._report
+        if bar is None or report is None:
+            return
+        layout = fit(fields_of(report, self._left_s(report)), _columns() - 1)
+        failures, gap, rest = layout.before.partition("  ")
+        if report.failed:
             failures = colored(failures, "failed", sys.stderr)
-        _put(f"{failures}{gap}{rest}")
-        self._shown = line
-
-    def _clear(self) -> None:
-        if self._shown:
-            # A terminal shows the ^C of somebody who pressed it.
-            _put(f"\r{' ' * min(len(self._shown) + 2, _columns() - 1)}\r")
-            self._shown = ""
-
-
-def _put(text: str) -> None:
-    with stderr_may_fail():
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        bar.show(part_of(report), f"{failures}{gap}{rest}", layout.bar_columns, layout.after)
 
 
 def _columns() -> int:
@@ -155,14 +140,6 @@ def _columns() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns or DEFAULT_COLUMNS
     except (OSError, ValueError):
         return DEFAULT_COLUMNS
-
-
-def _can_show(signs: str) -> bool:
-    try:
-        signs.encode(sys.stderr.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 def _local_time() -> str:

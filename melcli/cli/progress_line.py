@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from melcli.run.report import Report
 
-__all__ = ["Bar", "Field", "Pace", "fields_of", "fit", "part_of", "remaining_audio_s", "rough_time"]
+__all__ = ["Field", "Layout", "Pace", "fields_of", "fit", "part_of", "remaining_audio_s", "rough_time"]
 
 LEAST_BAR, MOST_BAR = 10, 40  # columns
+BAR_RANK = 4  # when it is dropped; see `Field`
+GAP = "  "
 PACE_WINDOW_S = 60.0
 LEAST_PACE_S = 2.0  # of a run before its end is estimated
 
@@ -30,26 +32,20 @@ class Field(NamedTuple):
     rank: int
 
 
-class Bar(NamedTuple):
-    """A bar that takes the columns that are left.
+class Layout(NamedTuple):
+    """A line that fits.
 
     Attributes
     ----------
-    part : float
-        From 0 to 1.
-    full, empty : str
-        The signs of both sides.
+    before, after : str
+        What is shown on both sides of the bar.
+    bar_columns : int
+        The width of the bar; 0: there is none.
     """
 
-    part: float
-    full: str = "#"
-    empty: str = "-"
-    rank: int = 4
-
-    def draw(self, columns: int) -> str:
-        """Return the bar."""
-        filled = min(columns, int(self.part * columns))
-        return self.full * filled + self.empty * (columns - filled)
+    before: str
+    bar_columns: int
+    after: str
 
 
 class Pace:
@@ -118,25 +114,25 @@ def remaining_audio_s(report: Report) -> float:
     return audio_s * (report.to_do - finished) / finished if finished else 0.0
 
 
-def fit(fields: Sequence[Field | Bar], columns: int) -> str:
-    """Join as many fields as fit; a bar gets the columns that are left.
+def fit(fields: Sequence[Field], columns: int) -> Layout:
+    """Lay out as many fields as fit, and a bar behind the first one, which gets the columns that are left.
 
     Parameters
     ----------
-    fields : sequence of Field or Bar
+    fields : sequence of Field
         In the order in which they are shown.
     columns : int
         The width.
     """
-    kept = list(fields)
-    while kept:
-        texts = [field.draw(LEAST_BAR) if isinstance(field, Bar) else field.text for field in kept]
-        room = columns - sum(map(len, texts)) - 2 * (len(texts) - 1)
-        if room >= 0:
-            wide = min(MOST_BAR, LEAST_BAR + room)
-            return "  ".join(field.draw(wide) if isinstance(field, Bar) else field.text for field in kept)
+    kept = [*fields[:1], Field(" " * LEAST_BAR, BAR_RANK), *fields[1:]]
+    while kept and (room := columns - len(GAP.join(field.text for field in kept))) < 0:
         kept.remove(max(kept, key=lambda field: field.rank))
-    return ""
+    has_bar = any(field.rank == BAR_RANK for field in kept)
+    texts = [field.text for field in kept if field.rank != BAR_RANK]
+    if not has_bar:
+        return Layout(GAP.join(texts), 0, "")
+    after = "".join(f"{GAP}{text}" for text in texts[1:])
+    return Layout(f"{texts[0]}{GAP}", min(MOST_BAR, LEAST_BAR + room), after)
 
 
 def rough_time(seconds: float) -> str:

@@ -121,12 +121,12 @@ class RunLog:
         self._has_ended = True
         self.event("end", _level(code), exit_code=code, **counts, **lost, **times, stopped_by=report.stopped_by)
 
-    def verified(self, verdict: Any) -> None:
+    def verified(self, report: Any) -> None:
         """Note what `melcli verify` came to."""
         self._has_ended = True
-        code = verdict.exit_code
-        counts = {"ok": verdict.num_ok, "damaged": verdict.num_damaged, "damages": len(verdict.damages)}
-        self.event("end", _level(code), exit_code=code, **counts, elapsed_s=round(verdict.elapsed_s, 3))
+        code = report.exit_code
+        counts = {"ok": report.num_ok, "damaged": report.num_damaged, "damages": len(report.damages)}
+        self.event("end", _level(code), exit_code=code, **counts, elapsed_s=round(report.elapsed_s, 3))
 
     # during a run
 

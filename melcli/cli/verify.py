@@ -13,7 +13,7 @@ from melcli.cli.plan import other_config
 
 if TYPE_CHECKING:
     from melcli.cli.run_log import RunLog
-    from melcli.run.verify.audit import Verdict
+    from melcli.run.verify.report import VerifyReport
     from melcli.store.damage import Damage
 
 __all__ = ["verify"]
@@ -107,8 +107,8 @@ def verify(out: str, **arguments: Any) -> int:
 def _verify(out: str, arguments: dict[str, Any], log: RunLog) -> int:
     from melcli.addresses import refuse_url
     from melcli.run.engines.cpus import usable_cpus
-    from melcli.run.verify.audit import VerifyRequest
     from melcli.run.verify.audit import verify as run
+    from melcli.run.verify.request import VerifyRequest
 
     refuse_url("OUT", out)
     request = VerifyRequest(
@@ -123,22 +123,22 @@ def _verify(out: str, arguments: dict[str, Any], log: RunLog) -> int:
         say(f"damaged: {damage.sentence()}")
         log.damaged(damage)
 
-    verdict = run(request, tell_damage)
+    report = run(request, tell_damage)
     if not arguments["quiet"]:
-        for line in _lines(verdict):
+        for line in _lines(report):
             say(line)
-    if verdict.compared_nothing:
+    if report.compared_nothing:
         say(
-            f"nothing could be extracted again: of {verdict.num_changed:,} sources none is there as it was; they are "
-            "looked for as they were given to extract, if relative, from this folder"
+            f"nothing was recomputed: none of {report.num_not_comparable:,} sources exists unchanged; "
+            "relative paths of sources start in the current folder"
         )
     if arguments["as_json"]:
-        tell_json(verdict.plain() | {"run_id": log.run_id})
-    log.verified(verdict)
-    return verdict.exit_code
+        tell_json(report.to_json() | {"run_id": log.run_id})
+    log.verified(report)
+    return report.exit_code
 
 
-def _lines(verdict: Verdict) -> list[str]:
+def _lines(report: VerifyReport) -> list[str]:
     """Say what there is beside the damages, and last the counts."""
     from melcli.printable import abbreviate
 
@@ -148,61 +148,61 @@ def _lines(verdict: Verdict) -> list[str]:
         ("leftover", "temporary files of runs that were killed"),
         ("unlisted", "folders that cannot be listed"),
     ):
-        paths = verdict.paths(kind)
+        paths = report.untracked_paths(kind)
         if paths:
             remarks.append(f"{len(paths):,} {what}: {abbreviate(paths)}")
-    if verdict.other_config:
-        remarks.append(other_config(verdict.other_config, verdict.out))
-    if verdict.interrupted:
+    if report.other_config:
+        remarks.append(other_config(report.other_config, report.out))
+    if report.interrupted:
         remarks.append("the last run was interrupted; run the same extract again to resume")
-    if verdict.unflushed_after_reboot:
-        remarks.append(_unflushed(verdict))
-    if not verdict.held:
+    if report.unflushed_after_reboot:
+        remarks.append(_unflushed(report))
+    if not report.locked:
         remarks.append("OUT cannot be written, so it was read without holding it")
-    return [*remarks, *_recomputed(verdict), *_repaired(verdict), _counts(verdict)]
+    return [*remarks, *_recomputed(report), *_repaired(report), _counts(report)]
 
 
-def _unflushed(verdict: Verdict) -> str:
+def _unflushed(report: VerifyReport) -> str:
     said = "outputs were written unflushed before a reboot"
-    if not verdict.read_all:
+    if not report.read_all:
         return f"{said}: only --read-data tells which of them are complete"
-    then = "the mark was removed" if verdict.repairs is not None else "the next extract, or --repair, removes the mark"
+    then = "the mark was removed" if report.repairs is not None else "the next extract, or --repair, removes the mark"
     return f"{said}: all of them were read; {then}"
 
 
-def _recomputed(verdict: Verdict) -> list[str]:
-    if not verdict.num_same + verdict.num_close + verdict.num_changed:
+def _recomputed(report: VerifyReport) -> list[str]:
+    if not report.num_same + report.num_close + report.num_not_comparable:
         return []
-    parts = [f"{verdict.num_same:,} the same to the bit"]
-    if verdict.num_close:
-        kernel = "another BLAS kernel or SIMD level" if verdict.other_kernel else "another processor"
-        why = "other versions" if verdict.other_versions else kernel
-        parts.append(f"{verdict.num_close:,} but for rounding, as {why} may give")
-    if verdict.num_changed:
-        parts.append(f"{verdict.num_changed:,} not comparable, since the source changed or is gone")
+    parts = [f"{report.num_same:,} the same to the bit"]
+    if report.num_close:
+        kernel = "another BLAS kernel or SIMD level" if report.other_kernel else "another processor"
+        why = "other versions" if report.other_versions else kernel
+        parts.append(f"{report.num_close:,} but for rounding, as {why} may give")
+    if report.num_not_comparable:
+        parts.append(f"{report.num_not_comparable:,} not comparable, since the source changed or is gone")
     return [f"extracted again: {', '.join(parts)}"]
 
 
-def _repaired(verdict: Verdict) -> list[str]:
+def _repaired(report: VerifyReport) -> list[str]:
     from melcli.printable import printable
 
-    repairs = verdict.repairs
+    repairs = report.repairs
     if repairs is None or not (repairs.rewritten or repairs.set_aside):
         return []
     moved = [f"{path} was moved to {where}" for path, where in repairs.set_aside.items()]
     said = [*moved, f"{repairs.num_stale:,} inputs are stale: the next extract over them does them again"]
-    if any(damage.kind == "manifest" for damage in verdict.damages):
+    if any(damage.kind == "manifest" for damage in report.damages):
         said.append("and whatever the manifest lost")
     return [f"repaired: {printable('; '.join(said))}"]
 
 
-def _counts(verdict: Verdict) -> str:
+def _counts(report: VerifyReport) -> str:
     from melcli.printable import printable
 
-    parts = [f"{verdict.num_ok - verdict.num_damaged:,} whole", f"{verdict.num_damaged:,} damaged"]
-    books = sum(damage.id is None for damage in verdict.damages)
+    parts = [f"{report.num_ok - report.num_damaged:,} whole", f"{report.num_damaged:,} damaged"]
+    books = sum(damage.id is None for damage in report.damages)
     if books:
         parts.append(f"{books:,} {'fault' if books == 1 else 'faults'} in OUT's books")
-    if verdict.num_read:
-        parts.append(f"{verdict.num_read:,} read")
-    return f"{'  '.join(parts)}  {verdict.elapsed_s:.1f} s  -> {printable(verdict.out)}"
+    if report.num_read:
+        parts.append(f"{report.num_read:,} read")
+    return f"{'  '.join(parts)}  {report.elapsed_s:.1f} s  -> {printable(report.out)}"

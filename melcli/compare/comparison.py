@@ -18,20 +18,20 @@ __all__ = ["Comparison", "ItemComparison", "Unreadable", "compare"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemComparison:
-    """One pair of arrays.
+    """The comparison of one pair of arrays.
 
     Attributes
     ----------
     id : str
-        Its name in both sets.
+        Id of the item in both sets.
     shape_a, shape_b : tuple of int
-        The shapes.
+        Shapes of the arrays.
     dtype_a, dtype_b : str
-        The types of the stored numbers; they are no difference by themselves.
+        Types of the stored numbers; a different type alone is not a difference.
     difference : Difference or None
-        None where the shapes differ.
+        None if the shapes differ.
     explanation : Explanation or None
-        None where the two are equal, and where nothing explains the difference.
+        None if the arrays are equal, or if nothing explains the difference.
     """
 
     id: str
@@ -54,7 +54,7 @@ class ItemComparison:
 
 
 class Unreadable(NamedTuple):
-    """An item, a file of items by the id that it would have, or a folder by its path; and a sentence that says why."""
+    """An item, a file (by the id that it would have) or a folder (by its path) that cannot be read, and the reason."""
 
     id: str
     message: str
@@ -62,22 +62,22 @@ class Unreadable(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two sets of features.
+    """The comparison of two sets of features.
 
     Attributes
     ----------
     tolerance : Tolerance
-        What it was held against.
+        The tolerance used.
     items : list of ItemComparison
-        All that both sets have, by id.
+        Items that both sets contain, by id.
     only_in_a, only_in_b : list of str
-        Ids that the other set has not.
+        Ids that only one set contains.
     unreadable : list of Unreadable
-        What could not be read on one side or on both.
+        What cannot be read in one or both sets.
     whole : Difference
-        Over all items of equal shapes.
+        The difference over all items of equal shapes.
     time_axis_a, time_axis_b : int or None
-        The axis that is time, where the manifest tells it, or the shapes of many items do.
+        The time axis, if the manifest records it or it follows from the shapes of many items.
     """
 
     tolerance: Tolerance
@@ -91,13 +91,13 @@ class Comparison:
 
     @property
     def exit_code(self) -> int:
-        """0 where everything is there on both sides and within the tolerance, else the code of a check that says no."""
+        """0 if both sets contain the same items, within the tolerance; otherwise the exit code of a failed check."""
         one_sided = self.only_in_a or self.only_in_b or self.unreadable
         return CHECK_FAILED if one_sided or not all(item.is_within for item in self.items) else 0
 
 
 def compare(a: FeatureSet, b: FeatureSet, tolerance: Tolerance) -> Comparison:
-    """Compare all that two sets have in common; if an item cannot be read, only that item fails."""
+    """Compare all items that both sets contain; if an item cannot be read, only that item fails."""
     items: list[ItemComparison] = []
     unreadable = [Unreadable(*found) for found in (*a.unreadable.items(), *b.unreadable.items())]
     whole = WholeDifference()
@@ -124,7 +124,7 @@ def compare(a: FeatureSet, b: FeatureSet, tolerance: Tolerance) -> Comparison:
 
 
 def _pairs(a: FeatureSet, b: FeatureSet) -> Iterator[tuple[str, str]]:
-    """Yield the ids that belong together; two files of one array each do, whatever they are called."""
+    """Yield the ids to compare; two files with one array each form a pair, whatever their names."""
     if a.is_one_array and b.is_one_array:
         yield a.ids[0], b.ids[0]
         return
@@ -133,7 +133,7 @@ def _pairs(a: FeatureSet, b: FeatureSet) -> Iterator[tuple[str, str]]:
 
 
 def _missing(here: FeatureSet, there: FeatureSet) -> list[str]:
-    """Return the ids that only one set has; what the other could not read is not called missing."""
+    """Return the ids that only ``here`` contains, without those that ``there`` contains but cannot read."""
     if here.is_one_array and there.is_one_array:
         return []
     missing = sorted(set(here.ids).difference(there.ids))
@@ -164,24 +164,24 @@ def _compare_arrays(
 
 
 class _TimeAxis:
-    """Learns which axis is time: from a manifest, or because it alone differs in length from item to item."""
+    """Finds the time axis: from a manifest, or because only its length differs between items."""
 
     def __init__(self) -> None:
-        self._told: set[int] = set()
+        self._known: set[int] = set()
         self._first: tuple[int, ...] | None = None
         self._differs: set[int] = set()
 
-    def add(self, shape: tuple[int, ...], told: int | None) -> None:
-        """Take an item's shape, and what is known of it."""
-        if told is not None:
-            self._told.add(told)
+    def add(self, shape: tuple[int, ...], known: int | None) -> None:
+        """Add the shape of an item, and its time axis if known."""
+        if known is not None:
+            self._known.add(known)
         self._first = self._first or shape
         if len(shape) != 2 or len(self._first) != 2:
-            self._differs |= {0, 1}  # which is no axis's doing alone
+            self._differs |= {0, 1}  # which does not identify an axis
         else:
             self._differs |= {axis for axis in (0, 1) if shape[axis] != self._first[axis]}
 
     def result(self) -> int | None:
-        """Return the axis, or None where there is none, or more than one."""
-        axes = self._told or self._differs
+        """Return the axis, or None if none or several qualify."""
+        axes = self._known or self._differs
         return next(iter(axes)) if len(axes) == 1 else None

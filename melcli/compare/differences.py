@@ -1,8 +1,8 @@
 """Measure the difference of two arrays, and of two sets of arrays.
 
-``a`` and ``b`` are arrays of real numbers of one shape; everything is computed in float64.  A difference is
-``|a - b|``, and relative to ``|b|``, as in `numpy.allclose`.  Two numbers that are NaN, or the same infinity, at the
-same place are equal; where only one of them is, they are *apart*: beyond any tolerance, and in no maximum or mean.
+``a`` and ``b`` are arrays of real numbers with the same shape; everything is computed in float64.  A difference is
+``|a - b|``, and relative to ``|b|``, as in `numpy.allclose`.  Two values at the same place are equal if both are NaN or
+the same infinity.  If only one of them is, they are *apart*: beyond any tolerance, and not in any maximum or mean.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from melcli.errors import ConfigError
 
 __all__ = ["Difference", "Gaps", "Spread", "Tolerance", "WholeDifference", "find_gaps", "measure"]
 
-_TAIL = 0.001  # of the values lie above p99.9
+_TAIL = 0.001  # share of the values above p99.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """What counts as equal: ``|a - b| <= atol + rtol * |b|``; with both 0, equal numbers only."""
+    """Numbers count as equal if ``|a - b| <= atol + rtol * |b|``; with both 0, only equal numbers do."""
 
     atol: float = 0.0
     rtol: float = 0.0
 
     def __post_init__(self) -> None:
         for key, number in (("atol", self.atol), ("rtol", self.rtol)):
-            if not 0.0 <= number < math.inf:  # nothing would be beyond NaN
+            if not 0.0 <= number < math.inf:  # with NaN, no difference would be beyond the tolerance
                 raise ConfigError(f"{key}={number!r} must be finite, and 0 or more", key=key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Largest, 99.9th percentile (a value that occurs, with at most 0.1 % of them above it) and mean.
+    """Maximum, 99.9th percentile and mean.
 
-    A mean whose sum is beyond float64 is infinite.
+    The percentile is one of the values, with at most 0.1 % of them above it.  If the sum exceeds float64, the mean is
+    infinite.
     """
 
     max: float
@@ -46,20 +47,20 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """How far apart two arrays, or two sets of arrays, are.
+    """The difference of two arrays, or of two sets of arrays.
 
     Attributes
     ----------
     num_values : int
-        Pairs of numbers.
+        Number of compared pairs of numbers.
     num_unequal, num_beyond : int
         Pairs that are not equal, and pairs beyond the tolerance.
     num_nonfinite_a, num_nonfinite_b, num_apart : int
         NaN and infinities on each side, and pairs that do not agree in them.
     absolute, relative : Spread or None
-        Over pairs of finite numbers, and over those of them where b is not 0; None where there is none.
+        Over pairs of finite numbers, and over those of them where b is not 0; None if there are none.
     worst : tuple of int or None
-        Index of a pair that is apart, if there is one, else of the largest absolute difference; None where all are
+        Index of a pair that is apart, if there is one, otherwise of the largest absolute difference; None if all are
         equal, and for sets.
     """
 
@@ -76,20 +77,20 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
-    """The differences themselves.
+    """The differences of all pairs of two arrays.
 
     Attributes
     ----------
     absolute : np.ndarray
-        ``|a - b|`` in the arrays' shape; NaN where one of the two is not finite.
+        ``|a - b|`` in the shape of the arrays; NaN if one of the two is not finite.
     relative : np.ndarray
-        ``|a - b| / |b|`` of the finite pairs with b other than 0, in one dimension.
+        ``|a - b| / |b|`` of the finite pairs with nonzero b, one-dimensional.
     apart : np.ndarray
-        True where a pair does not agree in NaN and infinities.
+        True if a pair does not agree in NaN and infinities.
     limit : np.ndarray
-        What each absolute difference may be, in the arrays' shape.
+        Tolerance for each absolute difference, in the shape of the arrays.
     nonfinite : tuple of int
-        NaN and infinities in a and in b.
+        Number of NaN and infinities in a and in b.
     """
 
     absolute: np.ndarray
@@ -100,7 +101,7 @@ class Gaps:
 
 
 def find_gaps(a: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> Gaps:
-    """Subtract two arrays of one shape.
+    """Subtract two arrays of the same shape.
 
     Raises
     ------
@@ -127,14 +128,14 @@ def find_gaps(a: np.ndarray, b: np.ndarray, tolerance: Tolerance) -> Gaps:
 
 
 def measure(gaps: Gaps) -> Difference:
-    """Sum up the differences of two arrays."""
+    """Summarize the differences of two arrays."""
     finite = gaps.absolute[~np.isnan(gaps.absolute)]
     num_apart = int(gaps.apart.sum())
     num_unequal = num_apart + int((finite > 0).sum())
     return Difference(
         num_values=gaps.absolute.size,
         num_unequal=num_unequal,
-        num_beyond=num_apart + int((gaps.absolute > gaps.limit).sum()),  # NaN is above nothing
+        num_beyond=num_apart + int((gaps.absolute > gaps.limit).sum()),  # comparisons with NaN are False
         num_nonfinite_a=gaps.nonfinite[0],
         num_nonfinite_b=gaps.nonfinite[1],
         num_apart=num_apart,
@@ -145,11 +146,11 @@ def measure(gaps: Gaps) -> Difference:
 
 
 class WholeDifference:
-    """Adds up the differences of many pairs of arrays without holding them.
+    """Sums up the differences of many pairs of arrays without keeping them.
 
-    Sums, counts and maxima add up by themselves.  For the percentile all differences are counted in a histogram whose
-    bins are the floats that share sign, exponent and the first 10 bits of the fraction: 2**18 bins (2 MB), each 0.1 %
-    wide, from 1e-38 to 3e38, at the price of a shift.  So the percentile is at most 0.1 % above the exact one.
+    Sums, counts and maxima are added directly.  For the percentile, all differences are counted in a histogram.  A bin
+    contains the floats with the same sign, exponent and first 10 bits of the fraction, so that finding it takes a
+    shift: 2**18 bins (2 MB), each 0.1 % wide, from 1e-38 to 3e38.  So the percentile is at most 0.1 % too high.
     """
 
     def __init__(self) -> None:
@@ -158,13 +159,13 @@ class WholeDifference:
         self._relative = _Histogram()
 
     def add(self, gaps: Gaps, difference: Difference) -> None:
-        """Add one pair of arrays: its differences, and what `measure` made of them."""
+        """Add one pair of arrays: its differences, and their summary by `measure`."""
         self._parts.append(difference)
         self._absolute.add(gaps.absolute[~np.isnan(gaps.absolute)], difference.absolute)
         self._relative.add(gaps.relative, difference.relative)
 
     def result(self) -> Difference:
-        """Return the difference of all pairs that were added."""
+        """Return the difference of all added pairs."""
         return Difference(
             num_values=sum(part.num_values for part in self._parts),
             num_unequal=sum(part.num_unequal for part in self._parts),
@@ -179,7 +180,7 @@ class WholeDifference:
 
 
 class _Histogram:
-    """Counts numbers of 0 and more."""
+    """Counts nonnegative numbers."""
 
     _SHIFT = 13  # of the 23 bits of a float32's fraction, the last 13 are dropped
     _NUM_BINS = 1 << (31 - _SHIFT)
@@ -190,7 +191,7 @@ class _Histogram:
         self._sum = 0.0
 
     def add(self, values: np.ndarray, spread: Spread | None) -> None:
-        """Count values, of which the spread is known."""
+        """Count values with a known spread."""
         if spread is None:
             return
         with np.errstate(over="ignore", under="ignore"):
@@ -200,17 +201,17 @@ class _Histogram:
         self._sum += spread.mean * values.size
 
     def spread(self) -> Spread | None:
-        """Return the spread of everything that was counted."""
+        """Return the spread of all counted values."""
         if not self._spreads:
             return None
         count = int(self._counts.sum())
         bin_ = int(np.searchsorted(np.cumsum(self._counts), _rank(count) + 1))
         edge = float(np.array((bin_ + 1) << self._SHIFT, np.uint32).view(np.float32))
-        # The percentile of all lies between the lowest and the highest of the parts; of one part it is that very one.
+        # The percentile of all is between the lowest and the highest of the parts; for one part it is exact.
         lowest, highest = min(part.p999 for part in self._spreads), max(part.p999 for part in self._spreads)
         return Spread(
             max=max(part.max for part in self._spreads),
-            p999=max(lowest, min(highest, edge)) if bin_ else lowest,  # an edge beyond infinity is NaN: then highest
+            p999=max(lowest, min(highest, edge)) if bin_ else lowest,  # an edge beyond infinity is NaN: then `highest`
             mean=self._sum / count,
         )
 
@@ -219,13 +220,13 @@ def _spread(values: np.ndarray) -> Spread | None:
     if not values.size:
         return None
     rank = _rank(values.size)
-    with np.errstate(over="ignore"):  # of a sum beyond 1e308
+    with np.errstate(over="ignore"):  # a sum beyond 1e308
         mean = float(values.mean(dtype=np.float64))
     return Spread(max=float(values.max()), p999=float(np.partition(values, rank)[rank]), mean=mean)
 
 
 def _rank(count: int) -> int:
-    """Return the index of the 99.9th percentile among so many sorted values."""
+    """Return the index of the 99.9th percentile in ``count`` sorted values."""
     return count - 1 - math.floor(count * _TAIL)
 
 

@@ -1,6 +1,6 @@
 """Explain the difference of two arrays: moved numbers, and changed values.
 
-`explain` is pure and needs no word on which axis is time.  `melcli.compare.sentences` says the result in words.
+`explain` is pure and need not know which axis is time.  `melcli.compare.sentences` describes the result in words.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from melcli.compare.rounding import FLOAT32_STEP
 
 __all__ = ["Explanation", "explain"]
 
-MOST_IN_A_SAMPLE = 64  # places along each axis that a layout is tried on first
+MAX_SAMPLE_LENGTH = 64  # places along each axis on which a layout is tried first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """How B comes from A.
+    """How B is derived from A.
 
     Attributes
     ----------
     layout : Layout
-        Where B's numbers stand.
+        The position of B's numbers in A.
     relation : Relation
-        What was done to them.
+        The change of the values.
     undetermined : bool
-        The numbers fit as well with the axes exchanged, so nobody can tell.
+        The numbers also fit with the axes exchanged, so both layouts are possible.
     constants : tuple of tuple of float or None
-        Each of the two is one number throughout, as a range like those of `Relation`; layout and relation then say
-        nothing.
+        The constant values of A and B, as ranges like those of `Relation`, if each array is constant.  Layout and
+        relation are then meaningless.
     """
 
     layout: Layout
@@ -43,23 +43,23 @@ class Explanation:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the two are alike as they stand: what the relation leaves is the whole difference."""
+        """Whether layout and values are unchanged, so that the residual of the relation is the whole difference."""
         return self.constants is None and self.layout == Layout() and self.relation.keeps_values
 
 
 def explain(a: np.ndarray, b: np.ndarray) -> Explanation | None:
-    """Find what turns a into b.
+    """Find the layout and the relation that turn a into b.
 
     Parameters
     ----------
     a, b : np.ndarray
-        Real numbers, of any two shapes.
+        Real numbers, of any shapes.
 
     Returns
     -------
     Explanation or None
-        None where nothing explains the difference; else the simplest of all that leave as good as equally little.  It
-        `changes_nothing` where the two are equal, or as good as equal, as they stand.
+        None if nothing explains the difference; otherwise the simplest of all explanations with about the smallest
+        residual.  It `changes_nothing` if the arrays are equal, or nearly equal, as they are.
     """
     constants = _constants(a, b)
     if constants is not None:
@@ -76,18 +76,18 @@ def explain(a: np.ndarray, b: np.ndarray) -> Explanation | None:
         if relation is not None:
             found.append((layout, relation))
             if relation.rms <= noise and not ambiguous:
-                break  # nothing later is simpler, or better
+                break  # later layouts are neither simpler nor better
     if not found:
         return None
-    enough = 2 * min(relation.rms for _, relation in found) + noise
-    good = [(layout, relation) for layout, relation in found if relation.rms <= enough]
+    max_rms = 2 * min(relation.rms for _, relation in found) + noise
+    good = [(layout, relation) for layout, relation in found if relation.rms <= max_rms]
     layout, relation = good[0]
     undetermined = any(other.transposed != layout.transposed for other, _ in good)
     return Explanation(layout=layout, relation=relation, undetermined=undetermined)
 
 
 def _constants(a: np.ndarray, b: np.ndarray) -> tuple[Range, Range] | None:
-    """Return the one number of each, if each holds one; of such arrays anything could be said."""
+    """Return the constant values, if both arrays are constant; any relation would fit such arrays."""
     if not (a.size and b.size and (a == a.flat[0]).all() and (b == b.flat[0]).all()):
         return None
     one_a, one_b = float(a.flat[0]), float(b.flat[0])
@@ -95,5 +95,5 @@ def _constants(a: np.ndarray, b: np.ndarray) -> tuple[Range, Range] | None:
 
 
 def _sample(array: np.ndarray) -> np.ndarray:
-    """Return an evenly spaced part, which tells most layouts to be wrong in a tenth of the time."""
-    return array[tuple(slice(None, None, -(-max(length, 1) // MOST_IN_A_SAMPLE)) for length in array.shape)]
+    """Return an evenly spaced part, which rules out most layouts in a tenth of the time."""
+    return array[tuple(slice(None, None, -(-max(length, 1) // MAX_SAMPLE_LENGTH)) for length in array.shape)]

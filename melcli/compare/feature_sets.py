@@ -1,13 +1,13 @@
 """Open a set of features: an OUT of ``melcli extract``, a file of arrays, or a folder of such files.
 
 =================================  =====================================================
-where                              ids
+path                               ids
 =================================  =====================================================
 an OUT of melcli                   those of its manifest
 a file ``x.npy``                   ``x``
-a file ``.npz``, ``.h5``           the names of its arrays; of a shard of melcli, its ids
-a folder: ``a/x.npy``              ``a/x``, without the ending
-a folder: ``a/x.npz``, ``a/x.h5``  ``a/x`` where it holds one array, else ``a/x/NAME``
+a file ``.npz``, ``.h5``           the names of its arrays; for a shard of melcli, its ids
+a folder: ``a/x.npy``              ``a/x``, without the extension
+a folder: ``a/x.npz``, ``a/x.h5``  ``a/x`` if it contains one array, otherwise ``a/x/NAME``
 =================================  =====================================================
 """
 
@@ -33,13 +33,13 @@ __all__ = ["FeatureSet", "Opener", "open_feature_set"]
 
 
 class Opener(Protocol):
-    """Opens what anybody may have written."""
+    """Opens untrusted files."""
 
     def open_arrays(self, path: str) -> ArrayFile:
         """Open a file of arrays; `StorageError` if it cannot be read."""
 
     def read_item(self, out: str, item_id: str) -> np.ndarray:
-        """Return an item of an OUT that is in HDF5; `StorageError` if it cannot be read."""
+        """Return an item of an OUT in HDF5; `StorageError` if it cannot be read."""
 
 
 class FeatureSet(Protocol):
@@ -48,12 +48,12 @@ class FeatureSet(Protocol):
     Attributes
     ----------
     ids : list of str
-        What there is, sorted.
+        All ids, sorted.
     unreadable : dict of str to str
-        Why nobody knows what a file or a folder holds: a sentence for each, by the id that the file would have or the
-        folder's path.
+        Why the content of a file or a folder is unknown: a sentence for each, by the id that the file would have or the
+        path of the folder.
     is_one_array : bool
-        A file with one array in it, whose name does not say what it is to be compared with.
+        Whether this is a file with a single array, which is compared whatever its name.
     """
 
     ids: list[str]
@@ -64,10 +64,10 @@ class FeatureSet(Protocol):
         """Return one array; `StorageError` if it cannot be read."""
 
     def time_axis(self, item_id: str, shape: tuple[int, ...]) -> int | None:
-        """Return the axis of an array of that shape that is known to be time; never guessed."""
+        """Return the time axis of an array of that shape, if known; never guessed."""
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all open files."""
 
 
 def open_feature_set(path: str, opener: Opener | None = None) -> FeatureSet:
@@ -77,31 +77,31 @@ def open_feature_set(path: str, opener: Opener | None = None) -> FeatureSet:
     ----------
     path : str
     opener : Opener, optional
-        What opens ``.npz`` and HDF5, such as a process with a deadline; this process by default.
+        Opens ``.npz`` and HDF5 files, for example in a process with a deadline; by default this process opens them.
 
     Raises
     ------
     ConfigError
-        There is nothing at ``path``, or a file of another kind.
+        ``path`` does not exist, or is a file of another kind.
     NoInput
-        It holds no features.
+        It contains no features.
     NameClash
-        Two arrays have one id.
+        Two arrays have the same id.
     StorageError
-        The manifest, or the one file, is damaged.
+        The manifest, or the single file, is damaged.
     """
     opened: FeatureSet
     if os.path.isdir(path):
         opened = _Extracted(path, opener) if has_manifest(path) else _Arrays(path, opener)
     elif not os.path.exists(path):
-        raise ConfigError(f"{printable(path) or repr(path)} is not there")
+        raise ConfigError(f"{printable(path) or repr(path)} does not exist")
     elif os.path.splitext(path)[1].lower() not in PLAIN_EXTENSIONS:
-        raise ConfigError(f"{printable(path)} ends in none of {', '.join(PLAIN_EXTENSIONS)}")
+        raise ConfigError(f"{printable(path)} has none of the extensions {', '.join(PLAIN_EXTENSIONS)}")
     else:
         opened = _Arrays(path, opener)
     if not opened.ids and not opened.unreadable:
         opened.close()
-        raise NoInput(f"{printable(path)} holds no features: no {', '.join(PLAIN_EXTENSIONS)} with arrays in it")
+        raise NoInput(f"{printable(path)} contains no features: no {', '.join(PLAIN_EXTENSIONS)} files with arrays")
     return opened
 
 
@@ -117,7 +117,7 @@ class _Extracted:
         self.is_one_array = False
 
     def read(self, item_id: str) -> np.ndarray:
-        if self._opener is None or self._features.rows[item_id].start is None:  # which is in a .npy
+        if self._opener is None or self._features.rows[item_id].start is None:  # the item is in a .npy file
             return self._features[item_id]
         return self._opener.read_item(self._out, item_id)
 
@@ -130,7 +130,7 @@ class _Extracted:
 
 
 class _Arrays:
-    """A file, or the files below a folder; the one that was read last stays open."""
+    """A file, or the files below a folder; the last file read stays open."""
 
     def __init__(self, path: str, opener: Opener | None) -> None:
         self._open_arrays = open_arrays if opener is None else opener.open_arrays
@@ -172,7 +172,7 @@ class _Arrays:
                 self.unreadable[os.path.splitext(found.name)[0]] = str(error)
 
     def _take(self, stem: str, path: str, *, in_a_folder: bool) -> None:
-        """Give ids to all that a file holds."""
+        """Assign ids to the arrays of a file."""
         names = self._file(path).names
         alone = len(names) == 1 and in_a_folder
         for name in names:
@@ -180,7 +180,8 @@ class _Arrays:
             if item_id in self._places:
                 other = self._places[item_id][0]
                 raise NameClash(
-                    f"{printable(other)} and {printable(path)} both hold {printable(item_id)}", hint="move one of them"
+                    f"{printable(other)} and {printable(path)} both contain {printable(item_id)}",
+                    hint="move one of them",
                 )
             self._places[item_id] = (path, name)
 

@@ -1,6 +1,6 @@
 """Known meanings of a factor and an offset between two sets of features.
 
-Everything is for ``B = factor * A + offset``; read backwards, with A and B exchanged, it serves the inverse too.
+Everything is for ``B = factor * A + offset``; with A and B exchanged, it also covers the inverse.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 __all__ = ["KNOWN_FACTORS", "KNOWN_OFFSETS", "meaning"]
 
 _LN10 = math.log(10.0)
-_INT16 = 32768.0  # samples read as integers of 16 bits, as Kaldi does, rather than in [-1, 1)
+_INT16 = 32768.0  # factor of samples that are 16-bit integers, as in Kaldi, instead of in [-1, 1)
 
 _FACTORS = {
     _LN10: "{A} is log10 where {B} is ln",
@@ -20,8 +20,8 @@ _FACTORS = {
     20.0: "{A} is log10 of magnitudes where {B} is dB",
     20.0 / _LN10: "{A} is ln of magnitudes where {B} is dB",
     2.0 * _LN10: "{A} is log10 of magnitudes where {B} is ln of powers",
-    _INT16: "magnitudes, {B}'s of samples 32768 times as large",
-    _INT16**2: "powers, {B}'s of samples 32768 times as large",
+    _INT16: "magnitudes; {B}'s samples are 32768 times as large",
+    _INT16**2: "powers; {B}'s samples are 32768 times as large",
 }
 _OFFSETS = {
     2 * math.log(_INT16): "{B}'s samples are 32768 times as large, in ln of powers",
@@ -38,9 +38,9 @@ _DOUBLE = {
 }
 _OFFSETS |= _DOUBLE
 _PAIRS = {
-    (0.25, 1.0): "{B} is (log10 + 4) / 4 as Whisper has it, where {A} is log10",
-    (0.25 / _LN10, 1.0): "{B} is (log10 + 4) / 4 as Whisper has it, where {A} is ln",
-    (0.025, 1.0): "{B} is (log10 + 4) / 4 as Whisper has it, where {A} is dB",
+    (0.25, 1.0): "{B} is (log10 + 4) / 4 as in Whisper, where {A} is log10",
+    (0.25 / _LN10, 1.0): "{B} is (log10 + 4) / 4 as in Whisper, where {A} is ln",
+    (0.025, 1.0): "{B} is (log10 + 4) / 4 as in Whisper, where {A} is dB",
 }
 _LOG_FACTORS = {
     1.0: "{B} is ln of {A}",
@@ -64,16 +64,16 @@ KNOWN_OFFSETS = (
 
 
 def meaning(function: str, factor: float, offset: float, *, names: tuple[str, str]) -> str:
-    """Say in words what ``B = factor * function(A) + offset`` is known for; ``""`` if for nothing.
+    """Describe the known meaning of ``B = factor * function(A) + offset``; ``""`` if there is none.
 
     Parameters
     ----------
     function : str
         ``""``, ``"square"`` or ``"ln"``.
     factor, offset : float
-        Already brought to a known number where one of them fits.
+        Already replaced by known numbers where they fit.
     names : tuple of str
-        What A and B are called.
+        The names of A and B.
     """
     if function == "square":
         return _named("{A} is of magnitudes where {B} is of powers", names) if (factor, offset) == (1.0, 0.0) else ""

@@ -1,10 +1,10 @@
 """Relations between the values of two arrays, as data.
 
-The forms, from the simplest: a factor, an offset, both (which a subtracted mean and a divided standard deviation are);
-the same for each bin or frame by itself; all of these on the squares or the logarithms of one of the arrays; a floor
-that only one of them has; and rounding to a narrower type.
+The forms, from the simplest: a factor, an offset, or both, as from subtracting a mean and dividing by a standard
+deviation; the same for each bin or frame separately; all of these on the squares or the logarithms of one array; a
+floor that only one array has; and rounding to a narrower type.
 
-Numbers stand as ranges, lowest and highest, since one relation may be told of many bins, or of many files.
+Numbers are ranges (minimum, maximum), since one relation may describe many bins or many files.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """The lowest value of an array, where the other one goes on below it.
+    """The minimum of an array, if the other array has values below it.
 
     Attributes
     ----------
     level : tuple of float
-        The value.
+        The minimum.
     depth : tuple of float
-        How far it lies below the highest value.
+        Distance from the maximum of the array.
     """
 
     level: Range
@@ -41,27 +41,27 @@ class Relation:
     Attributes
     ----------
     function : "", "square" or "ln"
-        What is done to the array on the right side first.
+        Function that is applied first to the array on the right side.
     swapped : bool
-        B stands on the right side and A on the left.
+        B is on the right side and A on the left.
     factors, offsets : tuple of float
-        The same number twice, unless each bin or each file has its own.
+        The same number twice, unless each bin or each file has a separate one.
     each : int or None
-        The axis along which every place has a factor and an offset of its own.
+        The axis along which every place has a separate factor and offset.
     floor_right, floor_left : Floor or None
-        Above it the relation holds.
+        The relation holds above it.
     ceiling_right, ceiling_left : float range or None
-        The highest value, where the other one goes on above it.
+        The maximum, if the other array has values above it.
     eps_right, eps_left : float range or None
-        This side is the logarithm of a power and so much more, and the other of the power alone.
+        This side is the logarithm of a power plus this number, the other that of the power alone.
     scaled_to : float range or None
         The left side reaches both ends of this range exactly, as after min-max scaling.
     scaled_from : float range or None
-        The lowest and the highest value of the right side, for the same.
+        The minimum and maximum of the right side before that scaling.
     rounded_right, rounded_left : str or None
-        The type that this side was rounded to, if that explains all that is left.
-    rms, left : float
-        What the relation leaves unexplained, in units of the left side: RMS and maximum.
+        The type to which this side was rounded, if that explains the whole residual.
+    rms, max_residual : float
+        The residual that the relation leaves unexplained, in units of the left side: RMS and maximum.
     """
 
     function: Function = ""
@@ -80,14 +80,14 @@ class Relation:
     rounded_right: str | None = None
     rounded_left: str | None = None
     rms: float = 0.0
-    left: float = 0.0
+    max_residual: float = 0.0
 
     @property
     def keeps_values(self) -> bool:
-        """Whether it names nothing that was done to the values: what is left is all there is."""
-        return replace(self, rms=0.0, left=0.0) == Relation()
+        """Whether the values are unchanged, so that the residual is the whole difference."""
+        return replace(self, rms=0.0, max_residual=0.0) == Relation()
 
     @property
     def is_rounding(self) -> bool:
-        """Whether rounding explains all that is left."""
+        """Whether rounding explains the whole residual."""
         return self.rounded_left is not None or self.rounded_right is not None

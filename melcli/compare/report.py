@@ -19,14 +19,14 @@ COLUMNS = 80
 
 
 def lines(comparison: Comparison, *, top: int) -> Iterator[str]:
-    """Yield what people are shown: the worst items first, then the whole, then what explains it.
+    """Yield the lines of the report: the worst items, then the totals, then explanations.
 
     Parameters
     ----------
     comparison : Comparison
-        What was found.
+        The comparison to report.
     top : int
-        Items and names that are shown of each kind; the rest is a number.
+        Maximum number of items and names to show of each kind.
     """
     unequal = sorted((item for item in comparison.items if not item.is_equal), key=_badness, reverse=True)
     if unequal:
@@ -45,7 +45,7 @@ def lines(comparison: Comparison, *, top: int) -> Iterator[str]:
 
 
 def plain(comparison: Comparison) -> dict[str, Any]:
-    """Return what ``--json`` prints; numbers that are not finite become null."""
+    """Return the object that ``--json`` prints; numbers that are not finite become null."""
     return {
         "exit_code": comparison.exit_code,
         "atol": comparison.tolerance.atol,
@@ -73,7 +73,7 @@ def _badness(item: ItemComparison) -> tuple[float, ...]:
 
 
 def _table(comparison: Comparison, items: Sequence[ItemComparison], top: int) -> Iterator[str]:
-    """Yield the heading, a row for each item, and one for all where there are several."""
+    """Yield the heading, a row per item, and a row for all items if there are several."""
     rows = [_row(comparison, item) for item in items[:top]]
     if len(items) > top:
         rows.append(_Row("", (), "", f"... and {len(items) - top:,} more"))
@@ -96,7 +96,7 @@ def _table(comparison: Comparison, items: Sequence[ItemComparison], top: int) ->
 
 
 class _Row(NamedTuple):
-    """A line of the table: shapes that differ, or six numbers and a place; and a name."""
+    """A row of the table: two shapes, or six numbers and a place; and a name."""
 
     shapes: str
     numbers: Sequence[str]
@@ -120,7 +120,7 @@ def _numbers(difference: Difference) -> list[str]:
 
 
 def _short(number: float) -> str:
-    """Write three digits: ``1.23e-5``."""
+    """Format three digits: ``1.23e-5``."""
     digits, _, exponent = f"{number:.3g}".partition("e")
     return f"{digits}e{int(exponent)}" if exponent else digits
 
@@ -140,7 +140,7 @@ def _verdict(comparison: Comparison, num_unequal: int) -> Iterator[str]:
     count = len(comparison.items)
     files = "1 file" if count == 1 else f"{count:,} files"
     if not count:
-        yield "A and B have nothing in common"
+        yield "A and B have no file in common"
     elif not num_unequal:
         yield f"{files}, {whole.num_values:,} values: all equal"
     else:
@@ -159,7 +159,7 @@ def _explained(comparison: Comparison, unequal: Sequence[ItemComparison]) -> Ite
     said = _groups(comparison, unequal)
     unexplained = [item.id for item in unequal if item.explanation is None]
     if unexplained:
-        said.append(("nothing simple explains the difference", len(unexplained), unexplained[0]))
+        said.append(("no simple relation explains the difference", len(unexplained), unexplained[0]))
     for words, count, example in said:
         who = f"{count:,} files" if count > 1 else printable(example)
         yield from textwrap.wrap(
@@ -168,7 +168,7 @@ def _explained(comparison: Comparison, unequal: Sequence[ItemComparison]) -> Ite
 
 
 def _groups(comparison: Comparison, items: Iterable[ItemComparison]) -> list[tuple[str, int, str]]:
-    """Bring explanations of one kind together: what they say, how many they are, and the first one's id."""
+    """Group explanations of the same kind: their description, their number, and the id of the first."""
     groups: dict[tuple[object, ...], tuple[Explanation, int, str]] = {}
     for item in sorted(items, key=lambda item: item.id):
         if item.explanation is not None:
@@ -180,7 +180,7 @@ def _groups(comparison: Comparison, items: Iterable[ItemComparison]) -> list[tup
 
 
 def _words(comparison: Comparison, explanation: Explanation) -> str:
-    """Say an explanation; where only A's axes are known, B's follow from the layout."""
+    """Describe an explanation; if only A's axes are known, B's follow from the layout."""
     time_axis = comparison.time_axis_b
     if time_axis is None and comparison.time_axis_a is not None and not explanation.layout.squeezed:
         time_axis = comparison.time_axis_a ^ explanation.layout.transposed

@@ -1,4 +1,4 @@
-"""Explanations as sentences: the equation and its known meaning."""
+"""Describe explanations in sentences: the equation and its known meaning."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from melcli.compare.relations import Floor, Function, Range, Relation
 
 __all__ = ["merged", "pattern", "sentence"]
 
-_SAME = 1e-5  # relative: numbers fitted to two files of one origin agree so far
+_SAME_RTOL = 1e-5  # numbers fitted to two files of the same origin agree to this
 
 
 def sentence(explanation: Explanation, *, time_axis: int | None = None) -> str:
-    """Say an explanation in words, without a stop.
+    """Describe an explanation in a sentence without a full stop.
 
     Parameters
     ----------
     explanation : Explanation
-        Of one pair of arrays, or `merged` from several.
+        The explanation of one pair of arrays, or the result of `merged`.
     time_axis : int or None
-        The axis of B that is time, where that is known.
+        The time axis of B, if known.
     """
     if explanation.constants is not None:
         a, b = explanation.constants
-        return f"each is one number throughout, A {_number(a)} and B {_number(b)}, which does not tell why"
+        return f"both are constant, A = {_number(a)} and B = {_number(b)}, so the cause is unknown"
     relation = explanation.relation
     if explanation.changes_nothing:
-        if not relation.left:
+        if not relation.max_residual:
             return "equal where both are finite"
-        return f"alike but for noise (RMS {relation.rms:.2g}, at most {relation.left:.2g})"
-    said = [explanation.layout.in_words(time_axis=time_axis), _in_words(relation, time_axis)]
+        return f"equal except for noise (RMS {relation.rms:.2g}, maximum {relation.max_residual:.2g})"
+    said = [explanation.layout.describe(time_axis=time_axis), _describe(relation, time_axis)]
     if explanation.undetermined:
-        said.append("whether the axes are exchanged is undetermined, since the numbers fit both ways")
+        said.append("the axes may be exchanged, since the numbers fit both ways")
     words = "; ".join(filter(None, said))
     if relation.is_rounding:
         return words
-    return f"{words} ({f'to within {relation.left:.2g}' if relation.left else 'exactly'})"
+    return f"{words} ({f'to within {relation.max_residual:.2g}' if relation.max_residual else 'exactly'})"
 
 
 def pattern(explanation: Explanation) -> tuple[object, ...]:
-    """Return what explanations share that tell of one cause, though their numbers may differ from file to file."""
+    """Return the properties that explanations with one cause share; their numbers may differ from file to file."""
     if explanation.constants is not None:
         return ("constants",)
     relation = explanation.relation
@@ -59,7 +59,7 @@ def pattern(explanation: Explanation) -> tuple[object, ...]:
 
 
 def merged(one: Explanation, other: Explanation) -> Explanation:
-    """Join two explanations of one `pattern`: their numbers become ranges."""
+    """Join two explanations with the same `pattern`: their numbers become ranges."""
     if one.constants is not None and other.constants is not None:
         (a, b), (c, d) = one.constants, other.constants
         return replace(one, constants=(_join(a, c), _join(b, d)))
@@ -76,24 +76,24 @@ def merged(one: Explanation, other: Explanation) -> Explanation:
         eps_left=_join_known(mine.eps_left, theirs.eps_left),
         scaled_from=_join_known(mine.scaled_from, theirs.scaled_from),
         rms=max(mine.rms, theirs.rms),
-        left=max(mine.left, theirs.left),
+        max_residual=max(mine.max_residual, theirs.max_residual),
     )
     return replace(one, relation=relation)
 
 
-def _in_words(relation: Relation, time_axis: int | None) -> str:
+def _describe(relation: Relation, time_axis: int | None) -> str:
     right, left = ("B", "A") if relation.swapped else ("A", "B")
     changed = bool(relation.function) or relation.factors != (1.0, 1.0) or relation.offsets != (0.0, 0.0)
     said = [_equation(relation, left, right, time_axis)] if changed else []
     for who, floor in ((right, relation.floor_right), (left, relation.floor_left)):
         if floor is not None:
-            said.append(f"{who} goes no lower than {_floor(floor)}")
+            said.append(f"{who} has a floor at {_floor(floor)}")
     for who, eps in ((right, relation.eps_right), (left, relation.eps_left)):
         if eps is not None:
-            said.append(f"{who} adds {_number(eps)} under the logarithm")
+            said.append(f"{who} adds {_number(eps)} before the logarithm")
     for who, ceiling in ((right, relation.ceiling_right), (left, relation.ceiling_left)):
         if ceiling is not None:
-            said.append(f"{who} goes no higher than {_number(ceiling)}")
+            said.append(f"{who} has a ceiling at {_number(ceiling)}")
     for who, other, dtype in ((right, left, relation.rounded_right), (left, right, relation.rounded_left)):
         if dtype is not None:
             said.append(f"{who} is {'' if changed else f'{other} '}rounded to {dtype}")
@@ -123,19 +123,19 @@ def _called(name: str, function: Function) -> str:
 
 def _term(factors: Range, what: str, place: str) -> str:
     if not _one_number(factors):
-        return f"{what} * a factor of each {place}'s own ({factors[0]:.6g} to {factors[1]:.6g})"
+        return f"{what} * a factor per {place} ({factors[0]:.6g} to {factors[1]:.6g})"
     return what if factors[0] == 1.0 else f"{factors[0]:.7g} * {what}"
 
 
 def _plus(offsets: Range, place: str) -> str:
     if not _one_number(offsets):
-        return f" + an offset of each {place}'s own ({offsets[0]:.6g} to {offsets[1]:.6g})"
+        return f" + an offset per {place} ({offsets[0]:.6g} to {offsets[1]:.6g})"
     offset = offsets[0]
     return "" if offset == 0.0 else f" {'-' if offset < 0 else '+'} {abs(offset):.7g}"
 
 
 def _normalized(relation: Relation, right: str) -> str:
-    """Read a factor and an offset without a name as a mean and a standard deviation."""
+    """Interpret a factor and an offset without a known meaning as a mean and a standard deviation."""
     factor, offset = relation.factors[0], relation.offsets[0]
     if relation.function or relation.each is not None or factor <= 0 or factor == 1.0 or offset == 0.0:
         return ""
@@ -144,10 +144,10 @@ def _normalized(relation: Relation, right: str) -> str:
 
 def _floor(floor: Floor) -> str:
     if _one_number(floor.level):
-        return f"{floor.level[0]:.6g} ({_number(floor.depth)} below its highest)"
+        return f"{floor.level[0]:.6g} ({_number(floor.depth)} below its maximum)"
     if _one_number(floor.depth):
-        return f"{floor.depth[0]:.6g} below its highest"
-    return f"a floor of each file's own ({floor.level[0]:.6g} to {floor.level[1]:.6g})"
+        return f"{floor.depth[0]:.6g} below its maximum"
+    return f"a value per file ({floor.level[0]:.6g} to {floor.level[1]:.6g})"
 
 
 def _number(ends: Range) -> str:
@@ -155,7 +155,7 @@ def _number(ends: Range) -> str:
 
 
 def _one_number(ends: Range) -> bool:
-    return math.isclose(*ends, rel_tol=_SAME)
+    return math.isclose(*ends, rel_tol=_SAME_RTOL)
 
 
 def _join_floors(one: Floor | None, other: Floor | None) -> Floor | None:
@@ -169,6 +169,6 @@ def _join_known(one: Range | None, other: Range | None) -> Range | None:
 
 
 def _join(one: Range, other: Range) -> Range:
-    """Return the range of both; the first one where they are as good as one number."""
+    """Return the range of both; the first one if both are nearly the same number."""
     both = min(one[0], other[0]), max(one[1], other[1])
     return one if _one_number(both) else both

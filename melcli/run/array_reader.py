@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from melcli.errors import StorageError
 from melcli.printable import printable
-from melcli.run.engines.contract import BatchLost, BatchOverdue
+from melcli.run.engines.contract import BatchLost, BatchTimedOut
 from melcli.run.engines.local import LocalEngine
 from melcli.run.memory_limit import usable_memory_bytes
 from melcli.run.worker_tasks import list_arrays, read_array, read_item
@@ -72,7 +72,7 @@ class ArrayReader:
             )
         try:
             return self._engine.submit(function, argument, timeout_s=self._timeout_s).result()
-        except BatchOverdue:
+        except BatchTimedOut:
             message = f"cannot be read within {self._timeout_s:g} s"
         except BatchLost as error:
             message = f"cannot be read: the process that read it ended with {error}"

@@ -6,7 +6,7 @@ from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import Reason
 from melcli.printable import printable
 from melcli.run.batching import item_timeout_s
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.job import Job
 from melcli.run.watchdog import last_line
 from melcli.sources.items import Item
@@ -48,15 +48,15 @@ def culprit_row(item: Item, error: BatchLost, job: Job) -> FailedRow:
 
 def how_lost(error: BatchLost) -> tuple[Reason, str]:
     """Return the reason of the failure, and how the worker ended in words."""
-    if isinstance(error, BatchOverdue):
+    if isinstance(error, BatchTimedOut):
         return "timeout", "the worker took too long with it and was ended"
-    if not isinstance(error, WorkerDied):
+    if not isinstance(error, WorkerCrashed):
         return "internal", f"the worker that decoded it was lost: {error}"
-    if error.for_memory:
+    if error.out_of_memory:
         return "out_of_memory", "the system killed the worker that decoded it, alone, because memory ran out"
     if error.exit_code == EXCEPTION_EXIT_CODE and TRACEBACK_SIGN in error.stderr:
         raised = last_line(error.stderr).partition(":")[0]  # NumPy's has a message, and a longer name
         reason: Reason = "out_of_memory" if raised.endswith("MemoryError") else "internal"
         return reason, "the worker that decoded it ended by an unexpected exception"
     by = "with" if error.exit_code is None or error.exit_code >= 0 else "of"
-    return "decoder_crash", f"the worker that decoded it died {by} {error.how}"
+    return "decoder_crash", f"the worker that decoded it died {by} {error.exit_description}"

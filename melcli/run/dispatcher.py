@@ -123,7 +123,7 @@ class Dispatcher:
         if problem and not self._has_told_problem:
             self._has_told_problem = True
             self._listener.warned(problem)
-        for death in self._engine.take_deaths():
+        for death in self._engine.take_idle_deaths():
             self._count_loss(death)
         if time.monotonic() >= self._until_s and self._in_flight:
             self._stop(MAX_TIME)

@@ -17,7 +17,7 @@ from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
 from melcli.run.planner.planner import Planner
-from melcli.run.recover_unflushed import settle_unflushed
+from melcli.run.recover_unflushed import recover_unflushed
 from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.tried_with import Conditions
@@ -149,7 +149,7 @@ def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitS
     held.enter_context(hold_output(request.out))
     for folder in (request.out, own_folder(request.out)):
         remove_leftovers(folder, deep=False)
-    settle_unflushed(request, listener)
+    recover_unflushed(request, listener)
     surveyed = _plan(request, scratch, files, found, Conditions(request.limits))
     if surveyed.plan.counts().keys() & TO_DO:
         try_names(surveyed.plan.ids, request.out, request.config.output.format)

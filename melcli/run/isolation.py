@@ -191,7 +191,7 @@ class InFlight(Generic[TaskT]):
         warning : str or None
             None: the loss has another cause.  Empty: the workers were halved before.
         """
-        if not error.for_memory or attempt.workers <= 1:
+        if not error.out_of_memory or attempt.workers <= 1:
             return None
         warning = use_fewer_workers(self._engine, attempt.workers)
         self._retry([attempt])

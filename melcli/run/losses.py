@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 
 __all__ = ["LossKind", "WorkerLoss", "losses_in_words", "worker_loss"]
 
@@ -52,11 +52,11 @@ def worker_loss(error: BatchLost, inputs: tuple[str, ...] = ()) -> WorkerLoss:
 
 
 def _kind(error: BatchLost) -> LossKind:
-    if isinstance(error, BatchOverdue):
+    if isinstance(error, BatchTimedOut):
         return "worker_timeout"
-    if not isinstance(error, WorkerDied):
+    if not isinstance(error, WorkerCrashed):
         return "call_lost"
-    if error.for_memory:
+    if error.out_of_memory:
         return "worker_oom_kill"
     return "worker_crash" if error.is_evidence else "worker_killed"
 

@@ -6,29 +6,31 @@ from melcli.run.report import Listener
 from melcli.run.request import Request
 from melcli.store.durability import lost_its_memory
 
-__all__ = ["settle_unflushed"]
+__all__ = ["recover_unflushed"]
 
 
-def settle_unflushed(request: Request, listener: Listener) -> None:
-    """Read all outputs if any of them may be truncated, and mark those that are, so that this run recomputes them.
+def recover_unflushed(request: Request, listener: Listener) -> None:
+    """Read all outputs if any may be truncated, and mark the truncated ones, so that this run recomputes them.
 
-    A run at ``--durability none`` leaves a mark; under the same boot the system still holds what it was given.  The
-    caller holds OUT.
+    A run with ``--durability none`` leaves a mark with the boot id.  Until the next reboot the system's cache still
+    contains all written data.  The caller has locked OUT.
 
     Raises
     ------
     StorageError
         OUT cannot be written.
     WorkersFailing
-        The workers die whatever they are asked.
+        Workers crash on every task.
     """
     if not lost_its_memory(request.out):
         return
-    from melcli.run.verify.audit import Verdict, VerifyRequest, examine  # what a run rarely needs
+    from melcli.run.verify.audit import verify_locked  # imported late, since runs rarely need it
+    from melcli.run.verify.report import VerifyReport
+    from melcli.run.verify.request import VerifyRequest
 
-    listener.warned("the system was rebooted after outputs were written without flushing; all of them are checked")
-    verdict = Verdict(out=request.out)
-    everything = VerifyRequest(out=request.out, read_percent=100.0, repair=True, workers=request.workers)
-    examine(verdict, everything, lambda damage: None)  # which takes the mark away
-    if verdict.num_damaged:
-        listener.warned(f"{verdict.num_damaged:,} of {verdict.num_ok:,} were truncated, and are recomputed")
+    listener.warned("the system was rebooted after outputs were written without flushing; melcli checks all of them")
+    report = VerifyReport(out=request.out)
+    full = VerifyRequest(out=request.out, read_percent=100.0, repair=True, workers=request.workers)
+    verify_locked(report, full, lambda damage: None)  # also removes the mark
+    if report.num_damaged:
+        listener.warned(f"{report.num_damaged:,} of {report.num_ok:,} outputs were truncated; melcli recomputes them")

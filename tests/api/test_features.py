@@ -116,8 +116,8 @@ def test_a_list_is_an_array_and_other_types_are_converted() -> None:
         (np.zeros(8000, bool), "an array of bool must be floating-point: samples are real numbers"),
         (np.zeros(8000, complex), "an array of complex128 must be floating-point: samples are real numbers"),
         (["a.wav"], "an array of <U5 must be floating-point: samples are real numbers"),
-        (np.zeros((2, 8000)), "an array of shape (2, 8000) has 8,000 channels, and 1 to 1,024 are allowed: it must be "
-         "(samples, channels); transpose it"),
+        (np.zeros((2, 8000)), "an array of shape (2, 8000) has 8,000 channels: it must be (samples, channels), "
+         "with 1 to 1,024 channels; transpose it"),
         (np.zeros((8000, 0)), "an array of shape (8000, 0) has 0 channels"),
         (np.zeros((1, 2, 3)), "an array of shape (1, 2, 3) must be (samples,) or (samples, channels)"),
         (np.float64(1.0), "an array of shape () must be (samples,) or (samples, channels)"),
@@ -135,9 +135,9 @@ def test_a_rate_that_is_no_integer_is_refused(rate: Any) -> None:
 
 
 def test_an_array_needs_a_rate_and_a_file_has_its_own() -> None:
-    with pytest.raises(ConfigError, match=r"^an array needs its sampling_rate, in Hz$"):
+    with pytest.raises(ConfigError, match=r"^an array needs its sampling_rate, in Hz; pass"):
         melcli.features(np.zeros(8000))
-    with pytest.raises(ConfigError, match=r"english.flac: sampling_rate=8000 is for arrays, a file has its own"):
+    with pytest.raises(ConfigError, match=r"english.flac: sampling_rate=8000 is for arrays; a file has its own"):
         melcli.features(ENGLISH, 8000)
 
 

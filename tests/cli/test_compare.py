@@ -80,9 +80,9 @@ def test_json_is_one_object_and_nothing_else(melcli: Command, out: Path, tmp_pat
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
-        (["nowhere"], 2, "nowhere is not there"),
-        (["in"], 5, "in holds no features: no .npy, .npz, .h5, .hdf5 with arrays in it"),
-        (["in/a.wav"], 2, "in/a.wav ends in none of .npy, .npz, .h5, .hdf5"),
+        (["nowhere"], 2, "nowhere does not exist"),
+        (["in"], 5, "in contains no features: no .npy, .npz, .h5, .hdf5 files with arrays"),
+        (["in/a.wav"], 2, "in/a.wav has none of the extensions .npy, .npz, .h5, .hdf5"),
         (["junk.npy"], 6, "junk.npy cannot be read: "),
         (["out", "--atol", "nan"], 2, "atol=nan must be finite, and 0 or more"),
         (["out", "--rtol", "-1"], 2, "rtol=-1.0 must be finite, and 0 or more"),

@@ -101,7 +101,7 @@ def imported_by(*arguments: str) -> set[str]:
     return imported
 
 
-HEAVY = {"numpy", "scipy", "h5py", "soundfile", "soxr", "multiprocessing", "threadpoolctl"}
+HEAVY = {"numpy", "scipy", "h5py", "soundfile", "soxr", "tqdm", "multiprocessing", "threadpoolctl"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["extract", "--help"], ["--version"]], ids=" ".join)

@@ -168,8 +168,8 @@ def test_2_where_nothing_can_be_meant(melcli: Command, tmp_path: Path, features:
     (tmp_path / "a.txt").write_text("text")
     for place, words in {
         "two.npz": "two.npz holds 2 arrays, of which 0 are called german\nhint: name a file with one array",
-        "a.txt": "a.txt ends in none of .npy, .npz, .h5, .hdf5",
-        "nothing.npy": "nothing.npy is not there",
+        "a.txt": "a.txt has none of the extensions .npy, .npz, .h5, .hdf5",
+        "nothing.npy": "nothing.npy does not exist",
     }.items():
         ended = melcli("identify", GERMAN, tmp_path / place)
         assert (ended.code, ended.out, ended.err) == (2, "", f"melcli: error: {tmp_path / words}\n")

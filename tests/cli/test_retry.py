@@ -13,7 +13,7 @@ import pytest
 from melcli.audio.load import AudioStream
 from melcli.errors import REASONS
 from melcli.run import process_batch, tried_with
-from melcli.run.engines.contract import BatchOverdue, WorkerDied
+from melcli.run.engines.contract import BatchTimedOut, WorkerCrashed
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant, rows, signs, tree
 from tests.run.engines.inline import InlineEngine
@@ -57,9 +57,9 @@ class Corpus:
         self.tried += [item_id for item_id in ids if item_id not in self.tried]
         for item_id in set(ids) - self.cured:
             if item_id == "slow":
-                raise BatchOverdue("it took too long")
+                raise BatchTimedOut("it took too long")
             if item_id == "crash":
-                raise WorkerDied(-11)
+                raise WorkerCrashed(-11)
 
     def extract(self, *options: str) -> dict[str, str]:
         """Run; return the items that the dry run before it lists as new or stale."""

@@ -193,7 +193,7 @@ def test_a_dry_run_leaves_no_folder_behind(sounds: Path, tmp_path: Path, number:
 @pytest.mark.parametrize("number", full_but([signal.SIGTERM, signal.SIGHUP], signal.SIGTERM))
 def test_a_doctor_removes_its_folder_of_trials(tmp_path: Path, number: signal.Signals) -> None:
     doctor = "from melcli.run.doctor import diagnosis as d"
-    before = f"import time; {doctor}; d.examine_promises = lambda _: [print(flush=True), time.sleep(60)]"
+    before = f"import time; {doctor}; d.run_file_system_tests = lambda _: [print(flush=True), time.sleep(60)]"
     check_stopped(start("doctor", tmp_path, before=before), number)
     assert os.listdir(tmp_path) == []
 

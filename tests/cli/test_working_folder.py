@@ -16,7 +16,7 @@ from tests.run.corpus import LIGHT, plant
 from tests.run.invariants import check_nobody_left
 
 # What melcli uses, and itself: `python -m melcli` is the one command that means the folder's own by that name.
-LIBRARIES = ("click", "filelock", "h5py", "melcli", "numpy", "scipy", "soundfile", "soxr", "yaml")
+LIBRARIES = ("click", "filelock", "h5py", "melcli", "numpy", "scipy", "soundfile", "soxr", "tqdm", "yaml")
 TRAP = """\
 import os
 with open({marker!r}, "a") as file:

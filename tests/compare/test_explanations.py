@@ -36,44 +36,44 @@ VALUES = {
     "log10 of magnitudes, dB": (MELS / LN10 / 2, db(MELS), "B = 20 * A: A is log10 of magnitudes where B is dB (to"),
     "logs of magnitudes and powers": (MELS / 2, MELS, "B = 2 * A: A may be the log of magnitudes and B that of pow"),
     "half": (MELS, MELS / 2, "B = 0.5 * A: B may be the log of magnitudes and A that of powers (exactly)"),
-    "int16's range, powers": (POWERS, POWERS * 32768.0**2, "B = 1.073742e+09 * A: powers, B's of samples 32768 time"),
-    "int16's range, magnitudes": (POWERS, POWERS * 32768, "B = 32768 * A: magnitudes, B's of samples 32768 times a"),
+    "int16's range, powers": (POWERS, POWERS * 32768.0**2, "B = 1.073742e+09 * A: powers; B's samples are 32768"),
+    "int16's range, magnitudes": (POWERS, POWERS * 32768, "B = 32768 * A: magnitudes; B's samples are 32768"),
     "int16's range, ln": (MELS + np.float32(20.794415), MELS, "B = A - 20.79442: A's samples are 32768 times as lar"),
     "int16's range, dB": (MELS, db(MELS) + np.float32(90.308999), "B = 4.342945 * A + 90.309: A is ln where B is dB; "),
-    "Whisper": (db(MELS), (MELS / LN10 + 4) / 4, "B = 0.025 * A + 1: B is (log10 + 4) / 4 as Whisper has it, where "),
-    "Whisper before": ((MELS / LN10 + 4) / 4, MELS, "B = 9.21034 * A - 9.21034: A is (log10 + 4) / 4 as Whisper ha"),
+    "Whisper": (db(MELS), (MELS / LN10 + 4) / 4, "B = 0.025 * A + 1: B is (log10 + 4) / 4 as in Whisper, where "),
+    "Whisper before": ((MELS / LN10 + 4) / 4, MELS, "B = 9.21034 * A - 9.21034: A is (log10 + 4) / 4 as in Whisper"),
     "reference": (MELS, MELS - np.float32(3.2101), "B = A - 3.2101 (to within"),
     "mean and std": (MELS, (MELS + 4.25) / 9.125, "B = 0.109589 * A + 0.4657534: (A - mean) / std with mean -4.25 and"),
     "minus": (MELS, -MELS, "B = -1 * A (exactly)"),
-    "mean of each bin": (MELS, MELS - MELS.mean(1, keepdims=True), "B = A + an offset of each bin's own ("),
-    "mean of each frame": (MELS, MELS - MELS.mean(0), "B = A + an offset of each frame's own ("),
+    "mean of each bin": (MELS, MELS - MELS.mean(1, keepdims=True), "B = A + an offset per bin ("),
+    "mean of each frame": (MELS, MELS - MELS.mean(0), "B = A + an offset per frame ("),
     "mean and std of each bin": (
         *(MELS, (MELS - MELS.mean(1, keepdims=True)) / MELS.std(1, keepdims=True)),
-        "B = A * a factor of each bin's own (",
+        "B = A * a factor per bin (",
     ),
     "unit and mean of each bin": (
         *(MELS, db(MELS - MELS.mean(1, keepdims=True))),
-        "B = 4.342945 * A + an offset of each bin's own (",
+        "B = 4.342945 * A + an offset per bin (",
     ),
-    "norm of the filters": (POWERS, POWERS * np.linspace(0.1, 2, 40)[:, None], "B = A * a factor of each bin's own ("),
+    "norm of the filters": (POWERS, POWERS * np.linspace(0.1, 2, 40)[:, None], "B = A * a factor per bin ("),
     "ln of powers": (POWERS, MELS, "B = ln(A): B is ln of A (to within"),
     "dB of powers": (db(MELS), POWERS, "A = 4.342945 * ln(B): A is dB of B (to within"),
     "squares": (np.sqrt(POWERS), POWERS, "B = A ** 2: A is of magnitudes where B is of powers (to within"),
     "roots": (POWERS, np.sqrt(POWERS), "A = B ** 2: B is of magnitudes where A is of powers (to within"),
-    "top_db": (db(MELS), np.maximum(db(MELS), db(MELS).max() - 40), "B goes no lower than"),
-    "floor of A": (np.maximum(MELS, -6), db(MELS), "B = 4.342945 * A: A is ln where B is dB; A goes no lower than -"),
+    "top_db": (db(MELS), np.maximum(db(MELS), db(MELS).max() - 40), "B has a floor at"),
+    "floor of A": (np.maximum(MELS, -6), db(MELS), "B = 4.342945 * A: A is ln where B is dB; A has a floor at -"),
     "both floors": (np.maximum(MELS, -8), np.maximum(db(MELS), -30), "B = 4.342945 * A: A is ln where B is dB; B goes"),
     "float16": (MELS, float16(MELS), "B is A rounded to float16"),
     "float16 before": (float16(MELS), MELS, "A is B rounded to float16"),
     "float16 of dB": (MELS, float16(db(MELS)), "B = 4.342945 * A: A is ln where B is dB; B is rounded to float16"),
     "dB of float16": (float16(MELS), db(MELS), "B = 4.342945 * A: A is ln where B is dB; A is rounded to float16"),
     "bfloat16": (MELS, to_bfloat16(MELS), "B is A rounded to bfloat16"),
-    "noise": (MELS, MELS + np.float32(1e-3) * np.sin(np.float32(range(90))), "alike but for noise (RMS 0.0007, at m"),
-    "noise, a trace of a factor": (MELS, MELS * 1.0001 + 1e-3 * np.sin(7.0 * MELS), "alike but for noise (RMS 0.00"),
-    "noise and float16": (MELS - 20, float16(MELS - 20 + 0.02 * np.sin(7.0 * MELS)), "alike but for noise (RMS 0.01"),
+    "noise": (MELS, MELS + np.float32(1e-3) * np.sin(np.float32(range(90))), "equal except for noise (RMS 0.0007, max"),
+    "noise, a trace of a factor": (MELS, MELS * 1.0001 + 1e-3 * np.sin(7.0 * MELS), "equal except for noise (RMS 0.00"),
+    "noise and float16": (MELS - 20, float16(MELS - 20 + 0.02 * np.sin(7.0 * MELS)), "equal except for noise (RMS 0.0"),
     "norm of the filters under a floor": (
         *(np.maximum(MELS, -9), np.maximum(MELS + np.linspace(-1, 1, 40)[:, None], -9)),
-        "B = A + an offset of each bin's own (",
+        "B = A + an offset per bin (",
     ),
     "nothing": (MELS, MELS.astype(np.float64), "equal where both are finite"),
 }  # fmt: skip
@@ -89,11 +89,11 @@ def test_what_was_done_to_the_values(a, b, said):
 
 PLACES = {
     "transposed": (lambda mels: mels.T, "B is A transposed", 0),
-    "mels backwards": (lambda mels: mels[::-1], "B runs backwards along the mel axis", 1),
-    "time backwards": (lambda mels: mels[:, ::-1], "B runs backwards along time", 1),
+    "mels backwards": (lambda mels: mels[::-1], "B is reversed along the mel axis", 1),
+    "time backwards": (lambda mels: mels[:, ::-1], "B is reversed along time", 1),
     "transposed, mels backwards": (
         lambda mels: mels[::-1].T,
-        "B is A transposed and B runs backwards along the mel axis",
+        "B is A transposed and B is reversed along the mel axis",
         0,
     ),
     "a frame more at the end": (lambda mels: np.pad(mels, ((0, 0), (0, 1))), "B has 1 frame more, at the end", 1),
@@ -132,13 +132,11 @@ def test_of_square_arrays_the_numbers_tell_whether_the_axes_are_exchanged(change
 
 def test_of_square_arrays_that_fit_both_ways_it_is_said_to_be_undetermined():
     both_ways = SQUARE + SQUARE.T
-    assert "; whether the axes are exchanged is undetermined, since the numbers fit both ways" in words(
-        both_ways, db(both_ways)
-    )
+    assert "; the axes may be exchanged, since the numbers fit both ways" in words(both_ways, db(both_ways))
 
 
 def test_constant_arrays_tell_nothing():
-    said = "each is one number throughout, A -100 and B -23.5, which does not tell why"
+    said = "both are constant, A = -100 and B = -23.5, so the cause is unknown"
     assert words(np.full((4, 9), -100.0), np.full((9, 4), -23.5)) == said
 
 
@@ -179,7 +177,7 @@ def test_numbers_that_are_not_finite_are_left_out():
     assert words(holed, db(MELS)).startswith("B = 4.342945 * A: A is ln where B is dB (to within")
     with np.errstate(invalid="ignore"):
         own = holed - MELS.mean(1, keepdims=True)
-    assert words(own, MELS).startswith("B = A + an offset of each bin's own (")
+    assert words(own, MELS).startswith("B = A + an offset per bin (")
 
 
 def test_whole_numbers_that_differ_by_one_are_not_called_rounded():

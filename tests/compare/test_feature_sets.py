@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_listed_is_told_of(folder):
 def test_two_arrays_of_one_id_are_refused(folder):
     np.save(folder / "speech" / "one.npy", ONE)
     with pytest.raises(
-        NameClash, match=r"/speech/one\.np[yz] and .*/speech/one\.np[yz] both hold speech/one; move one of them$"
+        NameClash, match=r"/speech/one\.np[yz] and .*/speech/one\.np[yz] both contain speech/one; move one of them$"
     ):
         open_feature_set(str(folder))
 
@@ -107,14 +107,14 @@ def test_what_holds_nothing_is_refused(tmp_path):
     np.savez(tmp_path / "none.npz")
     for path in (tmp_path, tmp_path / "none.npz"):
         with pytest.raises(
-            NoInput, match=rf"^{path} holds no features: no \.npy, \.npz, \.h5, \.hdf5 with arrays in it$"
+            NoInput, match=rf"^{path} contains no features: no \.npy, \.npz, \.h5, \.hdf5 files with arrays$"
         ):
             open_feature_set(str(path))
 
 
 def test_what_is_not_there_or_of_another_kind_is_refused(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"/no\\x0awhere is not there$"):
+    with pytest.raises(ConfigError, match=r"/no\\x0awhere does not exist$"):
         open_feature_set(str(tmp_path / "no\nwhere"))
-    with pytest.raises(ConfigError, match=r"/a\.pt ends in none of \.npy, \.npz, \.h5, \.hdf5$"):
+    with pytest.raises(ConfigError, match=r"/a\.pt has none of the extensions \.npy, \.npz, \.h5, \.hdf5$"):
         open_feature_set(str(tmp_path / "a.pt"))

@@ -39,26 +39,26 @@ def test_all_that_is_tried_makes_the_shapes_agree_and_is_named_unless_nothing_ch
     for layout in layouts:
         x, y = layout.align(a, b)
         assert x.shape == y.shape
-        assert bool(layout.in_words(time_axis=None)) == (layout != Layout())
-    assert len({layout.in_words(time_axis=None) for layout in layouts}) == len(layouts)
+        assert bool(layout.describe(time_axis=None)) == (layout != Layout())
+    assert len({layout.describe(time_axis=None) for layout in layouts}) == len(layouts)
 
 
 @pytest.mark.parametrize(
     "layout, time_axis, words",
     [
         (Layout(transposed=True), None, "B is A transposed"),
-        (Layout(flipped=(0,)), 1, "B runs backwards along the mel axis"),
-        (Layout(flipped=(0,)), 0, "B runs backwards along time"),
-        (Layout(flipped=(1,)), None, "B runs backwards along its second axis"),
-        (Layout(axis=1, alone_b=(0, 1)), 1, "B has 1 frame more, at the end"),
-        (Layout(axis=1, alone_b=(1, 0)), None, "B has 1 frame more, at the start of its second axis"),
-        (Layout(axis=1, alone_a=(2, 2)), 1, "A has 4 frames more, 2 at the start, 2 at the end"),
-        (Layout(axis=0, alone_a=(0, 1)), 1, "A has 1 bin more, at the end"),
-        (Layout(axis=1, alone_a=(0, 1), alone_b=(1, 0)), 1, "B is 1 frame late"),
-        (Layout(axis=0, alone_a=(1, 0), alone_b=(0, 1)), None, "B is 1 frame early along its first axis"),
+        (Layout(flipped=(0,)), 1, "B is reversed along the mel axis"),
+        (Layout(flipped=(0,)), 0, "B is reversed along time"),
+        (Layout(flipped=(1,)), None, "B is reversed along its second axis"),
+        (Layout(axis=1, unpaired_b=(0, 1)), 1, "B has 1 frame more, at the end"),
+        (Layout(axis=1, unpaired_b=(1, 0)), None, "B has 1 frame more, at the start of its second axis"),
+        (Layout(axis=1, unpaired_a=(2, 2)), 1, "A has 4 frames more, 2 at the start, 2 at the end"),
+        (Layout(axis=0, unpaired_a=(0, 1)), 1, "A has 1 bin more, at the end"),
+        (Layout(axis=1, unpaired_a=(0, 1), unpaired_b=(1, 0)), 1, "B is 1 frame late"),
+        (Layout(axis=0, unpaired_a=(1, 0), unpaired_b=(0, 1)), None, "B is 1 frame early along its first axis"),
         (Layout(squeezed=True), None, "the shapes differ by axes of length 1"),
-        (Layout(transposed=True, axis=0, alone_b=(0, 1)), 0, "B is A transposed and B has 1 frame more, at the end"),
+        (Layout(transposed=True, axis=0, unpaired_b=(0, 1)), 0, "B is A transposed and B has 1 frame more, at the end"),
     ],
 )
 def test_words(layout, time_axis, words):
-    assert layout.in_words(time_axis=time_axis) == words
+    assert layout.describe(time_axis=time_axis) == words

@@ -68,11 +68,11 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "offset against floor": (
         lambda p: (np.log(p + 1e-5), np.log(np.maximum(p, 1e-5))),
-        rf"B goes no lower than -11\.5129 \({NUMBER} below its highest\); A adds 1e-05 under the logarithm{WITHIN}",
+        rf"B has a floor at -11\.5129 \({NUMBER} below its maximum\); A adds 1e-05 before the logarithm{WITHIN}",
     ),
     "floor against offset": (
         lambda p: (DB * np.log(np.maximum(p, 1e-5)), DB * np.log(p + 1e-6)),
-        rf"A goes no lower than -50 \({NUMBER} below its highest\); B adds 1e-06 under the logarithm{WITHIN}",
+        rf"A has a floor at -50 \({NUMBER} below its maximum\); B adds 1e-06 before the logarithm{WITHIN}",
     ),
     "half amplitude, dB": (
         lambda p: (DB * ln(p), DB * ln(p / 4)),
@@ -84,7 +84,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "clip": (
         lambda p: (ln(p), np.clip(ln(p), -8, 1)),
-        rf"B goes no lower than -8 \({NUMBER} below its highest\); B goes no higher than 1" + EXACTLY,
+        rf"B has a floor at -8 \({NUMBER} below its maximum\); B has a ceiling at 1" + EXACTLY,
     ),
     "uint8": (
         lambda p: (ln(p), np.rint(scaled(ln(p), 0, 255)).astype(np.uint8)),
@@ -103,7 +103,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "transposed": (lambda p: (ln(p), ln(p).T), "B is A transposed" + EXACTLY),
     "a mean of each bin": (
         lambda p: (ln(p), ln(p) - ln(p).mean(axis=1, keepdims=True)),
-        rf"B = A \+ an offset of each bin's own \({NUMBER} to {NUMBER}\){WITHIN}",
+        rf"B = A \+ an offset per bin \({NUMBER} to {NUMBER}\){WITHIN}",
     ),
     "float16, padded": (
         lambda p: (ln(p), np.pad(ln(p), ((0, 0), (0, 10))).astype(np.float16)),

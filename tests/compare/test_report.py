@@ -96,7 +96,7 @@ def test_names_of_one_side_are_told_and_escaped():
 
 
 def test_nothing_in_common():
-    assert shown(Memory({"x": MELS["a"]}))[0] == "A and B have nothing in common"
+    assert shown(Memory({"x": MELS["a"]}))[0] == "A and B have no file in common"
 
 
 def test_what_cannot_be_read_is_told():
@@ -115,22 +115,22 @@ def test_explanations_of_one_kind_are_brought_together_and_wrapped():
 
     said = shown(change(a=normalized, b=normalized, d=lambda mels: mels[::-1]))
     start = next(number for number, line in enumerate(said) if line.startswith("2 files: "))
-    assert said[start].startswith("2 files: B = A * a factor of each bin's own (")
+    assert said[start].startswith("2 files: B = A * a factor per bin (")
     assert said[start + 1].startswith("  ")
     assert all(len(line) <= 80 for line in said)
-    assert said[-1] == "c/d: B runs backwards along the mel axis (exactly)"
+    assert said[-1] == "c/d: B is reversed along the mel axis (exactly)"
 
 
 def test_the_axes_of_b_follow_from_those_of_a():
     mels = MELS["a"]
     found = compare(Memory({"a": mels}, time_axis=1), Memory({"a": mels[::-1].T}), Tolerance())
-    words = "B is A transposed and B runs backwards along the mel axis (exactly)"
+    words = "B is A transposed and B is reversed along the mel axis (exactly)"
     assert plain(found)["files"][0]["explanation"] == words
 
 
 def test_what_nothing_explains_is_said_to_be_so():
     assert shown(change(a=np.square, b=lambda mels: log_mels(num_frames=70)))[-1] == (
-        "2 files: nothing simple explains the difference"
+        "2 files: no simple relation explains the difference"
     )
 
 

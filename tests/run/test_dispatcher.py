@@ -23,7 +23,7 @@ from melcli.run import dispatcher as dispatcher_module
 from melcli.run.batching import Batch, planned_shard
 from melcli.run.deadline import remaining_s
 from melcli.run.dispatcher import MAX_DEATHS_IN_A_ROW, MAX_LOSSES_IN_A_ROW, Dispatcher
-from melcli.run.engines.contract import Advance, BatchLost, BatchOverdue, Engine, WorkerDied
+from melcli.run.engines.contract import Advance, BatchLost, BatchTimedOut, Engine, WorkerCrashed
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, Tried
 from melcli.run.job import Outcome as BatchOutcome
@@ -94,7 +94,7 @@ def deadly(*culprits: str, error: Exception | None = None) -> Script:
 
     def script(one: Batch, trial: bool) -> list[Row]:
         if set(names(one)) & set(culprits):
-            raise error or WorkerDied(SEGV)
+            raise error or WorkerCrashed(SEGV)
         return finish(one)
 
     return script
@@ -229,7 +229,7 @@ def test_at_most_two_batches_for_each_worker_are_in_flight_and_none_is_kept(work
 
 
 def test_losses_and_retries_are_told_and_counted() -> None:
-    with scripted(deadly("b", error=WorkerDied(SEGV, pid=7, stderr="hm"))) as engine:
+    with scripted(deadly("b", error=WorkerCrashed(SEGV, pid=7, stderr="hm"))) as engine:
         outcome = drive(engine, batch("a", "b", "c"))
     report = outcome.report
     assert [(loss.kind, loss.pid, loss.how, loss.stderr) for loss in outcome.losses] == [
@@ -245,7 +245,7 @@ def test_losses_and_retries_are_told_and_counted() -> None:
 def test_no_input_counts_twice_as_retried_alone() -> None:
     def script(one: Batch, trial: bool) -> list[Row]:
         if not trial and len(one.items) > 1:
-            raise WorkerDied(SEGV)
+            raise WorkerCrashed(SEGV)
         return finish(one)
 
     with scripted(script) as engine:
@@ -255,9 +255,9 @@ def test_no_input_counts_twice_as_retried_alone() -> None:
 
 
 def test_workers_that_end_without_a_batch_are_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    deaths = [WorkerDied(KILL, pid=8)]
+    deaths = [WorkerCrashed(KILL, pid=8)]
     with scripted(finish) as engine:
-        monkeypatch.setattr(engine, "take_deaths", lambda: [deaths.pop()] if deaths else [])
+        monkeypatch.setattr(engine, "take_idle_deaths", lambda: [deaths.pop()] if deaths else [])
         outcome = drive(engine, batch("a"))
     assert [(loss.kind, loss.pid, loss.inputs) for loss in outcome.losses] == [("worker_killed", 8, ())]
     assert (outcome.report.losses, outcome.report.lost_batches) == ({"worker_killed": 1}, 0)
@@ -273,24 +273,24 @@ def test_failures_are_told_and_counted() -> None:
 @pytest.mark.parametrize(
     "error, reason, words",
     [
-        (WorkerDied(SEGV), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGSEGV"),
-        (WorkerDied(3), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 3"),
-        (WorkerDied(0), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 0"),
-        (WorkerDied(1), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 1"),
+        (WorkerCrashed(SEGV), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGSEGV"),
+        (WorkerCrashed(3), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 3"),
+        (WorkerCrashed(0), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 0"),
+        (WorkerCrashed(1), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 1"),
         (
-            WorkerDied(SEGV, stderr=f"{TRACEBACK} / KeyError: 3"),
+            WorkerCrashed(SEGV, stderr=f"{TRACEBACK} / KeyError: 3"),
             "decoder_crash",
             "in/c.wav: the worker that decoded it died of SIGSEGV",
         ),
-        (WorkerDied(KILL), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGKILL"),
+        (WorkerCrashed(KILL), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGKILL"),
         (
-            WorkerDied(KILL, for_memory=True),
+            WorkerCrashed(KILL, out_of_memory=True),
             "out_of_memory",
             "in/c.wav: the system killed the worker that decoded it, alone, because memory ran out",
         ),
         *(
             (
-                WorkerDied(1, stderr=f"{TRACEBACK} / {said}"),
+                WorkerCrashed(1, stderr=f"{TRACEBACK} / {said}"),
                 reason,
                 "in/c.wav: the worker that decoded it ended by an unexpected exception",
             )
@@ -303,12 +303,12 @@ def test_failures_are_told_and_counted() -> None:
             ]
         ),
         (
-            BatchOverdue(),
+            BatchTimedOut(),
             "timeout",
             "in/c.wav: the worker took too long with it and was ended; 65 s are allowed (--timeout-per-item)",
         ),
         (
-            BatchOverdue(stderr="hm"),
+            BatchTimedOut(stderr="hm"),
             "timeout",
             "in/c.wav: the worker took too long with it and was ended; 65 s are allowed (--timeout-per-item)",
         ),
@@ -346,7 +346,7 @@ def dying(times: int, error: BatchLost) -> Script:
     return script
 
 
-@pytest.mark.parametrize("error", [WorkerDied(KILL), WorkerDied(None), BatchLost("the engine was stopped")])
+@pytest.mark.parametrize("error", [WorkerCrashed(KILL), WorkerCrashed(None), BatchLost("the engine was stopped")])
 def test_a_batch_that_is_lost_without_evidence_is_tried_as_it_is_first(error: BatchLost) -> None:
     """A kill from outside, or an end that nobody knows, says nothing about the items."""
     with scripted(dying(1, error)) as engine:
@@ -361,7 +361,7 @@ def test_where_memory_runs_out_fewer_workers_go_on_and_no_item_is_blamed() -> No
 
         def script(one: Batch, trial: bool) -> list[Row]:
             if engine.workers > 1:
-                raise WorkerDied(KILL, for_memory=True)
+                raise WorkerCrashed(KILL, out_of_memory=True)
             return finish(one)
 
         engine.answer_by(partial(answer, script))
@@ -377,7 +377,7 @@ def test_where_memory_runs_out_fewer_workers_go_on_and_no_item_is_blamed() -> No
 
 def test_many_workers_that_are_killed_at_once_for_memory_do_not_end_the_run() -> None:
     with scripted(finish, workers=64) as engine:
-        kills = iter([WorkerDied(KILL, for_memory=True)] * 40)
+        kills = iter([WorkerCrashed(KILL, out_of_memory=True)] * 40)
 
         def script(one: Batch, trial: bool) -> list[Row]:
             kill = next(kills, None)
@@ -399,7 +399,7 @@ def test_why_fewer_workers_run_is_told_once() -> None:
 
 
 def test_an_item_that_needs_more_memory_than_there_is_is_named_once_it_was_alone() -> None:
-    with scripted(deadly("c", error=WorkerDied(KILL, for_memory=True)), workers=4) as engine:
+    with scripted(deadly("c", error=WorkerCrashed(KILL, out_of_memory=True)), workers=4) as engine:
         outcome = drive(engine, batch("a", "b"), batch("c", "d"), batch("e"))
     assert [(row.id, row.reason) for row in outcome.told] == [("c", "out_of_memory")]
     assert outcome.ids == list("abcde")
@@ -412,7 +412,7 @@ def test_an_item_is_blamed_for_a_kill_only_if_nothing_else_was_in_flight() -> No
     def script(one: Batch, trial: bool) -> list[Row]:
         if "c" in names(one):
             open_then.append(engine.open)
-            raise WorkerDied(KILL)
+            raise WorkerCrashed(KILL)
         return finish(one)
 
     with scripted(script, workers=2) as engine:
@@ -452,7 +452,7 @@ def test_an_item_that_dies_once_alone_and_then_not_is_no_culprit() -> None:
 
     def script(one: Batch, trial: bool) -> list[Row]:
         if "b" in names(one) and next(deaths, False):
-            raise WorkerDied(KILL)
+            raise WorkerCrashed(KILL)
         return finish(one)
 
     with scripted(script) as engine:
@@ -467,7 +467,7 @@ def test_a_batch_that_dies_once_and_not_alone_is_done_after_all() -> None:
 
     def script(one: Batch, trial: bool) -> list[Row]:
         if not trial and next(deaths, False):
-            raise WorkerDied(SEGV)
+            raise WorkerCrashed(SEGV)
         return finish(one)
 
     with scripted(script) as engine:
@@ -481,7 +481,7 @@ def test_a_batch_that_always_dies_and_never_alone_is_done_item_by_item() -> None
 
     def script(one: Batch, trial: bool) -> list[Row]:
         if not trial and len(one.items) > 1 and "a" in names(one):
-            raise WorkerDied(SEGV)
+            raise WorkerCrashed(SEGV)
         return finish(one)
 
     with scripted(script) as engine:
@@ -496,7 +496,7 @@ def test_workers_that_end_whenever_they_store_end_the_run_and_blame_no_item() ->
 
     def script(one: Batch, trial: bool) -> list[Row]:
         if not trial:
-            raise WorkerDied(1, stderr='File "files.py" / RuntimeError: no more')
+            raise WorkerCrashed(1, stderr='File "files.py" / RuntimeError: no more')
         return finish(one)
 
     outcome = outcome_of(batch("a", "b"))
@@ -543,7 +543,7 @@ def test_a_shard_without_its_culprit_keeps_its_place(tmp_path: Path) -> None:
 
     def die_of_b(argument: tuple[Job, Batch]) -> None:
         if any(item.id == "b" for item in argument[1].items):
-            raise WorkerDied(SEGV)
+            raise WorkerCrashed(SEGV)
 
     out, alone = tmp_path / "out", tmp_path / "alone"
     out.mkdir()
@@ -579,7 +579,7 @@ def test_storage_that_fails_ends_the_run_at_once_and_keeps_what_was_in_hand() ->
 
 def test_a_worker_that_dies_after_storage_failed_is_not_looked_into() -> None:
     def script(one: Batch, trial: bool) -> list[Row]:
-        raise StorageError("No space left on device") if names(one) == "a" else WorkerDied(SEGV)
+        raise StorageError("No space left on device") if names(one) == "a" else WorkerCrashed(SEGV)
 
     outcome = outcome_of(*map(batch, "abcd"))
     with scripted(script) as engine, pytest.raises(StorageError):
@@ -647,7 +647,7 @@ def test_culprits_that_are_known_by_then_are_written_down(
     def script(one: Batch, trial: bool) -> list[Row]:
         nonlocal changed
         if "a" in names(one) or changed:
-            raise WorkerDied(SEGV)
+            raise WorkerCrashed(SEGV)
         if names(one) == "y":  # the last to be tried: from now on, workers only die
             changed = True
             monkeypatch.setattr(dispatcher_module, "MAX_DEATHS_IN_A_ROW", most)
@@ -789,7 +789,7 @@ def test_a_worker_that_dies_while_the_run_stops_accuses_nobody() -> None:
             if names(one) == "a":
                 signal.raise_signal(signal.SIGTERM)
                 time.sleep(0.05)
-            raise WorkerDied(-15)
+            raise WorkerCrashed(-15)
 
         with scripted(script) as engine:
             outcome = drive(engine, *[batch(name) for name in "abcdefghij"], interrupts=interrupts)

@@ -17,7 +17,7 @@ from melcli.audio.options import AudioOptions
 from melcli.config.config import Config
 from melcli.mel.options import FeatureOptions
 from melcli.run.batching import Batch
-from melcli.run.engines.contract import WorkerDied
+from melcli.run.engines.contract import WorkerCrashed
 from melcli.run.extract import extract
 from melcli.run.limits import Limits
 from melcli.run.losses import WorkerLoss
@@ -253,7 +253,7 @@ def test_a_batch_that_died_leaves_nothing_behind(tmp_path: Path, monkeypatch: py
         if argument is not None and "sub/b" in [item.id for item in argument[1].items]:
             (tmp_path / "out" / "sub").mkdir(exist_ok=True)
             (tmp_path / "out" / "sub" / temporary_name()).touch()
-            raise WorkerDied(-9, stderr="hm")
+            raise WorkerCrashed(-9, stderr="hm")
 
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=die_of_b))
     plant(tmp_path / "in", "a.wav", "sub/b.wav")

@@ -15,7 +15,7 @@ from melcli.errors import TimeUp, WorkersFailing
 from melcli.run import isolation
 from melcli.run.batching import Batch
 from melcli.run.deadline import remaining_s, result_until
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.headers import measure
 from melcli.run.job import Job, Measured
 from melcli.run.limits import Limits
@@ -23,8 +23,8 @@ from melcli.sources.items import Item
 
 CONFIG = Config()
 JOB = Job(out="OUT", config=CONFIG, config_id=CONFIG.config_id)
-KILLED, CRASHED = WorkerDied(-signal.SIGKILL), WorkerDied(-signal.SIGSEGV)
-FOR_MEMORY = WorkerDied(-signal.SIGKILL, for_memory=True)
+KILLED, CRASHED = WorkerCrashed(-signal.SIGKILL), WorkerCrashed(-signal.SIGSEGV)
+FOR_MEMORY = WorkerCrashed(-signal.SIGKILL, out_of_memory=True)
 
 
 class Engine:
@@ -56,7 +56,7 @@ class Engine:
             future.set_exception(loss)
         return future
 
-    def take_deaths(self) -> list[BatchLost]:
+    def take_idle_deaths(self) -> list[BatchLost]:
         return []
 
     def limit_workers(self, workers: int) -> None:
@@ -74,7 +74,7 @@ def durations(engine: Engine, *names: str) -> dict[str, float]:
     return {one.id: one.duration_s for one in measure(JOB, batches(*names), engine, math.inf)}
 
 
-@pytest.mark.parametrize("loss", [KILLED, CRASHED, BatchOverdue(), WorkerDied(None)])
+@pytest.mark.parametrize("loss", [KILLED, CRASHED, BatchTimedOut(), WorkerCrashed(None)])
 def test_a_loss_costs_no_other_item_its_measure(loss: BatchLost) -> None:
     """What HDF5 shards hold depends on all of them: a kill from outside once changed how they were cut."""
     engine = Engine({"b": [loss]})
@@ -83,7 +83,7 @@ def test_a_loss_costs_no_other_item_its_measure(loss: BatchLost) -> None:
     assert engine.calls == ["abc", "def", *first]
 
 
-@pytest.mark.parametrize("loss, tries", [(CRASHED, 2), (BatchOverdue(), 2), (KILLED, 3), (WorkerDied(None), 3)])
+@pytest.mark.parametrize("loss, tries", [(CRASHED, 2), (BatchTimedOut(), 2), (KILLED, 3), (WorkerCrashed(None), 3)])
 def test_a_header_that_crashes_its_worker_alone_counts_for_nothing(loss: BatchLost, tries: int) -> None:
     engine = Engine({"b": [loss] * 10})
     assert durations(engine, "abc") == {"a": 1.0, "b": 0.0, "c": 1.0}

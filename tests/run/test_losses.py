@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.losses import LossKind, losses_in_words, worker_loss
 from melcli.run.report import Report
 from melcli.run.summary import plain_report
@@ -15,12 +15,12 @@ from melcli.run.summary import plain_report
 @pytest.mark.parametrize(
     "error, kind, how",
     [
-        (WorkerDied(-11, pid=7), "worker_crash", "SIGSEGV"),
-        (WorkerDied(3, pid=7), "worker_crash", "exit code 3"),
-        (WorkerDied(-9, pid=7), "worker_killed", "SIGKILL"),
-        (WorkerDied(None, pid=7), "worker_killed", "an unknown exit code"),
-        (WorkerDied(-9, pid=7, for_memory=True), "worker_oom_kill", "SIGKILL"),
-        (BatchOverdue("it took too long", pid=7), "worker_timeout", "it took too long"),
+        (WorkerCrashed(-11, pid=7), "worker_crash", "SIGSEGV"),
+        (WorkerCrashed(3, pid=7), "worker_crash", "exit code 3"),
+        (WorkerCrashed(-9, pid=7), "worker_killed", "SIGKILL"),
+        (WorkerCrashed(None, pid=7), "worker_killed", "an unknown exit code"),
+        (WorkerCrashed(-9, pid=7, out_of_memory=True), "worker_oom_kill", "SIGKILL"),
+        (BatchTimedOut("it took too long", pid=7), "worker_timeout", "it took too long"),
         (BatchLost("the worker returned int", pid=7), "call_lost", "the worker returned int"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.run.engines.contract import BatchOverdue
+from melcli.run.engines.contract import BatchTimedOut
 from melcli.run.engines.local import LocalEngine
 from melcli.run.watchdog import TAIL_BYTES, Watchdog, tail, watchdog
 from tests.elapsed import HANG_S, Stopwatch, stretch
@@ -92,7 +92,7 @@ def test_each_item_has_its_own_time(engine: LocalEngine) -> None:
 @pytest.mark.full
 def test_an_item_past_its_time_ends_the_worker(engine: LocalEngine) -> None:
     watch = Stopwatch()
-    with pytest.raises(BatchOverdue):
+    with pytest.raises(BatchTimedOut):
         engine.submit(items_that_nap, (0.4, [0.0, 60.0]), timeout_s=HANG_S).result(HANG_S)
     assert watch.quiet_s < 10.0
 

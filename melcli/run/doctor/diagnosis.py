@@ -11,17 +11,17 @@ from typing import Any
 
 from melcli.errors import CHECK_FAILED, ConfigError, StorageError
 from melcli.printable import printable
-from melcli.run.doctor.file_systems import file_system_note
-from melcli.run.doctor.libraries import Library, examine_libraries
-from melcli.run.doctor.machine import Machine, examine_machine
-from melcli.run.doctor.promises import (
-    LONGEST_NAME_BYTES,
-    Names,
-    Promise,
-    examine_names,
-    examine_promises,
-    reason_in_words,
+from melcli.run.doctor.file_system_notes import file_system_note
+from melcli.run.doctor.file_system_tests import (
+    MAX_NAME_BYTES,
+    FileSystemTest,
+    NameRules,
+    error_message,
+    inspect_names,
+    run_file_system_tests,
 )
+from melcli.run.doctor.libraries import Library, check_libraries
+from melcli.run.doctor.machine import Machine, inspect_machine
 from melcli.run.interrupts import Interrupts
 from melcli.store.files import temporary_folder
 from melcli.store.mounts import Mount, mount_of
@@ -30,43 +30,43 @@ from melcli.version import NUMERICS_VERSION, __version__
 
 __all__ = ["Diagnosis", "Storage", "diagnose"]
 
-WORKER_BYTES = 150_000_000  # of memory; what it really holds is in docs/benchmarks.md
-FEW_BYTES = 1_000_000_000
-FEW_FILES = 10_000
-LARGEST_SHARD_BYTES = 64_000_000
+WORKER_MEMORY_BYTES = 150_000_000  # an estimate; docs/benchmarks.md has measurements
+MIN_FREE_BYTES = 1_000_000_000
+MIN_FREE_FILES = 10_000
+MAX_SHARD_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """What is known of where OUT is or will be.
+    """The folder and the file system of OUT.  The names of the attributes are keys of ``--json``.
 
     Attributes
     ----------
     out : str
-        OUT, absolute.
+        The absolute path of OUT.
     tested : str
-        The nearest folder that is there; trials were made in one below it.
+        The nearest existing folder; the tests ran in a temporary folder in it.
     mount : Mount or None
-        None where the system does not tell.
+        The mount; None if the system does not report it.
     space : Space or None
-        None where the file system does not tell.
-    promises : sequence of Promise
-        What was tried.
-    names : Names or None
-        None where nothing can be written.
+        The free space; None if the file system does not report it.
+    promises : sequence of FileSystemTest
+        The tests.
+    names : NameRules or None
+        The rules for names; None if nothing can be written.
     """
 
     out: str
     tested: str
     mount: Mount | None
     space: Space | None
-    promises: Sequence[Promise]
-    names: Names | None
+    promises: Sequence[FileSystemTest]
+    names: NameRules | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What was found.
+    """The result of all checks.
 
     Attributes
     ----------
@@ -74,9 +74,9 @@ class Diagnosis:
     machine : Machine
     storage : Storage
     problems : sequence of str
-        What breaks promises of melcli's, a sentence each.
+        Faults with which melcli fails or may lose work, as sentences.
     warnings : sequence of str
-        What is worth knowing.
+        Limits and risks, as sentences.
     """
 
     libraries: Sequence[Library]
@@ -87,11 +87,11 @@ class Diagnosis:
 
     @property
     def exit_code(self) -> int:
-        """0, or 4 where there is a problem."""
+        """4 if there is a problem, otherwise 0."""
         return CHECK_FAILED if self.problems else 0
 
-    def plain(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``--json`` prints."""
         return {
             "melcli": __version__,
             "numerics": NUMERICS_VERSION,
@@ -106,30 +106,30 @@ class Diagnosis:
 
 
 def diagnose(out: str, versions: Mapping[str, str]) -> Diagnosis:
-    """Examine everything.
+    """Run all checks.
 
     Parameters
     ----------
     out : str
-        OUT; where it is not there yet, the nearest folder above it is examined.
+        OUT.  If it does not exist, the checks use the nearest existing folder above it.
     versions : Mapping of str to str
-        Of libraries that the caller has imported already.
+        Versions of libraries that the caller has already imported, by name.
 
     Raises
     ------
     ConfigError
-        OUT is relative, and the working folder is gone.
+        OUT is relative, and the working folder does not exist.
     Interrupted
-        A signal came.
+        The process received a signal.
     """
     try:
         out = os.path.abspath(out)
     except OSError as error:
-        raise ConfigError(f"the working folder is gone: {error.strerror}") from error
-    given = [Library(name=name, versions={name: version}) for name, version in versions.items()]
-    with Interrupts():  # so that a signal leaves no folder of trials
-        libraries = [*examine_libraries(), *given]
-        machine, storage = examine_machine(), _examine_storage(out)
+        raise ConfigError(f"the working folder does not exist any more: {error.strerror}") from error
+    imported = [Library(name=name, versions={name: version}) for name, version in versions.items()]
+    with Interrupts():  # a signal must not leave the temporary folder
+        libraries = [*check_libraries(), *imported]
+        machine, storage = inspect_machine(), _check_storage(out)
     return Diagnosis(
         libraries=libraries,
         machine=machine,
@@ -139,34 +139,34 @@ def diagnose(out: str, versions: Mapping[str, str]) -> Diagnosis:
     )
 
 
-def _examine_storage(out: str) -> Storage:
+def _check_storage(out: str) -> Storage:
     tested = nearest_folder(out)
     space, names, promises = None, None, []
     try:
         space = space_at(tested)
         _refuse_file(out)
         with temporary_folder(tested) as folder:
-            promises = examine_promises(folder)
-            names = examine_names(folder)
+            promises = run_file_system_tests(folder)
+            names = inspect_names(folder)
     except (OSError, StorageError) as error:
-        if not promises:  # or they say more
-            promises = [Promise(name="writing", kept=False, detail=reason_in_words(error))]
+        if not promises:  # otherwise the tests contain the error
+            promises = [FileSystemTest(name="writing", kept=False, detail=error_message(error))]
     return Storage(out=out, tested=tested, mount=mount_of(tested), space=space, promises=promises, names=names)
 
 
 def _refuse_file(path: str) -> None:
-    """Raise where OUT, or a folder that it would be in, is a file."""
+    """Raise `NotADirectoryError` if OUT or a folder above it is a file."""
     while path and not os.path.isdir(path):
         if os.path.lexists(path):
-            raise NotADirectoryError(errno.ENOTDIR, f"{printable(path)} is no folder")
+            raise NotADirectoryError(errno.ENOTDIR, f"{printable(path)} is not a folder")
         path = os.path.dirname(path.rstrip("/"))
 
 
 def _library_problems(libraries: Sequence[Library]) -> Iterator[str]:
     for library in libraries:
         if library.error:
-            what = "a worker cannot work" if library.name == "worker" else f"{library.name} cannot be imported"
-            yield f"{what}: {library.error}"
+            effect = "a worker cannot work" if library.name == "worker" else f"{library.name} cannot be imported"
+            yield f"{effect}: {library.error}"
 
 
 def _storage_problems(storage: Storage) -> Iterator[str]:
@@ -176,23 +176,23 @@ def _storage_problems(storage: Storage) -> Iterator[str]:
 
 
 def _library_warnings(libraries: Sequence[Library]) -> Iterator[str]:
-    missing = [name for library in libraries for name, there in library.codecs.items() if not there]
+    missing = [name for library in libraries for name, is_available in library.codecs.items() if not is_available]
     if missing:
-        yield f"libsndfile was built without {', '.join(missing)}: such files fail as unsupported_format"
+        yield f"libsndfile was built without {', '.join(missing)}: these files fail as unsupported_format"
 
 
 def _machine_warnings(machine: Machine) -> Iterator[str]:
     memory_bytes = min(machine.memory_bytes, machine.memory_limit_bytes or machine.memory_bytes)
-    fitting = max(1, memory_bytes // WORKER_BYTES)
-    if fitting < machine.usable_cpus:
+    max_workers = max(1, memory_bytes // WORKER_MEMORY_BYTES)
+    if max_workers < machine.usable_cpus:
         yield (
-            f"{size_in_words(memory_bytes)} of memory are enough for about {fitting} workers, and "
-            f"{machine.usable_cpus} would be started: give -j {fitting}"
+            f"{size_in_words(memory_bytes)} of memory are enough for about {max_workers} workers, but extract starts "
+            f"{machine.usable_cpus} by default: use -j {max_workers}"
         )
     if machine.open_files is not None and machine.open_files < 64 + 8 * machine.usable_cpus:
-        yield f"{machine.open_files} open files are few for {machine.usable_cpus} workers: raise ulimit -n"
-    if machine.file_size_bytes is not None and machine.file_size_bytes < LARGEST_SHARD_BYTES:
-        yield f"no file may grow beyond {size_in_words(machine.file_size_bytes)}: raise ulimit -f"
+        yield f"a limit of {machine.open_files} open files is low for {machine.usable_cpus} workers: raise ulimit -n"
+    if machine.file_size_bytes is not None and machine.file_size_bytes < MAX_SHARD_BYTES:
+        yield f"files are limited to {size_in_words(machine.file_size_bytes)}: raise ulimit -f"
 
 
 def _storage_warnings(storage: Storage) -> Iterator[str]:
@@ -201,16 +201,16 @@ def _storage_warnings(storage: Storage) -> Iterator[str]:
     if note:
         yield f"{where} is {note}"
     if storage.space is not None:
-        if storage.space.free_bytes < FEW_BYTES:
+        if storage.space.free_bytes < MIN_FREE_BYTES:
             yield f"{where} has only {size_in_words(storage.space.free_bytes)} free"
-        if storage.space.free_files is not None and storage.space.free_files < FEW_FILES:
-            yield f"{where} has room for only {storage.space.free_files:,} files; -f hdf5 needs fewer"
+        if storage.space.free_files is not None and storage.space.free_files < MIN_FREE_FILES:
+            yield f"{where} has only {storage.space.free_files:,} free inodes; -f hdf5 writes fewer files"
     if storage.names is None:
         return
-    if storage.names.longest_bytes < LONGEST_NAME_BYTES:
-        yield f"{where} takes names of {storage.names.longest_bytes} bytes at most, other file systems 255"
+    if storage.names.longest_bytes < MAX_NAME_BYTES:
+        yield f"{where} limits names to {storage.names.longest_bytes} bytes; other file systems allow 255"
     if not storage.names.any_bytes:
-        yield f"{where} takes no names that are not UTF-8; with -f hdf5 names are no files"
+        yield f"{where} refuses names that are not UTF-8; with -f hdf5, names of items are not names of files"
     if not storage.names.tells_case or not storage.names.tells_form:
-        what = "upper and lower case" if not storage.names.tells_case else "the forms of a letter with its accent"
-        yield f"{where} does not tell {what} apart; inputs whose names differ in nothing else are refused"
+        forms = "upper and lower case" if not storage.names.tells_case else "composed and decomposed accents"
+        yield f"{where} does not distinguish {forms}; melcli refuses inputs whose names differ only in that"

@@ -1,4 +1,4 @@
-"""Check the libraries, each imported in a process of its own."""
+"""Check the libraries; each is imported in its own process."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from melcli.run.doctor.children import PATIENCE_S, last_words, start_python
+from melcli.run.doctor.child_process import CHILD_TIMEOUT_S, describe_failure, start_python
 
-__all__ = ["Library", "examine_libraries", "tell_library"]
+__all__ = ["Library", "check_libraries", "print_library"]
 
-AT_A_TIME = 2  # more would be quicker, and be refused where few files may be open
+MAX_PROCESSES = 2  # more would be faster, but may exceed a low limit of open files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """What is known of one dependency.
+    """One dependency.
 
     Attributes
     ----------
     name : str
-        As it is installed.
+        The name of the distribution.
     versions : Mapping of str to str
-        Its own and those of what is below it.
+        Its version, and those of the libraries that it wraps, by name.
     codecs : Mapping of str to bool
-        What libsndfile can be built without, and whether it is there.
+        The optional codecs of libsndfile, and whether they are available.
     error : str
-        Why it cannot be used, in one line; empty where it can.
+        Why the library cannot be used, in one line; empty if it can.
     """
 
     name: str
@@ -38,38 +38,39 @@ class Library:
     error: str = ""
 
 
-def examine_libraries(names: Sequence[str] | None = None) -> list[Library]:
-    """Import libraries and ask them what they are.
+def check_libraries(names: Sequence[str] | None = None) -> list[Library]:
+    """Import libraries and read their versions.
 
     Parameters
     ----------
     names : sequence of str, optional
-        All that melcli computes, reads and stores with, and ``worker``: what a worker process imports and does before
-        its first batch.
+        Names of the libraries, by default all.  ``worker`` stands for the imports and the warm-up of a worker process.
     """
-    names = list(_ASKED) if names is None else names
-    with ThreadPoolExecutor(AT_A_TIME) as threads:
-        return list(threads.map(_examine, names))
+    names = list(_LIBRARIES) if names is None else names
+    with ThreadPoolExecutor(MAX_PROCESSES) as threads:
+        return list(threads.map(_check, names))
 
 
-def tell_library(name: str) -> None:
-    """Print what one library is, on the last line; runs in the child."""
-    print(f"\n{json.dumps(_ASKED[name]())}")
+def print_library(name: str) -> None:
+    """Print the versions of one library as JSON on the last line; runs in the child process."""
+    print(f"\n{json.dumps(_LIBRARIES[name]())}")
 
 
-def _examine(name: str) -> Library:
+def _check(name: str) -> Library:
     try:
-        process = start_python("from melcli.run.doctor.libraries import tell_library; tell_library(sys.argv[1])", name)
+        process = start_python(
+            "from melcli.run.doctor.libraries import print_library; print_library(sys.argv[1])", name
+        )
     except OSError as error:
-        return Library(name=name, error=f"no process can be started for it: {error.strerror}")
+        return Library(name=name, error=f"its process cannot be started: {error.strerror}")
     with process:
         try:
-            stdout, stderr = process.communicate(timeout=PATIENCE_S)
+            stdout, stderr = process.communicate(timeout=CHILD_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            return Library(name=name, error=f"it does not come back within {PATIENCE_S:.0f} s")
+            return Library(name=name, error=f"its import takes more than {CHILD_TIMEOUT_S:.0f} s")
     if process.returncode:
-        return Library(name=name, error=last_words(process, stderr))
+        return Library(name=name, error=describe_failure(process, stderr))
     return Library(name=name, **json.loads(stdout.splitlines()[-1]))
 
 
@@ -118,12 +119,12 @@ def _pyyaml() -> dict[str, Any]:
 
 
 def _worker() -> dict[str, Any]:
-    from melcli.run import warm as warm  # importing it is doing it
+    from melcli.run import warm as warm  # the import itself warms up
 
     return {}
 
 
-_ASKED: Mapping[str, Callable[[], dict[str, Any]]] = {
+_LIBRARIES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "numpy": _numpy,
     "scipy": _scipy,
     "soundfile": _soundfile,

@@ -12,33 +12,35 @@ from melcli.run.engines.cpus import cgroup_quota, usable_cpus
 from melcli.run.memory_limit import cgroup_memory, physical_memory_bytes
 from melcli.run.process_limit import soft_limit
 
-__all__ = ["Machine", "examine_machine"]
+__all__ = ["Machine", "inspect_machine"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """None stands for what has no limit or is not told.
+    """Resources of this machine, and the limits of this process.
+
+    The names of the attributes are keys of ``--json``.  A limit is None if it is unlimited or unknown.
 
     Attributes
     ----------
     system : str
-        Name and release of the operating system's kernel, and the processor's kind.
+        Name and release of the kernel, and architecture of the processor.
     python : str
-        Version.
+        The version of Python.
     cpus, affinity_cpus, usable_cpus : int
-        In the machine, left by taskset or SLURM, and left by the control group's quota too.
+        Processors in the machine, allowed by affinity (taskset, SLURM), and allowed by the control group's quota too.
     quota_cpus : float or None
-        That quota.
+        The control group's quota, in processors.
     memory_bytes : int
-        In the machine.
+        Physical memory.
     memory_limit_bytes : int or None
-        The least of the control group's limit and the limits on address space and data (ulimit -v, -d).
+        The lowest of the limits of control group, address space (ulimit -v) and data (ulimit -d).
     open_files : int or None
-        That a process may have open.
+        The limit of open files.
     file_size_bytes : int or None
-        That a file may grow to (ulimit -f).
+        The limit of the size of a file (ulimit -f).
     core_bytes : int or None
-        Of a core dump (ulimit -c); workers write none in any case.
+        The limit of the size of a core dump (ulimit -c); workers never write one.
     """
 
     system: str
@@ -54,8 +56,8 @@ class Machine:
     core_bytes: int | None
 
 
-def examine_machine() -> Machine:
-    """Ask the system."""
+def inspect_machine() -> Machine:
+    """Read the resources and limits from the system."""
     cpus = os.cpu_count() or 1
     limits = [cgroup_memory(CGROUP_ROOT, MEMBERSHIP), soft_limit(resource.RLIMIT_AS), soft_limit(resource.RLIMIT_DATA)]
     return Machine(

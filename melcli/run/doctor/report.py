@@ -8,20 +8,20 @@ from collections.abc import Iterator, Mapping
 
 from melcli.printable import printable
 from melcli.run.doctor.diagnosis import Diagnosis, Storage
+from melcli.run.doctor.file_system_tests import NameRules
 from melcli.run.doctor.libraries import Library
 from melcli.run.doctor.machine import Machine
-from melcli.run.doctor.promises import Names
 from melcli.store.space import size_in_words
 from melcli.version import __version__
 
 __all__ = ["lines"]
 
 WIDTH = 80
-LABEL = 14
+LABEL_WIDTH = 14
 
 
 def lines(diagnosis: Diagnosis) -> Iterator[str]:
-    """Write a diagnosis, the verdict last."""
+    """Yield the lines of a diagnosis; the last one is the conclusion."""
     yield from _row("melcli", __version__)
     yield from _row("Python", f"{diagnosis.machine.python}, {printable(sys.executable)}")
     yield from _row("system", diagnosis.machine.system)
@@ -38,15 +38,15 @@ def lines(diagnosis: Diagnosis) -> Iterator[str]:
             yield ""
             yield from _wrapped(f"{kind}: {sentence}", "  ")
     yield ""
-    yield from _wrapped(_verdict(diagnosis), "")
+    yield from _wrapped(_conclusion(diagnosis), "")
 
 
 def _row(label: str, text: str) -> Iterator[str]:
-    yield from _wrapped(f"{label:<{LABEL}}{text}", " " * LABEL)
+    yield from _wrapped(f"{label:<{LABEL_WIDTH}}{text}", " " * LABEL_WIDTH)
 
 
 def _wrapped(text: str, indent: str) -> Iterator[str]:
-    # Never within a word: an address or a path that is cut in two is of no use.
+    # Paths and addresses stay on one line, so that they can be copied.
     yield from textwrap.wrap(
         text,
         WIDTH,
@@ -61,10 +61,10 @@ def _library(library: Library) -> str:
     if library.error:
         return f"BROKEN: {library.error}"
     if library.name == "worker":
-        return "imports what it needs, resamples and computes"
-    own, *below = library.versions.items()
-    codecs = [name for name, there in library.codecs.items() if there]
-    parts = [own[1], *(f"{name} {version}" for name, version in below)]
+        return "imports its modules, resamples and computes"
+    own, *wrapped = library.versions.items()
+    codecs = [name for name, is_available in library.codecs.items() if is_available]
+    parts = [own[1], *(f"{name} {version}" for name, version in wrapped)]
     return ", ".join(parts) + (f" with {', '.join(codecs)}" if codecs else "")
 
 
@@ -76,11 +76,11 @@ def _machine(machine: Machine) -> Mapping[str, str]:
         cpus += f", quota {machine.quota_cpus:g}"
     memory = size_in_words(machine.memory_bytes)
     return {
-        "processors": f"{cpus}; the default number of workers, of one thread each",
+        "processors": f"{cpus}; the default number of workers, each with one thread",
         "memory": f"{memory}, {_limit_in_words(machine.memory_limit_bytes)}",
         "open files": "no limit" if machine.open_files is None else f"{machine.open_files:,}",
         "file size": _limit_in_words(machine.file_size_bytes),
-        "core dumps": "off" if machine.core_bytes == 0 else "on for melcli itself; its workers write none",
+        "core dumps": "off" if machine.core_bytes == 0 else "on for melcli, off for its workers",
     }
 
 
@@ -89,28 +89,29 @@ def _limit_in_words(limit_bytes: int | None) -> str:
 
 
 def _storage(storage: Storage) -> Iterator[tuple[str, str]]:
-    there = storage.out == storage.tested
-    yield "OUT", printable(storage.out) + ("" if there else f", not there yet; {printable(storage.tested)} was tried")
+    missing = f", does not exist; {printable(storage.tested)} was tested"
+    yield "OUT", printable(storage.out) + ("" if storage.out == storage.tested else missing)
     if storage.mount is not None:
         read_only = ", read-only" if storage.mount.read_only else ""
         yield "file system", f"{storage.mount.kind} on {printable(storage.mount.point)}{read_only}"
     if storage.space is not None:
         files = "" if storage.space.free_files is None else f", {storage.space.free_files:,} files"
-        yield "free", f"{size_in_words(storage.space.free_bytes)}{files}; a quota would not show"
+        yield "free", f"{size_in_words(storage.space.free_bytes)}{files}; without quotas"
     for promise in storage.promises:
         yield promise.name, f"{'ok' if promise.kept else 'BROKEN'}: {promise.detail}"
     if storage.names is not None:
         yield "names", _names(storage.names)
 
 
-def _names(names: Names) -> str:
+def _names(names: NameRules) -> str:
     content = "bytes of any kind" if names.any_bytes else "bytes of UTF-8"
-    folded = [what for what, told in (("case", names.tells_case), ("accents", names.tells_form)) if not told]
+    forms = (("case", names.tells_case), ("accents", names.tells_form))
+    folded = [form for form, is_distinguished in forms if not is_distinguished]
     return f"up to {names.longest_bytes} {content}, {' and '.join(folded) + ' folded' if folded else 'as written'}"
 
 
-def _verdict(diagnosis: Diagnosis) -> str:
+def _conclusion(diagnosis: Diagnosis) -> str:
     count = len(diagnosis.problems)
     if count:
-        return f"{count} problem{'' if count == 1 else 's'}: melcli cannot keep its promises here"
-    return "no problem was found"
+        return f"{count} problem{'' if count == 1 else 's'}: melcli may fail or lose work here"
+    return "no problems found"

@@ -1,6 +1,6 @@
 """Messages between driver and worker over a socket pair.
 
-The driver's end never blocks, so that a worker that is stopped in the middle of a message delays no other.
+The driver's end never blocks, so that a worker that stops in the middle of a message delays no other worker.
 """
 
 from __future__ import annotations
@@ -13,53 +13,64 @@ from typing import Any, NamedTuple
 
 from melcli.errors import MelcliError
 
-__all__ = ["Advanced", "Answer", "Call", "Channel", "Malformed", "Message", "Progress", "Ready", "WorkerEnd", "pack"]
+__all__ = [
+    "Advanced",
+    "Answer",
+    "Call",
+    "Channel",
+    "MalformedMessage",
+    "Message",
+    "Progress",
+    "Ready",
+    "WorkerEnd",
+    "pack",
+]
 
 HEADER = struct.Struct("!Q")
 READ_BYTES = 1 << 18
-NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # a program that uses melcli may not ignore SIGPIPE
-# What `pickle.loads` raises for bytes that a process with damaged memory may send.
-_MALFORMED = (
+NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # a program that imports melcli may not ignore SIGPIPE
+# The errors of `pickle.loads` for bytes that a process with damaged memory may send.
+_UNPICKLING_ERRORS = (
     *(pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, ImportError, LookupError, MemoryError),
     *(TypeError, ValueError),
 )
 
 
-class Malformed(Exception):
-    """The other end has sent what is no message."""
+class MalformedMessage(Exception):
+    """The other end has sent bytes that are not a message, or an unexpected message."""
 
 
 class Call(NamedTuple):
-    """What a worker is asked to do; messages about it carry the same number.
+    """A call for a worker; messages about it contain the same number.
 
     Attributes
     ----------
     number : int
-        Each call of a run has another one.
+        The number of the call, unique in a run.
     task : bytes
-        A function and its argument, as `pack` has made them.
+        A function and its argument, from `pack`.
     """
 
     number: int
     task: bytes
 
-    def do(self) -> Any:
+    def run(self) -> Any:
         """Call the function."""
-        function, argument = pickle.loads(self.task)  # noqa: S301  from our own process
+        function, argument = pickle.loads(self.task)  # noqa: S301  from melcli's own process
         return function(argument)
 
 
 def pack(function: Callable[[Any], Any], argument: Any) -> bytes:
-    """Make the task of a `Call`."""
+    """Return the task of a `Call`."""
     return pickle.dumps((function, argument), protocol=pickle.HIGHEST_PROTOCOL)
 
 
 class Ready(NamedTuple):
-    """The worker has imported what it needs."""
+    """The worker has finished its imports and can process calls."""
 
 
 class Progress(NamedTuple):
-    """The worker begins a step of a call that may take ``allowed_s`` seconds."""
+    """The worker starts a step of a call that may take ``allowed_s`` seconds."""
 
     number: int
     allowed_s: float
@@ -79,31 +90,31 @@ class Answer(NamedTuple):
     Attributes
     ----------
     number : int
-        That of the call.
+        The number of the call.
     result : object
-        What the function returned.
+        The result of the function.
     error : MelcliError or None
-        What it raised on purpose.  Any other exception ends the process, with its traceback on standard error.
-    is_worn : bool
-        The process has done so much, or grown so large, that another one should replace it.
+        The error of the function.  Any other exception ends the process, with its traceback on standard error.
+    needs_replacement : bool
+        Whether another process should replace this one, after many items or much memory growth.
     """
 
     number: int
     result: Any = None
     error: MelcliError | None = None
-    is_worn: bool = False
+    needs_replacement: bool = False
 
 
 Message = Ready | Progress | Advanced | Answer
 
 
 class Channel:
-    """The driver's end."""
+    """The driver's end; it never blocks."""
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._end = end
-        self._received = _Received()
+        self._decoder = _Decoder()
         self._unsent = bytearray()
 
     def fileno(self) -> int:
@@ -112,11 +123,11 @@ class Channel:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether a part of a call waits until the worker reads."""
+        """Whether a part of a call is still unsent because the worker has not read yet."""
         return bool(self._unsent)
 
     def send(self, call: Call | None = None) -> None:
-        """Send a call, after what is still unsent, as far as the socket takes it.
+        """Send unsent bytes and then a call, as far as the socket accepts them.
 
         Raises
         ------
@@ -137,9 +148,9 @@ class Channel:
         Raises
         ------
         EOFError
-            The worker has closed its end, and all that it sent before was received.
-        Malformed
-            It has sent something else.
+            The worker has closed its end, and all its messages were received.
+        MalformedMessage
+            The worker has sent bytes that are not a message.
         """
         messages: list[Any] = []
         while True:
@@ -151,12 +162,12 @@ class Channel:
                 data = b""
             if not data:
                 if messages:
-                    return messages  # the end is found again by the next call
+                    return messages  # the next call raises EOFError
                 raise EOFError
-            messages += self._received.add(data)
+            messages += self._decoder.add(data)
 
     def close(self) -> None:
-        """Close the connection; the worker ends when it finds out."""
+        """Close the connection, which ends the worker."""
         self._end.close()
 
 
@@ -165,7 +176,7 @@ class WorkerEnd:
 
     def __init__(self, descriptor: int) -> None:
         self._end = socket.socket(fileno=descriptor)
-        self._received = _Received()
+        self._decoder = _Decoder()
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -178,11 +189,11 @@ class WorkerEnd:
     def calls(self) -> Iterator[Call]:
         """Yield calls until the driver closes the connection."""
         while data := self._end.recv(READ_BYTES):
-            yield from self._received.add(data)
+            yield from self._decoder.add(data)
 
 
-class _Received:
-    """Cuts what was received into messages."""
+class _Decoder:
+    """Splits received bytes into messages."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -197,9 +208,9 @@ class _Received:
             message = bytes(self._data[HEADER.size : end])
             del self._data[:end]
             try:
-                yield pickle.loads(message)  # noqa: S301  from our own process, over an unnamed socket
-            except _MALFORMED as error:
-                raise Malformed(f"a message of {size} bytes cannot be read: {error!r}") from error
+                yield pickle.loads(message)  # noqa: S301  from melcli's own process, over an unnamed socket
+            except _UNPICKLING_ERRORS as error:
+                raise MalformedMessage(f"a message of {size} bytes cannot be read: {error!r}") from error
 
 
 def _encode(message: Call | Message) -> bytes:

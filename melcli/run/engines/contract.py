@@ -8,14 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
-__all__ = ["Advance", "BatchLost", "BatchOverdue", "Engine", "WorkerDied"]
+__all__ = ["Advance", "BatchLost", "BatchTimedOut", "Engine", "WorkerCrashed"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
 class Advance(NamedTuple):
-    """How far calls are that have not come back.
+    """How far the calls are that are in progress.
 
     Attributes
     ----------
@@ -30,19 +30,19 @@ class Advance(NamedTuple):
 
 
 class BatchLost(Exception):
-    """A batch has no result, through no `MelcliError` of its own.
+    """A call ended without a result and without a `MelcliError`.
 
     Attributes
     ----------
     stderr : str
-        The tail of what the worker had printed to its standard error, in one printable line.
+        The tail of the worker's standard error, as one printable line.
     pid : int or None
-        The worker's process id, where there was a worker.
-    for_memory : bool
-        The system killed the worker because memory ran out.
+        The worker's process id; None if no worker had the call.
+    out_of_memory : bool
+        Whether the system killed the worker because memory ran out.
     """
 
-    for_memory = False
+    out_of_memory = False
 
     def __init__(self, message: str = "", *, stderr: str = "", pid: int | None = None) -> None:
         super().__init__(message)
@@ -51,47 +51,47 @@ class BatchLost(Exception):
 
     @property
     def is_evidence(self) -> bool:
-        """Whether the loss says something about what the worker was doing, and not only about the machine."""
+        """Whether the call's items may be the cause, and not only the machine."""
         return False
 
 
-class WorkerDied(BatchLost):
-    """The worker ended in the middle, by a signal or with an exit code, be it 0.
+class WorkerCrashed(BatchLost):
+    """The worker ended during the call, by a signal or with any exit code.
 
     Attributes
     ----------
     exit_code : int or None
-        Minus the signal's number where a signal ended it; None where it is not known.
+        The negative signal number if a signal ended the process; None if it is unknown.
     """
 
     def __init__(
-        self, exit_code: int | None, *, stderr: str = "", pid: int | None = None, for_memory: bool = False
+        self, exit_code: int | None, *, stderr: str = "", pid: int | None = None, out_of_memory: bool = False
     ) -> None:
-        super().__init__(how_it_ended(exit_code), stderr=stderr, pid=pid)
+        super().__init__(describe_exit(exit_code), stderr=stderr, pid=pid)
         self.exit_code = exit_code
-        self.for_memory = for_memory
+        self.out_of_memory = out_of_memory
 
     @property
     def is_evidence(self) -> bool:
-        """SIGKILL comes from outside: from the system, which is short of memory, from a batch system, or by hand."""
+        """Whether the items may be the cause; SIGKILL comes from the system (memory), a batch system or a person."""
         return self.exit_code not in (None, -signal.SIGKILL)
 
     @property
-    def how(self) -> str:
+    def exit_description(self) -> str:
         """The signal's name, or the exit code in words."""
-        return how_it_ended(self.exit_code)
+        return describe_exit(self.exit_code)
 
 
-class BatchOverdue(BatchLost):
-    """The batch, or one item of it, was not done by its deadline, and the worker was killed."""
+class BatchTimedOut(BatchLost):
+    """The call, or one item of it, missed its deadline, and the worker was killed."""
 
     @property
     def is_evidence(self) -> bool:
-        """It is the item that takes so long."""
+        """True: the item is the cause."""
         return True
 
 
-def how_it_ended(exit_code: int | None) -> str:
+def describe_exit(exit_code: int | None) -> str:
     """Return a signal's name, or an exit code in words."""
     if exit_code is None:
         return "an unknown exit code"
@@ -99,24 +99,24 @@ def how_it_ended(exit_code: int | None) -> str:
         return f"exit code {exit_code}"
     try:
         return signal.Signals(-exit_code).name
-    except ValueError:  # those for real time have no names
+    except ValueError:  # real-time signals have no names
         return f"signal {-exit_code}"
 
 
 class Engine(Protocol):
-    """Runs functions on arguments in other processes."""
+    """Calls functions in other processes."""
 
     @property
     def workers(self) -> int:
-        """Workers that take calls at a time; fewer than asked for where the system allows no more."""
+        """Number of workers; less than requested if the system allows no more."""
 
     @property
     def start_problem(self) -> str:
-        """Why fewer workers run than were asked for, where that is so."""
+        """Why fewer workers run than were requested; empty if all run."""
 
     @property
     def in_progress(self) -> Advance:
-        """How far all calls are together that workers have at the moment."""
+        """The sum over all calls that workers process at the moment."""
 
     def start(self, until_s: float = math.inf) -> None:
         """Start the workers, and wait until the first one is ready.
@@ -129,28 +129,28 @@ class Engine(Protocol):
         Raises
         ------
         WorkersFailing
-            They cannot be started.
+            No worker can be started.
         StorageError
-            The system has no file descriptor, no process or no memory left for one.
+            The system has no file descriptor, process or memory left for a worker.
         TimeUp
-            It is not ready by then.
+            No worker is ready by ``until_s``.
         """
 
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
-        """Submit one call; the clock runs from when a worker takes it.
+        """Submit one call; its timeout starts when a worker receives it.
 
-        The future raises what melcli raised, `BatchLost` where the call did not come back, and as `start` does where no
+        The future raises the call's `MelcliError`, `BatchLost` if the call has no result, or an error of `start` if no
         worker can be started.
         """
 
-    def take_deaths(self) -> list[BatchLost]:
-        """Return the workers that ended without a call, unasked, since this was called last.
+    def take_idle_deaths(self) -> list[BatchLost]:
+        """Return the workers that ended without a call since the last call of this method.
 
-        `BatchLost` reports those that had a call.
+        Workers that the engine ended on purpose are not included.
         """
 
     def limit_workers(self, workers: int) -> None:
-        """Let no more than this number of workers live from now on."""
+        """Keep at most this number of workers from now on."""
 
     def stop(self) -> None:
-        """Kill all workers now, whatever they are doing."""
+        """Kill all workers now, also busy ones."""

@@ -12,9 +12,9 @@ __all__ = ["cgroup_quota", "usable_cpus"]
 
 
 def usable_cpus() -> int:
-    """Return the processors left by affinity (taskset, SLURM) and by the control group's quota (containers).
+    """Return the number of processors that affinity (taskset, SLURM) and the control group's quota (containers) allow.
 
-    ``os.cpu_count()`` tells neither: in a container of two processors on a host of 64 it says 64.
+    ``os.cpu_count()`` ignores both: in a container with 2 processors on a host with 64 it returns 64.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_quota(CGROUP_ROOT, MEMBERSHIP)
@@ -22,17 +22,17 @@ def usable_cpus() -> int:
 
 
 def cgroup_quota(root: Path, membership: Path) -> float | None:
-    """Return the processors that a control group's quota amounts to, or None without one.
+    """Return the number of processors that the control group's quota allows; None without a quota.
 
-    Version 2 says ``max 100000`` or ``150000 100000`` (microseconds of each period) in ``cpu.max``; version 1 has a
-    file for each.  The least of the own group's and its parents' quotas holds.
+    Version 2 has ``max 100000`` or ``150000 100000`` (microseconds per period) in ``cpu.max``; version 1 has two files.
+    The lowest quota of the group and its parents applies.
     """
     folders = controller_groups("cpu", root, membership)
-    quotas = [_quota(folder / "cpu.max") or _old_quota(folder) for folder in folders]
+    quotas = [_quota_v2(folder / "cpu.max") or _quota_v1(folder) for folder in folders]
     return min((quota for quota in quotas if quota), default=None)
 
 
-def _quota(file: Path) -> float | None:
+def _quota_v2(file: Path) -> float | None:
     try:
         allowed, period = file.read_text().split()
         return None if allowed == "max" else int(allowed) / int(period)
@@ -40,7 +40,7 @@ def _quota(file: Path) -> float | None:
         return None
 
 
-def _old_quota(folder: Path) -> float | None:
+def _quota_v1(folder: Path) -> float | None:
     try:
         allowed = int((folder / "cpu.cfs_quota_us").read_text())
         return allowed / int((folder / "cpu.cfs_period_us").read_text()) if allowed > 0 else None

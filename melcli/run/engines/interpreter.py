@@ -1,7 +1,7 @@
 """The command line of a Python process with the module search path of this one.
 
-The interpreter puts the working directory on ``sys.path`` for ``-c`` and ``-m``, so a ``numpy.py`` in a folder of
-recordings would be executed.  ``-P`` (Python 3.11) prevents it, and the search path is that of this process.
+With ``-c`` and ``-m``, the interpreter puts the working directory on ``sys.path``, and would execute a ``numpy.py`` in
+a folder of recordings.  ``-P`` (Python 3.11) prevents this.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname
 
 
 def python_command(code: str, *arguments: str) -> list[str]:
-    """Return the command that runs ``code`` with this interpreter, its options and its search path.
+    """Return the command that runs ``code`` with the interpreter, options and search path of this process.
 
     Parameters
     ----------
     code : str
         Python source.
     *arguments : str
-        Its ``sys.argv[1:]``.
+        The ``sys.argv[1:]`` of the new process.
     """
     flags = sys.flags
     options = ["-P", f"-Xutf8={flags.utf8_mode}", *(f"-W{option}" for option in sys.warnoptions)]
@@ -39,13 +39,13 @@ def python_command(code: str, *arguments: str) -> list[str]:
 def search_path() -> list[str]:
     """Return ``sys.path`` without the working directory.
 
-    ``-c``, interactive sessions and an empty entry of PYTHONPATH add it.  Where melcli itself is found only there, as
-    in a clone that is not installed, its folder comes last, so that it hides no installed module.
+    ``-c``, interactive sessions and an empty entry of PYTHONPATH add the working directory.  If melcli itself is only
+    there, as in a clone that is not installed, its folder comes last, so that it hides no installed module.
     """
-    unasked = {""}
+    implicit = {""}
     if "" in os.environ.get("PYTHONPATH", "-").split(os.pathsep):
-        unasked.add(os.getcwd())
-    entries = [entry for entry in sys.path if isinstance(entry, str) and entry not in unasked]  # Python skips others
+        implicit.add(os.getcwd())
+    entries = [entry for entry in sys.path if isinstance(entry, str) and entry not in implicit]  # Python ignores others
     if PACKAGE_PARENT not in map(os.path.abspath, entries):
         entries.append(PACKAGE_PARENT)
     return entries

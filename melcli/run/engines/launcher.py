@@ -1,8 +1,8 @@
 """The thread that starts worker processes.
 
-It outlives them, because PR_SET_PDEATHSIG is sent at the end of the thread that started a process.  And it may wait:
-`subprocess` returns when the new process has executed the interpreter, which takes for ever where that lies on a disk
-that does not answer, or where somebody stops the new process before.
+This thread outlives the processes, because Linux sends PR_SET_PDEATHSIG at the end of the thread that started a
+process.  The thread may block: `subprocess` returns only when the new process has executed the interpreter.  That never
+happens if the interpreter is on a disk that does not respond, or if the new process is stopped before.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from queue import SimpleQueue
 
 from melcli.run.engines.process import WorkerProcess
 
-__all__ = ["DRIVER_SIGNALS", "EXIT_TICK_S", "EXIT_TIMEOUT_S", "Launcher"]
+__all__ = ["DRIVER_SIGNALS", "EXIT_POLL_S", "EXIT_TIMEOUT_S", "Launcher"]
 
 EXIT_TIMEOUT_S = 5.0  # from the end of a worker's connection, or from SIGKILL, to the end of the process
-EXIT_TICK_S = 0.005
-DRIVER_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)  # workers finish what they have
+EXIT_POLL_S = 0.005
+DRIVER_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)  # workers ignore them and finish their calls
 
 
 class Launcher:
-    """Starts one process after another.
+    """Starts one process after another, in a thread.
 
     Parameters
     ----------
     launch : callable
-        Starts one.
+        Starts a process.
     notify : callable
-        Called from the thread when ``results`` has one more.
+        Called from the thread after each result.
 
     Attributes
     ----------
     results : SimpleQueue
-        For each `request` the process, or the error that the system reported.
+        For each `request`, the process or the system's error.
     """
 
     def __init__(self, launch: Callable[[], WorkerProcess], notify: Callable[[], None]) -> None:
@@ -60,18 +60,18 @@ class Launcher:
         self._thread.start()
 
     def request(self) -> None:
-        """Have a process started."""
+        """Request the start of a process."""
         self._requests.put(True)
 
-    def kill_newborn(self, known: set[int]) -> None:
-        """Kill a process that is being started; ``known`` are the others."""
-        with contextlib.suppress(OSError, ValueError):  # only Linux lists them
+    def kill_starting(self, known: set[int]) -> None:
+        """Kill the process that is being started: the thread's child that is not in ``known``."""
+        with contextlib.suppress(OSError, ValueError):  # only Linux lists the children of a thread
             listed = Path(f"/proc/self/task/{self._thread.native_id}/children").read_text(encoding="ascii")
             for pid in set(map(int, listed.split())) - known:
                 os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Let the thread end; a process that nobody has taken is killed as soon as it is there."""
+        """End the thread; it kills a process whose result nobody has taken."""
         self._is_closed = True
         self._requests.put(False)
 
@@ -81,7 +81,7 @@ class Launcher:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, DRIVER_SIGNALS)  # the processes inherit it
+        signal.pthread_sigmask(signal.SIG_BLOCK, DRIVER_SIGNALS)  # the new processes inherit this mask
         while self._requests.get() and not self._is_closed:
             result: WorkerProcess | OSError
             try:
@@ -100,5 +100,5 @@ def _end(process: WorkerProcess) -> None:
     process.kill()
     deadline_s = time.monotonic() + EXIT_TIMEOUT_S
     while not process.has_ended() and time.monotonic() < deadline_s:
-        time.sleep(EXIT_TICK_S)
+        time.sleep(EXIT_POLL_S)
     process.close()

@@ -1,4 +1,4 @@
-"""The engine of this machine: worker processes, and a thread that drives them."""
+"""The engine of this machine: worker processes, and a thread that controls them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from melcli.errors import StorageError, WorkersFailing
 from melcli.run.deadline import result_until
 from melcli.run.engines.channel import pack
 from melcli.run.engines.contract import Advance, BatchLost
-from melcli.run.engines.members import PendingCall
 from melcli.run.engines.pool import WorkerPool
-from melcli.run.engines.starts import LIMITS
+from melcli.run.engines.pool_worker import PendingCall
+from melcli.run.engines.start_retries import LIMITS
 
 __all__ = ["WARM_MODULE", "LocalEngine"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-STOP_TIMEOUT_S = 20.0  # more than the pool itself waits for processes that do not end
-WARM_MODULE = "melcli.run.warm"  # all that computing features needs
+STOP_TIMEOUT_S = 20.0  # longer than the pool waits for its processes to end
+WARM_MODULE = "melcli.run.warm"  # all modules that computing features needs
 
 
 class LocalEngine:
@@ -35,13 +35,13 @@ class LocalEngine:
     Parameters
     ----------
     workers : int
-        Processes at work at a time; fewer where the system allows no more.
+        Number of workers; fewer run if the system allows no more.
     folder : str or None
-        Where the workers' standard error goes, into files without names; None: the temporary folder.
+        Folder of the unnamed files for the workers' standard error; None for the temporary folder.
     imports : sequence of str
-        Modules that the work needs, which a worker loads before it takes a call.
+        Modules that workers import before their first call.
     max_memory_bytes : int or None
-        Of anonymous memory for each worker.
+        Limit of each worker's anonymous memory, in bytes.
     """
 
     def __init__(
@@ -69,47 +69,47 @@ class LocalEngine:
 
     @property
     def workers(self) -> int:
-        """Workers that take calls at a time."""
-        return self._pool.workers
+        """Number of workers."""
+        return self._pool.starter.max_workers
 
     def start(self, until_s: float = math.inf) -> None:
-        """Wait until the first worker is ready; they are on their way since the engine was made."""
+        """Wait until the first worker is ready; the constructor has begun to start them."""
         result_until(self._pool.ready, until_s)
 
     def submit(self, function: Callable[[Argument], Result], argument: Argument, *, timeout_s: float) -> Future[Result]:
-        """Submit one call; the clock runs from when a worker takes it."""
+        """Submit one call; its timeout starts when a worker receives it."""
         future: Future[Result] = Future()
         future.set_running_or_notify_cancel()
         if self._thread.is_alive():
             self._pool.submit(PendingCall(pack(function, argument), timeout_s, future))
-        if not self._thread.is_alive():  # by now: what it left undone it has reported
+        if not self._thread.is_alive():  # it may have ended before it saw the call
             with contextlib.suppress(InvalidStateError):
                 future.set_exception(BatchLost("the engine has stopped"))
         return future
 
     @property
     def in_progress(self) -> Advance:
-        """How far all calls are together that workers have at the moment."""
+        """The sum over all calls that workers process at the moment."""
         return self._pool.in_progress
 
     @property
     def start_problem(self) -> str:
-        """Why fewer workers run than were asked for, where that is so."""
-        return self._pool.start_problem
+        """Why fewer workers run than were requested; empty if all run."""
+        return self._pool.starter.problem
 
-    def take_deaths(self) -> list[BatchLost]:
-        """Return the workers that ended without a call, unasked, since this was called last."""
+    def take_idle_deaths(self) -> list[BatchLost]:
+        """Return the workers that ended without a call since the last call of this method."""
         deaths = []
         with contextlib.suppress(Empty):
             while True:
-                deaths.append(self._pool.deaths.get_nowait())
+                deaths.append(self._pool.idle_deaths.get_nowait())
         return deaths
 
     def limit_workers(self, workers: int) -> None:
-        """Let no more than this number of workers live from now on."""
+        """Keep at most this number of workers from now on."""
         self._pool.limit_workers(workers)
 
     def stop(self) -> None:
-        """Kill all workers now, whatever they are doing."""
+        """Kill all workers now, also busy ones."""
         self._pool.stop()
         self._thread.join(STOP_TIMEOUT_S)

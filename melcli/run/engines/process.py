@@ -17,13 +17,13 @@ from melcli.run.watchdog import tail
 from melcli.store.files import close_quietly, temporary_name
 from melcli.threads import ONE_THREAD
 
-__all__ = ["UNKNOWN_EXIT", "WorkerProcess"]
+__all__ = ["UNKNOWN_EXIT_CODE", "WorkerProcess"]
 
-# The buffers of FFTs are 1 MB.  glibc would hand them back to the system after each block and take them again page by
-# page: 525 page faults for a ten-second file, a sixth of a worker's time.
-KEEP_BUFFERS = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
-# As many processes as processors with as many threads each are slower by an order of magnitude.
-ENVIRONMENT = ONE_THREAD | KEEP_BUFFERS
+# FFT buffers have 1 MB.  By default, glibc returns them to the system after each block and maps them again page by
+# page.  This causes 525 page faults for a ten-second file, a sixth of a worker's time.
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
+# With one thread per processor in every process, a run is slower by an order of magnitude.
+ENVIRONMENT = ONE_THREAD | KEEP_FREED_MEMORY
 MAIN = """
 import gc
 gc.disable()
@@ -32,81 +32,81 @@ end = prepare({descriptor}, {driver})
 {imports}
 serve(end, {max_memory_bytes})
 """
-UNKNOWN_EXIT: int | None = None  # the exit code of a process that somebody else has reaped
+UNKNOWN_EXIT_CODE: int | None = None  # for a process that the system or another part of the program reaped
 
 
 class WorkerProcess:
-    """A process that takes calls; it ends when its driver does.
+    """A process that processes calls, and ends when its driver ends.
 
-    It is in the driver's process group, so that Ctrl-Z and a signal to the group reach it.  The thread that starts it
-    has to outlive it: PR_SET_PDEATHSIG, by which it dies with its driver, is sent at the end of that thread.
+    The process is in the driver's process group, so that Ctrl-Z and signals to the group reach it.  The thread that
+    starts the process must outlive it: Linux sends PR_SET_PDEATHSIG at the end of that thread.
 
     Parameters
     ----------
     folder : str or None
-        Where the file for its standard error is created, which has no name; None: in the temporary folder.
+        Folder of the unnamed file for standard error; None for the temporary folder.
     imports : sequence of str
-        Modules that it imports before it is ready.
+        Modules that the process imports before it is ready.
     max_memory_bytes : int or None
-        Of anonymous memory; beyond it the system refuses more.
+        Limit of anonymous memory, in bytes.
 
     Attributes
     ----------
     channel : Channel
         The driver's end of the connection.
     exit_code : int or None
-        Minus the signal's number where a signal ended it; `UNKNOWN_EXIT` where that is not known, or not yet.
+        The negative signal number if a signal ended the process; `UNKNOWN_EXIT_CODE` while it runs, or if unknown.
 
     Raises
     ------
     OSError
-        The system has no file descriptor, no process or no memory left.
+        The system has no file descriptor, process or memory left.
     """
 
     def __init__(self, *, folder: str | None, imports: tuple[str, ...], max_memory_bytes: int | None) -> None:
-        self.exit_code = UNKNOWN_EXIT
-        with contextlib.ExitStack() as failing, contextlib.ExitStack() as started:
-            ours, theirs = socket.socketpair()
-            started.enter_context(theirs)
-            failing.enter_context(ours)
-            self._stderr = _unnamed_file(folder)
-            failing.callback(self._close_stderr)
+        self.exit_code = UNKNOWN_EXIT_CODE
+        with contextlib.ExitStack() as on_failure, contextlib.ExitStack() as after_start:
+            driver_end, worker_end = socket.socketpair()
+            after_start.enter_context(worker_end)
+            on_failure.enter_context(driver_end)
+            self._stderr = _open_unnamed_file(folder)
+            on_failure.callback(self._close_stderr)
             main = MAIN.format(
-                descriptor=theirs.fileno(),
+                descriptor=worker_end.fileno(),
                 driver=os.getpid(),
                 imports="\n".join(f"import {module}" for module in imports),
                 max_memory_bytes=max_memory_bytes,
             )
             null = open_null()
-            started.callback(os.close, null)
-            self._process = subprocess.Popen(  # noqa: S603  code of ours, and no shell
+            after_start.callback(os.close, null)
+            self._process = subprocess.Popen(  # noqa: S603  melcli's own code, without a shell
                 python_command(main),
                 stdin=null,
                 stdout=null,
                 stderr=null if self._stderr is None else self._stderr,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[worker_end.fileno()],
                 env={**os.environ, **ENVIRONMENT},
             )
-            failing.pop_all()
-        self.channel = Channel(ours)
+            on_failure.pop_all()
+        self.channel = Channel(driver_end)
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def kill(self) -> None:
-        """Kill it; it may take a while to end, as in a read from a disk that does not answer."""
-        if not self.has_ended():  # and so reaped: the number may be another process's by now
+        """Send SIGKILL; a process that reads from a disk that does not respond may end much later."""
+        if not self.has_ended():  # after the process is reaped, another process may get its id
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGKILL)
 
     def has_ended(self) -> bool:
-        """Tell whether it has ended, and reap it."""
+        """Return whether the process has ended, and reap it."""
         return self._process.returncode is not None or self._reap()
 
     def is_stopped(self) -> bool:
-        """Tell whether it is stopped, as by SIGSTOP."""
+        """Return whether the process is stopped, as by SIGSTOP."""
         if sys.platform == "darwin" and sys.version_info < (3, 13):  # without waitid
             return False
         with contextlib.suppress(ChildProcessError):
@@ -114,20 +114,21 @@ class WorkerProcess:
         return False
 
     def stderr_tail(self) -> str:
-        """Return the end of what it printed to standard error since its last item began, in one printable line."""
+        """Return the tail of standard error since the start of the last item, as one printable line."""
         return "" if self._stderr is None else tail(self._stderr)
 
     def close(self) -> None:
-        """Give back the descriptors; nothing is waited for."""
+        """Close the descriptors without waiting for the process."""
         self.channel.close()
         self._close_stderr()
         if self._process.returncode is None:
-            self._process.returncode = -signal.SIGKILL  # it was killed, and the system has not come to it yet
+            self._process.returncode = -signal.SIGKILL  # SIGKILL was sent and has no effect yet
 
     def _reap(self) -> bool:
-        """Ask the system before `subprocess` does, which takes a process that was reaped elsewhere for one with code 0.
+        """Reap the process if it has ended; return whether it has.
 
-        So it is where this process was started with SIGCHLD ignored: then the system reaps all children itself.
+        `subprocess` reports exit code 0 for a process that was reaped elsewhere, so `os.waitid` comes first.  If this
+        process was started with SIGCHLD ignored, the system reaps all children itself.
         """
         if sys.platform == "darwin" and sys.version_info < (3, 13):  # without waitid
             self.exit_code = self._process.poll()
@@ -148,14 +149,14 @@ class WorkerProcess:
             self._stderr = None
 
 
-def _unnamed_file(folder: str | None) -> int | None:
-    """Open a new file for appending that no folder lists; None where that fails: a full disk is reported elsewhere."""
-    where = tempfile.gettempdir() if folder is None else folder
+def _open_unnamed_file(folder: str | None) -> int | None:
+    """Open a new file without a name for appending; None if that fails, since a full disk is reported elsewhere."""
+    folder = tempfile.gettempdir() if folder is None else folder
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # not every file system has it
-            return os.open(where, flags | os.O_TMPFILE, 0o600)
-    path = os.path.join(where, temporary_name())
+        with contextlib.suppress(OSError):  # some file systems do not support O_TMPFILE
+            return os.open(folder, flags | os.O_TMPFILE, 0o600)
+    path = os.path.join(folder, temporary_name())
     with contextlib.suppress(OSError):
         descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         os.unlink(path)

@@ -10,7 +10,7 @@ import os
 from typing import NoReturn
 
 from melcli.errors import MelcliError
-from melcli.run.engines.with_driver import end_with_driver
+from melcli.run.engines.parent_death import exit_with_driver
 from melcli.run.planner.messages import DONE, ERROR, HEADER_BYTES, PART, encode
 from melcli.sources.file_calls import FileCalls
 
@@ -27,7 +27,7 @@ def serve(driver: int, place: int | None) -> NoReturn:
     place : int or None
         Descriptor of a file that holds the path which the process is at, after its length.
     """
-    end_with_driver(driver, 0)
+    exit_with_driver(driver, 0)
     calls = FileCalls() if place is None else FileCalls(lambda path: _write_place(place, path))
     while header := _read(HEADER_BYTES):
         name, argument = marshal.loads(_read(int.from_bytes(header)))  # noqa: S302  from our own process

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from melcli.run.job import Job
 from melcli.run.process_batch import extract_item
-from melcli.run.verify.checked import Checked
+from melcli.run.verify.task_result import TaskResult
 from melcli.sources.items import Item
 from melcli.store.checks import largest_difference
 from melcli.store.damage import Damage
@@ -14,81 +14,85 @@ from melcli.store.placement import Placement
 from melcli.store.rows import FailedRow, OkRow
 from melcli.store.stored_array import StoredFeatures
 
-__all__ = ["CLOSE", "recompute_items"]
+__all__ = ["RELATIVE_TOLERANCE", "recompute_items"]
 
-# Of the range of an item's numbers.  Between processors (OpenBLAS's kernels for Haswell, Skylake and Sandy Bridge) and
-# between versions (NumPy 1.26 to 2.4, SciPy 1.13 to 1.17, soxr 0.4 to 1.1) all named configs differed by 8.5e-7 at most
-# over sample_audio; one step of float16 is 4.9e-4.
-CLOSE, CLOSE_FLOAT16 = 1e-4, 1e-3
-LEAST = 5e-324  # more than none: the bytes are others though the numbers are equal, as 0 and -0
+# Tolerances relative to the range of an item's numbers.  All named configs on sample_audio differ by at most 8.5e-7
+# between processors (OpenBLAS's kernels for Haswell, Skylake and Sandy Bridge) and between versions (NumPy 1.26 to 2.4,
+# SciPy 1.13 to 1.17, soxr 0.4 to 1.1).  One step of float16 is 4.9e-4.
+RELATIVE_TOLERANCE, FLOAT16_RELATIVE_TOLERANCE = 1e-4, 1e-3
+MIN_DIFFERENCE = 5e-324  # for equal numbers with different bytes, such as 0 and -0
 
 
-def recompute_items(items: Sequence[tuple[Item, Sequence[OkRow]]], *, job: Job, out: str) -> Checked:
-    """Extract each item and compare it with what is stored.
+def recompute_items(items: Sequence[tuple[Item, Sequence[OkRow]]], *, job: Job, out: str) -> TaskResult:
+    """Extract each item and compare the numbers with the stored ones.
 
     Parameters
     ----------
     items : sequence of tuple
-        Each item as OUT knows it, and its rows.
+        Each item as its row describes it, with its rows.
     job : Job
-        Of the same config.
+        The job, with the config of the items.
     out : str
         OUT.
     """
     damages: list[Damage] = []
-    same = close = changed = 0
+    num_same = num_close = num_not_comparable = 0
     for item, rows in items:
-        found = _recompute(item, rows, job, out)
-        if found is None:
-            changed += 1
-        elif isinstance(found, Damage):
-            damages.append(found)
-        elif found:
-            same += 1
+        outcome = _recompute(item, rows, job, out)
+        if outcome is None:
+            num_not_comparable += 1
+        elif isinstance(outcome, Damage):
+            damages.append(outcome)
+        elif outcome:
+            num_same += 1
         else:
-            close += 1
-    return Checked(damages=tuple(damages), num_same=same, num_close=close, num_changed=changed)
+            num_close += 1
+    return TaskResult(
+        damages=tuple(damages), num_same=num_same, num_close=num_close, num_not_comparable=num_not_comparable
+    )
 
 
 def _recompute(item: Item, rows: Sequence[OkRow], job: Job, out: str) -> Damage | bool | None:
-    """Return a damage, or whether the numbers are the same to the bit, or None where the source is another."""
+    """Return a damage, or whether all numbers are the same bit by bit, or None if the source changed."""
     if Item.look(item.id, item.source) != item:
         return None
-    comparing = _Comparing(out, rows)
-    found = extract_item(item, job, comparing)
+    sink = _ComparingSink(out, rows)
+    new_rows = extract_item(item, job, sink)
+    failed = next((row for row in new_rows if isinstance(row, FailedRow)), None)
     if Item.look(item.id, item.source) != item or any(
-        isinstance(row, FailedRow) and row.reason == "vanished" for row in found
+        isinstance(row, FailedRow) and row.reason == "vanished" for row in new_rows
     ):
         return None
-    failed = next((row for row in found if isinstance(row, FailedRow)), None)
     if failed is not None:
-        return _differs(rows[0], f"its source can no longer be extracted: {failed.message} ({failed.reason})")
-    if {row.id for row in found} != {row.id for row in rows}:
-        return _differs(rows[0], f"its source now gives {len(found)} outputs, not {len(rows)}")
+        return _difference(rows[0], f"its source can no longer be extracted: {failed.message} ({failed.reason})")
+    if {row.id for row in new_rows} != {row.id for row in rows}:
+        return _difference(rows[0], f"its source now gives {len(new_rows)} outputs, not {len(rows)}")
     for row in rows:
-        difference = comparing.differences[row.id]
-        if not difference <= (CLOSE_FLOAT16 if row.dtype == "float16" else CLOSE) * _extent(row):
-            said = f"by up to {difference:.3g}" if difference < float("inf") else "in shape"
-            return _differs(row, f"extracted again, its numbers differ {said} from those that are stored")
-    return not any(comparing.differences.values())
+        difference = sink.differences[row.id]
+        tolerance = FLOAT16_RELATIVE_TOLERANCE if row.dtype == "float16" else RELATIVE_TOLERANCE
+        if not difference <= tolerance * _extent(row):
+            how = f"by up to {difference:.3g}" if difference < float("inf") else "in shape"
+            return _difference(row, f"the recomputed numbers differ {how} from the stored ones")
+    return not any(sink.differences.values())
 
 
 def _extent(row: OkRow) -> float:
+    """Return the range of an item's numbers, or its largest magnitude if that is larger."""
     low, high = row.min, row.max
     return max(high - low, abs(low), abs(high))
 
 
-def _differs(row: OkRow, message: str) -> Damage:
+def _difference(row: OkRow, message: str) -> Damage:
     return Damage(kind="differs", path=row.path, message=message, id=row.id, item_id=row.item_id)
 
 
-class _Comparing:
-    """A sink that holds features against stored ones and keeps neither.
+class _ComparingSink:
+    """A sink that compares features with the stored ones and stores nothing.
 
     Attributes
     ----------
     differences : dict of str to float
-        By row the largest one; 0 where the checksum is that of the row.
+        By row, the largest difference; 0 if the checksums are equal.
     """
 
     def __init__(self, out: str, rows: Sequence[OkRow]) -> None:
@@ -97,18 +101,18 @@ class _Comparing:
         self.differences: dict[str, float] = {}
 
     def put(self, item_id: str, features: StoredFeatures) -> None:
-        """Take the features of one output."""
+        """Compare the features of one output."""
         row = self._rows.get(item_id)
         if row is None:
             self.differences[item_id] = float("inf")
         elif features.describe()["crc32"] == row.crc32:
             self.differences[item_id] = 0.0
         else:
-            self.differences[item_id] = max(largest_difference(self._out, row, features), LEAST)
+            self.differences[item_id] = max(largest_difference(self._out, row, features), MIN_DIFFERENCE)
 
     def commit(self) -> dict[str, Placement]:
-        """Nothing is to appear."""
+        """Return no placements."""
         return {}
 
     def discard(self) -> None:
-        """Nothing is there."""
+        """Do nothing."""

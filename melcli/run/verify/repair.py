@@ -1,7 +1,7 @@
 """``melcli verify --repair``: mark damaged items in the manifest, so that the next run recomputes them.
 
-No output is deleted: a run that does an item again writes over its file.  A shard is made again as a whole, under its
-own number: so it ends with the bytes that it had, and no incomplete file stays.
+No output is deleted: a run that recomputes an item replaces its file.  A shard is remade completely, with the same
+number, so that it has the bytes that it had before and no incomplete file remains.
 """
 
 from __future__ import annotations
@@ -27,46 +27,46 @@ from melcli.store.rows import OkRow
 
 __all__ = ["Repairs", "repair"]
 
-SET_ASIDE = "set-aside"  # below OUT's own folder
-REWRITTEN = ("manifest", "failures", "journal")  # kinds of damages of books that are written again
+SET_ASIDE_FOLDER = "set-aside"  # below OUT/.melcli
+REWRITTEN_KINDS = ("manifest", "failures", "journal")  # kinds of damage that rewriting the manifest repairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairs:
-    """What was repaired.
+    """The repairs of one command.
 
     Attributes
     ----------
     num_stale : int
-        Inputs that the next run over them does again.
+        Inputs that the next run recomputes.
     rewritten : bool
         Whether manifest and list of failures were rewritten.
     set_aside : dict of str to str
-        What stood in the way of a file, and where it is now; both relative to OUT.
+        By the path of each file or folder that was moved, its new path; both relative to OUT.
     """
 
     num_stale: int
     rewritten: bool
     set_aside: dict[str, str]
 
-    def plain(self) -> dict[str, Any]:
-        """Return what ``--json`` prints."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``--json`` prints."""
         return {"stale": self.num_stale, "rewritten": self.rewritten, "set_aside": self.set_aside}
 
 
 def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
-    """Repair what can be repaired; the caller holds the lock of OUT.
+    """Mark damaged items and move what blocks their files; the caller has locked OUT.
 
     Raises
     ------
     StorageError
         OUT cannot be written.
     """
-    # Of several damages of an input the first one is told.
+    # The row of an input with several damages contains the first one.
     damaged = {damage.item_id: damage for damage in reversed(damages) if damage.item_id is not None}
     shards = _damaged_shards(books, damages)
     stale = damaged.keys() | {item.id for _, items in shards for item in items}
-    rewritten = any(damage.kind in REWRITTEN or damage.item_id is not None for damage in damages)
+    rewritten = any(damage.kind in REWRITTEN_KINDS or damage.item_id is not None for damage in damages)
     set_aside = _set_aside(books.out, damages)
     if rewritten:
         books.repair(damaged, [shard for shard, _ in shards])
@@ -75,7 +75,7 @@ def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
 
 
 def _damaged_shards(books: Books, damages: Sequence[Damage]) -> list[tuple[PlannedShard, list[Item]]]:
-    """Return each shard that anything is wrong with, as it is to be made again, and its items."""
+    """Return the plan and the items of each damaged shard."""
     damaged = {damage.path for damage in damages if shard_number(damage.path) is not None}
     items: dict[int, dict[str, Item]] = defaultdict(dict)
     config_ids: dict[int, set[str]] = defaultdict(set)
@@ -87,38 +87,38 @@ def _damaged_shards(books: Books, damages: Sequence[Damage]) -> list[tuple[Plann
             items[number][item.id] = item
             config_ids[number].add(row.config_id)
     shards = []
-    for number, held in sorted(items.items()):
-        ordered = sorted_by_bytes(held.values(), lambda item: (item.id,))
-        config_id = config_ids[number].pop() if len(config_ids[number]) == 1 else None  # None: no run follows it
+    for number, by_id in sorted(items.items()):
+        ordered = sorted_by_bytes(by_id.values(), lambda item: (item.id,))
+        config_id = config_ids[number].pop() if len(config_ids[number]) == 1 else None  # None: no run uses this plan
         shards.append((planned_shard(number, ordered, config_id=config_id), ordered))
     return shards
 
 
 def _set_aside(out: str, damages: Sequence[Damage]) -> dict[str, str]:
-    """Move what no file can be renamed over: folders, and a config that nobody can read, which a run would refuse.
+    """Move folders, which no file can replace, and a damaged config, which a run would refuse.
 
-    Never through a link, which may lead to folders of somebody else.
+    Nothing below a linked folder is moved, since the link may lead to a folder that is not part of OUT.
     """
-    unread = {damage.path for damage in damages if damage.kind == "config"}
+    configs = {damage.path for damage in damages if damage.kind == "config"}
     moved: dict[str, str] = {}
     for path in sorted({damage.path for damage in damages}):
-        whole = os.path.join(out, path)
-        with storage_errors(whole):
-            if _is_in_the_way(out, path, unread):
-                name = f"{OWN_FOLDER}/{SET_ASIDE}/{secrets.token_hex(8)}"
-                make_below(out, os.path.join(own_folder(out), SET_ASIDE))
-                os.rename(whole, os.path.join(out, name))
-                moved[path] = name
+        full_path = os.path.join(out, path)
+        with storage_errors(full_path):
+            if _blocks_a_file(out, path, configs):
+                new_path = f"{OWN_FOLDER}/{SET_ASIDE_FOLDER}/{secrets.token_hex(8)}"
+                make_below(out, os.path.join(own_folder(out), SET_ASIDE_FOLDER))
+                os.rename(full_path, os.path.join(out, new_path))
+                moved[path] = new_path
     return moved
 
 
-def _is_in_the_way(out: str, path: str, unread: Collection[str]) -> bool:
+def _blocks_a_file(out: str, path: str, configs: Collection[str]) -> bool:
     if linked_folder(out, path) is not None:
         return False
     try:
         status = os.lstat(os.path.join(out, path))
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):  # nothing is there, or nothing can be
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):  # nothing exists at this path, or can
             return False
         raise
-    return path in unread or stat.S_ISDIR(status.st_mode)
+    return path in configs or stat.S_ISDIR(status.st_mode)

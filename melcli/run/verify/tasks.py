@@ -1,6 +1,6 @@
-"""Tasks of ``melcli verify`` and their results.  Nothing here needs NumPy.
+"""Tasks of ``melcli verify``.  Nothing here needs NumPy.
 
-A task knows its parts, for the search for an item that crashes a worker; see `melcli.run.isolation`.
+A task can be split, to find an item that crashes a worker; see `melcli.run.isolation`.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ from typing import Any
 
 from melcli.run.batching import Batch
 from melcli.run.job import Job
-from melcli.run.verify.checked import Checked
+from melcli.run.verify.task_result import TaskResult
 from melcli.sources.items import Item
 from melcli.store.damage import OF_NUMBERS, Damage
 from melcli.store.rows import OkRow
 
 __all__ = ["CheckTask", "RecomputeTask", "check_outputs", "recompute"]
 
-# A worker is taken to hang after so long: generous, for a slow network disk at 1 MB/s.
-TASK_S, ROW_S, BYTES_PER_S = 60.0, 0.05, 1e6
-MAX_TASK_S = 30 * 86_400.0  # a manifest that was tampered with may name more than the system can wait for
+# The timeout of a task, generous enough for a slow network disk at 1 MB/s.
+BASE_TIMEOUT_S, ROW_TIMEOUT_S, MIN_BYTES_PER_S = 60.0, 0.05, 1e6
+MAX_TIMEOUT_S = 30 * 86_400.0  # a manipulated manifest may claim sizes whose timeout overflows in system calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckTask:
-    """Outputs to hold against their rows.
+    """Outputs to compare with their rows.
 
     Attributes
     ----------
     out : str
         OUT.
     rows : tuple of OkRow
-        All ``ok``.
+        The rows.
     read : tuple of bool
-        Of which the numbers are read.
+        For each row, whether its numbers are read.
     shard : str or None
-        The shard that all rows are of; None: each has a file of its own.
+        The shard that contains all the outputs; None if each output is a file.
     time_axis : int or None
-        As the config has it; None where that is not known.
+        The time axis of the config; None if the config is unknown.
     opens_only : bool
-        The shard is opened and nothing is read of it.
+        Whether the task only opens the shard and reads nothing.
     was_opened : bool
-        Opening the shard alone crashed no worker.
+        Whether a task that only opened the shard crashed no worker.
     """
 
     out: str
@@ -60,28 +60,29 @@ class CheckTask:
 
     @property
     def timeout_s(self) -> float:
-        """Seconds after which a worker is taken to hang."""
+        """Seconds after which the worker counts as hung."""
         sizes = [_num_bytes(row) for row, read in zip(self.rows, self.read, strict=True) if read]
-        return min(TASK_S + ROW_S * len(self.rows) + sum(sizes) / BYTES_PER_S, MAX_TASK_S)
+        timeout_s = BASE_TIMEOUT_S + ROW_TIMEOUT_S * len(self.rows) + sum(sizes) / MIN_BYTES_PER_S
+        return min(timeout_s, MAX_TIMEOUT_S)
 
     def parts(self) -> list[CheckTask]:
-        """Return tasks on fewer rows; of a shard first one that only opens it."""
+        """Return tasks on fewer rows; for a shard, first a task that only opens it."""
         if self.opens_only:
             return []
         if self.shard is not None and not self.was_opened:
             return [replace(self, opens_only=True)]
         return self._halves() if len(self.rows) > 1 else []
 
-    def after_success(self) -> list[CheckTask]:
-        """Return the remaining tasks."""
+    def remaining_tasks(self) -> list[CheckTask]:
+        """Return the tasks that follow the success of this one."""
         if not self.opens_only:
             return []
-        whole = replace(self, opens_only=False, was_opened=True)
-        return whole._halves() if len(self.rows) > 1 else [whole]
+        reading = replace(self, opens_only=False, was_opened=True)
+        return reading._halves() if len(self.rows) > 1 else [reading]
 
-    def killed(self, how: str) -> list[Damage]:
-        """Name the culprits."""
-        return [_killed(row, f"reading it {how}") for row in self.rows]
+    def crash_damages(self, effect: str) -> list[Damage]:
+        """Return the damages of this task's outputs, which crash their worker."""
+        return [_crash_damage(row, f"reading it {effect}") for row in self.rows]
 
     def _halves(self) -> list[CheckTask]:
         middle = len(self.rows) // 2
@@ -91,16 +92,16 @@ class CheckTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecomputeTask:
-    """Items to extract again.
+    """Items to recompute.
 
     Attributes
     ----------
     out : str
         OUT.
     job : Job
-        Of the same config.
+        The job, with the config of the items.
     items : tuple of tuple
-        Each item as OUT knows it, and its rows.
+        Each item as its row describes it, with its rows.
     """
 
     out: str
@@ -114,7 +115,7 @@ class RecomputeTask:
 
     @property
     def timeout_s(self) -> float:
-        """Seconds after which a worker is taken to hang."""
+        """Seconds after which the worker counts as hung."""
         return Batch(items=tuple(item for item, _ in self.items)).timeout_s
 
     def parts(self) -> list[RecomputeTask]:
@@ -124,22 +125,22 @@ class RecomputeTask:
         middle = len(self.items) // 2
         return [replace(self, items=self.items[:middle]), replace(self, items=self.items[middle:])]
 
-    def after_success(self) -> list[RecomputeTask]:
-        """Return no further tasks."""
+    def remaining_tasks(self) -> list[RecomputeTask]:
+        """Return an empty list: no task follows the success of this one."""
         return []
 
-    def killed(self, how: str) -> list[Damage]:
-        """Name the culprit."""
-        return [_killed(row, f"extracting it again {how}") for _, rows in self.items for row in rows]
+    def crash_damages(self, effect: str) -> list[Damage]:
+        """Return the damages of this task's outputs, whose recomputation crashes the worker."""
+        return [_crash_damage(row, f"recomputing it {effect}") for _, rows in self.items for row in rows]
 
 
-def check_outputs(task: CheckTask) -> Checked:
+def check_outputs(task: CheckTask) -> TaskResult:
     """Check outputs against their rows, in a worker; see `melcli.store.checks`."""
     from melcli.store.checks import check_file, check_shard, open_shard
 
     if task.opens_only:
         open_shard(task.out, task.shard or "", task.rows)
-        return Checked()
+        return TaskResult()
     if task.shard is not None:
         damages = list(check_shard(task.out, task.shard, task.rows, task.read))
     else:
@@ -150,17 +151,17 @@ def check_outputs(task: CheckTask) -> Checked:
         ]
     unread = {damage.id for damage in damages if damage.kind not in OF_NUMBERS}
     read = [row.id for row, wanted in zip(task.rows, task.read, strict=True) if wanted and row.id not in unread]
-    return Checked(damages=tuple(damages), num_read=len(read))
+    return TaskResult(damages=tuple(damages), num_read=len(read))
 
 
-def recompute(task: RecomputeTask) -> Checked:
+def recompute(task: RecomputeTask) -> TaskResult:
     """Recompute items, in a worker; see `melcli.run.verify.recompute`."""
     from melcli.run.verify.recompute import recompute_items
 
     return recompute_items(task.items, job=task.job, out=task.out)
 
 
-def _killed(row: OkRow, message: str) -> Damage:
+def _crash_damage(row: OkRow, message: str) -> Damage:
     return Damage(kind="killed_reader", path=row.path, message=message, id=row.id, item_id=row.item_id)
 
 

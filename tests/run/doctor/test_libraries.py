@@ -11,8 +11,8 @@ import soundfile
 
 from melcli.mel.kernels import kernels
 from melcli.run.doctor import libraries
-from melcli.run.doctor.children import first_line, last_words, start_python
-from melcli.run.doctor.libraries import Library, examine_libraries
+from melcli.run.doctor.child_process import describe_failure, first_line, start_python
+from melcli.run.doctor.libraries import Library, check_libraries
 
 
 def broken(folder: Path, name: str, code: str) -> None:
@@ -30,7 +30,7 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.full
 def test_all_of_them() -> None:
-    found = {library.name: library for library in examine_libraries()}
+    found = {library.name: library for library in check_libraries()}
     assert list(found) == ["numpy", "scipy", "soundfile", "soxr", "h5py", "filelock", "PyYAML", "worker"]
     assert [library.error for library in found.values()] == [""] * len(found)
     assert found["numpy"].versions == {"numpy": np.__version__, **kernels()}
@@ -53,7 +53,7 @@ def test_all_of_them() -> None:
 )
 def test_one_that_is_broken_is_told_in_a_line(first: Path, code: str, error: str) -> None:
     broken(first, "soxr", code)
-    (found, other) = examine_libraries(["soxr", "filelock"])
+    (found, other) = check_libraries(["soxr", "filelock"])
     assert found.versions == {}
     assert found.error.startswith(error)
     assert "\n" not in found.error
@@ -63,27 +63,27 @@ def test_one_that_is_broken_is_told_in_a_line(first: Path, code: str, error: str
 @pytest.mark.full
 def test_a_worker_that_cannot_compute_is_found_where_versions_are_told(first: Path) -> None:
     broken(first, "soxr", "__version__ = '1'\nclass ResampleStream: pass")
-    (library, worker) = examine_libraries(["soxr", "worker"])
+    (library, worker) = check_libraries(["soxr", "worker"])
     assert library.error == ""
     assert worker.error.startswith("TypeError: ")
 
 
 @pytest.mark.full
 def test_one_that_hangs_is_given_up(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libraries, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(libraries, "CHILD_TIMEOUT_S", 0.5)
     broken(first, "soxr", "import signal; signal.pause()")
-    assert examine_libraries(["soxr"]) == [Library(name="soxr", error="it does not come back within 0 s")]
+    assert check_libraries(["soxr"]) == [Library(name="soxr", error="its import takes more than 0 s")]
 
 
 def test_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/not/there")
-    error = "no process can be started for it: No such file or directory"
-    assert examine_libraries(["soxr"]) == [Library(name="soxr", error=error)]
+    error = "its process cannot be started: No such file or directory"
+    assert check_libraries(["soxr"]) == [Library(name="soxr", error=error)]
 
 
 def test_what_a_library_prints_is_passed_over(first: Path) -> None:
     broken(first, "soxr", "print('hello {\"versions\": 1}'); __version__ = '7'")
-    assert examine_libraries(["soxr"]) == [Library(name="soxr", versions={"soxr": "7"})]
+    assert check_libraries(["soxr"]) == [Library(name="soxr", versions={"soxr": "7"})]
 
 
 def test_the_working_folder_is_not_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_the_working_folder_is_not_looked_in(tmp_path: Path, monkeypatch: pytest
     broken(tmp_path, "json", "raise ImportError('not this one')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder not in ("", ".")])
-    assert examine_libraries(["soxr"])[0].error == ""
+    assert check_libraries(["soxr"])[0].error == ""
 
 
 def test_a_process_that_says_nothing() -> None:
@@ -100,4 +100,4 @@ def test_a_process_that_says_nothing() -> None:
         process.communicate()
     with start_python("sys.exit(sys.argv[1])", "sorry\x07") as process:
         assert first_line(process) == ""
-        assert last_words(process, process.communicate()[1]) == "sorry\\x07"
+        assert describe_failure(process, process.communicate()[1]) == "sorry\\x07"

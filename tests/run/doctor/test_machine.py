@@ -8,11 +8,11 @@ import resource
 import pytest
 
 from melcli.run.doctor import machine
-from melcli.run.doctor.machine import examine_machine
+from melcli.run.doctor.machine import inspect_machine
 
 
 def test_this_machine() -> None:
-    found = examine_machine()
+    found = inspect_machine()
     assert 1 <= found.usable_cpus <= found.affinity_cpus <= found.cpus == os.cpu_count()
     assert found.memory_bytes > 10**8
     assert found.open_files == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -24,6 +24,6 @@ def test_limits_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         resource, "getrlimit", lambda which: (limits.get(which, resource.RLIM_INFINITY), resource.RLIM_INFINITY)
     )
     monkeypatch.setattr(machine, "cgroup_memory", lambda root, membership: 2 * 10**9)
-    found = examine_machine()
+    found = inspect_machine()
     assert found.memory_limit_bytes == 10**9
     assert (found.open_files, found.file_size_bytes, found.core_bytes) == (None, 4096, 0)

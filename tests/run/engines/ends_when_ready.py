@@ -17,4 +17,4 @@ def _end(end: WorkerEnd) -> NoReturn:
 
 with open(os.environ["MELCLI_TEST_STARTS"], "ab") as file:
     file.write(b"x")
-setattr(worker, "_serve", _end)  # noqa: B010  called right after the worker has said that it is ready
+setattr(worker, "_process_calls", _end)  # noqa: B010  called right after the worker has said that it is ready

@@ -48,7 +48,7 @@ class InlineEngine:
     def start(self, until_s: float = math.inf) -> None:
         pass
 
-    def take_deaths(self) -> list[BatchLost]:
+    def take_idle_deaths(self) -> list[BatchLost]:
         return []
 
     def limit_workers(self, workers: int) -> None:
@@ -108,7 +108,7 @@ class ScriptedEngine:
     def start(self, until_s: float = math.inf) -> None:
         pass
 
-    def take_deaths(self) -> list[BatchLost]:
+    def take_idle_deaths(self) -> list[BatchLost]:
         return []
 
     def limit_workers(self, workers: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from melcli.errors import StorageError
 from melcli.run.engines.channel import Answer, Ready
 from melcli.run.engines.local import LocalEngine
-from melcli.run.engines.worker import MAX_ITEMS
+from melcli.run.engines.worker import MAX_ITEMS_PER_WORKER
 from melcli.run.watchdog import watchdog
 
 __all__ = ["die", "double", "end", "length", "nap", "refuse", "shout", "spin", "threads"]
@@ -43,7 +43,7 @@ def shout(words: str) -> None:
 
 def work(share: float) -> int:
     """Pretend to do so much of what a worker does in its life."""
-    watchdog.num_items += round(share * MAX_ITEMS)
+    watchdog.num_items += round(share * MAX_ITEMS_PER_WORKER)
     return os.getpid()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from melcli.run.engines.channel import HEADER, Answer, Call, Channel, Malformed, Progress, Ready, WorkerEnd, pack
+from melcli.run.engines.channel import HEADER, Answer, Call, Channel, MalformedMessage, Progress, Ready, WorkerEnd, pack
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def encoded(message: object) -> bytes:
 
 
 def test_a_call_is_done_by_who_takes_it() -> None:
-    assert Call(3, pack(operator.neg, 5)).do() == -5
+    assert Call(3, pack(operator.neg, 5)).run() == -5
 
 
 def test_messages_come_whole_and_in_order_however_they_are_cut(ends: tuple[Channel, socket.socket]) -> None:
@@ -57,7 +57,7 @@ def test_what_was_sent_before_the_end_is_received_first(ends: tuple[Channel, soc
 def test_what_cannot_be_unpickled_is_malformed(ends: tuple[Channel, socket.socket], data: bytes) -> None:
     channel, theirs = ends
     theirs.sendall(HEADER.pack(len(data)) + data)
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedMessage):
         channel.receive()
 
 
@@ -86,5 +86,5 @@ def test_the_worker_takes_calls_until_the_driver_ends() -> None:
     for number in (1, 2):
         channel.send(Call(number, pack(operator.neg, number)))
     channel.close()
-    assert [(call.number, call.do()) for call in end.calls()] == [(1, -1), (2, -2)]
+    assert [(call.number, call.run()) for call in end.calls()] == [(1, -1), (2, -2)]
     end._end.close()

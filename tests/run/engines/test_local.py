@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from melcli.errors import StorageError, WorkersFailing
-from melcli.run.engines import pool, starts
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines import pool, start_retries, worker_starter
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.engines.local import LocalEngine
 from melcli.run.engines.process import WorkerProcess
 from melcli.threads import ONE_THREAD
@@ -76,7 +76,7 @@ def test_what_melcli_raises_comes_back_as_it_was_raised(engine: LocalEngine) -> 
 
 @pytest.mark.full
 def test_a_bug_ends_the_worker_which_says_where(engine: LocalEngine) -> None:
-    with pytest.raises(WorkerDied) as death:
+    with pytest.raises(WorkerCrashed) as death:
         engine.submit(probe.double, None, timeout_s=HANG_S).result(HANG_S)  # type: ignore[arg-type]
     assert death.value.exit_code == 1
     assert "probe.py" in death.value.stderr
@@ -93,19 +93,19 @@ def test_a_worker_that_dies_is_told_and_its_neighbors_go_on(engine: LocalEngine,
     before = [engine.submit(probe.double, number, timeout_s=HANG_S) for number in range(5)]
     dying = engine.submit(probe.die, number, timeout_s=HANG_S)
     after = [engine.submit(probe.double, number, timeout_s=HANG_S) for number in range(5)]
-    with pytest.raises(WorkerDied) as death:
+    with pytest.raises(WorkerCrashed) as death:
         dying.result(HANG_S)
     assert death.value.exit_code == -number
     assert death.value.pid not in (None, os.getpid())
     assert [future.result(HANG_S) for future in before + after] == [0, 2, 4, 6, 8] * 2
-    assert engine.take_deaths() == []  # of those that had no call
+    assert engine.take_idle_deaths() == []  # of those that had no call
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_worker_that_exits_is_told_long_before_its_deadline(engine: LocalEngine, code: int) -> None:
     watch = Stopwatch()
-    with pytest.raises(WorkerDied) as death:
+    with pytest.raises(WorkerCrashed) as death:
         engine.submit(probe.end, code, timeout_s=HANG_S).result(HANG_S)
     assert watch.quiet_s < 5.0
     assert death.value.exit_code == code
@@ -116,7 +116,7 @@ def test_a_call_past_its_deadline_is_ended_and_its_neighbors_go_on(engine: Local
     watch = Stopwatch()
     slow = engine.submit(probe.nap, 60.0, timeout_s=0.3)
     others = [engine.submit(probe.nap, 0.05, timeout_s=HANG_S) for _ in range(10)]
-    with pytest.raises(BatchOverdue):
+    with pytest.raises(BatchTimedOut):
         slow.result(HANG_S)
     assert watch.quiet_s < 5.0
     for other in others:
@@ -139,10 +139,10 @@ def test_a_worker_that_is_killed_without_a_call_is_reported_once(engine_of_one: 
     worker = engine_of_one.submit(probe.nap, 0.0, timeout_s=HANG_S).result(HANG_S)
     deaths: list[BatchLost] = []
     os.kill(worker, signal.SIGKILL)
-    assert wait_until(lambda: bool(deaths.extend(engine_of_one.take_deaths()) or deaths), HANG_S)
+    assert wait_until(lambda: bool(deaths.extend(engine_of_one.take_idle_deaths()) or deaths), HANG_S)
     assert [(death.pid, str(death)) for death in deaths] == [(worker, "SIGKILL")]
     assert engine_of_one.submit(probe.double, 1, timeout_s=HANG_S).result(HANG_S) == 2
-    assert engine_of_one.take_deaths() == []
+    assert engine_of_one.take_idle_deaths() == []
 
 
 @pytest.mark.full
@@ -163,7 +163,7 @@ def test_a_worker_that_is_stopped_between_two_calls_costs_the_deadline_of_one(en
     os.kill(worker, signal.SIGSTOP)
     first = engine_of_one.submit(probe.length, bytes(1_000_000), timeout_s=0.5)
     rest = [engine_of_one.submit(probe.length, bytes(1_000_000), timeout_s=HANG_S) for _ in range(3)]
-    assert isinstance(first.exception(HANG_S), BatchOverdue)
+    assert isinstance(first.exception(HANG_S), BatchTimedOut)
     assert [future.result(HANG_S) for future in rest] == [1_000_000] * 3
     assert wait_until_gone([worker], 1.0) == []
 
@@ -177,7 +177,7 @@ def test_a_worker_that_is_stopped_in_a_step_is_noticed_when_that_step_is_over(
     watch = Stopwatch()
     stopping = engine.submit(probe.stop_in_item, 0.2, timeout_s=HANG_S)
     others = [engine.submit(probe.nap, 0.05, timeout_s=HANG_S) for _ in range(10)]
-    assert isinstance(stopping.exception(HANG_S), BatchOverdue)
+    assert isinstance(stopping.exception(HANG_S), BatchTimedOut)
     assert watch.quiet_s < 5.0
     for other in others:
         other.result(HANG_S)
@@ -238,7 +238,7 @@ def test_a_message_that_nobody_waits_for_is_a_loss_and_never_a_result(
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is gained by waiting for what never succeeds."""
-    monkeypatch.setattr(starts, "MAX_BACKOFF_ALONE_S", 0.01)
+    monkeypatch.setattr(start_retries, "MAX_BACKOFF_WITHOUT_WORKERS_S", 0.01)
 
 
 @pytest.mark.full
@@ -266,9 +266,9 @@ def test_workers_that_die_as_soon_as_they_are_ready_are_not_started_for_ever(
     try:
         with suppress(WorkersFailing):
             engine.start()
-        assert wait_until(lambda: engine._pool._has_given_up)
+        assert wait_until(lambda: engine._pool.starter.has_given_up)
         number = starts_file.stat().st_size
-        assert number <= 4 * starts.MAX_ATTEMPTS
+        assert number <= 4 * start_retries.MAX_ATTEMPTS
         time.sleep(0.5)
         assert starts_file.stat().st_size == number
     finally:
@@ -325,7 +325,7 @@ def test_where_the_system_allows_no_process_at_all_it_is_a_storage_error(monkeyp
 
 
 def test_a_worker_that_is_not_ready_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starts, "START_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(start_retries, "START_TIMEOUT_S", 0.01)
     engine = LocalEngine(1)
     try:
         with pytest.raises(WorkersFailing, match=r"2 attempts.*was not ready after 0 s"):
@@ -395,14 +395,14 @@ def test_a_process_that_does_not_come_to_execute_the_interpreter_delays_no_other
         return WorkerProcess(**options)
 
     monkeypatch.setattr(pool, "WorkerProcess", launch)
-    monkeypatch.setattr(pool, "LAUNCH_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(worker_starter, "LAUNCH_TIMEOUT_S", 0.2)
     engine = LocalEngine(2)
     try:
         assert [engine.submit(probe.double, n, timeout_s=HANG_S).result(HANG_S) for n in range(20)] == [
             *range(0, 40, 2)
         ]
         crash = engine.submit(probe.die, signal.SIGSEGV, timeout_s=HANG_S).exception(HANG_S)
-        assert isinstance(crash, WorkerDied)
+        assert isinstance(crash, WorkerCrashed)
         last = engine.submit(probe.double, 1, timeout_s=HANG_S).exception(HANG_S)
         assert isinstance(last, WorkersFailing)
         assert "could not execute" in str(last)
@@ -488,7 +488,7 @@ def test_what_a_worker_printed_is_told_when_it_dies_and_nothing_reaches_the_term
     engine = LocalEngine(1, folder=str(tmp_path))
     try:
         words = "free(): \x1b[31minvalid\n pointer 0x7f0011223344"
-        with pytest.raises(WorkerDied) as death:
+        with pytest.raises(WorkerCrashed) as death:
             engine.submit(probe.shout, words, timeout_s=HANG_S).result(HANG_S)
         assert death.value.stderr == r"free(): \x1b[31minvalid / pointer 0x..."
     finally:
@@ -553,18 +553,18 @@ def test_a_worker_gets_no_more_memory_than_it_may_have() -> None:
     one = LocalEngine(1, max_memory_bytes=400_000_000)
     try:
         assert one.submit(probe.hoard, 100_000_000, timeout_s=HANG_S).result(HANG_S)
-        with pytest.raises(WorkerDied) as death:
+        with pytest.raises(WorkerCrashed) as death:
             one.submit(probe.hoard, 400_000_000, timeout_s=HANG_S).result(HANG_S)
     finally:
         one.stop()
-    assert (death.value.exit_code, death.value.for_memory) == (1, False)
+    assert (death.value.exit_code, death.value.out_of_memory) == (1, False)
 
 
 @pytest.mark.full
 def test_an_item_past_its_deadline_ends_its_worker_though_it_hangs_in_c(engine: LocalEngine) -> None:
     """With Python's lock held, so that no thread of Python could do anything about it."""
     watch = Stopwatch()
-    with pytest.raises(BatchOverdue):
+    with pytest.raises(BatchTimedOut):
         engine.submit(probe.hang_in_c, 0.3, timeout_s=HANG_S).result(HANG_S)
     assert watch.quiet_s < 5.0
 
@@ -679,7 +679,7 @@ def test_how_a_worker_ends_is_known_though_the_system_reaps_it(engine: LocalEngi
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         death = engine.submit(probe.die, signal.SIGSEGV, timeout_s=HANG_S).exception(HANG_S)
-        assert isinstance(death, WorkerDied)
+        assert isinstance(death, WorkerCrashed)
         assert (death.exit_code, death.is_evidence) == (None, False)
         assert engine.submit(probe.double, 1, timeout_s=HANG_S).result(HANG_S) == 2
     finally:
@@ -709,7 +709,7 @@ def test_modules_in_the_working_directory_are_not_imported(tmp_path: Path) -> No
     "number, how", [(-11, "SIGSEGV"), (-40, "signal 40"), (3, "exit code 3"), (None, "an unknown exit code")]
 )
 def test_how_a_worker_died_is_told_for_every_end(number: int | None, how: str) -> None:
-    assert WorkerDied(number).how == how
+    assert WorkerCrashed(number).exit_description == how
 
 
 def test_the_advance_of_a_call_is_known_before_its_end(engine: LocalEngine) -> None:

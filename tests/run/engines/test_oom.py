@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.run.engines.oom import oom_kills
+from melcli.run.engines.oom import count_oom_kills
 
 VMSTAT = "nr_free_pages 9\noom_kill 70\noom_kill_x 8\n"
 
@@ -28,8 +28,8 @@ def test_the_own_group_is_asked_first(tmp_path: Path, membership: str, files: di
         path = tmp_path / "cgroup" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    assert oom_kills(tmp_path / "cgroup", tmp_path / "membership", tmp_path / "vmstat") == expected
+    assert count_oom_kills(tmp_path / "cgroup", tmp_path / "membership", tmp_path / "vmstat") == expected
 
 
 def test_where_nothing_is_told_it_is_none(tmp_path: Path) -> None:
-    assert oom_kills(tmp_path, tmp_path / "membership", tmp_path / "vmstat") == 0
+    assert count_oom_kills(tmp_path, tmp_path / "membership", tmp_path / "vmstat") == 0

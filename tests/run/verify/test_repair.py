@@ -34,13 +34,13 @@ def missing(item_id: str) -> Damage:
 
 def test_where_nothing_is_wrong_nothing_is_written(out: Path, scratch: Scratch) -> None:
     before = times(out)
-    assert repair(read_books(str(out), scratch), []).plain() == {"stale": 0, "rewritten": False, "set_aside": {}}
+    assert repair(read_books(str(out), scratch), []).to_json() == {"stale": 0, "rewritten": False, "set_aside": {}}
     assert times(out) == before
 
 
 def test_outputs_stay(out: Path, scratch: Scratch) -> None:
     repaired = repair(read_books(str(out), scratch), [missing("a")])
-    assert repaired.plain() == {"stale": 1, "rewritten": True, "set_aside": {}}
+    assert repaired.to_json() == {"stale": 1, "rewritten": True, "set_aside": {}}
     assert (out / "a.npy").read_bytes() == b"x"
     assert [(row.id, row.reason) for row in rows_of(out)] == [("a", "damaged"), ("b", None)]
 

@@ -13,10 +13,10 @@ import pytest
 
 from melcli.errors import WorkersFailing
 from melcli.run import versions
-from melcli.run.engines.contract import BatchLost, BatchOverdue, WorkerDied
+from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.engines.local import LocalEngine
-from melcli.run.verify.checked import Checked
-from melcli.run.verify.run_tasks import results
+from melcli.run.verify.run_tasks import run_tasks
+from melcli.run.verify.task_result import TaskResult
 from melcli.run.verify.tasks import CheckTask, check_outputs
 from tests.store.rows import make_row
 
@@ -33,7 +33,7 @@ class DyingEngine:
     """
 
     def __init__(
-        self, dies: Callable[[Any], BatchLost | None], check: Callable[[CheckTask], Checked] | None = None
+        self, dies: Callable[[Any], BatchLost | None], check: Callable[[CheckTask], TaskResult] | None = None
     ) -> None:
         self.workers = 1
         self.deaths = 0
@@ -61,13 +61,13 @@ def task(ids: str, shard: str | None = None, kind: type[CheckTask] = CheckTask) 
     return kind(out="out", rows=rows, read=(False,) * len(rows), shard=shard)
 
 
-def seen(done: list[str]) -> Callable[[CheckTask], Checked]:
+def seen(done: list[str]) -> Callable[[CheckTask], TaskResult]:
     """Return a check that writes down what it was given."""
 
-    def check(asked: CheckTask) -> Checked:
+    def check(asked: CheckTask) -> TaskResult:
         if not asked.opens_only:
             done.extend(row.id for row in asked.rows)
-        return Checked(num_read=0 if asked.opens_only else len(asked.rows))
+        return TaskResult(num_read=0 if asked.opens_only else len(asked.rows))
 
     return check
 
@@ -78,7 +78,7 @@ def kills(culprits: str) -> Callable[[Any], BatchLost | None]:
     def dies(asked: Any) -> BatchLost | None:
         if asked is None or asked.opens_only:
             return None
-        return WorkerDied(-signal.SIGSEGV) if {row.id for row in asked.rows} & set(culprits) else None
+        return WorkerCrashed(-signal.SIGSEGV) if {row.id for row in asked.rows} & set(culprits) else None
 
     return dies
 
@@ -88,11 +88,11 @@ def kills(culprits: str) -> Callable[[Any], BatchLost | None]:
 def test_the_items_that_kill_are_named_and_the_others_are_looked_at(culprits: str, shard: str | None) -> None:
     done: list[str] = []
     everyone = "abcdefghijklmnop"
-    found = list(results(DyingEngine(kills(culprits), seen(done)), [task(everyone, shard)]))  # type: ignore[arg-type]
+    found = list(run_tasks(DyingEngine(kills(culprits), seen(done)), [task(everyone, shard)]))  # type: ignore[arg-type]
     damages = [damage for checked in found for damage in checked.damages]
     assert sorted(damage.id or "" for damage in damages) == sorted(culprits)
     assert {(damage.kind, damage.message) for damage in damages} == {
-        ("killed_reader", "reading it killed the process (SIGSEGV)")
+        ("killed_reader", "reading it crashed the worker (SIGSEGV)")
     }
     assert Counter(done) == Counter(set(everyone) - set(culprits))
     assert sum(checked.num_read for checked in found) == len(everyone) - len(culprits)
@@ -101,63 +101,65 @@ def test_the_items_that_kill_are_named_and_the_others_are_looked_at(culprits: st
 def test_one_culprit_among_many_costs_few_workers() -> None:
     engine = DyingEngine(kills("\u0100"))
     ids = "".join(map(chr, range(0x100, 0x200)))
-    list(results(engine, [task(ids)]))  # type: ignore[arg-type]
+    list(run_tasks(engine, [task(ids)]))  # type: ignore[arg-type]
     assert engine.deaths == 10  # of 256, 128, ... items, and one try more
 
 
 def test_a_shard_that_kills_whoever_opens_it_is_the_culprit_with_all_its_items() -> None:
     engine = DyingEngine(
-        lambda asked: WorkerDied(3) if asked is not None and asked.shard == "features-00000.h5" else None
+        lambda asked: WorkerCrashed(3) if asked is not None and asked.shard == "features-00000.h5" else None
     )
     tasks = [task("abcd", "features-00000.h5"), task("efgh", "features-00001.h5")]
-    damages = [damage for checked in results(engine, tasks) for damage in checked.damages]  # type: ignore[arg-type]
+    damages = [damage for checked in run_tasks(engine, tasks) for damage in checked.damages]  # type: ignore[arg-type]
     assert [damage.id for damage in damages] == [*"abcd"]
-    assert damages[0].message == "reading it killed the process (exit code 3)"
+    assert damages[0].message == "reading it crashed the worker (exit code 3)"
     assert engine.deaths == 3
 
 
 def test_a_death_that_does_not_come_again_is_nobodys_fault() -> None:
-    deaths = iter([WorkerDied(-9)])
+    deaths = iter([WorkerCrashed(-9)])
     done: list[str] = []
     engine = DyingEngine(lambda asked: next(deaths, None), seen(done))
-    assert [checked.damages for checked in results(engine, [task("a"), task("b")])] == [(), ()]  # type: ignore[arg-type]
+    assert [checked.damages for checked in run_tasks(engine, [task("a"), task("b")])] == [(), ()]  # type: ignore[arg-type]
     assert sorted(done) == ["a", "b"]
 
 
 def test_what_takes_too_long_is_told_as_such() -> None:
-    engine = DyingEngine(lambda asked: BatchOverdue("late", stderr="it is slow"))
-    (checked,) = results(engine, [task("a")])  # type: ignore[arg-type]
-    assert checked.damages[0].message == "reading it took too long and was ended"
+    engine = DyingEngine(lambda asked: BatchTimedOut("late", stderr="it is slow"))
+    (checked,) = run_tasks(engine, [task("a")])  # type: ignore[arg-type]
+    assert checked.damages[0].message == "reading it took too long and was stopped"
 
 
 def test_many_culprits_do_not_end_it_while_the_workers_can_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "library_versions", lambda nothing: {})
     everyone = "".join(map(chr, range(0x100, 0x180)))
-    found = list(results(DyingEngine(kills(everyone)), [task(everyone)]))  # type: ignore[arg-type]
+    found = list(run_tasks(DyingEngine(kills(everyone)), [task(everyone)]))  # type: ignore[arg-type]
     assert len(found) == 128
 
 
 def test_workers_that_die_whatever_they_are_asked_end_it() -> None:
-    engine = DyingEngine(lambda asked: WorkerDied(-11))
+    engine = DyingEngine(lambda asked: WorkerCrashed(-11))
     with pytest.raises(WorkersFailing, match=r"^the workers cannot work: SIGSEGV$"):
-        list(results(engine, (task("a") for _ in range(100))))  # type: ignore[arg-type]
+        list(run_tasks(engine, (task("a") for _ in range(100))))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kill", [WorkerDied(-9), WorkerDied(-9, for_memory=True), WorkerDied(None)])
-def test_kills_from_outside_are_no_damage(kill: WorkerDied) -> None:
+@pytest.mark.parametrize("kill", [WorkerCrashed(-9), WorkerCrashed(-9, out_of_memory=True), WorkerCrashed(None)])
+def test_kills_from_outside_are_no_damage(kill: WorkerCrashed) -> None:
     """The system is short of memory, or somebody kills whatever runs: no output is to blame."""
     engine = DyingEngine(lambda asked: kill if asked is not None and asked.rows[0].id == "a" else None)
     with pytest.raises(
-        WorkersFailing, match=r"^outputs cannot be checked: reading them killed the process \(.*\) each"
+        WorkersFailing, match=r"^outputs cannot be checked: reading them crashed the worker \(.*\) each"
     ):
-        list(results(engine, [task("a"), task("b")]))  # type: ignore[arg-type]
+        list(run_tasks(engine, [task("a"), task("b")]))  # type: ignore[arg-type]
 
 
 def test_where_memory_runs_out_fewer_workers_check_the_rest() -> None:
     done: list[str] = []
-    engine = DyingEngine(lambda asked: WorkerDied(-9, for_memory=True) if engine.workers > 1 else None, seen(done))
+    engine = DyingEngine(
+        lambda asked: WorkerCrashed(-9, out_of_memory=True) if engine.workers > 1 else None, seen(done)
+    )
     engine.workers = 4
-    list(results(engine, [task("ab"), task("cd")]))  # type: ignore[arg-type]
+    list(run_tasks(engine, [task("ab"), task("cd")]))  # type: ignore[arg-type]
     assert (sorted(done), engine.workers) == (list("abcd"), 1)
 
 
@@ -170,7 +172,7 @@ def test_few_tasks_are_made_at_a_time() -> None:
             made += 1
             yield task("a")
 
-    checked = results(DyingEngine(lambda asked: None), tasks())  # type: ignore[arg-type]
+    checked = run_tasks(DyingEngine(lambda asked: None), tasks())  # type: ignore[arg-type]
     next(checked)
     assert made <= 3
 
@@ -183,7 +185,7 @@ class Deadly(CheckTask):
         return strike, self
 
 
-def strike(asked: CheckTask) -> Checked:
+def strike(asked: CheckTask) -> TaskResult:
     if any(row.id == "x" for row in asked.rows):
         os.kill(os.getpid(), signal.SIGSEGV)
     return check_outputs(asked)
@@ -193,7 +195,7 @@ def strike(asked: CheckTask) -> Checked:
 def test_with_real_workers_the_one_that_kills_is_named_too(tmp_path: Any) -> None:
     engine = LocalEngine(2)
     try:
-        found = list(results(engine, [task("abxc", kind=Deadly)]))
+        found = list(run_tasks(engine, [task("abxc", kind=Deadly)]))
     finally:
         engine.stop()
     kinds = {damage.id: damage.kind for checked in found for damage in checked.damages}

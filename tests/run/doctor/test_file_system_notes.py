@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from melcli.run.doctor.file_systems import file_system_note
+from melcli.run.doctor.file_system_notes import file_system_note
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from melcli.run.doctor.file_systems import file_system_note
         ("virtiofs", "host"),
         ("overlay", "container"),
         ("tmpfs", "memory"),
-        ("vfat", "no journal"),
+        ("vfat", "without a journal"),
     ],
 )
 def test_file_systems(kind: str, words: str) -> None:

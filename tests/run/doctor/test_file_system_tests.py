@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 
 from melcli.errors import OutputBusy
-from melcli.run.doctor import promises
-from melcli.run.doctor.promises import Names, examine_names, examine_promises
+from melcli.run.doctor import file_system_tests
+from melcli.run.doctor.file_system_tests import NameRules, inspect_names, run_file_system_tests
 
 NAMES = ["writing", "locks", "new files", "renames", "flushes"]
 
 
 def broken(folder: Path) -> dict[str, str]:
     """Return what is broken, and how."""
-    found = examine_promises(str(folder))
+    found = run_file_system_tests(str(folder))
     assert [promise.name for promise in found] == NAMES
     return {promise.name: promise.detail for promise in found if not promise.kept}
 
 
 def test_a_good_file_system(tmp_path: Path) -> None:
     assert broken(tmp_path) == {}
-    assert examine_names(str(tmp_path)).longest_bytes >= 143
+    assert inspect_names(str(tmp_path)).longest_bytes >= 143
 
 
 @pytest.mark.few(1)
@@ -47,7 +47,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_locks_that_nobody_honors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(promises, "hold_output", lambda out: contextlib.nullcontext())
+    monkeypatch.setattr(file_system_tests, "hold_output", lambda out: contextlib.nullcontext())
     assert broken(tmp_path) == {"locks": "a second process is not refused: two runs would write into one OUT"}
 
 
@@ -57,9 +57,9 @@ def test_locks_that_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         raise OutputBusy
         yield
 
-    monkeypatch.setattr(promises, "hold_output", busy)
-    monkeypatch.setattr(promises, "RELEASING_S", 0.05)
-    assert broken(tmp_path) == {"locks": "a lock stays behind when its holder is killed: the next run would be refused"}
+    monkeypatch.setattr(file_system_tests, "hold_output", busy)
+    monkeypatch.setattr(file_system_tests, "LOCK_RELEASE_TIMEOUT_S", 0.05)
+    assert broken(tmp_path) == {"locks": "a lock remains when its holder is killed: the next run would be refused"}
 
 
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,9 +67,9 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     refusing = (
         "import errno, fcntl, os\n"
         "def flock(*_): raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))\n"
-        f"fcntl.flock = flock\n{promises._HOLDER}"
+        f"fcntl.flock = flock\n{file_system_tests._LOCK_HOLDER_CODE}"
     )
-    monkeypatch.setattr(promises, "_HOLDER", refusing)
+    monkeypatch.setattr(file_system_tests, "_LOCK_HOLDER_CODE", refusing)
     said = broken(tmp_path)
     assert list(said) == ["locks"]
     assert os.strerror(errno.ENOLCK) in said["locks"]
@@ -86,17 +86,17 @@ def test_a_marker_file_in_place_of_a_lock_is_told(tmp_path: Path, monkeypatch: p
     refusing = (
         "import errno, fcntl, os\n"
         "def flock(*_): raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))\n"
-        f"fcntl.flock = flock\n{promises._HOLDER}"
+        f"fcntl.flock = flock\n{file_system_tests._LOCK_HOLDER_CODE}"
     )
-    monkeypatch.setattr(promises, "_HOLDER", refusing)
-    (locks,) = (promise for promise in examine_promises(str(tmp_path)) if promise.name == "locks")
-    assert not locks.kept or "by a marker file" in locks.detail
+    monkeypatch.setattr(file_system_tests, "_LOCK_HOLDER_CODE", refusing)
+    (locks,) = (promise for promise in run_file_system_tests(str(tmp_path)) if promise.name == "locks")
+    assert not locks.kept or "marker file" in locks.detail
 
 
 def test_new_files_that_are_not_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
     monkeypatch.setattr(os, "open", lambda path, flags, *rest, **more: real(path, flags & ~os.O_EXCL, *rest, **more))
-    assert broken(tmp_path) == {"new files": "a file that is there is taken for a new one"}
+    assert broken(tmp_path) == {"new files": "an existing file is opened as a new one"}
 
 
 def _gone_for_a_moment(old: str, new: str) -> None:
@@ -120,16 +120,16 @@ def _by_a_copy(old: str, new: str) -> None:
 @pytest.mark.parametrize(
     "replace, tries, words",
     [
-        (_gone_for_a_moment, 10_000, "its name is gone for a moment"),
-        (_in_parts, 10_000, "a part of it can be read"),
-        (_by_a_copy, 2, "the old name of a renamed file is still there"),
+        (_gone_for_a_moment, 10_000, "a file is missing for a moment"),
+        (_in_parts, 10_000, "a file is incomplete for a moment"),
+        (_by_a_copy, 2, "the old name of a renamed file still exists"),
     ],
 )
 def test_renames_that_are_not_atomic(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: Callable[[str, str], None], tries: int, words: str
 ) -> None:
     monkeypatch.setattr(os, "replace", replace)
-    monkeypatch.setattr(promises, "RENAMES", tries)
+    monkeypatch.setattr(file_system_tests, "NUM_RENAMES", tries)
     said = broken(tmp_path)
     assert list(said) == ["renames"]
     assert words in said["renames"]
@@ -137,9 +137,9 @@ def test_renames_that_are_not_atomic(
 
 def test_flushes_that_do_nothing_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    (flushes,) = (promise for promise in examine_promises(str(tmp_path)) if promise.name == "flushes")
+    (flushes,) = (promise for promise in run_file_system_tests(str(tmp_path)) if promise.name == "flushes")
     assert flushes.kept
-    assert flushes.detail.endswith(": too quick for any disk")
+    assert flushes.detail.endswith(": too fast for any disk")
 
 
 def test_names_that_are_folded_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,4 +163,6 @@ def test_names_that_are_folded_or_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "open", opened)
     monkeypatch.setattr(os, "unlink", lambda path: real_unlink(kept(path)))
     monkeypatch.setattr(os.path, "lexists", lambda path: real_lexists(kept(path)))
-    assert examine_names(str(tmp_path)) == Names(longest_bytes=143, any_bytes=False, tells_case=False, tells_form=False)
+    assert inspect_names(str(tmp_path)) == NameRules(
+        longest_bytes=143, any_bytes=False, tells_case=False, tells_form=False
+    )

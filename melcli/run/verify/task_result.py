@@ -6,27 +6,27 @@ from dataclasses import dataclass
 
 from melcli.store.damage import Damage
 
-__all__ = ["Checked"]
+__all__ = ["TaskResult"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What came of a task.
+class TaskResult:
+    """The result of one task.
 
     Attributes
     ----------
     damages : tuple of Damage
-        What is wrong.
+        The damages found.
     num_read : int
         Outputs whose numbers were read.
     num_same, num_close : int
-        Items that were extracted again: to the bit, and within the tolerance.
-    num_changed : int
-        Items whose source changed or vanished since, so that nothing can be said of them.
+        Recomputed items whose numbers equal the stored ones bit by bit, or within the tolerance.
+    num_not_comparable : int
+        Items whose source changed or vanished since it was extracted.
     """
 
     damages: tuple[Damage, ...] = ()
     num_read: int = 0
     num_same: int = 0
     num_close: int = 0
-    num_changed: int = 0
+    num_not_comparable: int = 0

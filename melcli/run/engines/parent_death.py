@@ -1,4 +1,4 @@
-"""End a child process together with its driver."""
+"""End a child process when its driver ends."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ import sys
 import threading
 import time
 
-__all__ = ["end_with_driver"]
+__all__ = ["exit_with_driver"]
 
 PR_SET_PDEATHSIG = 1
-UNREAD_TICK_S = 0.05
+HANGUP_POLL_S = 0.05
 
 
-def end_with_driver(driver: int, descriptor: int) -> None:
-    """See to it that the process ends with its driver, also in the middle of a call.
+def exit_with_driver(driver_pid: int, descriptor: int) -> None:
+    """End this process when its driver ends, also in the middle of a call.
 
-    On Linux the system kills it, also where it is stopped.  Elsewhere the end of the connection is the sign.
+    On Linux, the system kills the process, even if it is stopped.  On other systems, a thread waits for the end of the
+    connection.
+
+    Parameters
+    ----------
+    driver_pid : int
+        The process id of the driver.
+    descriptor : int
+        The descriptor of the connection with the driver.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != driver:  # it ended before that
+    if os.getppid() != driver_pid:  # the driver ended before prctl
         os._exit(1)
     with contextlib.suppress(RuntimeError):  # the system starts no more threads
         threading.Thread(target=_wait_for_hangup, args=[descriptor], daemon=True).start()
@@ -34,5 +42,5 @@ def _wait_for_hangup(descriptor: int) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLHUP)
     while not poll.poll():  # macOS returns without an event while a call is unread
-        time.sleep(UNREAD_TICK_S)
+        time.sleep(HANGUP_POLL_S)
     os._exit(1)
