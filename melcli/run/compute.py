@@ -22,8 +22,17 @@ __all__ = ["compute_outputs"]
 OUTPUTS_AT_A_TIME = 16  # of one source
 
 
+def _ignore(audio_s: float) -> None:
+    pass
+
+
 def compute_outputs(
-    open_audio: Callable[[], AudioStream], config: Config, *, scratch: str, stopwatch: Stopwatch
+    open_audio: Callable[[], AudioStream],
+    config: Config,
+    *,
+    scratch: str,
+    stopwatch: Stopwatch,
+    on_audio: Callable[[float], None] = _ignore,
 ) -> tuple[AudioStream, list[StoredFeatures]]:
     """Compute the features of a source, one array for each output.
 
@@ -39,6 +48,8 @@ def compute_outputs(
         Folder for what does not fit into memory, in files without names.
     stopwatch : Stopwatch
         Is told the stages.
+    on_audio : callable
+        Is told the seconds of audio that were processed, block by block; only the first time that the source is read.
 
     Returns
     -------
@@ -56,14 +67,21 @@ def compute_outputs(
     """
     outputs: list[StoredFeatures] = []
     while True:
-        audio, more = _compute_some(open_audio, config, scratch, stopwatch, first=len(outputs))
+        audio, more = _compute_some(open_audio, config, scratch, stopwatch, first=len(outputs), on_audio=on_audio)
         outputs += more
+        on_audio = _ignore
         if len(outputs) == audio.num_outputs:
             return audio, outputs
 
 
 def _compute_some(
-    open_audio: Callable[[], AudioStream], config: Config, scratch: str, stopwatch: Stopwatch, *, first: int
+    open_audio: Callable[[], AudioStream],
+    config: Config,
+    scratch: str,
+    stopwatch: Stopwatch,
+    *,
+    first: int,
+    on_audio: Callable[[float], None],
 ) -> tuple[AudioStream, list[StoredFeatures]]:
     """Make the outputs from ``first`` on, block by block."""
     features, output = config.features, config.output
@@ -78,6 +96,7 @@ def _compute_some(
         for block in audio.blocks():
             for channel, stream in zip(channels, streams, strict=True):
                 stream.push(block[:, channel], last=False)
+            on_audio(len(block) / features.sampling_rate)
         for stream in streams:
             stream.push(np.empty(0, dtype=features.compute_dtype), last=True)
     for spool in spools:

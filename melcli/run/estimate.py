@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from statistics import fmean
 from typing import Any
@@ -15,12 +16,14 @@ from typing import Any
 from melcli.config.config import Config
 from melcli.mel.framing import count_output_frames
 from melcli.run.batching import Batch
-from melcli.run.engines.contract import Engine
+from melcli.run.engines.contract import BatchLost, Engine
+from melcli.run.engines.cpus import usable_cpus
 from melcli.run.headers import measure
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, Measured
 from melcli.run.limits import Limits
 from melcli.run.to_do import EXPANSION, ToDo
+from melcli.run.worker_tasks import time_sample
 from melcli.store.files import storage_errors
 from melcli.store.space import Space, format_size, space_at
 
@@ -30,6 +33,8 @@ MOST_SAMPLES = 64
 FEWEST_SAMPLES = 8  # of each extension, however little of the whole it is
 FEW_BETWEEN = 16  # items between two drawn ones that stand for all of them
 NPY_HEADER_BYTES = 128
+MOST_TIMED = 12  # items whose speed is tried
+SAMPLE_TIMEOUT_S = 60.0
 MOST_WORKERS = 4  # of a dry run: to start more takes longer than what they would do
 
 
@@ -50,6 +55,10 @@ class Estimate:
         About what will be written.
     free_bytes : int
         As `melcli.store.space.Space` has it.
+    audio_s : float
+        About the seconds of audio.
+    time_s : float or None
+        About the seconds that the run takes; None: not known.
     compressed : bool
         ``expected_bytes`` is before compression, so that it is a bound.
     """
@@ -58,6 +67,8 @@ class Estimate:
     num_sampled: int
     expected_bytes: int
     free_bytes: int
+    audio_s: float = 0.0
+    time_s: float | None = None
     compressed: bool = False
 
     @property
@@ -77,6 +88,8 @@ class Estimate:
     def plain(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         return {
+            "audio_s": round(self.audio_s, 3),
+            "expected_s": None if self.time_s is None else round(self.time_s, 1),
             "expected_bytes": self.expected_bytes,
             "free_bytes": self.free_bytes,
             "is_bound": self.compressed,
@@ -116,21 +129,22 @@ def expected_space(job: Job, to_do: ToDo, engine: Engine, *, until_s: float = ma
     """
     with storage_errors(job.out):
         space = space_at(job.out)
-    drawn = [(kind, sizes, _draw(sizes, count)) for kind, sizes, count in _shares(to_do)]
+    drawn = _drawn(to_do)
     items = {(kind, place): to_do.by_size(kind, place) for kind, _, places in drawn for place in places}
     # Each in a call of its own, so that all workers take part.
     batches = (Batch(items=(item,)) for item in items.values())
     by_id = {one.id: one for one in measure(job, batches, engine, until_s)}
     measured = {place: by_id[item.id] for place, item in items.items()}
-    expected_bytes = sum(
-        _group_bytes(sizes, {place: measured[kind, place] for place in places}, job.config, space)
+    groups = [
+        _expect_group(sizes, {place: measured[kind, place] for place in places}, job.config, space)
         for kind, sizes, places in drawn
-    )
+    ]
     return Estimate(
         num_items=len(to_do),
         num_sampled=len(measured),
-        expected_bytes=expected_bytes,
+        expected_bytes=sum(num_bytes for num_bytes, _ in groups),
         free_bytes=space.free_bytes,
+        audio_s=sum(audio_s for _, audio_s in groups),
         compressed=job.config.output.format == "hdf5",
     )
 
@@ -143,11 +157,38 @@ def expected_space_alone(
 
     job = Job(out=out, config=config, config_id=config.config_id, limits=limits or Limits())
     with Interrupts():
+        began_s = time.monotonic()
         engine = LocalEngine(max(1, min(workers, MOST_WORKERS, len(to_do))), imports=("melcli.run.process_batch",))
         try:
-            return expected_space(job, to_do, engine)
+            engine.start()
+            start_s = time.monotonic() - began_s
+            space = expected_space(job, to_do, engine)
+            speed = _speed(job, to_do, engine) * min(workers, usable_cpus(), len(to_do)) / engine.workers
+            return replace(space, time_s=start_s + space.audio_s / speed if speed else None)
         finally:
             engine.stop()
+
+
+def _speed(job: Job, to_do: ToDo, engine: Engine) -> float:
+    """Return the seconds of audio that all workers together process in a second, by a trial; 0 if it fails."""
+    places = [(kind, place) for kind, _, places in _drawn(to_do) for place in places]
+    stride = -(-len(places) // MOST_TIMED)
+    items = [to_do.by_size(kind, place) for kind, place in places[::stride]]
+    futures = []
+    for number in range(engine.workers):
+        first = number * len(items) // engine.workers
+        own = (*items[first:], *items[:first])  # another order for each, so that no file is read twice at a time
+        futures.append(engine.submit(time_sample, (job, Batch(items=own)), timeout_s=SAMPLE_TIMEOUT_S))
+    try:
+        timed = [future.result() for future in futures]
+    except BatchLost:  # by an item that will fail
+        return 0.0
+    return sum(one.audio_s / one.elapsed_s for one in timed)
+
+
+def _drawn(to_do: ToDo) -> list[tuple[str, array[int], list[int]]]:
+    """Return each extension, the sizes of its items, and the places of those that are drawn."""
+    return [(kind, sizes, _draw(sizes, count)) for kind, sizes, count in _shares(to_do)]
 
 
 def _shares(to_do: ToDo) -> Iterator[tuple[str, array[int], int]]:
@@ -179,8 +220,10 @@ def _draw(sizes: Sequence[int], count: int) -> list[int]:
     return sorted(places)
 
 
-def _group_bytes(sizes: Sequence[int], measured: Mapping[int, Measured], config: Config, space: Space) -> int:
-    """Estimate what the items of one extension will take: those not drawn are as long as those next to them in size.
+def _expect_group(
+    sizes: Sequence[int], measured: Mapping[int, Measured], config: Config, space: Space
+) -> tuple[int, float]:
+    """Estimate bytes and seconds of the items of one extension: those not drawn are as long as their neighbors in size.
 
     Parameters
     ----------
@@ -196,9 +239,10 @@ def _group_bytes(sizes: Sequence[int], measured: Mapping[int, Measured], config:
         of_size[sizes[place]].append(one.duration_s)
     known_sizes, durations_s = list(of_size), [fmean(alike) for alike in of_size.values()]
     num_outputs = fmean(one.num_outputs for one in measured.values())
-    expected_bytes = 0.0
+    expected_bytes = audio_s = 0.0
     for one in measured.values():
         expected_bytes += one.num_outputs * _output_bytes(one.duration_s, config, space)
+        audio_s += one.duration_s
     for start, end in pairwise([-1, *measured, len(sizes)]):
         between = range(start + 1, end)
         stride = len(between) // FEW_BETWEEN + 1
@@ -206,7 +250,8 @@ def _group_bytes(sizes: Sequence[int], measured: Mapping[int, Measured], config:
         if some:
             mean_bytes = fmean(_output_bytes(duration_s, config, space) for duration_s in some)
             expected_bytes += len(between) * num_outputs * mean_bytes
-    return round(expected_bytes)
+            audio_s += len(between) * fmean(some)
+    return round(expected_bytes), audio_s
 
 
 def _interpolate(size: int, sizes: Sequence[int], durations_s: Sequence[float]) -> float:

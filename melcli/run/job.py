@@ -12,7 +12,7 @@ from melcli.store.durability import Durability
 from melcli.store.lines import Line
 from melcli.store.rows import FailedRow
 
-__all__ = ["Job", "Measured", "Outcome", "Tried"]
+__all__ = ["Job", "Measured", "Outcome", "Timed", "Tried"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,14 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """A batch was extracted and nothing stored, and its worker is still alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """How long a worker took for some seconds of audio."""
+
+    audio_s: float
+    elapsed_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,12 @@ class Report(Tally):
         Time of all workers by `melcli.stopwatch.STAGES`.
     worker_cpu_s : float
         CPU time of all workers.
+    expected_audio_s : float
+        About the audio of all inputs to process, by the headers of some; 0 while it is not known.
+    items_in_progress : int
+        Items that are finished in their worker, in batches that have not come back.
+    audio_s_in_progress : float
+        Seconds of audio that were processed in these batches.
     """
 
     out: str
@@ -104,6 +110,9 @@ class Report(Tally):
     worker_cpu_s: float = 0.0
     started_s: float = field(default_factory=time.monotonic)
     elapsed_s: float = 0.0
+    expected_audio_s: float = 0.0
+    items_in_progress: int = 0
+    audio_s_in_progress: float = 0.0
 
     def add_batch(self, tally: Tally, failures: Sequence[FailedRow] = ()) -> None:
         """Count a batch and its failures."""
@@ -183,6 +192,9 @@ class Listener(Protocol):
 
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         """Take the number of inputs that are dispatched again after a loss."""
+
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Take that a signal came, and the number of batches that are still finished."""
 
     def advanced(self, report: Report) -> None:
         """Take the progress: after every batch, and at least twice a second."""
