@@ -260,13 +260,13 @@ def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) 
     plan = surveyed.plan
     space = None if arguments["quiet"] and not arguments["as_json"] else _expected_space(request, plan.to_do())
     if arguments["as_json"]:
-        tell_json({"plan": plain_plan(plan), "space": space and space.plain()})
+        tell_json({"plan": plain_plan(plan), "space": space and space.to_json()})
     else:
         tell_plan(plan)
     if not arguments["quiet"]:
         remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
-        room = "" if space is None else f"{'room' if space.fits else 'warning'}: {space.remark()}"
-        for line in filter(None, (*remarks, room, f"{count_signs(plan)}; nothing was written")):
+        disk_space = "" if space is None else f"{'disk space' if space.fits else 'warning'}: {space.sentence()}"
+        for line in filter(None, (*remarks, disk_space, f"{count_signs(plan)}; nothing was written")):
             say(line)
     return 0
 
