@@ -9,6 +9,7 @@ import stat
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
@@ -22,7 +23,7 @@ from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.tried_with import Conditions
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import FileCalls, Files, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.store.filename_probe import try_names
@@ -84,8 +85,7 @@ def extract(
     listener : Listener
         Receives the progress of the run.
     planner : Planner, optional
-        Makes the file-system calls for the inputs, and is closed after planning.  Without it, this process makes them,
-        and a call that blocks is not subject to ``max_time_s``.
+        Makes the file-system calls for the inputs, and is closed after planning; by default a new one.
     interrupts : Interrupts, optional
         Handles signals; by default a second signal ends the process.
 
@@ -97,18 +97,15 @@ def extract(
     started_s = time.monotonic()
     with interrupts or Interrupts() as interrupts, ExitStack() as held:
         scratch = held.enter_context(Scratch())
-        scratch.until_s = request.limits.until_s(started_s)
-        if planner is not None:
-            planner.until_s = scratch.until_s
+        files = held.enter_context(Planner(listener.warned)) if planner is None else planner
+        scratch.until_s = files.until_s = request.limits.until_s(started_s)
         try:
-            surveyed = _prepare(request, listener, scratch, held, FileCalls() if planner is None else planner)
+            surveyed = _prepare(request, listener, scratch, held, files)
         except TimeUp:
-            if planner is not None:
-                planner.close(early=True)
+            files.close(early=True)
             return Report(out=request.out, features=request.config.features, started_s=started_s, stopped_by=MAX_TIME)
         scratch.until_s = math.inf  # `Execution` applies the time limit, and sorts its rows after the limit
-        if planner is not None:
-            planner.close()
+        files.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
         if report.to_do or surveyed.history.interrupted or not _is_complete(request):
@@ -184,6 +181,7 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         request.config.output.format,
         out=request.out,
         each_channel=request.config.audio.channels == "each",
+        suspects=found.items.ids.suspects,
     )
     return found
 
@@ -207,7 +205,12 @@ def _plan(request: Request, scratch: Scratch, files: Files, found: Found, condit
         found.items,
         history.entries,
         config_id=request.config.config_id,
-        stored=StoredFiles(request.out, request.config.output.format, {shard.number for shard in history.unmade()}),
+        stored=StoredFiles(
+            request.out,
+            request.config.output.format,
+            partial(files.begin, "sizes"),
+            {shard.number for shard in history.unmade()},
+        ),
         rerun=request.rerun,
         hash_content=lambda path: result_of(files, "hash", path),
         conditions_differ=conditions.differ,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from melcli.errors import ConfigError, NameClash
@@ -42,19 +42,28 @@ TEMPORARY_NAME_BYTES = 28  # which is in the same folder, and is longer than a s
 _OF_A_CHANNEL = re.compile(r"\.ch\d+$")
 
 
-def refuse_names(item_ids: Collection[str], format: str, *, out: str | None = None, each_channel: bool = False) -> None:
+def refuse_names(
+    item_ids: Collection[str],
+    format: str,
+    *,
+    out: str | None = None,
+    each_channel: bool = False,
+    suspects: Callable[[Sequence[str], int], Iterable[str]] | None = None,
+) -> None:
     """Refuse ids that cannot be names in OUT, before any work.
 
     Parameters
     ----------
     item_ids : collection of str
-        Of all items; read once or twice, and asked for single ids.
+        Of all items.
     format : str
         Only ``npy`` names files by ids.
     out : str, optional
         OUT, which need not exist.  It tells how long names may be there, and leaves the rest of a path for them.
     each_channel : bool
         Whether outputs are called ``ID.ch0``, ``ID.ch1``.  There has to be room for a hundred of them.
+    suspects : callable, optional
+        Finds the ids that contain one of some texts or take more than a number of bytes; None: each is looked at.
 
     Raises
     ------
@@ -64,31 +73,27 @@ def refuse_names(item_ids: Collection[str], format: str, *, out: str | None = No
         An id leads into one of OUT's own files, or into a folder that is another item's file; or an item that fails
         would be called like another one's channel.
     """
+    find = (lambda texts, num_bytes: item_ids) if suspects is None else suspects
     if each_channel:
-        _refuse_ids_of_channels(item_ids)
+        _refuse_ids_of_channels(find([".ch"], LONGEST_PATH_BYTES), item_ids)
     if format != "npy":
         return
     room = _Room.under(out, ".ch00.npy" if each_channel else ".npy")
-    for item_id in item_ids:
-        if _leads_through_a_file(item_id) or room.may_lack(item_id):
-            room.refuse(item_id)
-            _refuse_folder(item_id, item_ids, each_channel)
+    for item_id in find([".npy/", *OWN_FOLDERS], room.surely_enough_bytes):
+        room.refuse(item_id)
+        _refuse_folder(item_id, item_ids, each_channel)
 
 
-def _refuse_ids_of_channels(item_ids: Collection[str]) -> None:
-    for item_id in item_ids:
-        if ".ch" in item_id and _OF_A_CHANNEL.search(item_id):
+def _refuse_ids_of_channels(suspects: Iterable[str], known: Collection[str]) -> None:
+    for item_id in suspects:
+        if _OF_A_CHANNEL.search(item_id):
             owner = _OF_A_CHANNEL.sub("", item_id)
-            if owner in item_ids:
+            if owner in known:
                 raise NameClash(
                     f"with channels=each an output of {printable(owner)} may be called {printable(item_id)}, "
                     "as another input is",
                     hint="rename one of them, or use --keep-extension",
                 )
-
-
-def _leads_through_a_file(item_id: str) -> bool:
-    return ".npy/" in item_id or item_id.startswith(OWN_FOLDERS)
 
 
 def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> None:
@@ -130,10 +135,10 @@ class _Room:
         taken = len(os.fsencode(os.path.join(path, "")))
         return cls(_limit(there, "PC_NAME_MAX", LONGEST_NAME_BYTES), limit - taken, limit, ending)
 
-    def may_lack(self, item_id: str) -> bool:
-        """Tell whether an id could be too long at all: 0.3 us, a tenth of what looking at its parts takes."""
-        most = min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
-        return 4 * len(item_id) > most and len(os.fsencode(item_id)) > most  # no character takes more than 4 bytes
+    @property
+    def surely_enough_bytes(self) -> int:
+        """Bytes of an id that is not too long whatever its parts are."""
+        return min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
 
     def refuse(self, item_id: str) -> None:
         """Raise ConfigError if an id is too long."""
