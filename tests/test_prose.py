@@ -50,6 +50,8 @@ PHRASES = {
     r"\b(is|are) remarked\b|\ba remark\b": "warning",
 }
 
+# Modules of melcli/run that do not follow the list yet.
+UNFINISHED_RUN = {"plan.py", "prune.py", "status.py", "to_do.py"}
 # The packages and modules that follow the list so far.
 FINISHED = [
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "melcli").glob("*.py")),
@@ -57,6 +59,11 @@ FINISHED = [
     "melcli/audio",
     "melcli/compare",
     "melcli/mel",
+    *sorted(
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "melcli" / "run").glob("*.py")
+        if path.name not in UNFINISHED_RUN
+    ),
     "melcli/run/doctor",
     "melcli/run/engines",
     "melcli/run/verify",

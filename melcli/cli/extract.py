@@ -277,7 +277,7 @@ def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) 
         for line in filter(None, (*totals(plan, space, request.workers), *remarks, f"nothing was written{listing}")):
             say(line)
     if arguments["as_json"]:
-        tell_json({"plan": plain_plan(plan), "space": space and space.plain()})
+        tell_json({"plan": plain_plan(plan), "space": space and space.to_json()})
     elif arguments["verbose"]:
         tell_plan(plan)
     return 0

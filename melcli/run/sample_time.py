@@ -13,7 +13,7 @@ from melcli.audio.load import AudioStream
 from melcli.errors import AudioError
 from melcli.run.batching import Batch, item_timeout_s
 from melcli.run.compute import compute_outputs
-from melcli.run.job import Job, Timed
+from melcli.run.job import Job, TimedSample
 from melcli.run.watchdog import watchdog
 from melcli.sources.items import Item
 from melcli.stopwatch import Stopwatch
@@ -46,7 +46,7 @@ class _Timer:
             raise _Enough
 
 
-def time_sample(task: tuple[Job, Batch]) -> Timed:
+def time_sample(task: tuple[Job, Batch]) -> TimedSample:
     """Extract some items for a short time and store nothing.
 
     Parameters
@@ -56,14 +56,14 @@ def time_sample(task: tuple[Job, Batch]) -> Timed:
 
     Returns
     -------
-    timed : Timed
+    timed : TimedSample
         The audio that was processed, and the time that it took.
     """
     job, batch = task
     _run(job, batch.items, _Timer(WARM_UP_S))
     timer = _Timer(SAMPLE_S)
     _run(job, batch.items, timer)
-    return Timed(audio_s=timer.audio_s, elapsed_s=timer.elapsed_s)
+    return TimedSample(audio_s=timer.audio_s, elapsed_s=timer.elapsed_s)
 
 
 def _run(job: Job, items: Sequence[Item], timer: _Timer) -> None:
