@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from melcli.run.batching import Batch
-from melcli.run.job import BatchResult, Job, MeasuredItem, TrialDone
+from melcli.run.job import BatchResult, Job, MeasuredItem, TimedSample, TrialDone
 
 __all__ = [
     "library_versions",

@@ -130,7 +130,7 @@ def test_5_when_nothing_matched(tmp_path: Path) -> None:
     assert (ended.code, ended.out) == (5, "")
     problem, hint = ended.err.splitlines()
     assert problem == "melcli: error: no audio file matched; skipped 1: 1 other (.txt 1)"
-    assert hint == "hint: melcli reads audio files; -h lists the formats, and --include takes other names"
+    assert hint == "hint: melcli reads audio files; -h lists the formats, and --include selects other names"
     assert not (tmp_path / "out").exists()
 
 

@@ -524,7 +524,7 @@ def test_audio_is_counted_while_a_file_is_processed_and_once_only(
             told.append(audio_s)
 
     monkeypatch.setattr(process_batch, "watchdog", Listening())
-    monkeypatch.setattr(compute, "OUTPUTS_AT_A_TIME", 1)  # so that the file is read once for each channel
+    monkeypatch.setattr(compute, "OUTPUTS_PER_PASS", 1)  # so that the file is read once for each channel
     one = batch(*plant(tmp_path, "a.wav", seconds=40.0, channels=2))
     run_batch((job(tmp_path / "out", audio=AudioOptions(channels=channels)), one))
     assert len([audio_s for audio_s in told if audio_s]) > 1  # block by block
