@@ -80,8 +80,8 @@ def walk(
     pending = [_Folder(0, tuple(top_name.split("/")) if top_name else (), top, _identity(top, status_of(top)))]
     entered: set[tuple[int, int] | str] = set()
     while pending:
-        # Subfolders sort after their folder, so the first way to a folder that leaves the heap is the one to take,
-        # whatever the order in which the file system lists the entries.
+        # Subfolders sort after their folder.  So the first way to a folder that leaves the heap is the one to take.
+        # The order in which the file system lists the entries does not matter.
         folder = heappop(pending)
         if folder.identity in entered and (folder.links or _is_within_itself(folder, top)):
             yield _AGAIN

@@ -1,7 +1,7 @@
-"""A planning process that hangs, as at a mount that no longer answers; the tests' own.
+"""A planning process that hangs, as at a mount that no longer answers.
 
-A folder called ``hang`` hangs when it is listed, and a file called ``hang.wav`` when its content is hashed.  Both write
-the file that the environment variable `MARKER` names before, unless it is there already.
+A folder named ``hang`` hangs when it is listed, and a file named ``hang.wav`` when its content is hashed.  Both first
+create the file that the environment variable `MARKER` names, unless it exists.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from melcli.sources import content
 __all__ = ["BEFORE", "IMMORTAL", "MARKER"]
 
 MARKER = "TESTS_PLANNING_MARKER"
-# For `tests.cli.shell.start`; PYTHONPATH has to name the folder that the tests are in.
+# For `tests.cli.shell.start`; PYTHONPATH must contain the folder of the tests.
 BEFORE = (
     "import melcli.run.planner.process as process\n"
     "process.MAIN = 'import tests.faults.hanging_planning as planning; planning.hang()' + process.MAIN"
 )
-# The same, and the process does not end, as in a call of the system that does not return.
+# The same, but the process does not end, as in a system call that does not return.
 IMMORTAL = f"{BEFORE}\nimport subprocess\nsubprocess.Popen.kill = lambda self: None"
 
 _scandir = os.scandir
@@ -29,7 +29,7 @@ _hash_content = content.hash_content
 
 
 def hang() -> None:
-    """Let this process hang from now on, where a name says so."""
+    """Make this process hang from now on, for those names."""
     setattr(os, "scandir", _hanging_scandir)  # noqa: B010
     setattr(content, "hash_content", _hanging_hash)  # noqa: B010
 
