@@ -25,6 +25,7 @@ from melcli.sources.file_calls import Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.sources.item_table import ItemTable
+from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
 from melcli.store.files import flush_path, linked_folder, storage_errors
 from melcli.store.history import History, read_history
@@ -48,7 +49,7 @@ class PruneRequest:
     out : str
         OUT.
     inputs, listed : sequence of str
-        INPUTs of the command line and paths of a list, as `extract` gets them.
+        INPUTs of the command line, and paths of lists or whole lists, as `extract` gets them.
     sources : SourceOptions
         Which files are taken and how they are named.
     delete : bool
@@ -59,7 +60,7 @@ class PruneRequest:
 
     out: str
     inputs: Sequence[str]
-    listed: Sequence[str] = ()
+    listed: Sequence[str | PathList] = ()
     sources: SourceOptions = field(default_factory=SourceOptions)
     delete: bool = False
     most: FailureLimit = DEFAULT_MOST

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from melcli.audio.resample import Resampler
+from melcli.mel.fft import use_compiled_fft
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.run import process_batch as process_batch  # what the workers do, and all that it imports
 
@@ -17,6 +18,7 @@ __all__: list[str] = []
 
 BLAS_SIZE = 128  # rows and columns; small products need no buffer
 
+use_compiled_fft()
 MelSpectrogram(fft_length=16, num_mel_bins=2)(np.zeros(16, dtype=np.float32))
 Resampler(16_000, 8_000, num_channels=1, method="soxr_hq", dtype="float32")(np.zeros((16, 1), np.float32), last=True)
 

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from heapq import merge
+from itertools import repeat
 from operator import itemgetter
+from typing import NamedTuple
 
 from melcli.byte_order import byte_order, text_of
 from melcli.scratch import Scratch
-from melcli.store.entries import PLAIN_FIELDS, Entry, PlainRow, entry_of, index_manifest, read_entries
+from melcli.store.entries import Block, Entry, PlainRow, entry_of, index_manifest, read_blocks, read_entries
 from melcli.store.journal import PlannedShard, read_journal
 from melcli.store.layout import shard_number
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
 
-__all__ = ["SORT_KEY", "History", "read_history"]
+__all__ = ["SORT_KEY", "History", "Settle", "Settled", "read_history"]
 
 SORT_KEY = itemgetter(0, 1)  # of a line in a manifest
-CHANNEL = PLAIN_FIELDS.index("channel")
 MAX_NUMBER_GAP = (
-    100_000_000  # more shards than any corpus has; a row with a shard number after such a gap was tampered with
+    100_000_000  # more shards than any corpus has; a row that names a shard beyond such a gap was tampered with
 )
+
+
+class Settled(NamedTuple):
+    """Some rows: the bytes of their ids, and whether each is skipped; none with a channel is, and none out of order."""
+
+    ids: Sequence[bytes]
+    are_settled: Sequence[bool]
+
+
+Settle = Callable[[list[PlainRow]], Callable[[], Settled]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,15 +61,16 @@ class History:
     shards: Sequence[PlannedShard]
     in_order: bool | None = None
 
-    def entries(self, is_settled: Callable[[PlainRow], bool] | None = None) -> Iterator[Entry]:
-        """Yield the newest rows of every input, first of the manifest, then of the journal, in the order of the files.
+    def entries(self, settle: Settle | None = None) -> Iterator[Entry]:
+        """Yield the newest rows of every input: those of the manifest, then the journal's, as the files have them.
 
         Parameters
         ----------
-        is_settled : callable, optional
-            Returns whether to skip a row of the manifest that has no channel, and no escape in its id.
+        settle : callable, optional
+            Begins to look at rows of the manifest, which come many at once, and returns what tells which of them are
+            skipped.  It is called for the next rows before those are yielded that it did not skip.
         """
-        yield from self._older(is_settled)
+        yield from self._older(settle)
         yield from map(entry_of, self.journal.texts())
 
     def write_manifest(self, keep: Callable[[str], bool] | None = None) -> None:
@@ -96,29 +109,18 @@ class History:
                 if newer.find(line.item_id) is None:
                     yield line
 
-    def _older(self, is_settled: Callable[[PlainRow], bool] | None = None) -> Iterator[Entry]:
-        """Yield the rows of the manifest that the journal does not replace."""
-        has_newer = self.journal.lookup().find if len(self.journal) else None
-        in_order, before = True, (b"", b"")
-
-        def is_passed_over(row: PlainRow) -> bool:
-            nonlocal in_order, before
-            row_id = row[0]
-            if row[CHANNEL] or b"\\" in row_id or is_settled is None or not is_settled(row):
-                return False
-            place = row_id, row_id
-            in_order = in_order and before < place
-            before = place
-            return True
-
-        for entry in read_entries(self.out, None if is_settled is None or has_newer else is_passed_over):
-            key = entry.key
-            place = key if entry.channel is None else byte_order(entry.id), key
-            in_order = in_order and before < place
-            before = place
-            if has_newer is None or has_newer(key) is None:
-                yield entry
-        self.in_order = in_order
+    def _older(self, settle: Settle | None = None) -> Iterator[Entry]:
+        """Yield the rows of the manifest that the journal has no newer ones for."""
+        order = _Order()
+        if settle is not None and not len(self.journal):
+            yield from _unsettled(read_blocks(self.out), settle, order)
+        else:
+            has_newer = self.journal.lookup().find if len(self.journal) else None
+            for entry in read_entries(self.out):
+                order.note(entry)
+                if has_newer is None or has_newer(entry.key) is None:
+                    yield entry
+        self.in_order = order.holds
 
     def unmade(self) -> list[PlannedShard]:
         """Return the planned shards that were not written since.
@@ -151,6 +153,51 @@ class History:
                 break
             first = number + 1
         return first
+
+
+class _Order:
+    """Tells whether rows are sorted by id and by item."""
+
+    def __init__(self) -> None:
+        self.holds = True
+        self._last = b"", b""
+
+    def note(self, entry: Entry) -> None:
+        """Note the next row."""
+        self._note((entry.key if entry.channel is None else byte_order(entry.id), entry.key))
+
+    def note_ids(self, ids: Sequence[bytes]) -> None:
+        """Note the ids of the next rows, which have no channels and are sorted."""
+        self._note((ids[0], ids[0]))
+        self._last = ids[-1], ids[-1]
+
+    def _note(self, place: tuple[bytes, bytes]) -> None:
+        self.holds = self.holds and self._last < place
+        self._last = place
+
+
+def _unsettled(blocks: Iterable[Block], settle: Settle, order: _Order) -> Iterator[Entry]:
+    """Yield the rows that ``settle`` does not skip; each block is read while it looks at the one before."""
+    begun: deque[tuple[Block, Callable[[], Settled] | None]] = deque()
+    for block in blocks:
+        begun.append((block, settle(block.plain) if block.plain else None))
+        if len(begun) > 1:
+            yield from _rest(*begun.popleft(), order)
+    for last in begun:
+        yield from _rest(*last, order)
+
+
+def _rest(block: Block, wait: Callable[[], Settled] | None, order: _Order) -> Iterator[Entry]:
+    ids, are_settled = Settled((), ()) if wait is None else wait()
+    if ids and all(are_settled):
+        order.note_ids(ids)
+        return
+    for place, entry in enumerate(block.entries(are_settled or repeat(False))):
+        if entry is None:
+            order.note_ids(ids[place : place + 1])
+        else:
+            order.note(entry)
+            yield entry
 
 
 def read_history(out: str, scratch: Scratch, tell: Callable[[str], None] | None = None) -> History:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from melcli.errors import ConfigError, NameClash
@@ -42,19 +42,28 @@ TEMPORARY_NAME_BYTES = 28  # of a file in the same folder; longer than a short f
 _CHANNEL_SUFFIX = re.compile(r"\.ch\d+$")
 
 
-def refuse_names(item_ids: Collection[str], format: str, *, out: str | None = None, each_channel: bool = False) -> None:
+def refuse_names(
+    item_ids: Collection[str],
+    format: str,
+    *,
+    out: str | None = None,
+    each_channel: bool = False,
+    suspects: Callable[[Sequence[str], int], Iterable[str]] | None = None,
+) -> None:
     """Refuse ids that cannot be names in OUT, before any work.
 
     Parameters
     ----------
     item_ids : collection of str
-        Ids of all items; read once or twice, and searched for single ids.
+        Ids of all items.
     format : str
         Only ``npy`` names files after ids.
     out : str, optional
         OUT, which need not exist.  Its file system limits the length of names, and its path shortens the others.
     each_channel : bool
         Whether outputs are named ``ID.ch0``, ``ID.ch1``.  The limit allows for a hundred of them.
+    suspects : callable, optional
+        Returns the ids that contain one of the given texts or have more than a number of bytes; None: all ids.
 
     Raises
     ------
@@ -64,31 +73,27 @@ def refuse_names(item_ids: Collection[str], format: str, *, out: str | None = No
         An id leads into a file of OUT itself, or into a folder that is another item's file; or the row of a failed
         item would have the same id as the channel of another one.
     """
+    find = (lambda texts, num_bytes: item_ids) if suspects is None else suspects
     if each_channel:
-        _refuse_ids_of_channels(item_ids)
+        _refuse_ids_of_channels(find([".ch"], MAX_PATH_BYTES), item_ids)
     if format != "npy":
         return
     limits = _NameLimits.under(out, ".ch00.npy" if each_channel else ".npy")
-    for item_id in item_ids:
-        if _leads_through_a_file(item_id) or limits.may_exceed(item_id):
-            limits.check(item_id)
-            _refuse_folder(item_id, item_ids, each_channel)
+    for item_id in find([".npy/", *OWN_FOLDERS], limits.safe_id_bytes):
+        limits.check(item_id)
+        _refuse_folder(item_id, item_ids, each_channel)
 
 
-def _refuse_ids_of_channels(item_ids: Collection[str]) -> None:
-    for item_id in item_ids:
-        if ".ch" in item_id and _CHANNEL_SUFFIX.search(item_id):
+def _refuse_ids_of_channels(suspects: Iterable[str], known: Collection[str]) -> None:
+    for item_id in suspects:
+        if _CHANNEL_SUFFIX.search(item_id):
             owner = _CHANNEL_SUFFIX.sub("", item_id)
-            if owner in item_ids:
+            if owner in known:
                 raise NameClash(
                     f"with channels=each an output of {printable(owner)} may be named {printable(item_id)}, "
                     "like another input",
                     hint="rename one of them, or use --keep-extension",
                 )
-
-
-def _leads_through_a_file(item_id: str) -> bool:
-    return ".npy/" in item_id or item_id.startswith(OWN_FOLDERS)
 
 
 def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> None:
@@ -130,10 +135,10 @@ class _NameLimits:
         used = len(os.fsencode(os.path.join(path, "")))
         return cls(_limit(existing, "PC_NAME_MAX", MAX_NAME_BYTES), limit - used, limit, ending)
 
-    def may_exceed(self, item_id: str) -> bool:
-        """Return whether an id could be too long: 0.3 us, a tenth of the time of checking its parts."""
-        max_bytes = min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
-        return 4 * len(item_id) > max_bytes and len(os.fsencode(item_id)) > max_bytes  # a character has up to 4 bytes
+    @property
+    def safe_id_bytes(self) -> int:
+        """Maximum bytes of an id that is never too long, whatever its parts."""
+        return min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
 
     def check(self, item_id: str) -> None:
         """Raise ConfigError if an id is too long."""

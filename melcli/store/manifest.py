@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from itertools import islice
 from operator import itemgetter
 from typing import BinaryIO, TypeVar
@@ -26,6 +27,7 @@ __all__ = [
     "not_a_row",
     "read_lines",
     "read_pieces",
+    "read_texts",
     "write_manifest",
 ]
 
@@ -100,7 +102,18 @@ def read_lines(
 def read_pieces(
     out: str, opener: Callable[[str, int], int], opened: Callable[[BinaryIO], None] = lambda file: None
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield groups of lines of the manifest, each with the number of its first line; none if there is no manifest.
+    """Yield lines of the manifest, some at a time, after the number of the first; see `read_texts`."""
+    first = 1
+    for text in read_texts(out, opener, opened):
+        lines = BytesIO(text).readlines()
+        yield first, lines
+        first += len(lines)
+
+
+def read_texts(
+    out: str, opener: Callable[[str, int], int], opened: Callable[[BinaryIO], None] = lambda file: None
+) -> Iterator[bytes]:
+    """Yield some lines of the manifest at a time, as they are; none where there is no manifest.
 
     Parameters
     ----------
@@ -120,10 +133,8 @@ def read_pieces(
     try:
         with open(path, "rb", opener=opener) as file:
             opened(file)
-            first = 1
-            while lines := file.readlines(PIECE_BYTES):
-                yield first, lines
-                first += len(lines)
+            while text := file.read(PIECE_BYTES):
+                yield text + file.readline()
     except FileNotFoundError:
         return
     except NotRegular as error:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from melcli.sources.file_calls import FileCalls
 from melcli.store.hdf5 import Hdf5Sink
 from melcli.store.manifest import write_manifest
 from melcli.store.npy import NpySink
-from melcli.store.placement import Placement
+from melcli.store.placement import Placement, StoredFiles
 from melcli.store.rows import Row
 from melcli.store.spool import Spool
 from melcli.store.stored_array import StoredFeatures, as_stored
 from tests.store.rows import make_row
 
-__all__ = ["NUM_FEATURES", "STORES", "Store", "in_memory", "stored"]
+__all__ = ["NUM_FEATURES", "STORES", "Store", "in_memory", "stored", "stored_files"]
 
 NUM_FEATURES = 5
+
+
+def stored_files(out: str, stored_as: str, unmade: Collection[int] = ()) -> StoredFiles:
+    """Return what says of rows whether their output is there, asked in this process."""
+    return StoredFiles(out, stored_as, partial(FileCalls().begin, "sizes"), unmade)
 
 
 def in_memory(*chunks: np.ndarray) -> Spool:

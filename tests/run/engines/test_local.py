@@ -261,8 +261,7 @@ def test_workers_that_die_as_soon_as_they_are_ready_are_not_started_for_ever(
 ) -> None:
     starts_file = tmp_path / "starts"
     monkeypatch.setenv("MELCLI_TEST_STARTS", str(starts_file))
-    monkeypatch.setattr("melcli.run.engines.local.WARM_MODULE", "tests.run.engines.ends_when_ready")
-    engine = LocalEngine(2)
+    engine = LocalEngine(2, imports=("tests.run.engines.ends_when_ready",))
     try:
         with suppress(WorkersFailing):
             engine.start()
