@@ -102,7 +102,7 @@ def read_lines(
 def read_pieces(
     out: str, opener: Callable[[str, int], int], opened: Callable[[BinaryIO], None] = lambda file: None
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield lines of the manifest, some at a time, after the number of the first; see `read_texts`."""
+    """Yield groups of lines of the manifest, each with the number of its first line; see `read_texts`."""
     first = 1
     for text in read_texts(out, opener, opened):
         lines = BytesIO(text).readlines()
@@ -113,7 +113,7 @@ def read_pieces(
 def read_texts(
     out: str, opener: Callable[[str, int], int], opened: Callable[[BinaryIO], None] = lambda file: None
 ) -> Iterator[bytes]:
-    """Yield some lines of the manifest at a time, as they are; none where there is no manifest.
+    """Yield complete lines of the manifest in large pieces; none if there is no manifest.
 
     Parameters
     ----------
