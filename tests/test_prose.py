@@ -58,6 +58,8 @@ FINISHED = [
     "melcli/api",
     "melcli/audio",
     "melcli/compare",
+    "melcli/config",
+    "melcli/explain",
     "melcli/mel",
     *sorted(
         str(path.relative_to(ROOT))

@@ -23,12 +23,12 @@ __all__ = ["SORT_KEY", "History", "Settle", "Settled", "read_history"]
 
 SORT_KEY = itemgetter(0, 1)  # of a line in a manifest
 MAX_NUMBER_GAP = (
-    100_000_000  # more shards than any corpus has; a row that names a shard beyond such a gap was tampered with
+    100_000_000  # more shards than any corpus has; a row with a shard number after such a gap was tampered with
 )
 
 
 class Settled(NamedTuple):
-    """Ids of some rows, and whether to skip each; a row with a channel or out of order is never skipped."""
+    """The bytes of the ids of some rows, and whether to skip each; rows with a channel or out of order are kept."""
 
     ids: Sequence[bytes]
     are_settled: Sequence[bool]
@@ -62,13 +62,13 @@ class History:
     in_order: bool | None = None
 
     def entries(self, settle: Settle | None = None) -> Iterator[Entry]:
-        """Yield the newest rows of every input: those of the manifest, then the journal's, as the files have them.
+        """Yield the newest rows of every input, first of the manifest, then of the journal, in the order of the files.
 
         Parameters
         ----------
         settle : callable, optional
-            Starts to check a group of rows of the manifest, and returns a function that waits for the result: which
-            of them to skip.  It is called for the next group before the unskipped rows of the last one are yielded.
+            Starts to check many rows of the manifest, and returns a function that waits for the result: which of them
+            to skip.  It is called for the next rows before the rows that it did not skip are yielded.
         """
         yield from self._older(settle)
         yield from map(entry_of, self.journal.texts())
@@ -156,18 +156,18 @@ class History:
 
 
 class _Order:
-    """Tells whether rows are sorted by id and by item."""
+    """Checks whether rows are sorted by id and by item."""
 
     def __init__(self) -> None:
         self.holds = True
         self._last = b"", b""
 
     def note(self, entry: Entry) -> None:
-        """Note the next row."""
+        """Check the next row."""
         self._note((entry.key if entry.channel is None else byte_order(entry.id), entry.key))
 
     def note_ids(self, ids: Sequence[bytes]) -> None:
-        """Note the ids of the next rows, which have no channels and are sorted."""
+        """Check the ids of the next rows, which have no channels and are sorted."""
         self._note((ids[0], ids[0]))
         self._last = ids[-1], ids[-1]
 
@@ -177,7 +177,7 @@ class _Order:
 
 
 def _unsettled(blocks: Iterable[Block], settle: Settle, order: _Order) -> Iterator[Entry]:
-    """Yield the rows that ``settle`` does not skip; each block is read while it looks at the one before."""
+    """Yield the rows that ``settle`` does not skip; each block is read while the previous one is checked."""
     begun: deque[tuple[Block, Callable[[], Settled] | None]] = deque()
     for block in blocks:
         begun.append((block, settle(block.plain) if block.plain else None))
