@@ -97,8 +97,7 @@ def small_batches(
         Only of the items that are in no shard.
     """
     most_items = max(1, min(most_items, len(to_do) // (FEWEST_PER_WORKER * workers)))
-    ordered = to_do.longest_first(unplanned=unplanned)
-    for batch in _cut(((item, decoded_bytes(item)) for item in ordered), most_items, MOST_BYTES):
+    for batch in _cut(to_do.longest_first(unplanned=unplanned), most_items, MOST_BYTES):
         yield Batch(items=batch)
 
 
