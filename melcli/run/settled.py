@@ -103,7 +103,7 @@ class _Merge:
         return list(numbers.values())
 
     def _passed(self, count: int) -> range:
-        """Take so many items away, and return their numbers."""
+        """Remove the first ``count`` items, and return their numbers."""
         self._items = self._items[count:]
         self._number += count
         return range(self._number - count, self._number)

@@ -21,11 +21,16 @@ LARGEST = (1 << 53) - 1  # of a cost, so that sums of floats are exact
 
 def decoded_bytes(item: Item) -> int:
     """Guess how many bytes of audio an item decodes to, by the size and the kind of its file."""
-    return max(0, item.size) * EXPANSION.get(extension(item.source), 1)
+    return _decoded_bytes(item.size, extension(item.source))
+
+
+def _decoded_bytes(size: int, kind: str) -> int:
+    return max(0, size) * EXPANSION.get(kind, 1)
 
 
 def _values(item: Item) -> tuple[Any, ...]:
-    return *item_values(item), min(decoded_bytes(item), LARGEST), byte_order(extension(item.source))
+    kind = extension(item.source)
+    return *item_values(item), min(_decoded_bytes(item.size, kind), LARGEST), byte_order(kind)
 
 
 class ToDo(Collection[Item]):
@@ -61,10 +66,12 @@ class ToDo(Collection[Item]):
     def __contains__(self, item: object) -> bool:
         return isinstance(item, Item) and item in list(self._items("WHERE id = ?", byte_order(item.id)))
 
-    def longest_first(self, *, unplanned: bool = False) -> Iterator[Item]:
-        """Yield the items, those that decode to most first; or only those that are in no shard."""
+    def longest_first(self, *, unplanned: bool = False) -> Iterator[tuple[Item, int]]:
+        """Yield the items and their `decoded_bytes`, the largest first; or only the items that are in no shard."""
         where = "WHERE shard IS NULL" if unplanned else ""
-        return self._items(f"{where} ORDER BY cost DESC, number")
+        query = f"SELECT cost, {COLUMNS} FROM {self._table} {where} ORDER BY cost DESC, number"
+        for cost, *values in self._scratch.rows(query):
+            yield to_item(*values), cost
 
     # shards
 

@@ -182,6 +182,7 @@ class Planner:
     def _answers(self) -> Iterator[Any]:
         """Yield what the call yields that was sent first of those without an answer."""
         process = self._running()
+        self._heard_s = time.monotonic()  # a call may have been begun long before
         while True:
             message = process.receive(self._wait_s(process))
             if message is None:
