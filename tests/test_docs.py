@@ -19,6 +19,7 @@ from melcli.cli.root import melcli
 from melcli.config.config import SECTIONS, Config
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
+from melcli.mel.options import KERAS_KEYS, FeatureOptions
 from melcli.options import key_types
 from melcli.store.damage import DAMAGES
 from melcli.store.rows import ROW_FIELDS
@@ -48,6 +49,20 @@ def load(path: str) -> ModuleType:
 def test_the_page_of_commands_is_what_the_commands_say():
     script = load("docs/write_commands.py")
     assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run: python docs/write_commands.py"
+
+
+def test_the_number_of_keys_is_counted() -> None:
+    others = set(key_types(FeatureOptions)) - set(KERAS_KEYS)
+    (told,) = re.findall(r"(\d+) keys beyond Keras's 13", (ROOT / "docs" / "changes.md").read_text(encoding="utf-8"))
+    assert (int(told), len(KERAS_KEYS)) == (len(others), 13)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_paragraph_breaks_off(page: str) -> None:
+    text = re.sub(r"```.*?```|<!--.*?-->", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text)]
+    prose = [part for part in paragraphs if re.match(r"[A-Z`\[(]", part) and "\n|" not in part]
+    assert [part[-80:] for part in prose if not re.search(r"[.:!?)\]`*]$", part)] == []
 
 
 def test_the_man_page_is_what_the_commands_say() -> None:
