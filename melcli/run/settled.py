@@ -32,9 +32,9 @@ def settle_with(
     config_id : str
         Of this run.
     stored : StoredFiles
-        Tells whether an output is there.
+        Finds outputs.
     mark_done : callable
-        Marks items by their numbers, and tells of each whether nothing was known of it so far; 0 is no item.
+        Marks items by their numbers, and returns for each whether nothing was known of it so far; 0 is no item.
     """
     merge = _Merge(items)
     kinds: dict[tuple[bytes, ...], bool] = {}
