@@ -81,12 +81,13 @@ class FileCalls:
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
         """Make a call and yield its results.
 
-        ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.  ``given`` and ``listed`` take
-        paths, ``list`` the fields of a `PathList`; they and ``walk`` yield `Part`.  ``account`` yields one list, of the
-        fields of `Skipped` and a number.  The others yield one result: the real paths of paths; the values of items,
-        for pairs of id and source; the hash of a file's content, or None where it cannot be read; for OUT and folders,
-        whether one of them is OUT or lies in it; for OUT and names in it with NUL between them, the sizes of the files
-        in bytes, -1 where there is none.
+        * ``begin`` takes the fields of a `SearchRequest` and yields nothing.
+        * ``given`` and ``listed`` take paths, ``list`` takes the fields of a `PathList`; they and ``walk`` yield `Part`.
+        * ``account`` yields one list: the fields of `Skipped`, and a number.
+
+        The other calls yield one result: real paths for paths; the values of items for pairs of id and source; the hash
+        of a file's content, or None if it cannot be read; for OUT and folders, whether one of them is OUT or is inside
+        OUT; for OUT and names in it separated by NUL, the sizes of the files in bytes, -1 for a missing file.
         """
         yield from self._calls[name](argument)
 

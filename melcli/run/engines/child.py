@@ -62,7 +62,7 @@ class ChildProcess:
         executable, *rest = python_command(main)
         null = open_null()
         try:
-            self._process = subprocess.Popen(  # noqa: S603  code of ours, and no shell
+            self._process = subprocess.Popen(  # noqa: S603  our own code, and no shell
                 [executable, *options, *rest],
                 stdin=null if stdin is None else stdin,
                 stdout=null if stdout is None else stdout,
