@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["count_signs", "other_config", "plain_plan", "tell_plan"]
 
-LINES_AT_A_TIME = 1000
+LINES_PER_INSERT = 1000
 
 
 def tell_plan(plan: Plan, *, without: Collection[str] = ()) -> None:
@@ -29,7 +29,7 @@ def tell_plan(plan: Plan, *, without: Collection[str] = ()) -> None:
     from melcli.printable import printable
 
     lines = (f"{sign} {printable(item_id)}" for item_id, sign in plan.signs() if sign not in without)
-    while some := list(islice(lines, LINES_AT_A_TIME)):  # one flush each
+    while some := list(islice(lines, LINES_PER_INSERT)):  # one flush each
         tell("\n".join(some))
 
 

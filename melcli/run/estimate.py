@@ -22,7 +22,7 @@ from melcli.run.job import Job, MeasuredItem
 from melcli.run.limits import Limits
 from melcli.run.to_do import EXPANSION, ToDo
 from melcli.store.files import storage_errors
-from melcli.store.space import Space, size_in_words, space_at
+from melcli.store.space import Space, format_size, space_at
 
 __all__ = ["Estimate", "expected_space", "expected_space_alone"]
 
@@ -67,9 +67,9 @@ class Estimate:
 
     def sentence(self) -> str:
         """Return the estimate as a sentence for people."""
-        size = f"{'at most ' if self.compressed else ''}about {size_in_words(self.expected_bytes)}"
+        size = f"{'at most ' if self.compressed else ''}about {format_size(self.expected_bytes)}"
         headers = f"{self.num_sampled:,} of {self.num_items:,} headers"
-        free = f"{'' if self.fits else 'only '}{size_in_words(self.free_bytes)}"
+        free = f"{'' if self.fits else 'only '}{format_size(self.free_bytes)}"
         return f"the features need {size} (estimated from {headers}); {free} are free"
 
     def to_json(self) -> dict[str, Any]:

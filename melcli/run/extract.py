@@ -26,11 +26,11 @@ from melcli.scratch import Scratch
 from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
-from melcli.store.filename_probe import try_names
+from melcli.store.filename_probe import probe_names
 from melcli.store.files import remove_leftovers, storage_errors
 from melcli.store.history import History, read_history
 from melcli.store.layout import CONFIG_FILE, FAILURES_FILE, MANIFEST_FILE, own_folder, refuse_names
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.manifest import has_manifest
 from melcli.store.placement import StoredFiles
 
@@ -140,13 +140,13 @@ def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitS
     listener.found(found)
     if found.warning:
         listener.warned(found.warning)
-    held.enter_context(hold_output(request.out))
+    held.enter_context(lock_output(request.out))
     for folder in (request.out, own_folder(request.out)):
         remove_leftovers(folder, deep=False)
     recover_unflushed(request, listener)
     surveyed = _plan(request, scratch, files, found, Conditions(request.limits))
     if surveyed.plan.counts().keys() & TO_DO:
-        try_names(surveyed.plan.ids, request.out, request.config.output.format)
+        probe_names(surveyed.plan.ids, request.out, request.config.output.format)
     if surveyed.history.interrupted:
         remove_leftovers(request.out)
     return surveyed

@@ -187,7 +187,7 @@ def make_plan(
         if row.status == "failed":
             is_retried = rerun.retry_failed or row.reason in rerun.retry_reasons
             return "*" if is_retried or row.reason == "damaged" or conditions_differ(row) else "!"
-        if plan[number] == "*" or not stored.hold(row):
+        if plan[number] == "*" or not stored.has_output(row):
             return "*"
         if row.channel is None:
             return "="

@@ -27,13 +27,13 @@ from melcli.sources.inputs import find_items
 from melcli.sources.item_table import ItemTable
 from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
-from melcli.store.files import bring_to_disk, linked_folder, storage_errors
+from melcli.store.files import flush_path, linked_folder, storage_errors
 from melcli.store.history import History, read_history
-from melcli.store.journal import start_journal_anew
+from melcli.store.journal import restart_journal
 from melcli.store.layout import MANIFEST_FILE, npy_name, shard_number
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.manifest import has_manifest
-from melcli.store.untracked import find_strays
+from melcli.store.untracked import find_untracked
 
 __all__ = ["DEFAULT_MAX_DELETIONS", "PruneRequest", "Pruned", "prune"]
 
@@ -120,7 +120,7 @@ def prune(request: PruneRequest, files: Files) -> Pruned:
         )
     with Interrupts(), ExitStack() as held:
         if request.delete:
-            held.enter_context(hold_output(request.out))
+            held.enter_context(lock_output(request.out))
         scratch = held.enter_context(Scratch())
         found = find_items(
             request.inputs,
@@ -169,7 +169,7 @@ class _Search:
         num_rows = self._read_rows(found.items, orphans)
         files = [
             stray.path
-            for stray in find_strays(out, self._is_listed)
+            for stray in find_untracked(out, self._is_listed)
             if stray.kind != "unlisted" and not (stray.path.endswith(".npy") and has_inputs)
         ]
         of_orphans = [
@@ -221,7 +221,7 @@ class _Search:
         if self.result.orphans:
             orphans = set(self.result.orphans)
             self._history.write_manifest(lambda item_id: item_id not in orphans)
-            start_journal_anew(self._out, self._history.unmade())
+            restart_journal(self._out, self._history.unmade())
         folders = set()
         for path in self._paths:
             full_path = os.path.join(self._out, path)
@@ -230,7 +230,7 @@ class _Search:
             folders.add(os.path.dirname(full_path))
         for folder in folders:
             with storage_errors(folder):
-                bring_to_disk(folder)
+                flush_path(folder)
         candidates = {parent for folder in folders for parent in _below(self._out, folder)}
         for folder in sorted(candidates, reverse=True):
             with contextlib.suppress(OSError):  # it contains other files

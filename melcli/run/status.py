@@ -22,10 +22,10 @@ from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import Values
 from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
-from melcli.store.durability import lost_its_memory
+from melcli.store.durability import has_unflushed_outputs
 from melcli.store.history import read_history
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE
-from melcli.store.lock import is_held
+from melcli.store.lock import is_locked
 from melcli.store.manifest import has_manifest
 
 __all__ = ["Status", "StatusRequest", "status"]
@@ -127,7 +127,7 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
             f"{printable(request.out) or repr(request.out)} is not a folder",
             hint="name the folder that melcli extract wrote",
         )
-    running = is_held(request.out)  # checked first, since a run that ends meanwhile leaves no journal
+    running = is_locked(request.out)  # checked first, since a run that ends meanwhile leaves no journal
     run_request = Request(
         inputs=request.inputs or (),
         listed=request.listed,
@@ -146,7 +146,7 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
         found=surveyed.found if has_inputs else None,
         running=running,
         interrupted=surveyed.history.interrupted,
-        unflushed_after_reboot=lost_its_memory(request.out),
+        unflushed_after_reboot=has_unflushed_outputs(request.out),
     )
 
 

@@ -1,4 +1,4 @@
-"""The rows of earlier runs: the manifest, updated by the journal of an interrupted run."""
+"""Rows of earlier runs: the manifest, updated by the journal of an interrupted run."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from melcli.store.layout import shard_number
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
 
-__all__ = ["PLACE", "History", "FindUnchanged", "UnchangedRows", "read_history"]
+__all__ = ["SORT_KEY", "History", "FindUnchanged", "UnchangedRows", "read_history"]
 
-PLACE = itemgetter(0, 1)  # of a line in a manifest
-FREE_NUMBERS = (
+SORT_KEY = itemgetter(0, 1)  # of a line in a manifest
+MAX_NUMBER_GAP = (
     100_000_000  # more shards than any corpus has; a row that names a shard beyond such a gap was tampered with
 )
 
@@ -42,20 +42,20 @@ FindUnchanged = Callable[[list[PlainRow]], Callable[[], UnchangedRows]]
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """What earlier runs left under OUT.
+    """The state that earlier runs left in OUT.
 
     Attributes
     ----------
     out : str
         OUT.
     interrupted : bool
-        A journal is there: the last run was killed or stopped.
+        A journal exists: the last run was killed or stopped.
     journal : Lines
         The rows of that journal.
     shards : sequence of PlannedShard
-        What that run meant to write.
+        The shards that that run planned.
     in_order : bool or None
-        Whether the lines of the manifest are; None: nobody has looked yet.
+        Whether the lines of the manifest are sorted; None if unknown.
     """
 
     out: str
@@ -78,24 +78,24 @@ class History:
         yield from map(entry_of, self.journal.texts())
 
     def write_manifest(self, keep: Callable[[str], bool] | None = None) -> None:
-        """Write the manifest again with the newest rows, copied and not made again.
+        """Rewrite the manifest with the newest rows, which are copied as text.
 
         Parameters
         ----------
         keep : callable, optional
-            Tells of an item's id whether its rows stay; all do if it is not given.
+            Returns whether to keep the rows of an item, by its id; by default all are kept.
 
         Raises
         ------
         StorageError
-            It cannot be written; the one that was there before stays.
+            The manifest cannot be written; the previous one is kept.
         """
         if self.in_order is None:
             for _ in self._older():
                 pass
         newer = self.journal.in_order(newest=True)
         with closing(self._older_lines() if self.in_order else self._older_sorted()) as older:
-            lines: Iterator[Line] = merge(older, newer, key=PLACE)
+            lines: Iterator[Line] = merge(older, newer, key=SORT_KEY)
             kept = (line for line in lines if keep is None or keep(text_of(line.item_id)))
             write_manifest(self.out, kept, in_order=True)
         self.in_order = True
@@ -105,7 +105,7 @@ class History:
             yield entry.to_line()
 
     def _older_sorted(self) -> Generator[Line, None, None]:
-        """Yield the same in order from a manifest that somebody edited."""
+        """Yield the lines of an unsorted manifest, which somebody edited, in order."""
         with closing(Lines(self.journal.scratch)) as lines:
             index_manifest(self.out, lines)
             newer = self.journal.lookup()
@@ -114,7 +114,7 @@ class History:
                     yield line
 
     def _older(self, find_unchanged: FindUnchanged | None = None) -> Iterator[Entry]:
-        """Yield the rows of the manifest that the journal has no newer ones for."""
+        """Yield the rows of the manifest that the journal does not replace."""
         order = _Order()
         if find_unchanged is not None and not len(self.journal):
             yield from _changed_entries(read_blocks(self.out), find_unchanged, order)
@@ -127,33 +127,33 @@ class History:
         self.in_order = order.holds
 
     def unmade(self) -> list[PlannedShard]:
-        """Return the shards that are planned and were not made since.
+        """Return the planned shards that were not written since.
 
-        A row of such a shard is older than the plan: the shard is to be made again.
+        A row of such a shard is older than the plan: the shard has to be rebuilt.
         """
         made = self.journal.lookup()
         return [shard for shard in self.shards if made.find(byte_order(shard.first)) is None]
 
     def numbers_in_use(self) -> frozenset[int]:
-        """Return the numbers of all shards that a row describes."""
+        """Return the numbers of all shards that rows refer to."""
         paths = {entry.path for entry in self.entries() if entry.path is not None and entry.path.endswith(".h5")}
         return frozenset(number for number in map(shard_number, paths) if number is not None)
 
     def next_shard(self, in_use: Collection[int] | None = None) -> int:
-        """Return the first number above those of all shards that a row describes or that are planned.
+        """Return the first number above those of all shards that rows refer to or that are planned.
 
-        No row describes a file that a killed run left before it could write the row; that file is replaced.  A number
-        far above the others is not ours: counting on from there would leave the numbers that a name can hold.
+        If a run was killed before it could write the row of a shard, that file is replaced.  A number far above the
+        others is not from melcli.  Continuing from it would exceed the numbers that a name can have.
 
         Parameters
         ----------
         in_use : collection of int, optional
-            `numbers_in_use`, if the caller has it: to read all rows takes a second for 100,000.
+            `numbers_in_use`, if the caller has it: reading all rows takes a second for 100,000.
         """
         in_use = self.numbers_in_use() if in_use is None else in_use
         first = 0
         for number in sorted({*in_use, *(shard.number for shard in self.shards)}):
-            if number - first >= FREE_NUMBERS:
+            if number - first >= MAX_NUMBER_GAP:
                 break
             first = number + 1
         return first
@@ -205,21 +205,21 @@ def _changed_in_block(block: Block, wait: Callable[[], UnchangedRows] | None, or
 
 
 def read_history(out: str, scratch: Scratch, tell: Callable[[str], None] | None = None) -> History:
-    """Read what OUT says; an OUT that is not there says nothing.
+    """Read the state of OUT; it is empty if OUT does not exist.
 
     Parameters
     ----------
     out : str
         OUT.
     scratch : Scratch
-        Holds where the rows of the journal are.
+        Database for the positions of the journal's rows.
     tell : callable, optional
         See `read_journal`.
 
     Raises
     ------
     StorageError
-        A book is damaged or cannot be read.
+        The manifest or the journal is damaged or cannot be read.
     """
     journal = Lines(scratch)
     shards = read_journal(out, journal, tell)

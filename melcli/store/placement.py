@@ -1,4 +1,4 @@
-"""The place where a sink stored the features of an item."""
+"""Where a sink stored the features of an item, and whether they still exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUL = b"\0"  # which no name in a file system holds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """File relative to OUT, its size in bytes, and the first frame in it (None where it holds one item)."""
+    """File relative to OUT, its size in bytes, and the first frame in it (None if the file contains one item)."""
 
     path: str
     output_size: int
@@ -28,19 +28,19 @@ class Placement:
 
 
 class StoredFiles:
-    """Says of rows whether their output is there; looks at each file once.
+    """Checks whether the outputs of rows exist; the size of each shard is read once.
 
     Parameters
     ----------
     out : str
         OUT.
     format : str
-        ``npy`` or ``hdf5``; a row of the other format counts as not there.
+        ``npy`` or ``hdf5``; the output of a row in the other format counts as missing.
     begin_sizes : callable
-        Begins to look at files in a folder, whose names have NUL between them, and returns what waits for their sizes;
-        -1 where there is none.
+        Starts to look up the sizes of files in a folder, given their names with NUL between them, and returns a
+        function that waits for them; -1 is a missing file.
     unmade : collection of int
-        Numbers of shards that are to be made again; a row of one counts as not there.
+        Numbers of shards that have to be rebuilt; the output of a row in one of them counts as missing.
     """
 
     def __init__(self, out: str, format: str, begin_sizes: BeginSizes, unmade: Collection[int] = ()) -> None:
@@ -51,7 +51,7 @@ class StoredFiles:
         self._shard_sizes: dict[str, int] = {}
         self._sizes: dict[bytes, int] = {}  # of the files that were asked for last, many at once
 
-    def hold(self, row: Entry) -> bool:
+    def has_output(self, row: Entry) -> bool:
         """Tell whether the row's file is of the format and has the size that it was written with."""
         if row.path is None or row.output_size is None or row.output_size < 0:
             return False
@@ -60,9 +60,9 @@ class StoredFiles:
         return self._shard_size(row.path) == row.output_size
 
     def begin_sizes(self, ids: Sequence[bytes], paths: Sequence[bytes]) -> Callable[[], Sequence[int]]:
-        """Begin to look at the files of many rows, and return what gives their sizes; `hold` does not look again.
+        """Start to look up the files of many rows, and return a function that waits for their sizes.
 
-        The size is -1 where there is no file, or the path is not that of the row.
+        `has_output` uses these sizes.  The size is -1 if there is no file, or the path is not that of the row.
         """
         if self._format != "npy":
             return lambda: [self._shard_size(text_of(path)) for path in paths]

@@ -49,7 +49,7 @@ from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
 from melcli.store.layout import refuse_names
 from melcli.store.npy import read_npy
-from melcli.store.recovery import read_books
+from melcli.store.recovery import read_records
 from melcli.store.rows import Row, row_of
 from tests.fuzz.hdf5_process import ask
 from tests.store.rows import ODD_IDS, journal_of, make_row, read_manifest
@@ -257,7 +257,7 @@ def manifest(data: bytes) -> None:
 def _verify_reads(out: str) -> None:
     """Read the books with their damages, which are lines to print, and every row that is none of them."""
     with Scratch() as scratch:
-        books = read_books(out, scratch)
+        books = read_records(out, scratch)
         for damage in books.damages:
             assert printable(damage.sentence()) == damage.sentence()
             json.dumps(damage.plain(), allow_nan=False)

@@ -43,7 +43,7 @@ class Stored:
     def __init__(self, *lost: str) -> None:
         self._lost = lost
 
-    def hold(self, row: Entry) -> bool:
+    def has_output(self, row: Entry) -> bool:
         return row.id not in self._lost
 
 

@@ -93,7 +93,7 @@ def test_what_needs_another_decoder_is_no_clash(ids):
 
 
 def test_only_the_file_that_needs_another_decoder_gives_way(ids):
-    """A converted file may be called a.m4a.wav, and two folders may have a video of one name."""
+    """A converted file may be named a.m4a.wav, and two folders may have a video of one name."""
     assert ids("x/a.m4a", "x/a.m4a.wav") == {"x/a.m4a.wav": "a.m4a", "x/a.m4a": "a.m4a.2"}
     assert ids("x/v.mp4", "y/v.mp4", "z/v.mp4") == {"x/v.mp4": "v.mp4", "y/v.mp4": "v.mp4.2", "z/v.mp4": "v.mp4.3"}
     assert ids("x/v.mp4", "y/v.mp4", "x/v.mp4.2.wav") == {

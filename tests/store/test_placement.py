@@ -27,11 +27,11 @@ def test_files_of_many_rows_are_looked_at_once(tmp_path: Path, stored_as: str) -
         (tmp_path / name).write_bytes(b"abc")
     stored = StoredFiles(str(tmp_path), stored_as, begin)
     wait = stored.begin_sizes([row.id.encode() for row in rows], [str(row.path).encode() for row in rows])
-    hold = [stored.hold(entry_of(row.to_json().encode())) for row in rows]
+    hold = [stored.has_output(entry_of(row.to_json().encode())) for row in rows]
     if stored_as == "npy":
         assert (list(wait()), hold) == ([3, -1, -1, 3], [True, False, False, True])
         asked.clear()
-        assert stored.hold(entry_of(rows[0].to_json().encode()))
+        assert stored.has_output(entry_of(rows[0].to_json().encode()))
         assert asked == []
     else:
         assert (list(wait()), hold) == ([3] * 4, [True] * 4)
