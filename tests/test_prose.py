@@ -56,6 +56,8 @@ FINISHED = [
     "melcli/api",
     "melcli/audio",
     "melcli/compare",
+    "melcli/config",
+    "melcli/explain",
     "melcli/mel",
     "melcli/run",
     "melcli/sources",

@@ -23,7 +23,7 @@ __all__ = ["SORT_KEY", "History", "FindUnchanged", "UnchangedRows", "read_histor
 
 SORT_KEY = itemgetter(0, 1)  # of a line in a manifest
 MAX_NUMBER_GAP = (
-    100_000_000  # more shards than any corpus has; a row that names a shard beyond such a gap was tampered with
+    100_000_000  # more shards than any corpus has; a row with a shard number after such a gap was tampered with
 )
 
 
@@ -65,7 +65,7 @@ class History:
     in_order: bool | None = None
 
     def entries(self, find_unchanged: FindUnchanged | None = None) -> Iterator[Entry]:
-        """Yield the newest rows of every input: those of the manifest, then the journal's, as the files have them.
+        """Yield the newest rows of every input, first of the manifest, then of the journal, in the order of the files.
 
         Parameters
         ----------
@@ -160,18 +160,18 @@ class History:
 
 
 class _Order:
-    """Tells whether rows are sorted by id and by item."""
+    """Checks whether rows are sorted by id and by item."""
 
     def __init__(self) -> None:
         self.holds = True
         self._last = b"", b""
 
     def note(self, entry: Entry) -> None:
-        """Note the next row."""
+        """Check the next row."""
         self._note((entry.key if entry.channel is None else byte_order(entry.id), entry.key))
 
     def note_ids(self, ids: Sequence[bytes]) -> None:
-        """Note the ids of the next rows, which have no channels and are sorted."""
+        """Check the ids of the next rows, which have no channels and are sorted."""
         self._note((ids[0], ids[0]))
         self._last = ids[-1], ids[-1]
 
