@@ -97,8 +97,7 @@ def small_batches(
         Whether to use only the items without a shard.
     """
     max_items = max(1, min(max_items, len(to_do) // (MIN_BATCHES_PER_WORKER * workers)))
-    ordered = to_do.longest_first(unplanned=unplanned)
-    for batch in _divide(((item, decoded_bytes(item)) for item in ordered), max_items, MAX_BATCH_BYTES):
+    for batch in _divide(to_do.longest_first(unplanned=unplanned), max_items, MAX_BATCH_BYTES):
         yield Batch(items=batch)
 
 

@@ -21,11 +21,16 @@ MAX_COST_BYTES = (1 << 53) - 1  # so that sums of floats are exact
 
 def decoded_bytes(item: Item) -> int:
     """Estimate the bytes of decoded audio of an item, from the size and the extension of its file."""
-    return max(0, item.size) * EXPANSION.get(extension(item.source), 1)
+    return _decoded_bytes(item.size, extension(item.source))
+
+
+def _decoded_bytes(size: int, kind: str) -> int:
+    return max(0, size) * EXPANSION.get(kind, 1)
 
 
 def _values(item: Item) -> tuple[Any, ...]:
-    return *item_values(item), min(decoded_bytes(item), MAX_COST_BYTES), byte_order(extension(item.source))
+    kind = extension(item.source)
+    return *item_values(item), min(_decoded_bytes(item.size, kind), MAX_COST_BYTES), byte_order(kind)
 
 
 class ToDo(Collection[Item]):
@@ -61,10 +66,12 @@ class ToDo(Collection[Item]):
     def __contains__(self, item: object) -> bool:
         return isinstance(item, Item) and item in list(self._items("WHERE id = ?", byte_order(item.id)))
 
-    def longest_first(self, *, unplanned: bool = False) -> Iterator[Item]:
-        """Yield the items, those with the most audio first; with ``unplanned``, only items without a shard."""
+    def longest_first(self, *, unplanned: bool = False) -> Iterator[tuple[Item, int]]:
+        """Yield items and their `decoded_bytes`, the largest first; with ``unplanned``, only items without a shard."""
         where = "WHERE shard IS NULL" if unplanned else ""
-        return self._items(f"{where} ORDER BY cost DESC, number")
+        query = f"SELECT cost, {COLUMNS} FROM {self._table} {where} ORDER BY cost DESC, number"
+        for cost, *values in self._scratch.rows(query):
+            yield to_item(*values), cost
 
     # Shards.
 

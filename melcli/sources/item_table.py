@@ -139,7 +139,7 @@ class Ids(Collection[str]):
         return self._scratch.one(f"SELECT 1 FROM ({self._select}) WHERE id = ?", (byte_order(item_id),)) is not None
 
     def suspects(self, texts: Sequence[str], num_bytes: int) -> Iterator[str]:
-        """Yield the ids that contain one of some texts or have more than a number of bytes, in order."""
+        """Yield the ids that contain one of some texts or have more than ``num_bytes`` bytes, in order."""
         tests = " OR ".join(["length(id) > ?", *["instr(id, ?)"] * len(texts)])
         values = [num_bytes, *map(byte_order, texts)]
         rows = self._scratch.rows(f"SELECT id FROM ({self._select}) WHERE {tests} ORDER BY id", values)
