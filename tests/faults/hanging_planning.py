@@ -23,7 +23,7 @@ BEFORE = (
     "process.MAIN = 'import tests.faults.hanging_planning as planning; planning.hang()' + process.MAIN"
 )
 # The same, and the process does not end, as in a call of the system that does not return.
-IMMORTAL = f"{BEFORE}\nimport melcli.run.engines.child as child\nchild.ChildProcess.kill = lambda self: None"
+IMMORTAL = f"{BEFORE}\nimport melcli.run.engines.child_process as child\nchild.ChildProcess.kill = lambda self: None"
 
 _scandir = os.scandir
 _hash_content = content.hash_content
