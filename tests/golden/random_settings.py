@@ -43,7 +43,7 @@ def compare_filters(layer: Any, rng: np.random.Generator, *, narrow: bool) -> No
     for _ in range(FILTERBANKS):
         rate_hz = int(rng.choice(RATES_HZ))
         low_hz = float(rng.uniform(0, rate_hz / (4 if narrow else 16)))
-        arguments = {
+        arguments: dict[str, Any] = {
             "num_mel_bins": int(rng.integers(2, 257)),
             "num_spectrogram_bins": int(2 ** rng.uniform(6, 13)) // 2 + 1,
             "sampling_rate": rate_hz,
