@@ -28,6 +28,8 @@ __all__ = [
     "TRIANGLES",
     "UPPER_MIN_FREQS_HZ",
     "USUAL_MIN_FREQS_HZ",
+    "USUAL_MIN_POWERS",
+    "USUAL_TOP_DBS",
     "WINDOWS",
     "WINDOW_LENGTHS",
     "WINDOW_LENGTHS_S",
@@ -71,6 +73,8 @@ CEPSTRAL_FLOORS: tuple[dict[str, float | None], ...] = (
     {"min_power": 1e-30, "top_db": None, "log_offset": 1e-6},
 )
 
+USUAL_TOP_DBS = (20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 120.0)
+USUAL_MIN_POWERS = tuple(10.0**-digits for digits in range(3, 13))
 LOG_OFFSETS = (0.0, 1e-10, 1e-9, 1e-8, 2.0**-24, 1e-7, 2.0**-23, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0)
 
 MIN_FREQS_HZ = (

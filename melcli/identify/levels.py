@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melcli.identify.common_values import LOG_OFFSETS
+from melcli.identify.common_values import LOG_OFFSETS, USUAL_TOP_DBS
 from melcli.identify.knowable import is_knowable, significant_digits
 from melcli.identify.observation import Observation
 from melcli.identify.residual import affine_fit
@@ -23,7 +23,6 @@ MAX_NUMBER_ERROR = 2e-3  # how near a fitted number has to be to a usual one to 
 MAX_FIT_ERROR = 2e-4  # how near a fit of float32 features comes, relative
 MIN_FIT_ERROR = 1e-6  # how near a fit comes at best
 MAX_FLOOR_ERROR = 0.02  # how near a fitted floor has to be to a usual one to be tried as it: narrow types round it
-USUAL_TOP_DBS = (20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 120.0)
 MAX_TOP_DB_ERROR_DB = 0.1
 FLOOR_TOLERANCE = 1e-6  # of the range: values this near the lowest one stand at a floor
 MIN_VALUES_AT_FLOOR = 2  # values in one bin, or in all of them together

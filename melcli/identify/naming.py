@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melcli.identify.common_values import LOG_OFFSETS
+from melcli.identify.common_values import LOG_OFFSETS, USUAL_MIN_POWERS, USUAL_TOP_DBS
 from melcli.identify.refine import Difference, Settling
 from melcli.identify.variations import varied
 from melcli.mel.options import FeatureOptions
@@ -17,6 +17,7 @@ __all__ = ["Answer", "name", "untold"]
 
 MAX_SAME_RESIDUAL = 2e-5  # of the range: features so near each other are taken for the same
 MAX_NAMED_CONFIGS = 6  # configs, those with the fewest other keys, that the found keys are brought to
+OTHER_USUAL_VALUES = {"log_offset": LOG_OFFSETS, "min_power": USUAL_MIN_POWERS, "top_db": USUAL_TOP_DBS}
 PAIRS = (("log", "power_to_db"), ("padding", "pad_mode"), ("preemphasis", "preemphasis_mode"))
 
 # Keys that do nothing where the clip does not come to them; and with which logarithm and normalization they may matter.
@@ -80,7 +81,7 @@ def untold(answer: Answer, settling: Settling, known: Mapping[str, FeatureOption
     """Return the keys that other usual values would do as well for, with these values."""
     told: dict[str, list[Any]] = {}
     for key in UNTOLD:
-        usual = {getattr(options, key) for options in known.values()} | {*(LOG_OFFSETS if key == "log_offset" else ())}
+        usual = {getattr(options, key) for options in known.values()} | {*OTHER_USUAL_VALUES.get(key, ())}
         for value in sorted(usual - {getattr(answer.options, key)}, key=repr):
             changed = varied(answer.options, **{key: value})
             if changed is None or _idle(key, changed):

@@ -98,3 +98,15 @@ def test_linear_values_have_no_floor_to_speak_of(clip: Path) -> None:
     answer = name(options, settling, KNOWN, base="keras")
     assert answer is not None
     assert not {"min_power", "log_offset", "top_db"} & set(untold(answer, settling, KNOWN))
+
+
+def test_usual_depths_that_no_config_has_are_told_where_no_value_is_so_deep(clip: Path) -> None:
+    """In run 18 of the blind set, ``top_db: 60`` was not among them, and the next clip reached that floor."""
+    options = replace(LN, power_to_db=True, log=None, top_db=None, min_power=1e-3)
+    settling = settling_of(clip, made(clip, options))
+    answer = name(options, settling, KNOWN)
+    assert answer is not None
+    range_db = np.ptp(made(clip, options))
+    told = untold(answer, settling, KNOWN)["top_db"]
+    assert {depth for depth in (60.0, 70.0, 90.0) if depth > range_db} <= {*told, answer.options.top_db}
+    assert 20.0 not in told
