@@ -97,11 +97,7 @@ class Plan:
     @property
     def ids(self) -> Ids:
         """The ids of items and orphans, in the order of their bytes."""
-        return Ids(
-            self._scratch,
-            f"SELECT id FROM {self._items.table} UNION ALL SELECT id FROM {self._orphans}",
-            self._items.index,
-        )
+        return Ids(self._scratch, f"SELECT id FROM {self._items.table} UNION ALL SELECT id FROM {self._orphans}")
 
     @property
     def other_config(self) -> Ids:

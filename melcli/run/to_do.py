@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from melcli.byte_order import byte_order, text_of
@@ -33,7 +33,7 @@ def _values(item: Item) -> tuple[Any, ...]:
     return *item_values(item), min(_decoded_bytes(item.size, kind), MAX_COST_BYTES), byte_order(kind)
 
 
-class ToDo(Collection[Item]):
+class ToDo:
     """Items to process, sorted by id.
 
     Parameters
@@ -62,9 +62,6 @@ class ToDo(Collection[Item]):
 
     def __iter__(self) -> Iterator[Item]:
         return self._items("ORDER BY number")
-
-    def __contains__(self, item: object) -> bool:
-        return isinstance(item, Item) and item in list(self._items("WHERE id = ?", byte_order(item.id)))
 
     def longest_first(self, *, unplanned: bool = False) -> Iterator[tuple[Item, int]]:
         """Yield items and their `decoded_bytes`, the largest first; with ``unplanned``, only items without a shard."""

@@ -15,7 +15,7 @@ __all__ = ["Ids", "ItemTable"]
 TABLE = "(number INTEGER PRIMARY KEY, id BLOB, source BLOB, size INTEGER, mtime_ns)"
 
 
-class ItemTable(Collection[Item]):
+class ItemTable:
     """Items, numbered from 1 in the byte order of their ids.
 
     Parameters
@@ -94,9 +94,6 @@ class ItemTable(Collection[Item]):
     def __iter__(self) -> Iterator[Item]:
         rows = self.scratch.rows(f"SELECT {COLUMNS} FROM {self.table} ORDER BY number")
         return (to_item(*row) for row in rows)
-
-    def __contains__(self, item: object) -> bool:
-        return isinstance(item, Item) and item.id in self.ids
 
     @property
     def ids(self) -> Ids:
