@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -149,6 +148,8 @@ def extract(**arguments: Any) -> int:
 
 
 def _logged_run(arguments: dict[str, Any], run_id: str) -> int:
+    from dataclasses import replace
+
     from melcli.cli.listeners import Listeners
     from melcli.cli.progress import Progress
     from melcli.cli.run_log import RunLog

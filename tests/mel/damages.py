@@ -499,15 +499,15 @@ def mean_over_the_bins(monkeypatch):
 
 def over_the_batch(monkeypatch, key, change):
     """Apply a key to the whole batch instead of each of its signals."""
-    right = spectrogram.finish
+    right = spectrogram.postprocess
 
-    def finish_all(batch, options):
+    def postprocess_all(batch, options):
         right(batch, replace(options, **{key: getattr(FeatureOptions(), key)}))
         whole = np.array(batch)
         for chunks, changed in zip(batch, change(whole), strict=True):
             chunks[:] = changed
 
-    monkeypatch.setattr(spectrogram, "finish", finish_all)
+    monkeypatch.setattr(spectrogram, "postprocess", postprocess_all)
 
 
 @damage("mean", mean="all")
