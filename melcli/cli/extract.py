@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -149,6 +148,8 @@ def extract(**arguments: Any) -> int:
 
 
 def _logged_run(arguments: dict[str, Any], run_id: str) -> int:
+    from dataclasses import replace
+
     from melcli.cli.listeners import Listeners
     from melcli.cli.progress import Progress
     from melcli.cli.run_log import RunLog
@@ -260,13 +261,13 @@ def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) 
     plan = surveyed.plan
     space = None if arguments["quiet"] and not arguments["as_json"] else _expected_space(request, plan.to_do())
     if arguments["as_json"]:
-        tell_json({"plan": plain_plan(plan), "space": space and space.plain()})
+        tell_json({"plan": plain_plan(plan), "space": space and space.to_json()})
     else:
         tell_plan(plan)
     if not arguments["quiet"]:
         remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
-        room = "" if space is None else f"{'room' if space.fits else 'warning'}: {space.remark()}"
-        for line in filter(None, (*remarks, room, f"{count_signs(plan)}; nothing was written")):
+        disk_space = "" if space is None else f"{'disk space' if space.fits else 'warning'}: {space.sentence()}"
+        for line in filter(None, (*remarks, disk_space, f"{count_signs(plan)}; nothing was written")):
             say(line)
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -40,6 +39,8 @@ def plain_plan(plan: Plan) -> Iterator[dict[str, str]]:
 
 def other_config(ids: Collection[str], out: str) -> str:
     """Name items that were made with another config than that of OUT and are not served for that reason."""
+    import shlex
+
     from melcli.printable import abbreviate, printable
 
     items = "1 item" if len(ids) == 1 else f"{len(ids):,} items"

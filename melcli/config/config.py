@@ -20,7 +20,7 @@ from melcli.version import NUMERICS_VERSION
 __all__ = ["DEFAULT", "MADE_BY", "SECTIONS", "Config", "yaml_value"]
 
 SECTIONS: Mapping[str, type[Any]] = {"audio": AudioOptions, "features": FeatureOptions, "output": OutputOptions}
-MADE_BY = "made_by"  # what melcli.yaml says of its making; a config may carry it and it means nothing
+MADE_BY = "made_by"  # how melcli.yaml was made; ignored when a config is read
 DEFAULT = "default"  # the origin of what nobody set
 
 

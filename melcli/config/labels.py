@@ -32,7 +32,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What a config says of itself; what is not said is empty.
+    """The labels in the opening comments of a config; empty if missing.
 
     Attributes
     ----------

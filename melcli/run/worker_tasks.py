@@ -1,11 +1,11 @@
-"""Tasks for workers by name, so that only the worker imports NumPy."""
+"""Functions that workers call, with late imports, so that only the worker imports NumPy."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from melcli.run.batching import Batch
-from melcli.run.job import Job, Measured, Outcome, Tried
+from melcli.run.job import BatchResult, Job, MeasuredItem, TrialDone
 
 __all__ = [
     "library_versions",
@@ -18,21 +18,21 @@ __all__ = [
 ]
 
 
-def run_batch(task: tuple[Job, Batch]) -> Outcome:
+def run_batch(task: tuple[Job, Batch]) -> BatchResult:
     """See `melcli.run.process_batch.run_batch`."""
     from melcli.run import process_batch
 
     return process_batch.run_batch(task)
 
 
-def try_batch(task: tuple[Job, Batch]) -> Tried:
+def try_batch(task: tuple[Job, Batch]) -> TrialDone:
     """See `melcli.run.process_batch.try_batch`."""
     from melcli.run import process_batch
 
     return process_batch.try_batch(task)
 
 
-def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
+def measure_batch(task: tuple[Job, Batch]) -> list[MeasuredItem]:
     """See `melcli.run.process_batch.measure_batch`."""
     from melcli.run import process_batch
 

@@ -265,7 +265,7 @@ def test_a_dry_run_tells_the_room_that_is_needed(
 ) -> None:
     ended = extract("in", "-n")
     assert re.search(
-        r"^room: about [\d.]+ kB of features are to be written \(from 4 of 4 headers\); .* are free$",
+        r"^disk space: the features need about [\d.]+ kB \(estimated from 4 of 4 headers\); .* are free$",
         ended.err,
         re.MULTILINE,
     )
@@ -275,8 +275,8 @@ def test_a_dry_run_tells_the_room_that_is_needed(
     with monkeypatch.context() as patch:
         patch.setattr("melcli.run.estimate.space_at", lambda path: Space(free_bytes=9, block_bytes=1, free_files=1))
         ended = extract("in", "-n")
-    assert (ended.code, "\nwarning: about " in f"\n{ended.err}") == (0, True)
-    assert "and only 9 bytes are free\n" in ended.err
+    assert (ended.code, "\nwarning: the features need about " in f"\n{ended.err}") == (0, True)
+    assert "only 9 bytes are free\n" in ended.err
 
     extract("in")
     assert space["expected_bytes"] == sum(path.stat().st_blocks * 512 for path in out.rglob("*.npy"))
@@ -310,7 +310,7 @@ def profile_of(ended: Ended) -> dict[str, float]:
     """Read the lines of ``--profile`` behind the last line of the run: stage to seconds."""
     first, *stages, last = ended.err.splitlines()[-(len(STAGES) + 3) :]
     assert first.startswith(("1 worker for ", "2 workers for "))
-    assert last.startswith("limit: ")
+    assert last.startswith("bottleneck: ")
     return {line.split()[0]: float(line.split()[1]) for line in stages}
 
 

@@ -123,14 +123,14 @@ class _Moving(AudioStream):
 
 @pytest.fixture
 def moving(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_at = process_batch._look_at
+    look_at = process_batch._origin
 
     def strike_and_look_at(item: Item, job: Any) -> dict[str, Any]:
         _strike(item.source, "planned")
         return look_at(item, job)
 
     MOVES.clear()
-    monkeypatch.setattr(process_batch, "_look_at", strike_and_look_at)
+    monkeypatch.setattr(process_batch, "_origin", strike_and_look_at)
     monkeypatch.setattr(process_batch, "AudioStream", _Moving)
     monkeypatch.setattr(decode, "BLOCK_SAMPLES", 1_000)
 

@@ -456,7 +456,7 @@ def test_channels_that_are_made_a_few_at_a_time_are_the_same(tmp_path: Path, mon
     for at_a_time in (1, 3, 7, 16):
         out = tmp_path / f"out{at_a_time}"
         out.mkdir()
-        monkeypatch.setattr(compute, "OUTPUTS_AT_A_TIME", at_a_time)
+        monkeypatch.setattr(compute, "OUTPUTS_PER_PASS", at_a_time)
         rows = run_batch((Job(out=str(out), config=config, config_id=config.config_id), batch(*sources)))
         assert [row.channel for row in rows] == list(range(7))
         made.append(({row.id: row.crc32 for row in rows}, tree(out)))

@@ -300,7 +300,7 @@ def test_an_interpreter_that_cannot_be_started_is_told(monkeypatch: pytest.Monke
 def test_where_the_system_allows_no_more_processes_fewer_workers_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = 2
     monkeypatch.setattr(pool, "WorkerProcess", Scarce(allowed))
-    monkeypatch.setattr(pool, "usable_cpus", lambda: 8)
+    monkeypatch.setattr(worker_starter, "usable_cpus", lambda: 8)
     engine = LocalEngine(6)
     try:
         engine.start()
@@ -335,7 +335,7 @@ def test_a_worker_that_is_not_ready_in_time_is_given_up(monkeypatch: pytest.Monk
 
 @pytest.mark.full
 def test_of_many_workers_the_first_are_ready_before_the_last_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(worker_starter, "usable_cpus", lambda: 2)
     engine = LocalEngine(16)
     try:
         engine.start()
