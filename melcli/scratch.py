@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +102,14 @@ class Scratch:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Yield rows, fetched in small groups."""
+        for some in self.pieces(sql, values):
+            yield from some
+
+    def pieces(self, sql: str, values: Sequence[Any] = ()) -> Iterator[list[Any]]:
+        """Yield rows in small groups."""
         cursor = self._call(lambda: self._connection.execute(sql, values))
         while some := self._call(lambda: cursor.fetchmany(ROWS_PER_FETCH)):
-            yield from some
+            yield some
 
     def _is_overdue(self) -> bool:
         """Let Python handle signals, and return whether the statement must end."""
@@ -135,11 +140,14 @@ class Lookup:
         A query sorted by its first column, the key.
     one : str
         The same query for one key, which is its parameter.
+    index : callable
+        Called before a key that is out of order is looked for.
     """
 
-    def __init__(self, scratch: Scratch, select: str, one: str) -> None:
+    def __init__(self, scratch: Scratch, select: str, one: str, index: Callable[[], None] = lambda: None) -> None:
         self._scratch = scratch
         self._one = one
+        self._index = index
         self._rows = scratch.rows(select)
         self._row = next(self._rows, None)
         self._last = b""
@@ -147,6 +155,7 @@ class Lookup:
     def find(self, key: bytes) -> Any:
         """Return the row with this key, or None."""
         if key < self._last:
+            self._index()
             return self._scratch.one(self._one, (key,))
         self._last = key
         row = self._row

@@ -13,7 +13,7 @@ from melcli.printable import printable
 from melcli.run.report import Report
 from melcli.run.summary import summary_line
 from melcli.store.layout import FAILURES_FILE
-from melcli.store.rows import NO_ROW, read_row
+from melcli.store.rows import ROW_ERRORS, read_row
 
 __all__ = ["ExtractReport", "Failure", "report_of"]
 
@@ -105,7 +105,7 @@ class ExtractReport:
                 return [_failure(line) for line in file]
         except FileNotFoundError:
             return []
-        except (OSError, *NO_ROW) as error:
+        except (OSError, *ROW_ERRORS) as error:
             raise StorageError(f"cannot read {printable(path)}: {printable(str(error))}") from error
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ import click
 from melcli.errors import REASONS
 
 if TYPE_CHECKING:
+    from melcli.sources.lists import PathList
     from melcli.sources.options import SourceOptions
 
 __all__ = ["input_options", "listed_inputs", "retry_reason_option", "source_options"]
@@ -63,16 +64,15 @@ def retry_reason_option(help: str) -> Callable[[Command], Command]:
     )
 
 
-def listed_inputs(arguments: dict[str, Any]) -> list[str]:
-    """Read the lists."""
-    from melcli.sources.lists import read_list
+def listed_inputs(arguments: dict[str, Any]) -> list[PathList]:
+    """Return the lists."""
+    from melcli.addresses import refuse_url
+    from melcli.sources.lists import PathList
 
-    listed = []
-    if arguments["files_from"]:
-        listed += read_list(arguments["files_from"], b"\n")
-    if arguments["files_from0"]:
-        listed += read_list(arguments["files_from0"], b"\0")
-    return listed
+    lists = [PathList(arguments["files_from"] or "", b"\n"), PathList(arguments["files_from0"] or "", b"\0")]
+    for one in lists:
+        refuse_url("list", one.path)
+    return [one for one in lists if one.path]
 
 
 def source_options(arguments: dict[str, Any]) -> SourceOptions:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["count_signs", "other_config", "plain_plan", "tell_plan", "totals"]
 
-LINES_AT_A_TIME = 1000
+LINES_PER_INSERT = 1000
 
 
 def tell_plan(plan: Plan, *, without: Collection[str] = ()) -> None:
@@ -30,7 +30,7 @@ def tell_plan(plan: Plan, *, without: Collection[str] = ()) -> None:
     from melcli.printable import printable
 
     lines = (f"{sign} {printable(item_id)}" for item_id, sign in plan.signs() if sign not in without)
-    while some := list(islice(lines, LINES_AT_A_TIME)):  # one flush each
+    while some := list(islice(lines, LINES_PER_INSERT)):  # one flush each
         tell("\n".join(some))
 
 
@@ -61,7 +61,7 @@ def count_signs(plan: Plan) -> str:
 def totals(plan: Plan, space: Estimate | None, workers: int) -> Iterator[str]:
     """Yield what a run would do in numbers: items, and, if they are known, hours, bytes and time."""
     from melcli.cli.progress_line import rough_time
-    from melcli.store.space import size_in_words
+    from melcli.store.space import format_size
 
     yield count_signs(plan)
     if space is None:
@@ -70,8 +70,8 @@ def totals(plan: Plan, space: Estimate | None, workers: int) -> Iterator[str]:
     most = "at most " if space.compressed else ""
     used = "1 worker" if workers == 1 else f"{workers:,} workers"
     time = "" if space.time_s is None else f", {rough_time(space.time_s)} with {used}"
-    yield f"about {length} of audio, {most}{size_in_words(space.expected_bytes)} of features{time}"
-    free = size_in_words(space.free_bytes)
+    yield f"about {length} of audio, {most}{format_size(space.expected_bytes)} of features{time}"
+    free = format_size(space.free_bytes)
     yield f"estimated from {space.num_sampled:,} of {space.num_items:,} headers; {free} are free"
     if not space.fits:
         yield f"warning: {space.remark()}"

@@ -25,7 +25,7 @@ from melcli.sources.folders import walk
 from melcli.sources.items import Skipped
 from melcli.sources.options import SourceOptions
 from melcli.sources.selection import Selection
-from melcli.store.foreign_arrays import PLAIN_EXTENSIONS, ArrayFile, open_arrays
+from melcli.store.foreign_arrays import ARRAY_EXTENSIONS, ArrayFile, open_arrays
 from melcli.store.manifest import has_manifest
 from melcli.store.reader import Features, open_features
 
@@ -95,13 +95,13 @@ def open_feature_set(path: str, opener: Opener | None = None) -> FeatureSet:
         opened = _Extracted(path, opener) if has_manifest(path) else _Arrays(path, opener)
     elif not os.path.exists(path):
         raise ConfigError(f"{printable(path) or repr(path)} does not exist")
-    elif os.path.splitext(path)[1].lower() not in PLAIN_EXTENSIONS:
-        raise ConfigError(f"{printable(path)} has none of the extensions {', '.join(PLAIN_EXTENSIONS)}")
+    elif os.path.splitext(path)[1].lower() not in ARRAY_EXTENSIONS:
+        raise ConfigError(f"{printable(path)} has none of the extensions {', '.join(ARRAY_EXTENSIONS)}")
     else:
         opened = _Arrays(path, opener)
     if not opened.ids and not opened.unreadable:
         opened.close()
-        raise NoInput(f"{printable(path)} contains no features: no {', '.join(PLAIN_EXTENSIONS)} files with arrays")
+        raise NoInput(f"{printable(path)} contains no features: no {', '.join(ARRAY_EXTENSIONS)} files with arrays")
     return opened
 
 
@@ -160,7 +160,7 @@ class _Arrays:
             self._open = None
 
     def _search(self, folder: str) -> None:
-        selection = Selection(SourceOptions(include=tuple(f"*{extension}" for extension in PLAIN_EXTENSIONS)))
+        selection = Selection(SourceOptions(include=tuple(f"*{extension}" for extension in ARRAY_EXTENSIONS)))
         for found in sorted(walk(folder, "", selection, None)):
             if isinstance(found, Skipped):
                 if found.why == "unreadable":

@@ -103,7 +103,7 @@ class Isolation:
     task : BatchTask
         The batch that crashed its worker.
     num_open : int
-        Trials without a result.
+        FilenameProbe without a result.
     culprits : dict of str to BatchLost
         By item id, the items that crash the worker alone.
     """

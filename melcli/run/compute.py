@@ -14,7 +14,7 @@ from melcli.mel.postprocess import postprocess
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
 from melcli.stopwatch import Stopwatch
-from melcli.store.spool import MOST_BYTES_IN_MEMORY, Spool
+from melcli.store.spool import MAX_BYTES_IN_MEMORY, Spool
 from melcli.store.stored_array import StoredFeatures, as_stored
 
 __all__ = ["compute_outputs"]
@@ -88,8 +88,8 @@ def _compute_some(
     mel = _mel(features)
     with open_audio() as audio:
         channels = range(first, min(first + OUTPUTS_AT_A_TIME, audio.num_outputs))
-        most_bytes = MOST_BYTES_IN_MEMORY // audio.num_outputs
-        spools = [Spool(scratch, most_bytes=most_bytes) for _ in channels]
+        most_bytes = MAX_BYTES_IN_MEMORY // audio.num_outputs
+        spools = [Spool(scratch, max_bytes=most_bytes) for _ in channels]
         streams = [
             mel.level_stream(spool, expected_samples=audio.expected_samples, stopwatch=stopwatch) for spool in spools
         ]

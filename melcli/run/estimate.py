@@ -25,7 +25,7 @@ from melcli.run.limits import Limits
 from melcli.run.to_do import EXPANSION, ToDo
 from melcli.run.worker_tasks import time_sample
 from melcli.store.files import storage_errors
-from melcli.store.space import Space, size_in_words, space_at
+from melcli.store.space import Space, format_size, space_at
 
 __all__ = ["Estimate", "expected_space", "expected_space_alone"]
 
@@ -78,9 +78,9 @@ class Estimate:
 
     def remark(self) -> str:
         """Say it in one line for people."""
-        size = f"{'at most ' if self.compressed else ''}about {size_in_words(self.expected_bytes)}"
+        size = f"{'at most ' if self.compressed else ''}about {format_size(self.expected_bytes)}"
         many = f"{self.num_sampled:,} of {self.num_items:,} headers"
-        free = size_in_words(self.free_bytes)
+        free = format_size(self.free_bytes)
         if self.fits:
             return f"{size} of features are to be written (from {many}); {free} are free"
         return f"{size} of features are to be written (from {many}), and only {free} are free"

@@ -24,7 +24,7 @@ from melcli.run.versions import ask_versions, other_kernels
 from melcli.store.durability import mark_unflushed
 from melcli.store.files import remove_leftovers, write_file
 from melcli.store.history import History, read_history
-from melcli.store.journal import Journal, remove_journal, start_journal_anew
+from melcli.store.journal import Journal, remove_journal, restart_journal
 from melcli.store.layout import CONFIG_FILE, own_folder, shard_name
 from melcli.store.manifest import has_manifest
 from melcli.store.probe import probe_output
@@ -153,7 +153,7 @@ class Work:
         if len(history.journal) or has_manifest(self._request.out):  # else nothing was made, and OUT stays as new
             is_stale = self._plan.stale()
             history.write_manifest(lambda item_id: not is_stale(item_id))
-        start_journal_anew(self._request.out, () if stale and self._request.rerun.overwrite else fitting)
+        restart_journal(self._request.out, () if stale and self._request.rerun.overwrite else fitting)
         self._history = read_history(self._request.out, history.journal.scratch)
         self._history.in_order = history.in_order
 

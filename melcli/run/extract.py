@@ -9,6 +9,7 @@ import stat
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
@@ -22,14 +23,14 @@ from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.tried_with import Conditions
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import FileCalls, Files, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
-from melcli.store.filename_probe import try_names
+from melcli.store.filename_probe import probe_names
 from melcli.store.files import remove_leftovers, storage_errors
 from melcli.store.history import History, read_history
 from melcli.store.layout import CONFIG_FILE, FAILURES_FILE, MANIFEST_FILE, own_folder, refuse_names
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.manifest import has_manifest
 from melcli.store.placement import StoredFiles
 
@@ -84,8 +85,7 @@ def extract(
     listener : Listener
         Is told how the run goes.
     planner : Planner, optional
-        Looks at the inputs, and is closed when the plan is made; None: this process looks at them, and no limit of time
-        holds where it is kept waiting.
+        Looks at the inputs, and is closed when the plan is made; None: one is started here.
     interrupts : Interrupts, optional
         Takes signals; by default a second one ends the process.
 
@@ -97,18 +97,15 @@ def extract(
     started_s = time.monotonic()
     with interrupts or Interrupts() as interrupts, ExitStack() as held:
         scratch = held.enter_context(Scratch())
-        scratch.until_s = request.limits.until_s(started_s)
-        if planner is not None:
-            planner.until_s = scratch.until_s
+        files = held.enter_context(Planner(listener.warned)) if planner is None else planner
+        scratch.until_s = files.until_s = request.limits.until_s(started_s)
         try:
-            surveyed = _prepare(request, listener, scratch, held, FileCalls() if planner is None else planner)
+            surveyed = _prepare(request, listener, scratch, held, files)
         except TimeUp:
-            if planner is not None:
-                planner.close(early=True)
+            files.close(early=True)
             return Report(out=request.out, features=request.config.features, started_s=started_s, stopped_by=MAX_TIME)
         scratch.until_s = math.inf  # `Work` heeds it from here on, and what it finished is still to be sorted
-        if planner is not None:
-            planner.close()
+        files.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
         if report.to_do or surveyed.history.interrupted or not _is_whole(request):
@@ -146,13 +143,13 @@ def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitS
     listener.found(found)
     if found.warning:
         listener.warned(found.warning)
-    held.enter_context(hold_output(request.out))
+    held.enter_context(lock_output(request.out))
     for folder in (request.out, own_folder(request.out)):
         remove_leftovers(folder, deep=False)
     recover_unflushed(request, listener)
     surveyed = _plan(request, scratch, files, found, Conditions(request.limits))
     if surveyed.plan.counts().keys() & TO_DO:
-        try_names(surveyed.plan.ids, request.out, request.config.output.format)
+        probe_names(surveyed.plan.ids, request.out, request.config.output.format)
     if surveyed.history.interrupted:
         remove_leftovers(request.out)
     return surveyed
@@ -187,6 +184,7 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         request.config.output.format,
         out=request.out,
         each_channel=request.config.audio.channels == "each",
+        suspects=found.items.ids.suspects,
     )
     return found
 
@@ -210,7 +208,12 @@ def _plan(request: Request, scratch: Scratch, files: Files, found: Found, condit
         found.items,
         history.entries,
         config_id=request.config.config_id,
-        stored=StoredFiles(request.out, request.config.output.format, {shard.number for shard in history.unmade()}),
+        stored=StoredFiles(
+            request.out,
+            request.config.output.format,
+            partial(files.begin, "sizes"),
+            {shard.number for shard in history.unmade()},
+        ),
         rerun=request.rerun,
         hash_content=lambda path: result_of(files, "hash", path),
         conditions_differ=conditions.differ,

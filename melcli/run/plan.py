@@ -7,16 +7,19 @@ OUT but not among the inputs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, cast
+from itertools import compress
+from typing import Literal, cast
 
 from melcli.audio.revisions import is_outdated
 from melcli.byte_order import byte_order, text_of
+from melcli.run.settled import settle_with
 from melcli.run.to_do import ToDo
 from melcli.sources.item_table import Ids, ItemTable
-from melcli.store.entries import Entry, PlainRow
+from melcli.store.entries import Entry
+from melcli.store.history import Settle
 from melcli.store.placement import StoredFiles
 
 __all__ = ["SIGNS", "TO_DO", "Plan", "Rerun", "Sign", "make_plan"]
@@ -24,7 +27,7 @@ __all__ = ["SIGNS", "TO_DO", "Plan", "Rerun", "Sign", "make_plan"]
 Sign = Literal["+", "*", "=", "!", "-"]
 SIGNS: Mapping[Sign, str] = {"+": "new", "*": "stale", "=": "done", "!": "failed", "-": "without an input"}
 TO_DO: frozenset[Sign] = frozenset({"+", "*"})
-NEW = ord("+")
+NEW, DONE = map(ord, "+=")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,18 @@ class Plan:
     def __setitem__(self, number: int, sign: Sign) -> None:
         self._signs[number - 1] = ord(sign)
 
-    def is_new(self, number: int) -> bool:
-        """Tell whether nothing is known of an item so far."""
-        return self._signs[number - 1] == NEW
+    def mark_done(self, numbers: Sequence[int]) -> Sequence[bool]:
+        """Mark the items that nothing is known of so far, and tell which they are; 0 is no item."""
+        signs = self._signs
+        if isinstance(numbers, range):
+            place = slice(numbers.start - 1, numbers.stop - 1)
+            if signs.count(NEW, place.start, place.stop) == len(numbers):
+                signs[place] = bytes([DONE]) * len(numbers)
+                return [True] * len(numbers)
+        are_new = [number > 0 and signs[number - 1] == NEW for number in numbers]
+        for number in compress(numbers, are_new):
+            signs[number - 1] = DONE
+        return are_new
 
     def add_orphans(self, orphans: Iterable[tuple[bytes, bool]]) -> None:
         """Note ids that are no item's, and whether their rows are of another config."""
@@ -85,7 +97,11 @@ class Plan:
     @property
     def ids(self) -> Ids:
         """The ids of items and orphans, in the order of their bytes."""
-        return Ids(self._scratch, f"SELECT id FROM {self._items.table} UNION ALL SELECT id FROM {self._orphans}")
+        return Ids(
+            self._scratch,
+            f"SELECT id FROM {self._items.table} UNION ALL SELECT id FROM {self._orphans}",
+            self._items.index,
+        )
 
     @property
     def other_config(self) -> Ids:
@@ -126,7 +142,7 @@ class Plan:
 
 def make_plan(
     items: ItemTable,
-    entries: Callable[[Callable[[PlainRow], bool] | None], Iterable[Entry]],
+    entries: Callable[[Settle | None], Iterable[Entry]],
     *,
     config_id: str,
     stored: StoredFiles,
@@ -173,7 +189,7 @@ def make_plan(
         if row.status == "failed":
             asked = rerun.retry_failed or row.reason in rerun.retry_reasons
             return "*" if asked or row.reason == "damaged" or conditions_differ(row) else "!"
-        if plan[number] == "*" or not stored.hold(row):
+        if plan[number] == "*" or not stored.has_output(row):
             return "*"
         if row.channel is None:
             return "="
@@ -183,8 +199,11 @@ def make_plan(
         del channels_done[number]
         return "="
 
+    by_size_and_time = not (rerun.overwrite or rerun.checksum)
+    settle = settle_with(items, config_id=config_id, stored=stored, mark_done=plan.mark_done)
+
     def orphans() -> Iterator[tuple[bytes, bool]]:
-        for row in entries(None if rerun.overwrite or rerun.checksum else _settled(plan, find, config_id, stored)):
+        for row in entries(settle if by_size_and_time else None):
             found = find(row.key)
             if found is None:
                 yield row.key, row.status == "ok" and row.config_id != config_id
@@ -194,37 +213,6 @@ def make_plan(
 
     plan.add_orphans(orphans())
     return plan
-
-
-def _settled(
-    plan: Plan, find: Callable[[bytes], Any], config_id: str, stored: StoredFiles
-) -> Callable[[PlainRow], bool]:
-    """Return what marks the item of a row as done where that is plain to see; most rows of a rerun are such.
-
-    It says no more than `make_plan` would: any doubt, such as a second row of an item, leaves the row to that.
-    """
-    own_config_id = byte_order(config_id)
-    are_outdated: dict[tuple[bytes, bytes], bool] = {}
-
-    def is_settled(row: PlainRow) -> bool:
-        row_id, status, size, mtime_ns, coding, decoding, _, path, output_size, row_config_id = row
-        if row_config_id != own_config_id or status != b"ok" or not coding or not output_size or b"\\" in path:
-            return False
-        made = coding, decoding
-        if made not in are_outdated:
-            are_outdated[made] = is_outdated(text_of(coding), int(decoding) if decoding else None, "")
-        found = find(row_id)
-        if found is None or are_outdated[made]:
-            return False
-        _, _, item_size, item_mtime_ns, number = found
-        if item_size != int(size) or int(item_mtime_ns) != int(mtime_ns) or not plan.is_new(number):
-            return False
-        if not stored.has(row_id.decode(), path.decode(), int(output_size)):
-            return False
-        plan[number] = "="
-        return True
-
-    return is_settled
 
 
 def _is_outdated(row: Entry) -> bool:

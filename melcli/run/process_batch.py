@@ -251,7 +251,7 @@ def _open_sink(job: Job, batch: Batch) -> Sink:
         shard_name(batch.shard.number),
         time_axis=job.config.features.time_axis,
         attributes=attributes,
-        most_bytes=job.config.output.shard_mb * 1_000_000,
+        max_bytes=job.config.output.shard_mb * 1_000_000,
         flush=job.durability != "none",
     )
 

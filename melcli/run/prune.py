@@ -25,14 +25,15 @@ from melcli.sources.file_calls import Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.sources.item_table import ItemTable
+from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
-from melcli.store.files import bring_to_disk, linked_folder, storage_errors
+from melcli.store.files import flush_path, linked_folder, storage_errors
 from melcli.store.history import History, read_history
-from melcli.store.journal import start_journal_anew
+from melcli.store.journal import restart_journal
 from melcli.store.layout import MANIFEST_FILE, npy_name, shard_number
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.manifest import has_manifest
-from melcli.store.untracked import find_strays
+from melcli.store.untracked import find_untracked
 
 __all__ = ["DEFAULT_MOST", "PruneRequest", "Pruned", "prune"]
 
@@ -48,7 +49,7 @@ class PruneRequest:
     out : str
         OUT.
     inputs, listed : sequence of str
-        INPUTs of the command line and paths of a list, as `extract` gets them.
+        INPUTs of the command line, and paths of lists or whole lists, as `extract` gets them.
     sources : SourceOptions
         Which files are taken and how they are named.
     delete : bool
@@ -59,7 +60,7 @@ class PruneRequest:
 
     out: str
     inputs: Sequence[str]
-    listed: Sequence[str] = ()
+    listed: Sequence[str | PathList] = ()
     sources: SourceOptions = field(default_factory=SourceOptions)
     delete: bool = False
     most: FailureLimit = DEFAULT_MOST
@@ -119,7 +120,7 @@ def prune(request: PruneRequest, files: Files) -> Pruned:
         )
     with Interrupts(), ExitStack() as held:
         if request.delete:
-            held.enter_context(hold_output(request.out))
+            held.enter_context(lock_output(request.out))
         scratch = held.enter_context(Scratch())
         found = find_items(
             request.inputs,
@@ -168,7 +169,7 @@ class _Search:
         num_rows = self._read_rows(found.items, orphans)
         files = [
             stray.path
-            for stray in find_strays(out, self._is_spoken_of)
+            for stray in find_untracked(out, self._is_spoken_of)
             if stray.kind != "unlisted" and not (stray.path.endswith(".npy") and has_inputs)
         ]
         of_orphans = [
@@ -220,7 +221,7 @@ class _Search:
         if self.result.orphans:
             orphans = set(self.result.orphans)
             self._history.write_manifest(lambda item_id: item_id not in orphans)
-            start_journal_anew(self._out, self._history.unmade())
+            restart_journal(self._out, self._history.unmade())
         folders = set()
         for path in self._paths:
             whole = os.path.join(self._out, path)
@@ -229,7 +230,7 @@ class _Search:
             folders.add(os.path.dirname(whole))
         for folder in folders:
             with storage_errors(folder):
-                bring_to_disk(folder)
+                flush_path(folder)
         emptied = {above for folder in folders for above in _below(self._out, folder)}
         for above in sorted(emptied, reverse=True):
             with contextlib.suppress(OSError):  # something else is in it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from melcli.run.report import Listener
 from melcli.run.request import Request
-from melcli.store.durability import lost_its_memory
+from melcli.store.durability import has_unflushed_outputs
 
 __all__ = ["recover_unflushed"]
 
@@ -22,7 +22,7 @@ def recover_unflushed(request: Request, listener: Listener) -> None:
     WorkersFailing
         Workers crash on every task.
     """
-    if not lost_its_memory(request.out):
+    if not has_unflushed_outputs(request.out):
         return
     from melcli.run.verify.audit import verify_locked  # imported late, since runs rarely need it
     from melcli.run.verify.report import VerifyReport

@@ -9,6 +9,7 @@ from melcli.config.config import Config
 from melcli.run.limits import Limits
 from melcli.run.plan import Rerun
 from melcli.run.report import FailureLimit
+from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
 from melcli.store.durability import Durability
 
@@ -22,7 +23,7 @@ class Request:
     Attributes
     ----------
     inputs, listed : sequence of str
-        INPUTs of the command line and paths of a list.
+        INPUTs of the command line, and paths of lists or whole lists.
     out : str
         OUT.
     config : Config
@@ -49,7 +50,7 @@ class Request:
 
     inputs: Sequence[str]
     out: str
-    listed: Sequence[str] = ()
+    listed: Sequence[str | PathList] = ()
     config: Config = field(default_factory=Config)
     sources: SourceOptions = field(default_factory=SourceOptions)
     rerun: Rerun = field(default_factory=Rerun)

@@ -20,11 +20,12 @@ from melcli.sources.file_calls import Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import Values
+from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
-from melcli.store.durability import lost_its_memory
+from melcli.store.durability import has_unflushed_outputs
 from melcli.store.history import read_history
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE
-from melcli.store.lock import is_held
+from melcli.store.lock import is_locked
 from melcli.store.manifest import has_manifest
 
 __all__ = ["Status", "StatusRequest", "status"]
@@ -39,7 +40,7 @@ class StatusRequest:
     out : str
         OUT.
     inputs, listed : sequence of str or None
-        INPUTs of the command line and paths of a list; None: the sources that OUT's rows name.
+        INPUTs of the command line, and paths of lists or whole lists; None: the sources that OUT's rows name.
     config_name : str or None
         A named config or a file; None: that of OUT.
     sets : sequence of str
@@ -54,7 +55,7 @@ class StatusRequest:
 
     out: str
     inputs: Sequence[str] | None = None
-    listed: Sequence[str] = ()
+    listed: Sequence[str | PathList] = ()
     config_name: str | None = None
     sets: Sequence[str] = ()
     sources: SourceOptions = field(default_factory=SourceOptions)
@@ -125,7 +126,7 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
             f"{printable(request.out) or repr(request.out)} is not a folder",
             hint="name the folder that melcli extract wrote",
         )
-    running = is_held(request.out)  # asked first, since a run that ends meanwhile leaves no journal
+    running = is_locked(request.out)  # asked first, since a run that ends meanwhile leaves no journal
     asked = Request(
         inputs=request.inputs or (),
         listed=request.listed,
@@ -144,7 +145,7 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
         found=surveyed.found if given else None,
         running=running,
         interrupted=surveyed.history.interrupted,
-        unflushed_after_reboot=lost_its_memory(request.out),
+        unflushed_after_reboot=has_unflushed_outputs(request.out),
     )
 
 
@@ -166,9 +167,9 @@ def _named_by_rows(out: str, scratch: Scratch, files: Files) -> Found:
     if not has_manifest(out) and not history.interrupted:
         raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}", hint="name the INPUTs to see the plan")
 
-    def seen() -> Iterator[Values]:
+    def seen() -> Iterator[list[Values]]:
         for named in in_parts((entry.item_id, entry.source) for entry in history.entries()):
-            yield from result_of(files, "look_at", named)
+            yield result_of(files, "look_at", named)
 
-    items = ItemTable.of(seen(), scratch)
+    items = ItemTable(seen(), scratch)
     return Found(items=items, hidden=0, excluded=0, links=0, out_folders=0, other={}, unreadable={})

@@ -38,19 +38,20 @@ def unique_by_id(parts: Iterable[Part], scratch: Scratch, files: Files) -> ItemT
     undecoded = scratch.table("undecoded", f"({COLUMNS})")
     num_undecoded = 0
 
-    def decoded() -> Iterator[Values]:
+    def decoded() -> Iterator[list[Values]]:
         nonlocal num_undecoded
         for good, others in parts:
             if others:
                 num_undecoded += len(others)
                 scratch.insert(f"INSERT INTO {undecoded} VALUES (?, ?, ?, ?)", others)
-            yield from good
+            yield good
 
-    kept = ItemTable.of(decoded(), scratch)
+    kept = ItemTable(decoded(), scratch)
     _check_clashes(kept, files)
     if num_undecoded:
         rows = scratch.rows(f"SELECT {COLUMNS} FROM {undecoded} ORDER BY id, source")
-        kept.add(list(map(item_values, _with_unique_ids((to_item(*row) for row in rows), kept, files))))
+        numbered = _with_unique_ids((to_item(*row) for row in rows), kept, files)
+        kept.add([list(map(item_values, numbered))])
     return kept
 
 

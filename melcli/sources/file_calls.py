@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
+from melcli.byte_order import text_of
 from melcli.sources.item_values import Values, item_values
 from melcli.sources.items import Item
 from melcli.sources.outputs import Outputs
@@ -16,8 +17,10 @@ from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
 
 __all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
 
-Name = Literal["begin", "given", "listed", "walk", "account", "real_paths", "look_at", "hash", "any_within"]
-SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "walk"})  # later calls depend on these
+Name = Literal[
+    "begin", "given", "listed", "list", "walk", "account", "real_paths", "look_at", "hash", "any_within", "sizes"
+]
+SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "list", "walk"})  # calls that later ones depend on
 
 
 class Files(Protocol):
@@ -25,6 +28,9 @@ class Files(Protocol):
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
         """Yield the results of a call of `FileCalls`."""
+
+    def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
+        """Begin a call that yields one result, and return what waits for it; a few may be begun at a time."""
 
 
 def result_of(files: Files, name: Name, argument: Any = None) -> Any:
@@ -62,30 +68,43 @@ class FileCalls:
             "begin": self._begin,
             "given": lambda paths: self._search.given(paths),
             "listed": lambda paths: self._search.listed(paths),
+            "list": self._list,
             "walk": lambda _: self._search.walk(),
             "account": lambda _: [[(*what, count) for what, count in self._search.skipped.items()]],
             "real_paths": self._real_paths,
             "look_at": self._look_at,
             "hash": self._hash,
             "any_within": self._any_within,
+            "sizes": self._sizes,
         }
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
         """Make a call and yield its results.
 
-        * ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.
-        * ``given``, ``listed`` and ``walk`` yield `Part`.
-        * ``account`` yields one list, of the fields of `Skipped` and a count.
-        * ``real_paths`` yields the list of real paths, for paths.
-        * ``look_at`` yields the values of items, for pairs of id and source.
-        * ``hash`` yields the hash of a file's content, or None if it cannot be read.
-        * ``any_within`` yields whether any folder is OUT or inside it, for OUT and folders.
+        * ``begin`` takes the fields of a `SearchRequest` and yields nothing.
+        * ``given`` and ``listed`` take paths, ``list`` takes the fields of a `PathList`; they and ``walk`` yield `Part`.
+        * ``account`` yields one list: the fields of `Skipped`, and a number.
+
+        The other calls yield one result: real paths for paths; the values of items for pairs of id and source; the hash
+        of a file's content, or None if it cannot be read; for OUT and folders, whether one of them is OUT or is inside
+        OUT; for OUT and names in it separated by NUL, the sizes of the files in bytes, -1 for a missing file.
         """
         yield from self._calls[name](argument)
+
+    def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
+        """Make a call that yields one result, and return what returns it."""
+        result = result_of(self, name, argument)
+        return lambda: result
 
     def _begin(self, fields: tuple[Any, ...]) -> Iterable[Part]:
         self._search = Search(SearchRequest(*fields), self._at)
         return []
+
+    def _list(self, fields: tuple[str, Literal[b"\n", b"\0"]]) -> Iterable[Part]:
+        from melcli.sources.lists import read_list  # late: few searches have a list
+
+        self._at(fields[0])
+        return self._search.listed(read_list(*fields))
 
     def _real_paths(self, paths: Iterable[str]) -> Iterator[list[str]]:
         yield [self._real_path(path) for path in paths]
@@ -116,6 +135,19 @@ class FileCalls:
             self._outputs = out, Outputs(out)
         yield any(map(self._outputs[1].contains, map(self._announced, folders)))
 
+    def _sizes(self, argument: tuple[str, bytes]) -> Iterator[list[int]]:
+        folder, joined = argument
+        names = text_of(joined).split("\0")
+        self._at(folder + names[0])
+        yield [_size(folder + name) for name in names]
+
     def _announced(self, path: str) -> str:
         self._at(path)
         return path
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1

@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, Protocol
 
+from melcli.sources.item_values import Values
 from melcli.sources.items import Skipped
 from melcli.sources.names import extension
 from melcli.sources.outputs import OUTPUT_EXTENSIONS, Outputs
 from melcli.sources.selection import Selection
 
-__all__ = ["FoundPath", "status_of", "walk"]
+__all__ = ["FoundPath", "Piece", "TakesFiles", "status_of", "walk", "walk_in_pieces"]
+
+ENTRIES_AT_A_TIME = 2048
 
 _HIDDEN = Skipped("hidden")
 _EXCLUDED = Skipped("excluded")
@@ -33,11 +37,29 @@ class FoundPath(NamedTuple):
     status: os.stat_result | None
 
 
+class Piece(NamedTuple):
+    """Some entries of a folder: values of files that were taken at once, sorted by id, and all others.
+
+    The others have to be read before the next piece, since folders among them are entered next.
+    """
+
+    taken: list[Values]
+    others: Iterator[FoundPath | Skipped]
+
+
+class TakesFiles(Protocol):
+    """Takes many files of a folder at once; see `melcli.sources.plain_files.PlainFiles`."""
+
+    def take(self, entries: list[os.DirEntry[str]], above: str) -> tuple[list[Values], list[os.DirEntry[str]]]:
+        """Return the values of some entries, sorted by id, and the other entries; ``above`` begins their names."""
+
+
 class _Folder(NamedTuple):
     """A folder to enter; folders are entered in this sort order."""
 
-    links: int  # number of links followed to get there
-    parts: tuple[str, ...]  # of its name
+    links: int  # that are followed on the way
+    order: tuple[str, ...]
+    above: str  # what the names in it begin with
     path: str
     identity: tuple[int, int] | str
 
@@ -76,28 +98,37 @@ def walk(
         An entry that cannot be listed or checked is skipped as ``unreadable``.  A folder that contains itself, as
         with a bind mount, is not entered again inside itself.
     """
+    for piece in walk_in_pieces(top, top_name, selection, out, None, follow_symlinks=follow_symlinks, at=at):
+        yield from piece.others
+
+
+def walk_in_pieces(
+    top: str,
+    top_name: str,
+    selection: Selection,
+    out: Outputs | None,
+    files: TakesFiles | None,
+    *,
+    follow_symlinks: bool = False,
+    at: Callable[[str], None] = lambda path: None,
+) -> Iterator[Piece]:
+    """Do the same as `walk`, but yield some entries of a folder at a time, and let ``files`` take what it can."""
     search = _Walk(top, selection, out, follow_symlinks)
-    pending = [_Folder(0, tuple(top_name.split("/")) if top_name else (), top, _identity(top, status_of(top)))]
+    above = f"{top_name}/" if top_name else ""
+    pending = [_Folder(0, _order(above, 0), above, top, _identity(top, status_of(top)))]
     entered: set[tuple[int, int] | str] = set()
     while pending:
         # Subfolders sort after their folder, so the first way to a folder that leaves the heap is the one to take,
         # whatever the order in which the file system lists the entries.
         folder = heappop(pending)
         if folder.identity in entered and (folder.links or _is_within_itself(folder, top)):
-            yield _AGAIN
+            yield Piece([], iter([_AGAIN]))
             continue
         entered.add(folder.identity)
         at(folder.path)
-        above = "".join(f"{part}/" for part in folder.parts)
-        for entry in _entries(folder.path):
-            if isinstance(entry, Skipped):
-                yield entry
-                continue
-            seen = search.look_at(entry, above + entry.name, folder.links)
-            if isinstance(seen, _Folder):
-                heappush(pending, seen)
-            else:
-                yield seen
+        for entries, unreadable in _entries(folder.path):
+            taken, others = ([], entries) if files is None else files.take(entries, folder.above)
+            yield Piece(taken, chain(search.look_at(others, folder, pending), unreadable))
 
 
 def status_of(path: str) -> os.stat_result | None:
@@ -117,8 +148,19 @@ class _Walk:
         self._follow_symlinks = follow_symlinks
         self._within_out = out is not None and out.contains(top)
 
-    def look_at(self, entry: os.DirEntry[str], name: str, links: int) -> FoundPath | Skipped | _Folder:
-        """Classify an entry; ``links`` is the number of links followed to its folder."""
+    def look_at(
+        self, entries: Iterable[os.DirEntry[str]], folder: _Folder, pending: list[_Folder]
+    ) -> Iterator[FoundPath | Skipped]:
+        """Say what the entries of a folder are, and add folders among them to those that are to be entered."""
+        for entry in entries:
+            seen = self._look_at(entry, folder.above + entry.name, folder.links)
+            if isinstance(seen, _Folder):
+                heappush(pending, seen)
+            else:
+                yield seen
+
+    def _look_at(self, entry: os.DirEntry[str], name: str, links: int) -> FoundPath | Skipped | _Folder:
+        """Say what an entry is; ``links`` were followed to its folder."""
         if entry.name.startswith("."):
             return _HIDDEN
         if self._selection.excludes(name):
@@ -155,7 +197,16 @@ class _Walk:
     def _folder(self, entry: os.DirEntry[str], name: str, status: os.stat_result, links: int) -> Skipped | _Folder:
         if self._out is not None and self._out.is_out(status):
             return _OUT
-        return _Folder(links, tuple(name.split("/")), entry.path, _identity(entry.path, status))
+        above = f"{name}/"
+        return _Folder(links, _order(above, links), above, entry.path, _identity(entry.path, status))
+
+
+def _order(above: str, links: int) -> tuple[str, ...]:
+    """Return what folders behind the same number of links are entered by.
+
+    Without links any order will do, and that of the ids saves sorting the items.
+    """
+    return tuple(above.split("/")) if links else (above,)
 
 
 def _identity(path: str, status: os.stat_result | None) -> tuple[int, int] | str:
@@ -172,12 +223,20 @@ def _is_within_itself(folder: _Folder, top: str) -> bool:
     return False
 
 
-def _entries(folder: str) -> Iterator[os.DirEntry[str] | Skipped]:
+def _entries(folder: str) -> Iterator[tuple[list[os.DirEntry[str]], list[Skipped]]]:
+    """Yield some entries at a time, since a flat folder can have a million, and at the end what failed."""
+    some: list[os.DirEntry[str]] = []
+    failed = []
     try:
         with os.scandir(folder) as entries:
-            yield from entries  # not collected in a list, since a flat folder can have a million entries
+            for entry in entries:
+                some.append(entry)
+                if len(some) == ENTRIES_AT_A_TIME:
+                    yield some, []
+                    some = []
     except OSError as error:
-        yield _unreadable(folder, error)
+        failed.append(_unreadable(folder, error))
+    yield some, failed
 
 
 def _unreadable(path: str, error: OSError) -> Skipped:

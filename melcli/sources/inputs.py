@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from melcli.errors import ConfigError
 from melcli.printable import printable
@@ -13,6 +13,7 @@ from melcli.sources.file_calls import FileCalls, Files, in_parts, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
 from melcli.sources.items import Skipped
+from melcli.sources.lists import PathList, read_list
 from melcli.sources.options import SourceOptions
 from melcli.sources.search import Part
 
@@ -24,7 +25,7 @@ def find_items(
     *,
     scratch: Scratch,
     options: SourceOptions,
-    listed: Sequence[str] = (),
+    listed: Sequence[str | PathList] = (),
     out: str | None = None,
     own_files: Set[tuple[int, int]] = frozenset(),
     files: Files | None = None,
@@ -43,8 +44,9 @@ def find_items(
         Database for the items.
     options : SourceOptions
         Globs and naming.
-    listed : sequence of str
-        Folders and files from a list.  A file that does not exist is still an item, and fails as one input.
+    listed : sequence of str or PathList
+        Folders and files from a list, or whole lists.  A file that does not exist is still an item, and fails as one
+        input.
     out : str, optional
         OUT, which need not exist.  It is not entered if it is found below a folder, even through a link.  It may also
         be an INPUT or contain one, so that features are next to their audio; and a file or folder in it may be given.
@@ -62,7 +64,7 @@ def find_items(
     Raises
     ------
     ConfigError
-        One of ``inputs`` does not exist or cannot be read, or a path is invalid.
+        One of ``inputs`` or a list does not exist or cannot be read, or a path is invalid.
     NameClash
         Two files would share an output.
     """
@@ -74,8 +76,11 @@ def find_items(
     def parts() -> Iterator[Part]:
         for given in in_parts(inputs):
             yield from files.parts("given", given)
-        for some in in_parts(listed):
+        for some in in_parts(_listed_here(listed)):
             yield from files.parts("listed", some)
+        for one in listed:
+            if isinstance(one, PathList) and not one.is_inherited:
+                yield from files.parts("list", tuple(one))
         yield from files.parts("walk")
 
     items = unique_by_id(parts(), scratch, files)
@@ -85,6 +90,15 @@ def find_items(
         if path in found.unreadable:
             raise ConfigError(printable(f"INPUT {path} cannot be read: {found.unreadable[path]}"))
     return found
+
+
+def _listed_here(listed: Iterable[str | PathList]) -> Iterator[str]:
+    """Yield paths, and those of lists that no other process can read."""
+    for one in listed:
+        if isinstance(one, str):
+            yield one
+        elif one.is_inherited:
+            yield from read_list(*one)
 
 
 def _account(items: ItemTable, skipped: Mapping[Skipped, int]) -> Found:

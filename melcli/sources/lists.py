@@ -12,29 +12,43 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from melcli.addresses import refuse_url
 from melcli.errors import ConfigError
-from melcli.opening import NotRegular, regular_or_inherited
+from melcli.opening import NotRegular, inherited_descriptor, regular_or_inherited
 from melcli.printable import printable
 from melcli.sources.list_formats import refuse_other_formats
 
-__all__ = ["read_list"]
+__all__ = ["PathList", "read_list"]
 
 Separator = Literal[b"\n", b"\0"]
 
 PIECE_BYTES = 1 << 16
 MAX_PATH_BYTES = 4096  # limit of Linux; macOS has 1024
-# This many paths and their items take gigabytes of memory.  A longer list is an endless stream.
+# A longer list is an endless stream.
 MAX_PATHS = 10_000_000
 MAX_LIST_BYTES = 1 << 30
 WRITER_WAIT_S = 30.0  # for the program that writes into a named pipe, which may have been started just before
 WRITER_TICK_S = 0.05
 
 
-def read_list(path: str, separator: Separator) -> list[str]:
-    r"""Read the paths of a list in order; there are no comments and no quoting.
+class PathList(NamedTuple):
+    """A list of paths that is read when the inputs are searched for; see `read_list`."""
+
+    path: str
+    separator: Separator
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it is standard input or another descriptor that only this process has."""
+        with suppress(OSError):
+            return self.path == "-" or inherited_descriptor(self.path) is not None
+        return True
+
+
+def read_list(path: str, separator: Separator) -> Iterator[str]:
+    r"""Yield the paths of a list in order; there are no comments and no quoting.
 
     Parameters
     ----------
@@ -45,9 +59,9 @@ def read_list(path: str, separator: Separator) -> list[str]:
         With ``b"\0"``, names are read byte for byte, as ``find -print0`` writes them.  ``b"\n"`` also supports files
         from Windows: a leading byte order mark and the CR of a CRLF are dropped, so a name that ends in CR needs NUL.
 
-    Returns
-    -------
-    list of str
+    Yields
+    ------
+    str
         As `os.fsdecode` returns them, so bytes that are not UTF-8 are preserved.  Empty names are omitted.
 
     Raises
@@ -58,7 +72,6 @@ def read_list(path: str, separator: Separator) -> list[str]:
     """
     refuse_url("list", path)
     where = "standard input" if path == "-" else printable(path)
-    names: list[str] = []
     num_paths = 0
     for paths in _whole_paths(_pieces(path, where), separator, where):
         if separator == b"\n" and not num_paths:
@@ -71,8 +84,7 @@ def read_list(path: str, separator: Separator) -> list[str]:
             raise ConfigError(f"{where}: a path has more than {MAX_PATH_BYTES:,} bytes, the maximum of any system")
         if separator == b"\n":
             paths = [name.removesuffix(b"\r") for name in paths]
-        names += [os.fsdecode(name) for name in paths if name]
-    return names
+        yield from (os.fsdecode(name) for name in paths if name)
 
 
 def _whole_paths(pieces: Iterator[bytes], separator: Separator, where: str) -> Iterator[list[bytes]]:

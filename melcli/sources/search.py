@@ -6,21 +6,21 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import compress, islice
-from operator import attrgetter, not_
+from operator import attrgetter
 from typing import NamedTuple
 
 from melcli.addresses import refuse_url
 from melcli.errors import ConfigError
 from melcli.printable import printable
-from melcli.sources.folders import FoundPath, status_of, walk
+from melcli.sources.folders import FoundPath, Piece, status_of, walk_in_pieces
 from melcli.sources.item_values import Values, item_values
 from melcli.sources.items import Item, Skipped
 from melcli.sources.names import extension, item_id, listed_name, needs_another_decoder
 from melcli.sources.outputs import Outputs
+from melcli.sources.plain_files import PlainFiles
 from melcli.sources.selection import Selection
 
-__all__ = ["PART_ITEMS", "Part", "Search", "SearchRequest", "parts_of"]
+__all__ = ["PART_ITEMS", "Part", "Search", "SearchRequest"]
 
 PART_ITEMS = 512
 Part = tuple[list[Values], list[Values]]  # items that libsndfile may open, and items that need another decoder
@@ -43,18 +43,6 @@ class SearchRequest(NamedTuple):
     follow_symlinks: bool = False
     out: str | None = None
     own_files: frozenset[tuple[int, int]] = frozenset()
-
-
-def parts_of(items: Iterable[Item]) -> Iterator[Part]:
-    """Divide items into parts of at most `PART_ITEMS`."""
-    rest = iter(items)
-    while some := list(islice(rest, PART_ITEMS)):
-        undecoded = [needs_another_decoder(item.source) for item in some]
-        values = list(map(item_values, some))
-        if any(undecoded):
-            yield list(compress(values, map(not_, undecoded))), list(compress(values, undecoded))
-        else:
-            yield values, []
 
 
 class Search:
@@ -84,15 +72,15 @@ class Search:
 
     def given(self, paths: Iterable[str]) -> Iterator[Part]:
         """Check INPUTs of the command line, and yield the files among them."""
-        return self._items_of(self._selected(map(self._given, paths)))
+        return self._parts([Piece([], self._selected(map(self._given, paths)))])
 
     def listed(self, paths: Iterable[str]) -> Iterator[Part]:
         """Check paths of a list, and yield the files among them."""
-        return self._items_of(self._selected(map(self._listed, paths)))
+        return self._parts([Piece([], self._selected(map(self._listed, paths)))])
 
     def walk(self) -> Iterator[Part]:
         """Walk the folders among them, and yield their files."""
-        return self._items_of(self._walked())
+        return self._parts(self._walked())
 
     def _given(self, path: str) -> FoundPath:
         """Check an INPUT; the name of a file is relative to a given folder, or the basename of a given file."""
@@ -128,21 +116,39 @@ class Search:
             else:
                 yield Skipped("other", extension(start.name))
 
-    def _walked(self) -> Iterator[FoundPath | Skipped]:
+    def _walked(self) -> Iterator[Piece]:
         # Walk a folder that is given twice only once, so that nothing is counted twice; use its first path in order.
         once: dict[tuple[str, str], str] = {}
         for folder in sorted(self._folders, key=attrgetter("path")):
             self._at(folder.path)
             once.setdefault((folder.name, os.path.realpath(folder.path)), folder.path)
-        out, follow_symlinks = self._outputs, self._request.follow_symlinks
+        request, out = self._request, self._outputs
+        has_globs = request.include or request.exclude
+        files = None if has_globs else PlainFiles(request.keep_extension, request.own_files)
         for (name, _), path in once.items():
             if out is not None and out.is_private(path):
-                yield Skipped("out")
+                yield Piece([], iter([Skipped("out")]))
                 continue
-            yield from walk(path, name, self._selection, out, follow_symlinks=follow_symlinks, at=self._at)
+            yield from walk_in_pieces(
+                path, name, self._selection, out, files, follow_symlinks=request.follow_symlinks, at=self._at
+            )
 
-    def _items_of(self, found: Iterable[FoundPath | Skipped]) -> Iterator[Part]:
-        return parts_of(self._items(found))
+    def _parts(self, pieces: Iterable[Piece]) -> Iterator[Part]:
+        """Cut what was found into parts, which are short enough to be held at once."""
+        good: list[Values] = []
+        undecoded: list[Values] = []
+        for piece in pieces:
+            good += piece.taken
+            for item in self._items(piece.others):
+                (undecoded if needs_another_decoder(item.source) else good).append(item_values(item))
+                if len(good) + len(undecoded) >= PART_ITEMS:
+                    yield good, undecoded
+                    good, undecoded = [], []
+            if len(good) >= PART_ITEMS:
+                yield good, []
+                good = []
+        if good or undecoded:
+            yield good, undecoded
 
     def _items(self, found: Iterable[FoundPath | Skipped]) -> Iterator[Item]:
         own_files, keep_extension = self._request.own_files, self._request.keep_extension

@@ -1,1 +1,1 @@
-"""Outputs, manifest, journal, and the readers."""
+"""Store outputs, manifest and journal under OUT, and read them."""

@@ -1,6 +1,6 @@
 """Check stored outputs against their rows: existence, header and, on request, every number.
 
-Nothing in an output is believed, and a long one is read in pieces, so that memory does not grow with it.
+Nothing in an output is trusted, and a long one is read in pieces, so that memory does not grow with it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from melcli.store.npy import npy_header
 from melcli.store.rows import OkRow
 from melcli.store.stored_array import StoredFeatures, stored_dtype
 
-__all__ = ["check_file", "check_shard", "largest_difference", "open_shard"]
+__all__ = ["check_file", "check_shard", "max_difference", "open_shard"]
 
 Read = TypeVar("Read")
 
 PIECE_BYTES = 8_000_000
-# What damaged files make h5py and NumPy raise.
-_REFUSALS = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError)
-_OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# What h5py and NumPy raise for damaged files.
+_READ_ERRORS = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError)
+_PROCESS_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a directory"}
 MEAN_TOLERANCE = 1e-9  # of the largest number; sums in another order differed by 1e-15
 
 
-class _Wrong(Exception):
-    """A damage, on its way to its row."""
+class _DamageFound(Exception):
+    """A damage found during a check."""
 
     def __init__(self, kind: DamageKind, message: str) -> None:
         super().__init__(message)
@@ -47,10 +47,10 @@ class _Wrong(Exception):
 
 
 class _Frames(Protocol):
-    """The features of one item, by frames."""
+    """The features of one item, in frames."""
 
     def read(self, start: int, num_frames: int) -> np.ndarray:
-        """Return some frames, in the item's own layout."""
+        """Return some frames, in the layout of the item."""
 
 
 def check_file(out: str, row: OkRow, *, read: bool, time_axis: int | None = None) -> Iterator[Damage]:
@@ -61,11 +61,11 @@ def check_file(out: str, row: OkRow, *, read: bool, time_axis: int | None = None
     out : str
         OUT.
     row : OkRow
-        It is ``ok``.
+        Row of the item.
     read : bool
-        Whether its numbers are read.
+        Whether to read and check the numbers.
     time_axis : int, optional
-        Axis that is time; None where either may be.
+        The time axis; None if it may be either.
 
     Yields
     ------
@@ -73,13 +73,13 @@ def check_file(out: str, row: OkRow, *, read: bool, time_axis: int | None = None
         At most one.
     """
     try:
-        with _opened_npy(out, row, time_axis) as frames:
+        with _open_npy(out, row, time_axis) as frames:
             if read:
                 _check_numbers(frames, row)
-    except _Wrong as wrong:
+    except _DamageFound as wrong:
         yield _damage(row, wrong.kind, str(wrong))
     except MemoryError:
-        yield _damage(row, "unreadable", "to read it takes more memory than there is")
+        yield _damage(row, "unreadable", "reading it takes more memory than is available")
 
 
 def check_shard(out: str, path: str, rows: Sequence[OkRow], read: Sequence[bool]) -> Iterator[Damage]:
@@ -92,63 +92,63 @@ def check_shard(out: str, path: str, rows: Sequence[OkRow], read: Sequence[bool]
     path : str
         The shard, relative to OUT.
     rows : sequence of OkRow
-        All that are to be checked; each is ``ok`` and of this shard.
+        The rows to check, all of this shard.
     read : sequence of bool
-        Whether the numbers of each are read.
+        Whether to read and check the numbers of each.
 
     Yields
     ------
     Damage
-        Where the shard itself is damaged, one for each row.
+        If the shard itself is damaged, one for each row.
     """
     try:
-        with closing(_opened_shard(out, path, rows)) as shard:
-            index = _explained("shard", shard.index)
-            config_id = _explained("shard", lambda: shard.attribute("config_id"))
-            for row, wanted in sorted(zip(rows, read, strict=True), key=lambda pair: pair[0].start or 0):
+        with closing(_open_shard_reader(out, path, rows)) as shard:
+            index = _translated("shard", shard.index)
+            config_id = _translated("shard", lambda: shard.attribute("config_id"))
+            for row, read_numbers in sorted(zip(rows, read, strict=True), key=lambda pair: pair[0].start or 0):
                 try:
                     _check_place(shard, index, config_id, row)
-                    if wanted:
+                    if read_numbers:
                         _check_numbers(_ShardFrames(shard, row), row)
-                except _Wrong as wrong:
+                except _DamageFound as wrong:
                     yield _damage(row, wrong.kind, str(wrong))
-    except _Wrong as wrong:
+    except _DamageFound as wrong:
         for row in rows:
             yield _damage(row, wrong.kind, f"{path}: {wrong}")
 
 
 def open_shard(out: str, path: str, rows: Sequence[OkRow]) -> None:
-    """Open a shard and read its lists, to see whether that alone kills the process; what is wrong is not told."""
-    with suppress(_Wrong), closing(_opened_shard(out, path, rows)) as shard:
-        _explained("shard", shard.index)
+    """Open a shard and read its lists, to see whether that crashes the process; other damage is not reported."""
+    with suppress(_DamageFound), closing(_open_shard_reader(out, path, rows)) as shard:
+        _translated("shard", shard.index)
 
 
-def largest_difference(out: str, row: OkRow, stored: StoredFeatures) -> float:
-    """Return by how much stored features differ from others at most.
+def max_difference(out: str, row: OkRow, stored: StoredFeatures) -> float:
+    """Return the maximum difference between stored features and others.
 
     Parameters
     ----------
     out : str
         OUT.
     row : OkRow
-        Of the stored ones.
+        Row of the stored features.
     stored : StoredFeatures
-        The others.
+        The features to compare with.
 
     Returns
     -------
     difference : float
-        Infinite where they have another shape, or cannot be read.
+        Infinite if the shapes differ, or if the stored features cannot be read.
     """
     if (row.num_frames, row.num_features) != (stored.num_frames, stored.shape[1 - stored.time_axis]):
         return float("inf")
     try:
         if row.start is None:
-            with _opened_npy(out, row, stored.time_axis) as frames:
+            with _open_npy(out, row, stored.time_axis) as frames:
                 return _difference(frames, stored)
-        with closing(_opened_shard(out, row.path, [row])) as shard:
+        with closing(_open_shard_reader(out, row.path, [row])) as shard:
             return _difference(_ShardFrames(shard, row), stored)
-    except _Wrong:
+    except _DamageFound:
         return float("inf")
 
 
@@ -156,12 +156,12 @@ def _difference(frames: _Frames, stored: StoredFeatures) -> float:
     start, largest = 0, 0.0
     for chunk in stored.chunks:
         num_frames = chunk.shape[stored.time_axis]
-        there = frames.read(start, num_frames)
+        found = frames.read(start, num_frames)
         start += num_frames
-        if not np.isfinite(there).all():
+        if not np.isfinite(found).all():
             return float("inf")
         if chunk.size:
-            largest = max(largest, float(np.abs(there.astype(np.float64) - chunk).max()))
+            largest = max(largest, float(np.abs(found.astype(np.float64) - chunk).max()))
     return largest
 
 
@@ -169,7 +169,7 @@ def _difference(frames: _Frames, stored: StoredFeatures) -> float:
 
 
 class _NpyFrames:
-    """A ``.npy`` file that is open and whose header was found to be right."""
+    """An open ``.npy`` file whose header is correct."""
 
     def __init__(self, descriptor: int, row: OkRow, offset: int, time_axis: int) -> None:
         self._descriptor = descriptor
@@ -178,7 +178,7 @@ class _NpyFrames:
         self.time_axis = time_axis
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield all numbers in the order in which they lie."""
+        """Yield all numbers in the order in which they are stored."""
         row, dtype = self._row, stored_dtype(self._row.dtype)
         left = row.num_frames * row.num_features
         at = self._offset
@@ -203,30 +203,30 @@ class _NpyFrames:
         try:
             data = os.pread(self._descriptor, count * dtype.itemsize, offset)
         except OSError as error:
-            raise _Wrong("unreadable", f"it cannot be read: {error.strerror}") from error
+            raise _DamageFound("unreadable", f"it cannot be read: {error.strerror}") from error
         if len(data) != count * dtype.itemsize:
-            raise _Wrong("size", "it grew shorter while it was read")
+            raise _DamageFound("size", "it became shorter while it was read")
         return np.frombuffer(data, dtype)
 
 
 @contextmanager
-def _opened_npy(out: str, row: OkRow, time_axis: int | None) -> Iterator[_NpyFrames]:
+def _open_npy(out: str, row: OkRow, time_axis: int | None) -> Iterator[_NpyFrames]:
     path = os.path.join(out, row.path)
     linked = linked_folder(out, row.path)
     if linked is not None:
-        raise _Wrong("not_regular", f"its folder {linked} is a link")
-    _check_there(path, row.output_size)
+        raise _DamageFound("not_regular", f"its folder {linked} is a link")
+    _check_regular_file(path, row.output_size)
     try:
         descriptor = regular_nofollow(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     try:
-        yield _with_its_header(path, descriptor, row, time_axis)
+        yield _check_header(path, descriptor, row, time_axis)
     finally:
         os.close(descriptor)
 
 
-def _with_its_header(path: str, descriptor: int, row: OkRow, time_axis: int | None) -> _NpyFrames:
+def _check_header(path: str, descriptor: int, row: OkRow, time_axis: int | None) -> _NpyFrames:
     """Check the header of an open ``.npy`` file."""
     for axis in (1, 0) if time_axis is None else (time_axis,):
         frames, mels = row.num_frames, row.num_features
@@ -242,7 +242,7 @@ def _with_its_header(path: str, descriptor: int, row: OkRow, time_axis: int | No
             raise _unreadable(path, error) from error
         if found == header:
             return _NpyFrames(descriptor, row, len(header), axis)
-    raise _Wrong("header", "it does not begin with the header of the array that its row describes")
+    raise _DamageFound("header", "its header is not that of the array that its row describes")
 
 
 # a shard
@@ -259,10 +259,10 @@ class _ShardFrames:
 
     def read(self, start: int, num_frames: int) -> np.ndarray:
         """Return some frames."""
-        return _explained("unreadable", lambda: self._shard.read(self._start + start, num_frames))
+        return _translated("unreadable", lambda: self._shard.read(self._start + start, num_frames))
 
     def blocks(self, block_frames: int) -> Iterator[np.ndarray]:
-        """Yield all frames; after the first block each begins with a chunk, so that none is decompressed twice."""
+        """Yield all frames; all blocks but the first begin with a chunk, so that no chunk is decompressed twice."""
         chunk = self._shard.chunk_frames
         block_frames = max(1, block_frames // chunk) * chunk
         at = 0
@@ -272,33 +272,33 @@ class _ShardFrames:
             at = up_to
 
 
-def _opened_shard(out: str, path: str, rows: Sequence[OkRow]) -> ShardReader:
+def _open_shard_reader(out: str, path: str, rows: Sequence[OkRow]) -> ShardReader:
     whole = os.path.join(out, path)
     sizes = {row.output_size for row in rows}
     if len(sizes) != 1:
-        raise _Wrong("shard", "its rows record different sizes")
-    _check_there(whole, sizes.pop() or 0)
-    return _explained("shard", lambda: ShardReader(whole))
+        raise _DamageFound("shard", "its rows record different sizes")
+    _check_regular_file(whole, sizes.pop() or 0)
+    return _translated("shard", lambda: ShardReader(whole))
 
 
 def _check_place(shard: ShardReader, index: dict[str, tuple[int, int]], config_id: str, row: OkRow) -> None:
-    """Hold what the shard says of an item against its row."""
-    there = index.get(row.id)
-    if there is None:
-        raise _Wrong("shard", f"{row.path} does not name it")
-    if there != (row.start, row.num_frames) or sum(there) > shard.num_frames:
-        raise _Wrong("shard", f"{row.path} has it at other frames than its row says")
+    """Compare the shard's entry of an item with its row."""
+    found = index.get(row.id)
+    if found is None:
+        raise _DamageFound("shard", f"{row.path} does not list it")
+    if found != (row.start, row.num_frames) or sum(found) > shard.num_frames:
+        raise _DamageFound("shard", f"{row.path} has it at other frames than its row")
     if (shard.num_features, shard.dtype) != (row.num_features, stored_dtype(row.dtype)):
-        raise _Wrong("shard", f"{row.path} holds {shard.num_features} features in {shard.dtype}")
+        raise _DamageFound("shard", f"{row.path} contains {shard.num_features} features in {shard.dtype}")
     if config_id != row.config_id:
-        raise _Wrong("shard", f"{row.path} was made with config_id {config_id}")
+        raise _DamageFound("shard", f"{row.path} was made with config_id {config_id}")
 
 
 # numbers
 
 
 class _Tally:
-    """Checksum and range of numbers that come in pieces."""
+    """Checksum and range of numbers that arrive in pieces."""
 
     def __init__(self) -> None:
         self.crc32 = 0
@@ -307,7 +307,7 @@ class _Tally:
         self.low, self.high, self.total = float("inf"), float("-inf"), 0.0
 
     def count_in(self, numbers: np.ndarray) -> None:
-        """Take numbers into the range."""
+        """Add numbers to the range."""
         if not numbers.size:
             return
         low, high = float(numbers.min()), float(numbers.max())
@@ -321,14 +321,16 @@ class _Tally:
 def _check_numbers(frames: _NpyFrames | _ShardFrames, row: OkRow) -> None:
     tally = _tally_file(frames) if isinstance(frames, _NpyFrames) else _tally_shard(frames, row)
     if f"{tally.crc32:08x}" != row.crc32:
-        raise _Wrong("checksum", f"its numbers have CRC-32 {tally.crc32:08x}, not {row.crc32}")
+        raise _DamageFound("checksum", f"its numbers have CRC-32 {tally.crc32:08x}, not {row.crc32}")
     if not tally.finite:
-        raise _Wrong("nonfinite", "a number of it is not finite")
+        raise _DamageFound("nonfinite", "one of its numbers is not finite")
     if (tally.low, tally.high) != (row.min, row.max):
-        raise _Wrong("range", f"its numbers run from {tally.low:g} to {tally.high:g}, not {row.min:g} to {row.max:g}")
+        raise _DamageFound(
+            "range", f"its numbers are in {tally.low:g} to {tally.high:g}, not {row.min:g} to {row.max:g}"
+        )
     mean = tally.total / max(1, tally.count)
     if not abs(mean - (row.mean)) <= MEAN_TOLERANCE * max(abs(tally.low), abs(tally.high)):
-        raise _Wrong("range", f"the mean of its numbers is {mean:g}, not {row.mean:g}")
+        raise _DamageFound("range", f"the mean of its numbers is {mean:g}, not {row.mean:g}")
 
 
 def _tally_file(frames: _NpyFrames) -> _Tally:
@@ -340,11 +342,11 @@ def _tally_file(frames: _NpyFrames) -> _Tally:
 
 
 def _tally_shard(frames: _ShardFrames, row: OkRow) -> _Tally:
-    """Read an item of a shard; the checksum is over the whole array in C order, which blocks of frames are not in."""
+    """Read an item of a shard; the checksum covers the array in C order, which differs from the order of blocks."""
     tally = _Tally()
     mels, num_frames = row.num_features, row.num_frames
     width = stored_dtype(row.dtype).itemsize
-    if num_frames * mels * width <= PIECE_BYTES:  # to join checksums takes 1 ms
+    if num_frames * mels * width <= PIECE_BYTES:  # joining checksums takes 1 ms
         features = np.ascontiguousarray(frames.read(0, num_frames))
         tally.crc32 = zlib.crc32(features.data)
         tally.count_in(features)
@@ -358,41 +360,41 @@ def _tally_shard(frames: _ShardFrames, row: OkRow) -> _Tally:
     return tally
 
 
-# what is there
+# files
 
 
-def _check_there(path: str, size: int) -> None:
-    """Refuse what is not a regular file of that size; it is looked at and not opened, and a link is not followed."""
+def _check_regular_file(path: str, size: int) -> None:
+    """Check for a regular file of that size, without opening it or following a link."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise _Wrong("missing", "its output is not there") from None
+        raise _DamageFound("missing", "its output does not exist") from None
     except OSError as error:
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a special file")
-        raise _Wrong("not_regular", f"in the place of its output stands {kind}")
+        raise _DamageFound("not_regular", f"its output is {kind}")
     if status.st_size != size:
-        raise _Wrong("size", f"its output has {status.st_size} bytes, not {size}")
+        raise _DamageFound("size", f"its output has {status.st_size} bytes, not {size}")
 
 
-def _unreadable(path: str, error: OSError) -> _Wrong | StorageError:
-    if error.errno in _OUR_OWN_LIMITS:  # the system's, which says nothing about the file
+def _unreadable(path: str, error: OSError) -> _DamageFound | StorageError:
+    if error.errno in _PROCESS_LIMITS:  # not caused by the file
         return StorageError(f"cannot read {printable(path)}: {error.strerror}")
-    return _Wrong("unreadable", f"it cannot be read: {error.strerror}")
+    return _DamageFound("unreadable", f"it cannot be read: {error.strerror}")
 
 
-def _explained(kind: DamageKind, read: Callable[[], Read]) -> Read:
-    """Do what HDF5 may refuse, and turn the refusal into a damage."""
+def _translated(kind: DamageKind, read: Callable[[], Read]) -> Read:
+    """Make a call that HDF5 may refuse, and translate its errors into a damage."""
     try:
         return read()
     except MemoryError as error:
-        raise _Wrong("unreadable", "to read it takes more memory than there is") from error
-    except _REFUSALS as error:
-        if isinstance(error, OSError) and error.errno in _OUR_OWN_LIMITS:
+        raise _DamageFound("unreadable", "reading it takes more memory than is available") from error
+    except _READ_ERRORS as error:
+        if isinstance(error, OSError) and error.errno in _PROCESS_LIMITS:
             raise StorageError(f"a shard cannot be read: {error.strerror}") from error
         said = str(error) or type(error).__name__
-        raise _Wrong(kind, f"it cannot be read: {said}") from error
+        raise _DamageFound(kind, f"it cannot be read: {said}") from error
 
 
 def _damage(row: OkRow, kind: DamageKind, message: str) -> Damage:

@@ -1,7 +1,8 @@
-"""CRC-32 of bytes that arrive out of order.
+"""Compute the CRC-32 of bytes that arrive out of order.
 
-The numbers of a long item ``(mels, frames)`` lie in its file mel by mel, and in a shard frame by frame.  So each mel's
-checksum is taken by itself, and the sums are joined: a CRC is linear, and zeros that follow are a product of matrices.
+A long item ``(mels, frames)`` is stored mel by mel in a ``.npy`` file, and frame by frame in a shard.  So the checksum
+of each mel is computed separately, and the checksums are joined.  That is possible because a CRC is linear, and
+appending zeros is a matrix product.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ __all__ = ["joined_crc32"]
 POLYNOMIAL = 0xEDB88320
 BITS = 32
 
-_Matrix = list[int]  # over GF(2), a column for each bit
+_Matrix = list[int]  # over GF(2), one column per bit
 
 
 def joined_crc32(crcs: Iterable[int], size_bytes: int) -> int:
-    """Return the CRC-32 of pieces of equal size, one after another, from those of the pieces.
+    """Return the CRC-32 of concatenated pieces of equal size, from the CRC-32 of each.
 
     Parameters
     ----------
     crcs : iterable of int
-        As `zlib.crc32` gives them.
+        From `zlib.crc32`.
     size_bytes : int
-        Of every piece.
+        Size of each piece.
     """
     shift = _zeros(size_bytes)
     joined = 0
@@ -34,7 +35,7 @@ def joined_crc32(crcs: Iterable[int], size_bytes: int) -> int:
 
 
 def _zeros(size_bytes: int) -> _Matrix:
-    """Return what so many zero bytes do to a CRC, by squaring what one zero bit does."""
+    """Return the effect of ``size_bytes`` zero bytes on a CRC, by squaring that of one zero bit."""
     power: _Matrix = [POLYNOMIAL, *(1 << bit for bit in range(BITS - 1))]
     result: _Matrix = [1 << bit for bit in range(BITS)]
     for bit in range((8 * size_bytes).bit_length()):

@@ -1,4 +1,4 @@
-"""The config that OUT belongs to: rows of another config are not served."""
+"""The current config of OUT: rows of other configs are not served."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from melcli.store.layout import CONFIG_FILE
 __all__ = ["current_config_id"]
 
 MAX_BYTES = 1 << 20
-# As `melcli.config` writes it in the section `made_by`; reading YAML is not this package's business.
+# As `melcli.config` writes it in the section `made_by`; this package does not parse YAML.
 LINE = re.compile(rb"^  config_id: '?([0-9a-f]{16})'?$", re.MULTILINE)
 
 
 def current_config_id(out: str) -> str | None:
-    """Return the ``config_id`` that melcli.yaml has, or None where it is missing or has none."""
+    """Return the ``config_id`` in melcli.yaml, or None if the file or the entry is missing."""
     try:
         with open(os.path.join(out, CONFIG_FILE), "rb", opener=regular_only) as file:
             found = LINE.search(file.read(MAX_BYTES))

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from melcli.printable import printable
 
-__all__ = ["DAMAGES", "OF_NUMBERS", "Damage", "DamageKind"]
+__all__ = ["DAMAGES", "DAMAGES_OF_NUMBERS", "Damage", "DamageKind"]
 
 DamageKind = Literal[
     "manifest",
@@ -27,12 +27,12 @@ DamageKind = Literal[
     "differs",
 ]
 DAMAGES: tuple[str, ...] = get_args(DamageKind)
-OF_NUMBERS = ("checksum", "nonfinite", "range")  # which only reading them shows
+DAMAGES_OF_NUMBERS = ("checksum", "nonfinite", "range")  # found only by reading the numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """One thing that is wrong.
+    """A damage of one file in OUT.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Damage:
     message : str
         One sentence without the item and the kind.
     id : str or None
-        The row whose output is damaged; None where it is one of OUT's books.
+        The row whose output is damaged; None if the file is the manifest, the journal or another file of OUT itself.
     item_id : str or None
-        The input of the row, which has to be processed again.
+        The input of that row, which has to be processed again.
     """
 
     kind: DamageKind
@@ -55,9 +55,9 @@ class Damage:
     item_id: str | None = None
 
     def sentence(self) -> str:
-        """Return the line that people read."""
+        """Return the damage as a line for people."""
         return printable(f"{self.path if self.id is None else self.id}: {self.message} [{self.kind}]")
 
     def plain(self) -> dict[str, Any]:
-        """Return what ``--json`` prints."""
+        """Return the damage as an object for ``--json``."""
         return {"kind": self.kind, "id": self.id, "path": self.path, "message": printable(self.message)}

@@ -1,17 +1,17 @@
 """Durability levels, and the mark on an OUT with unflushed outputs.
 
 =========  ===========================================================  ===============================
-level      flushed                                                      a power cut costs
+level      flushed                                                      lost at a power failure
 =========  ===========================================================  ===============================
-``none``   what is written once in a run: manifest, config, plan        any output of this run, even with
+``none``   files written once per run: manifest, config, plan           any output of this run, even with
                                                                         its name and its row; the next
-                                                                        run finds what is torn
-``batch``  several files together, then their folders, then the row     the batches in the making
-``file``   each file by itself, in a batch of its own                   the files in the making
+                                                                        run finds truncated outputs
+``batch``  several files together, then their folders, then the row     the batches in progress
+``file``   each file separately, in its own batch                       the files in progress
 =========  ===========================================================  ===============================
 
-After a run at ``none`` OUT is marked with the system's boot id.  Work that the system still holds in memory is whole
-whatever happened to melcli; only a run under another boot has to read all outputs to learn which are.
+After a run at ``none``, OUT is marked with the system's boot id.  Data that the system has in memory stay complete even
+if melcli is killed.  Only a run under another boot has to read all outputs to find those that are incomplete.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from typing import Literal
 from melcli.store.files import storage_errors, write_file
 from melcli.store.layout import own_folder
 
-__all__ = ["Durability", "forget_unflushed", "lost_its_memory", "mark_unflushed"]
+__all__ = ["Durability", "clear_unflushed_mark", "has_unflushed_outputs", "mark_unflushed"]
 
 Durability = Literal["none", "batch", "file"]
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-MOST_BYTES = 100
+MAX_BOOT_ID_BYTES = 100
 
 
 def mark_unflushed(out: str) -> None:
-    """Mark OUT, on the disk, before its first output that is not flushed."""
+    """Mark OUT, flushed to the disk, before its first unflushed output."""
     write_file(_mark(out), [_boot_id()])
 
 
-def lost_its_memory(out: str) -> bool:
-    """Tell whether OUT holds outputs that were not flushed under an earlier boot, so that any of them may be truncated.
+def has_unflushed_outputs(out: str) -> bool:
+    """Return whether OUT has outputs that an earlier boot did not flush, any of which may be truncated.
 
-    A mark that is a link is not followed.  Whoever put it there, it says nothing of this boot.
+    A mark that is a link is not followed, and counts as one of another boot.
     """
     with storage_errors(_mark(out), "read"):
         try:
@@ -53,13 +53,13 @@ def lost_its_memory(out: str) -> bool:
             raise
         try:
             boot_id = _boot_id()
-            return not boot_id or os.read(descriptor, MOST_BYTES) != boot_id
+            return not boot_id or os.read(descriptor, MAX_BOOT_ID_BYTES) != boot_id
         finally:
             os.close(descriptor)
 
 
-def forget_unflushed(out: str) -> None:
-    """Take the mark away, once every output that is spoken of was read after the boot."""
+def clear_unflushed_mark(out: str) -> None:
+    """Remove the mark, after every listed output was read under the present boot."""
     with storage_errors(_mark(out)), contextlib.suppress(FileNotFoundError):
         os.unlink(_mark(out))
 
@@ -69,9 +69,9 @@ def _mark(out: str) -> str:
 
 
 def _boot_id() -> bytes:
-    """Return what another boot would call itself otherwise; empty where the system does not say."""
+    """Return an id that differs at every boot; empty if the system has none."""
     try:
         with open(BOOT_ID, "rb") as file:
-            return file.read(MOST_BYTES)
+            return file.read(MAX_BOOT_ID_BYTES)
     except OSError:
         return b""

@@ -1,7 +1,7 @@
-"""Test which names the file system of OUT accepts and tells apart.
+"""Test which names the file system of OUT accepts, and which it treats as the same.
 
-No call of the system tells whether a file system folds case or normalizes names, and a table of file systems would be
-wrong where a server behind the network decides.
+No system call reports whether a file system folds case or normalizes names.  A table of file systems would be wrong if
+a network server decides.
 """
 
 from __future__ import annotations
@@ -21,90 +21,90 @@ from melcli.printable import printable
 from melcli.scratch import Scratch
 from melcli.store.files import storage_errors
 from melcli.store.layout import OWN_NAMES, npy_name, own_folder
-from melcli.store.name_collisions import Folds, folded
+from melcli.store.name_collisions import FoldedNames, folded
 
-__all__ = ["Trials", "try_names"]
+__all__ = ["FilenameProbe", "probe_names"]
 
-TYPICAL_TWINS = (("A", "a"), ("\xe9", "e\u0301"), ("a.", "a"), ("a ", "a"))  # what folds any names folds one of these
-_NOT_TAKEN = {errno.EINVAL, errno.EILSEQ, errno.ENOENT}  # of a name, in a folder that is there
-_RARELY_TAKEN = re.compile('[\\x00-\\x1f"*:<>?\\\\|\\x7f\\udc80-\\udcff]')  # FAT and Windows; not UTF-8
+TYPICAL_COLLISIONS = (("A", "a"), ("\xe9", "e\u0301"), ("a.", "a"), ("a ", "a"))  # any folding folds one of these
+_REJECTED = {errno.EINVAL, errno.EILSEQ, errno.ENOENT}  # errors for a name, in a folder that exists
+_RARELY_ACCEPTED = re.compile('[\\x00-\\x1f"*:<>?\\\\|\\x7f\\udc80-\\udcff]')  # FAT and Windows; not UTF-8
 
 
-def try_names(item_ids: Collection[str], out: str, format: str) -> None:
-    """Refuse ids whose files OUT's file system would take for one, or would not take; the caller holds the lock.
+def probe_names(item_ids: Collection[str], out: str, format: str) -> None:
+    """Refuse ids whose files the file system of OUT would not accept or not distinguish; the caller holds the lock.
 
-    Files are created under OUT/.melcli and removed, but only where ids are twins or hold characters that some file
-    systems refuse.
+    Files are created under OUT/.melcli and removed, but only if some ids may collide or contain characters that some
+    file systems reject.
 
     Parameters
     ----------
     item_ids : collection of str
-        Of all items, and of those too that OUT holds from earlier runs, so that ``A`` cannot overwrite an old ``a``;
-        read several times.
+        Ids of all items, and of all items of earlier runs in OUT, so that ``A`` cannot overwrite an old ``a``; read
+        several times.
     out : str
-        OUT, which has its own folder already.
+        OUT, in which OUT/.melcli exists.
     format : str
-        Only ``npy`` names files by ids.
+        Only ``npy`` names files after ids.
 
     Raises
     ------
     NameClash
-        Two files would overwrite each other, or one would stand where another needs a folder.
+        Two files would overwrite each other, or one would be where another needs a folder.
     ConfigError
-        A name holds a character that cannot be in one.
+        A name contains a character that the file system rejects.
     StorageError
         OUT/.melcli cannot be written.
     """
-    with _trials(out) as trials:
+    with _probe(out) as probe:
         if format == "npy":
-            _refuse_characters(item_ids, trials)
-            _refuse_twins(item_ids, trials)
+            _check_characters(item_ids, probe)
+            _check_collisions(item_ids, probe)
 
 
-class Trials:
-    """Experiments in a folder of their own; each is made once.
+class FilenameProbe:
+    """Tests names with files in a temporary folder; each test is made once.
 
     Parameters
     ----------
     folder : str
-        It is created at the first experiment; nothing may be there.
+        Created for the first test; must not exist.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._made = 0
-        self.tells_apart = lru_cache(maxsize=1 << 16)(self._tells_apart)
+        self.distinguishes = lru_cache(maxsize=1 << 16)(self._distinguishes)
 
     @property
-    def tells_all_apart(self) -> bool:
-        """Whether no twins at all are one name here."""
-        return all(self.tells_apart(*pair) for pair in TYPICAL_TWINS)
+    def distinguishes_all(self) -> bool:
+        """Whether the file system distinguishes all names that may collide."""
+        return all(self.distinguishes(*pair) for pair in TYPICAL_COLLISIONS)
 
-    def takes(self, name: str) -> bool:
-        """Say whether a file can be called so."""
+    def accepts(self, name: str) -> bool:
+        """Return whether a file can have this name."""
         with self._created(name) as folder:
             return folder is not None
 
-    def _tells_apart(self, name: str, twin: str) -> bool:
-        """Say whether two names are two files; one that cannot be created is not the same as another."""
+    def _distinguishes(self, name: str, other: str) -> bool:
+        """Return whether two names are two files; a name that cannot be created differs from all others."""
         with self._created(name) as folder:
-            return folder is None or not os.path.lexists(os.path.join(folder, twin))
+            return folder is None or not os.path.lexists(os.path.join(folder, other))
 
     @contextlib.contextmanager
     def _created(self, name: str) -> Iterator[str | None]:
-        """Create a file, and yield its folder, or None where such a name is not taken."""
-        # A folder for each, since a name that was looked for is remembered for seconds, by FUSE, NFS and others.
+        """Create a file, and yield its folder, or None if the name is rejected."""
+        # A folder for each test, because FUSE, NFS and others cache the result of a lookup for seconds.
         folder = os.path.join(self._folder, str(self._made))
         path = os.path.join(folder, name)
         with storage_errors(path):
             if not self._made:
-                os.mkdir(self._folder)  # and never one that is there, which could be a link to anywhere
+                os.mkdir(self._folder)  # fails if it exists, since that could be a link to anywhere
             self._made += 1
             os.mkdir(folder)
             try:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
-            except (OSError, ValueError) as error:  # ValueError: a NUL, which no name of ours has
-                if isinstance(error, OSError) and error.errno not in _NOT_TAKEN:
+            except (OSError, ValueError) as error:  # ValueError: a NUL
+                if isinstance(error, OSError) and error.errno not in _REJECTED:
                     raise
                 yield None
                 return
@@ -115,43 +115,43 @@ class Trials:
 
 
 @contextlib.contextmanager
-def _trials(out: str) -> Iterator[Trials]:
+def _probe(out: str) -> Iterator[FilenameProbe]:
     folder = os.path.join(own_folder(out), "trials")
-    shutil.rmtree(folder, ignore_errors=True)  # what a run left that was killed in the middle of one
+    shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
     try:
-        yield Trials(folder)
+        yield FilenameProbe(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refuse_characters(ids: Iterable[str], trials: Trials) -> None:
-    """Try each rare character once, by the first id that holds it."""
+def _check_characters(ids: Iterable[str], probe: FilenameProbe) -> None:
+    """Test each rare character once; an error names the first id that contains it."""
     first_with: dict[str, str] = {}
-    for item_id in filter(_RARELY_TAKEN.search, ids):
-        for character in _RARELY_TAKEN.findall(item_id):
+    for item_id in filter(_RARELY_ACCEPTED.search, ids):
+        for character in _RARELY_ACCEPTED.findall(item_id):
             first_with.setdefault(character, item_id)
     for character, item_id in sorted(first_with.items()):
-        if not trials.takes(f"a{character}a"):
+        if not probe.accepts(f"a{character}a"):
             raise ConfigError(
-                f"{printable(item_id)}: the file system of OUT takes no name with '{printable(character)}' in it",
-                hint="rename it, choose an OUT elsewhere, or use -f hdf5, where names are no files",
+                f"{printable(item_id)}: the file system of OUT accepts no name with '{printable(character)}'",
+                hint="rename it, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids",
             )
 
 
-def _refuse_twins(ids: Iterable[str], trials: Trials) -> None:
+def _check_collisions(ids: Iterable[str], probe: FilenameProbe) -> None:
     with Scratch() as scratch:
-        for first, second in _twin_paths(ids, scratch):
-            if trials.tells_all_apart:
+        for first, second in _possible_collisions(ids, scratch):
+            if probe.distinguishes_all:
                 return
             parts = zip(first.split("/"), second.split("/"), strict=False)
-            if not any(one != other and trials.tells_apart(one, other) for one, other in parts):
-                raise _refusal(first, second)
+            if not any(one != other and probe.distinguishes(one, other) for one, other in parts):
+                raise _clash(first, second)
 
 
-def _twin_paths(ids: Iterable[str], scratch: Scratch) -> Iterator[tuple[str, str]]:
-    """Yield pairs of files that could be one file, or of which the second could be in the way of the first."""
-    folds = Folds(lambda: chain(map(npy_name, ids), OWN_NAMES), scratch)
-    yield from folds.twins()
+def _possible_collisions(ids: Iterable[str], scratch: Scratch) -> Iterator[tuple[str, str]]:
+    """Yield pairs of files that may be the same file, or of which the second may be where the first needs a folder."""
+    folds = FoldedNames(lambda: chain(map(npy_name, ids), OWN_NAMES), scratch)
+    yield from folds.collisions()
     for name in map(npy_name, ids):
         if _leads_through_a_file(folded(name)):
             parts = name.split("/")
@@ -168,16 +168,16 @@ def _leads_through_a_file(fold: str) -> bool:
     return ".npy/" in fold or fold.startswith(_OWN_FOLDERS)
 
 
-def _refusal(first: str, second: str) -> NameClash:
+def _clash(first: str, second: str) -> NameClash:
     one, other = (name if name in OWN_NAMES else name.removesuffix(".npy") for name in (first, second))
     form_differs = unicodedata.normalize("NFD", one) != one or unicodedata.normalize("NFD", other) != other
-    if form_differs:  # or the two would look alike
+    if form_differs:  # escaped, because the two may look alike
         one, other = (name.encode("unicode_escape").decode("ascii") for name in (one, other))
     if first.count("/") == second.count("/"):
         clash = f"{printable(one)} and {printable(other)} would be one file under OUT"
     else:
         clash = f"{printable(one)} would need a folder under OUT where {printable(other)} has its file"
     return NameClash(
-        f"{clash}, whose file system does not tell them apart",
-        hint="rename one of them, choose an OUT elsewhere, or use -f hdf5, where names are no files",
+        f"{clash}, whose file system does not distinguish them",
+        hint="rename one of them, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids",
     )

@@ -1,8 +1,8 @@
-"""Atomic writing of files: a file with its final name is complete.
+"""Write files atomically: a file with its final name is complete.
 
-A file is written under a temporary name in its own folder and its length is checked; then it is flushed to the disk,
-renamed, and its folder is flushed too, and once those above it up to OUT, which may be new.  Without the flushes a
-power cut left 198 of 4,512 final names empty or truncated on ext4; with them none of 10,408.
+A file is written under a temporary name in its final folder, and its length is checked.  Then it is flushed to the
+disk and renamed, and its folder is flushed.  The folders above it, up to OUT, are flushed once, since they may be new.
+Without the flushes, a power failure left 198 of 4,512 final names empty or truncated on ext4; with them, 0 of 10,408.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 __all__ = [
     "TEMPORARY_NAME",
     "StagedFiles",
-    "bring_to_disk",
+    "flush_path",
     "close_quietly",
     "linked_folder",
-    "make_below",
+    "make_subfolders",
     "make_folders",
     "remove_leftovers",
     "storage_errors",
@@ -39,62 +39,62 @@ __all__ = [
     "temporary_name",
     "write_all",
     "write_file",
-    "write_whole",
+    "write_new",
 ]
 
-FLUSHES_AT_A_TIME = 8
-# What people can do, by what the system said.
+MAX_PARALLEL_FLUSHES = 8
+# What people can do, by error number.
 ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some of your quota",
-    errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or choose a file system that takes larger ones",
+    errno.EFBIG: "raise the limit for file sizes (ulimit -f), or choose a file system that allows larger files",
     errno.EROFS: "mount it for writing, or choose another OUT",
     errno.EACCES: "fix the permissions, or choose another OUT",
     errno.EPERM: "fix the permissions, or choose another OUT",
     errno.EIO: "check the disk, which reports errors",
     errno.EMFILE: "let this user open more files (ulimit -n), or use fewer workers (-j)",
     errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
-    errno.ENOENT: "see who removed it",
+    errno.ENOENT: "find out who removed it",
     errno.EOPNOTSUPP: "choose an OUT on a disk",
-    errno.ENOTDIR: "choose another OUT, since a file is in the way",
+    errno.ENOTDIR: "choose another OUT, since a file has the name of a folder",
     errno.EISDIR: "remove that folder",
-    errno.EEXIST: "choose another OUT, since a file is in the way",
+    errno.EEXIST: "choose another OUT, since a file has the name of a folder",
     errno.ENOLCK: "choose an OUT on a file system with locks",
-    errno.ENXIO: "remove what is in the way, which is no regular file",
+    errno.ENXIO: "remove it, since it is not a regular file",
     errno.ELOOP: "remove that link, which melcli does not follow",
 }
-# Folders whose own names this process brought to the disk; a worker is renewed before it knows many.
+# Folders whose names this process flushed to the disk; a worker is replaced before it knows many.
 _on_disk: set[str] = set()
-# Hidden and short, since a name of 255 bytes must stay possible; random, since process numbers come again.
+# Hidden, and short, since names of up to 255 bytes must stay possible; random, since process ids are reused.
 MARKER = "melcli-temporary"  # in a temporary folder; an output ends in .npy
 TEMPORARY_NAME = re.compile(r"\.melcli-[0-9a-f]{16}\.tmp")
 
 
 def temporary_name() -> str:
-    """Return a new name, which `remove_leftovers` knows."""
+    """Return a new name that `remove_leftovers` recognizes."""
     return f".melcli-{secrets.token_hex(8)}.tmp"
 
 
 class StagedFiles:
-    """Several files that get their names together, after one round of flushes for all of them.
+    """Several files that get their final names together, after one round of flushes for all.
 
-    Files are flushed once all are written, and several at a time: the file system then commits to its log once for many
-    of them, and the disk empties its cache once.  64 files of 7 kB on ext4 took 120 ms one after another, 22 ms by 8
-    threads, and no less by 32 or by one flush of the whole file system.
+    Files are flushed after all are written, several at a time: the file system then commits its log once for many of
+    them, and the disk empties its cache once.  On ext4, flushing 64 files of 7 kB took 120 ms one after another and
+    22 ms with 8 threads.  It took as long with 32 threads, or with one flush of the whole file system.
 
     Parameters
     ----------
     root : str
         The folder that all names are relative to.
     flush : bool
-        Whether they are brought to the disk; if not, a power cut can leave them empty or truncated under their names.
+        Whether to flush the files; otherwise a power failure can leave them empty or truncated under their names.
     """
 
     def __init__(self, root: str, *, flush: bool = True) -> None:
         self._root = root
         self._flush = flush
         self._staged: list[tuple[str, str]] = []
-        self._folders: set[str] = set()  # that are known to be there
+        self._folders: set[str] = set()  # folders that are known to exist
 
     def add(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """Write a file under a temporary name and return its size in bytes.
@@ -102,19 +102,19 @@ class StagedFiles:
         Raises
         ------
         StorageError
-            It cannot be written; `discard` removes what was written of it.
+            It cannot be written; `discard` removes the incomplete file.
         """
         final = os.path.join(self._root, name)
         with storage_errors(final):
-            return write_whole(self._stage(final), pieces)
+            return write_new(self._stage(final), pieces)
 
     def fill(self, name: str, write: Callable[[str], None]) -> int:
-        """Let somebody else write a file, under the temporary name that it is given, and return its size in bytes.
+        """Let a function write a file under the temporary name that it receives; return the file's size in bytes.
 
         Raises
         ------
         StorageError
-            As by `add`.
+            As for `add`.
         """
         final = os.path.join(self._root, name)
         with storage_errors(final):
@@ -124,17 +124,17 @@ class StagedFiles:
             return os.stat(temporary).st_size
 
     def _stage(self, final: str) -> str:
-        """Choose the temporary name of a file."""
+        """Create the temporary name of a file."""
         folder = os.path.dirname(final)
         if folder not in self._folders:
-            make_below(self._root, folder)
+            make_subfolders(self._root, folder)
             self._folders.add(folder)
         temporary = os.path.join(folder, temporary_name())
         self._staged.append((temporary, final))
         return temporary
 
     def temporary(self, name: str) -> str:
-        """Return the path of a file that was staged, to read it before it has its name."""
+        """Return the temporary path of a staged file, to read it before it has its final name."""
         final = os.path.join(self._root, name)
         return next(temporary for temporary, path in self._staged if path == final)
 
@@ -144,7 +144,7 @@ class StagedFiles:
         Raises
         ------
         StorageError
-            Files that were renamed before are complete; `discard` removes the others.
+            Files that were already renamed are complete; `discard` removes the others.
         """
         if self._flush:
             _flush_all(self._staged)
@@ -158,15 +158,15 @@ class StagedFiles:
             self._flush_folders(folders)
 
     def _flush_folders(self, folders: set[str]) -> None:
-        """Flush folders, and those above them whose entries this process has not seen on the disk."""
+        """Flush folders, and those above them whose entries this process has not flushed yet."""
         fresh = {each for folder in folders for each in _up_to(self._root, folder)} - _on_disk
         for folder in sorted(folders | {os.path.dirname(each) for each in fresh}):
             with storage_errors(folder):
-                bring_to_disk(folder)
+                flush_path(folder)
         _on_disk.update(fresh)
 
     def discard(self) -> None:
-        """Remove what was staged and not committed."""
+        """Remove the files that were staged and not committed."""
         for temporary, _ in self._staged:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -174,18 +174,18 @@ class StagedFiles:
 
 
 def close_quietly(descriptor: int) -> None:
-    """Close what was only read, or is to be gone, at a time when nobody could be told of an error."""
+    """Close a descriptor, and ignore errors, because no caller can handle them."""
     with contextlib.suppress(OSError):
         os.close(descriptor)
 
 
 def make_folders(path: str) -> None:
-    """Make a folder and those above it that are not there, and bring their names to the disk.
+    """Create a folder and missing folders above it, and flush their names to the disk.
 
     Raises
     ------
     OSError
-        The system refuses it.
+        A folder cannot be created.
     """
     missing = []
     folder = os.path.abspath(path)
@@ -194,40 +194,40 @@ def make_folders(path: str) -> None:
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
         try:
-            os.makedirs(folder, exist_ok=True)  # somebody else may just have made it
+            os.makedirs(folder, exist_ok=True)  # another process may just have created it
         except FileNotFoundError:
             parent = os.path.dirname(folder)
             if os.path.isdir(parent):  # as in /proc
-                raise OSError(errno.EOPNOTSUPP, f"no folder can be made in {parent}") from None
+                raise OSError(errno.EOPNOTSUPP, f"no folder can be created in {parent}") from None
             raise
-        bring_to_disk(os.path.dirname(folder))
+        flush_path(os.path.dirname(folder))
 
 
-def make_below(root: str, folder: str) -> None:
-    """Make a folder and those above it, but never ``root``: an OUT that was removed in the middle of a run is gone.
+def make_subfolders(root: str, folder: str) -> None:
+    """Create a folder and missing folders above it, but never ``root``: an OUT that was removed is not recreated.
 
     Raises
     ------
     OSError
-        One of them is a link, which leads out of OUT, or could; or the system refuses it.
+        A folder is a link, which could lead out of OUT, or it cannot be created.
     """
     for each in reversed([*_up_to(root, folder)]):
         if os.path.islink(each):
             raise OSError(errno.ELOOP, f"its folder {os.path.relpath(each, root)} is a link")
         with contextlib.suppress(FileExistsError):
             os.mkdir(each)
-            _on_disk.discard(each)  # it was removed meanwhile
+            _on_disk.discard(each)  # it was removed in the meantime
 
 
 def linked_folder(root: str, name: str) -> str | None:
-    """Return the first folder on the way to a name below ``root`` that is a link, relative to it; None: none is."""
+    """Return the first folder in the path of ``name`` below ``root`` that is a link, relative to ``root``, or None."""
     parts = name.split("/")[:-1]
     folders = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
     return next((folder for folder in folders if os.path.islink(os.path.join(root, folder))), None)
 
 
 def write_file(path: str, pieces: Iterable[bytes | memoryview]) -> int:
-    """Write one file so that its name never stands for a part of it; return its size in bytes."""
+    """Write one file atomically; return its size in bytes."""
     staged = StagedFiles(os.path.dirname(path))
     try:
         size = staged.add(os.path.basename(path), pieces)
@@ -238,14 +238,14 @@ def write_file(path: str, pieces: Iterable[bytes | memoryview]) -> int:
 
 
 def remove_leftovers(root: str, *, deep: bool = True) -> None:
-    """Remove the temporary files of a run that was killed; the caller holds the lock.
+    """Remove the temporary files of killed runs; the caller holds the lock.
 
     Parameters
     ----------
     root : str
         A folder.
     deep : bool
-        Whether to look into the folders below it, too.
+        Whether to search subfolders too.
     """
     for folder, folders, names in os.walk(root):
         for name in filter(TEMPORARY_NAME.fullmatch, folders):
@@ -261,14 +261,14 @@ def remove_leftovers(root: str, *, deep: bool = True) -> None:
 
 @contextlib.contextmanager
 def temporary_folder(parent: str) -> Iterator[str]:
-    """Make a folder that is removed at the end; if this process is killed, the next one that makes one removes it.
+    """Create a folder that is removed at the end; if this process is killed, the next call for ``parent`` removes it.
 
-    It is locked meanwhile, so that others see that it is in use.
+    It is locked meanwhile, so that other processes see that it is in use.
 
     Raises
     ------
     OSError
-        The system refuses it.
+        The folder cannot be created.
     """
     for name in filter(TEMPORARY_NAME.fullmatch, os.listdir(parent)):
         _remove_abandoned(os.path.join(parent, name))
@@ -276,7 +276,7 @@ def temporary_folder(parent: str) -> Iterator[str]:
     os.mkdir(folder, 0o700)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks: nobody will take it for abandoned
+        with contextlib.suppress(OSError):  # without locks on the file system, no process considers it abandoned
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(_create(os.path.join(folder, MARKER)))
         yield folder
@@ -286,7 +286,7 @@ def temporary_folder(parent: str) -> Iterator[str]:
 
 
 def _remove_abandoned(folder: str) -> None:
-    """Remove what is a temporary folder, and no folder of outputs by such a name, unless its process is alive."""
+    """Remove a temporary folder unless its process is alive; a folder of outputs with such a name is kept."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -298,13 +298,13 @@ def _remove_abandoned(folder: str) -> None:
             os.close(descriptor)
 
 
-def storage_errors(path: str, doing: str = "write") -> ErrorTranslation:
-    """Turn the operating system's refusals into `StorageError`, with the path and what to do."""
+def storage_errors(path: str, action: str = "write") -> ErrorTranslation:
+    """Translate `OSError` into `StorageError`, with the path and advice."""
 
     def translate(error: Exception) -> StorageError:
-        number, said = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
+        number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
         return StorageError(
-            f"cannot {doing} {printable(path)}: {said or error}",
+            f"cannot {action} {printable(path)}: {reason or error}",
             hint=f"{ADVICE.get(number or 0, 'check the disk')}, and run the same command again: finished work is kept",
         )
 
@@ -321,23 +321,23 @@ def _flush_all(staged: Sequence[tuple[str, str]]) -> None:
     def flush(names: tuple[str, str]) -> None:
         temporary, final = names
         with storage_errors(final):
-            bring_to_disk(temporary)
+            flush_path(temporary)
 
     if len(staged) > 1:
         from concurrent.futures import ThreadPoolExecutor  # late: 5 ms that a worker with a single file is spared
 
         try:
-            with ThreadPoolExecutor(min(len(staged), FLUSHES_AT_A_TIME)) as threads:
+            with ThreadPoolExecutor(min(len(staged), MAX_PARALLEL_FLUSHES)) as threads:
                 list(threads.map(flush, staged))
             return
-        except RuntimeError:  # the system starts no more threads; one after another takes longer, and that is all
+        except RuntimeError:  # the system starts no more threads; flush one after another
             pass
     for names in staged:
         flush(names)
 
 
-def write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
-    """Create a file again, never through a link, and write all pieces; nothing is flushed.
+def write_new(path: str, pieces: Iterable[bytes | memoryview]) -> int:
+    """Create a new file, never through a link, and write all pieces without flushing.
 
     Parameters
     ----------
@@ -349,32 +349,32 @@ def write_whole(path: str, pieces: Iterable[bytes | memoryview]) -> int:
     Returns
     -------
     int
-        How many bytes were written.
+        Number of bytes written.
 
     Raises
     ------
     OSError
-        The system refuses it, or holds less than it was given.
+        The file cannot be written, or its size differs from the number of bytes written.
     """
     size = 0
     with open(_create(path), "wb", buffering=0) as file:
         for piece in pieces:
             size += write_all(file.write, piece)
         if os.fstat(file.fileno()).st_size != size:
-            raise OSError(f"{size} bytes were written, but the file holds another number")
+            raise OSError(f"{size} bytes were written, but the file has another size")
     return size
 
 
 def write_all(write: Callable[[memoryview], int | None], data: ReadableBuffer) -> int:
-    """Write all bytes of a buffer, in several calls where one call takes less than it is given.
+    """Write all bytes of a buffer, in several calls if one call writes only a part.
 
-    Every view of the buffer is released, also when a call fails.  A view that stays in a traceback keeps the buffer
-    exported, and an `io.BytesIO` with exports that the garbage collector finds crashes Python 3.12.
+    Every view of the buffer is released, even if a call fails.  A view in a traceback would keep the buffer exported,
+    and Python 3.12 crashes if the garbage collector finds an `io.BytesIO` with exports.
 
     Parameters
     ----------
     write : callable
-        Takes bytes and returns how many of them it wrote.
+        Receives bytes, and returns how many of them it wrote.
     data : bytes-like
         The content.
 
@@ -391,8 +391,8 @@ def write_all(write: Callable[[memoryview], int | None], data: ReadableBuffer) -
         return written
 
 
-def bring_to_disk(path: str) -> None:
-    """Bring a file's or a folder's content to the disk, whoever wrote it."""
+def flush_path(path: str) -> None:
+    """Flush a file or a folder to the disk, whichever process wrote it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         flush_to_disk(descriptor)

@@ -12,8 +12,8 @@ __all__ = ["flush_to_disk"]
 def flush_to_disk(descriptor: int) -> None:
     """Flush a file or a folder to the disk.
 
-    On macOS ``fsync`` leaves data in the drive's cache, where a power failure loses it; ``F_FULLFSYNC`` flushes that
-    too (fsync(2) of macOS).  Network file systems there refuse it, and get ``fsync``.
+    On macOS, ``fsync`` leaves data in the drive's cache, where a power failure loses it; ``F_FULLFSYNC`` flushes that
+    too (fsync(2) of macOS).  Network file systems there do not support it, and get ``fsync``.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def flush_to_disk(descriptor: int) -> None:
     Raises
     ------
     OSError
-        The system cannot write it.
+        The flush failed.
     """
     if sys.platform == "darwin":
         try:

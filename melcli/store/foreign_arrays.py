@@ -1,9 +1,8 @@
 """Read untrusted arrays: ``.npy``, ``.npz``, and HDF5 with one dataset per item.
 
-Nothing in such a file is believed: sizes are held against the bytes that are there before memory is asked for, objects
-are never unpickled, and what leads out of an HDF5 file, by links or as numbers that lie in other files, is not
-followed.  Whatever is wrong with a file becomes one sentence.  A shard of melcli's own, met outside of its OUT, gives
-its items by their ids.
+Nothing in such a file is trusted.  Sizes are compared with the bytes that exist before memory is allocated, and objects
+are never unpickled.  Links out of an HDF5 file, and numbers stored in other files, are not followed.  Every fault
+becomes a one-sentence error.  A shard of melcli outside its OUT yields its items by their ids.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ import numpy as np
 from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
-from melcli.store.hdf5 import refuse_outside
+from melcli.store.hdf5 import refuse_external
 from melcli.store.translation import ErrorTranslation
 
-__all__ = ["PLAIN_EXTENSIONS", "ArrayFile", "open_arrays"]
+__all__ = ["ARRAY_EXTENSIONS", "ArrayFile", "open_arrays"]
 
-# What 20,000 files damaged at random made NumPy, zipfile and h5py raise, and their kin.
+# What NumPy, zipfile and h5py raised for 20,000 randomly damaged files, and related errors.
 _DAMAGES = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, SyntaxError, RuntimeError, ArithmeticError, MemoryError),
     *(tokenize.TokenError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
@@ -44,7 +43,7 @@ class ArrayFile(Protocol):
     Attributes
     ----------
     names : sequence of str
-        What is in it; ``""`` alone where the file is one array.
+        Names of the arrays; only ``""`` if the file is a single array.
     """
 
     names: Sequence[str]
@@ -55,7 +54,7 @@ class ArrayFile(Protocol):
         Raises
         ------
         StorageError
-            It is damaged, or holds something else.
+            The array is damaged, or does not consist of real numbers.
         """
 
     def close(self) -> None:
@@ -68,14 +67,14 @@ def open_arrays(path: str) -> ArrayFile:
     Parameters
     ----------
     path : str
-        It ends in one of `PLAIN_EXTENSIONS`, in capitals or not.
+        Its extension is one of `ARRAY_EXTENSIONS`, in any case.
 
     Raises
     ------
     StorageError
         It cannot be read, or its list of arrays is damaged.
     KeyError
-        The extension is none of these.
+        Its extension is another one.
     """
     kind = _KINDS[os.path.splitext(path)[1].lower()]
     with _damages(path):
@@ -84,7 +83,7 @@ def open_arrays(path: str) -> ArrayFile:
 
 
 class _NpyFile:
-    """One array in a file of its own; it is not held open."""
+    """A single array; the file is not kept open."""
 
     names = ("",)
 
@@ -106,7 +105,7 @@ class _NpzFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        os.close(regular_only(path))  # by its name, so that it closes itself
+        os.close(regular_only(path))  # opened again by name, so that it closes itself
         with ExitStack() as opened:
             self._zip = opened.enter_context(zipfile.ZipFile(path))
             members = (member for member in self._zip.infolist() if member.filename.endswith(".npy"))
@@ -132,9 +131,9 @@ class _Hdf5File:
         os.close(regular_only(path))  # HDF5 would wait for a named pipe
         self._slices: dict[str, tuple[slice, ...]] = {}
         datasets: list[str] = []
-        with ExitStack() as opened:  # while it is open, HDF5 answers for the next file of that name from it
+        with ExitStack() as opened:  # while a file is open, HDF5 answers for any file of that name from it
             self._file = opened.enter_context(h5py.File(path, "r", locking=False))
-            # A callback rather than a walk by hand: it meets every object once, whatever links make a circle.
+            # A callback instead of a recursive walk: it visits every object once, even if links form a circle.
             self._file.visititems(lambda name, node: datasets.append(name) if isinstance(node, h5py.Dataset) else None)
             if set(datasets) == _SHARD_DATASETS:
                 self._slices = self._shard_slices()
@@ -144,8 +143,8 @@ class _Hdf5File:
     def read(self, name: str) -> np.ndarray:
         with _damages(self._path, name):
             dataset = self._file["features" if self._slices else name]
-            _refuse_type(dataset.dtype)
-            refuse_outside(dataset)
+            _check_type(dataset.dtype)
+            refuse_external(dataset)
             features: np.ndarray = np.asarray(dataset[self._slices.get(name, ())])
             return features
 
@@ -154,7 +153,7 @@ class _Hdf5File:
 
     def _shard_slices(self) -> dict[str, tuple[slice, ...]]:
         for name in _SHARD_DATASETS:
-            refuse_outside(self._file[name])
+            refuse_external(self._file[name])
         before = (slice(None),) * int(self._file["features"].attrs["time_axis"])
         ids = [item_id.decode("utf-8", "surrogateescape") for item_id in self._file["ids"][()]]
         ranges = zip(self._file["start"][()].tolist(), self._file["num_frames"][()].tolist(), strict=True)
@@ -163,44 +162,44 @@ class _Hdf5File:
 
 
 _KINDS: dict[str, Any] = {".npy": _NpyFile, ".npz": _NpzFile, ".h5": _Hdf5File, ".hdf5": _Hdf5File}
-PLAIN_EXTENSIONS = tuple(_KINDS)
+ARRAY_EXTENSIONS = tuple(_KINDS)
 
 
 def _read_array(file: IO[bytes], size: int) -> np.ndarray:
-    """Read what follows; ``size`` is that of header and numbers together, in bytes."""
+    """Read header and numbers; ``size`` is the size of both together, in bytes."""
     dtype, shape, order = _read_header(file, size)
     numbers = np.frombuffer(file.read(dtype.itemsize * math.prod(shape)), dtype=dtype)
     return numbers.reshape(shape, order=order)
 
 
 def _read_header(file: IO[bytes], size: int) -> tuple[np.dtype, tuple[int, ...], Any]:
-    """Read and check the header; a damaged one once made `numpy.load` ask for 36 TiB."""
+    """Read and check the header; a damaged one made `numpy.load` request 36 TiB."""
     start = file.tell() if file.seekable() else 0
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-    if read is None:  # 3.0 exists for the names of fields
-        raise ValueError(f"version {version[0]}.{version[1]} of .npy does not hold plain numbers")
+    if read is None:  # 3.0 exists for names of fields
+        raise ValueError(f"version {version[0]}.{version[1]} of .npy does not contain plain numbers")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy remarks on headers of Python 2, which are fine
+        warnings.simplefilter("ignore")  # NumPy warns about headers of Python 2, which are fine
         shape, fortran, dtype = read(file)
-    _refuse_type(dtype)
-    there = size - (file.tell() - start)
-    if min(shape, default=0) < 0 or dtype.itemsize * math.prod(shape) != there:
-        raise ValueError(f"the header describes shape {shape} in {dtype}, but {there} bytes follow")
+    _check_type(dtype)
+    available = size - (file.tell() - start)
+    if min(shape, default=0) < 0 or dtype.itemsize * math.prod(shape) != available:
+        raise ValueError(f"the header describes shape {shape} in {dtype}, but {available} bytes follow")
     return dtype, shape, "F" if fortran else "C"
 
 
-def _refuse_type(dtype: np.dtype) -> None:
+def _check_type(dtype: np.dtype) -> None:
     if dtype.kind not in "fiu":
-        raise ValueError(f"it holds {'objects' if dtype.kind == 'O' else dtype}, not real numbers")
+        raise ValueError(f"it contains {'objects' if dtype.kind == 'O' else dtype}, not real numbers")
 
 
 def _damages(path: str, name: str = "") -> ErrorTranslation:
-    """Turn all that a damaged file raises into `StorageError`, with the file and the array."""
+    """Translate the errors of a damaged file into `StorageError`, with the file and the array."""
 
     def translate(error: Exception) -> StorageError:
         where = f"{path}[{name}]" if name else path
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return StorageError(printable(f"{where} cannot be read: {said or type(error).__name__}"))
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return StorageError(printable(f"{where} cannot be read: {reason or type(error).__name__}"))
 
     return ErrorTranslation(_DAMAGES, translate)

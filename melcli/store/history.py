@@ -1,46 +1,58 @@
-"""The rows of earlier runs: the manifest, updated by the journal of an interrupted run."""
+"""Rows of earlier runs: the manifest, updated by the journal of an interrupted run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from heapq import merge
+from itertools import repeat
 from operator import itemgetter
+from typing import NamedTuple
 
 from melcli.byte_order import byte_order, text_of
 from melcli.scratch import Scratch
-from melcli.store.entries import PLAIN_FIELDS, Entry, PlainRow, entry_of, index_manifest, read_entries
+from melcli.store.entries import Block, Entry, PlainRow, entry_of, index_manifest, read_blocks, read_entries
 from melcli.store.journal import PlannedShard, read_journal
 from melcli.store.layout import shard_number
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
 
-__all__ = ["PLACE", "History", "read_history"]
+__all__ = ["SORT_KEY", "History", "Settle", "Settled", "read_history"]
 
-PLACE = itemgetter(0, 1)  # of a line in a manifest
-CHANNEL = PLAIN_FIELDS.index("channel")
-FREE_NUMBERS = (
+SORT_KEY = itemgetter(0, 1)  # of a line in a manifest
+MAX_NUMBER_GAP = (
     100_000_000  # more shards than any corpus has; a row that names a shard beyond such a gap was tampered with
 )
 
 
+class Settled(NamedTuple):
+    """Ids of some rows, and whether to skip each; a row with a channel or out of order is never skipped."""
+
+    ids: Sequence[bytes]
+    are_settled: Sequence[bool]
+
+
+Settle = Callable[[list[PlainRow]], Callable[[], Settled]]
+
+
 @dataclass(slots=True, kw_only=True)
 class History:
-    """What earlier runs left under OUT.
+    """The state that earlier runs left in OUT.
 
     Attributes
     ----------
     out : str
         OUT.
     interrupted : bool
-        A journal is there: the last run was killed or stopped.
+        A journal exists: the last run was killed or stopped.
     journal : Lines
         The rows of that journal.
     shards : sequence of PlannedShard
-        What that run meant to write.
+        The shards that that run planned.
     in_order : bool or None
-        Whether the lines of the manifest are; None: nobody has looked yet.
+        Whether the lines of the manifest are sorted; None if unknown.
     """
 
     out: str
@@ -49,36 +61,37 @@ class History:
     shards: Sequence[PlannedShard]
     in_order: bool | None = None
 
-    def entries(self, is_settled: Callable[[PlainRow], bool] | None = None) -> Iterator[Entry]:
+    def entries(self, settle: Settle | None = None) -> Iterator[Entry]:
         """Yield the newest rows of every input: those of the manifest, then the journal's, as the files have them.
 
         Parameters
         ----------
-        is_settled : callable, optional
-            Tells of a row of the manifest, which has no channel and no escape in its id, whether it is skipped.
+        settle : callable, optional
+            Starts to check a group of rows of the manifest, and returns a function that waits for the result: which
+            of them to skip.  It is called for the next group before the unskipped rows of the last one are yielded.
         """
-        yield from self._older(is_settled)
+        yield from self._older(settle)
         yield from map(entry_of, self.journal.texts())
 
     def write_manifest(self, keep: Callable[[str], bool] | None = None) -> None:
-        """Write the manifest again with the newest rows, copied and not made again.
+        """Rewrite the manifest with the newest rows, which are copied as text.
 
         Parameters
         ----------
         keep : callable, optional
-            Tells of an item's id whether its rows stay; all do if it is not given.
+            Returns whether to keep the rows of an item, by its id; by default all are kept.
 
         Raises
         ------
         StorageError
-            It cannot be written; the one that was there before stays.
+            The manifest cannot be written; the previous one is kept.
         """
         if self.in_order is None:
             for _ in self._older():
                 pass
         newer = self.journal.in_order(newest=True)
         with closing(self._older_lines() if self.in_order else self._older_sorted()) as older:
-            lines: Iterator[Line] = merge(older, newer, key=PLACE)
+            lines: Iterator[Line] = merge(older, newer, key=SORT_KEY)
             kept = (line for line in lines if keep is None or keep(text_of(line.item_id)))
             write_manifest(self.out, kept, in_order=True)
         self.in_order = True
@@ -88,7 +101,7 @@ class History:
             yield entry.to_line()
 
     def _older_sorted(self) -> Generator[Line, None, None]:
-        """Yield the same in order from a manifest that somebody edited."""
+        """Yield the lines of an unsorted manifest, which somebody edited, in order."""
         with closing(Lines(self.journal.scratch)) as lines:
             index_manifest(self.out, lines)
             newer = self.journal.lookup()
@@ -96,79 +109,113 @@ class History:
                 if newer.find(line.item_id) is None:
                     yield line
 
-    def _older(self, is_settled: Callable[[PlainRow], bool] | None = None) -> Iterator[Entry]:
-        """Yield the rows of the manifest that the journal has no newer ones for."""
-        has_newer = self.journal.lookup().find if len(self.journal) else None
-        in_order, before = True, (b"", b"")
-
-        def is_passed_over(row: PlainRow) -> bool:
-            nonlocal in_order, before
-            row_id = row[0]
-            if row[CHANNEL] or b"\\" in row_id or is_settled is None or not is_settled(row):
-                return False
-            place = row_id, row_id
-            in_order = in_order and before < place
-            before = place
-            return True
-
-        for entry in read_entries(self.out, None if is_settled is None or has_newer else is_passed_over):
-            key = entry.key
-            place = key if entry.channel is None else byte_order(entry.id), key
-            in_order = in_order and before < place
-            before = place
-            if has_newer is None or has_newer(key) is None:
-                yield entry
-        self.in_order = in_order
+    def _older(self, settle: Settle | None = None) -> Iterator[Entry]:
+        """Yield the rows of the manifest that the journal does not replace."""
+        order = _Order()
+        if settle is not None and not len(self.journal):
+            yield from _unsettled(read_blocks(self.out), settle, order)
+        else:
+            has_newer = self.journal.lookup().find if len(self.journal) else None
+            for entry in read_entries(self.out):
+                order.note(entry)
+                if has_newer is None or has_newer(entry.key) is None:
+                    yield entry
+        self.in_order = order.holds
 
     def unmade(self) -> list[PlannedShard]:
-        """Return the shards that are planned and were not made since.
+        """Return the planned shards that were not written since.
 
-        A row of such a shard is older than the plan: the shard is to be made again.
+        A row of such a shard is older than the plan: the shard has to be rebuilt.
         """
         made = self.journal.lookup()
         return [shard for shard in self.shards if made.find(byte_order(shard.first)) is None]
 
     def numbers_in_use(self) -> frozenset[int]:
-        """Return the numbers of all shards that a row describes."""
+        """Return the numbers of all shards that rows refer to."""
         paths = {entry.path for entry in self.entries() if entry.path is not None and entry.path.endswith(".h5")}
         return frozenset(number for number in map(shard_number, paths) if number is not None)
 
     def next_shard(self, in_use: Collection[int] | None = None) -> int:
-        """Return the first number above those of all shards that a row describes or that are planned.
+        """Return the first number above those of all shards that rows refer to or that are planned.
 
-        No row describes a file that a killed run left before it could write the row; that file is replaced.  A number
-        far above the others is not ours: counting on from there would leave the numbers that a name can hold.
+        If a run was killed before it could write the row of a shard, that file is replaced.  A number far above the
+        others is not from melcli.  Continuing from it would exceed the numbers that a name can have.
 
         Parameters
         ----------
         in_use : collection of int, optional
-            `numbers_in_use`, if the caller has it: to read all rows takes a second for 100,000.
+            `numbers_in_use`, if the caller has it: reading all rows takes a second for 100,000.
         """
         in_use = self.numbers_in_use() if in_use is None else in_use
         first = 0
         for number in sorted({*in_use, *(shard.number for shard in self.shards)}):
-            if number - first >= FREE_NUMBERS:
+            if number - first >= MAX_NUMBER_GAP:
                 break
             first = number + 1
         return first
 
 
+class _Order:
+    """Tells whether rows are sorted by id and by item."""
+
+    def __init__(self) -> None:
+        self.holds = True
+        self._last = b"", b""
+
+    def note(self, entry: Entry) -> None:
+        """Note the next row."""
+        self._note((entry.key if entry.channel is None else byte_order(entry.id), entry.key))
+
+    def note_ids(self, ids: Sequence[bytes]) -> None:
+        """Note the ids of the next rows, which have no channels and are sorted."""
+        self._note((ids[0], ids[0]))
+        self._last = ids[-1], ids[-1]
+
+    def _note(self, place: tuple[bytes, bytes]) -> None:
+        self.holds = self.holds and self._last < place
+        self._last = place
+
+
+def _unsettled(blocks: Iterable[Block], settle: Settle, order: _Order) -> Iterator[Entry]:
+    """Yield the rows that ``settle`` does not skip; each block is read while it looks at the one before."""
+    begun: deque[tuple[Block, Callable[[], Settled] | None]] = deque()
+    for block in blocks:
+        begun.append((block, settle(block.plain) if block.plain else None))
+        if len(begun) > 1:
+            yield from _rest(*begun.popleft(), order)
+    for last in begun:
+        yield from _rest(*last, order)
+
+
+def _rest(block: Block, wait: Callable[[], Settled] | None, order: _Order) -> Iterator[Entry]:
+    ids, are_settled = Settled((), ()) if wait is None else wait()
+    if ids and all(are_settled):
+        order.note_ids(ids)
+        return
+    for place, entry in enumerate(block.entries(are_settled or repeat(False))):
+        if entry is None:
+            order.note_ids(ids[place : place + 1])
+        else:
+            order.note(entry)
+            yield entry
+
+
 def read_history(out: str, scratch: Scratch, tell: Callable[[str], None] | None = None) -> History:
-    """Read what OUT says; an OUT that is not there says nothing.
+    """Read the state of OUT; it is empty if OUT does not exist.
 
     Parameters
     ----------
     out : str
         OUT.
     scratch : Scratch
-        Holds where the rows of the journal are.
+        Database for the positions of the journal's rows.
     tell : callable, optional
         See `read_journal`.
 
     Raises
     ------
     StorageError
-        A book is damaged or cannot be read.
+        The manifest or the journal is damaged or cannot be read.
     """
     journal = Lines(scratch)
     shards = read_journal(out, journal, tell)

@@ -1,7 +1,7 @@
-"""The journal: finished work so far, one line for each batch, appended and flushed.
+"""The journal: finished work so far, one line per batch, appended and flushed.
 
-Only the driver writes it.  After a clean end its rows are in the manifest and it is removed; after a kill the next
-run reads it.  Every line carries the CRC-32 of its rest, so a line that was cut or damaged is never believed.
+Only the driver writes it.  At a normal end its rows are merged into the manifest and it is removed; after a kill, the
+next run reads it.  Every line contains the CRC-32 of its rest, so that a truncated or damaged line is ignored.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 from melcli.errors import StorageError
 from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
-from melcli.store.files import bring_to_disk, storage_errors, write_all, write_file
+from melcli.store.files import flush_path, storage_errors, write_all, write_file
 from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import OWN_FOLDER, journal_path, shard_name, shard_number
 from melcli.store.lines import Line, Lines
 from melcli.store.rows import JSON_DECODER, Row, row_of
 from melcli.store.validity import fault_of_row
 
-__all__ = ["Journal", "PlannedShard", "read_journal", "remove_journal", "start_journal_anew"]
+__all__ = ["Journal", "PlannedShard", "read_journal", "remove_journal", "restart_journal"]
 
 # A line: {"crc32":"01234567","rows":[...],"shards":[...]}
 SEAL_BYTES = len('{"crc32":"01234567",')
@@ -36,20 +36,20 @@ SHARDS_OPEN = '],"shards":'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedShard:
-    """A shard that a run means to write, so that the next one plans it alike if this one is killed.
+    """A shard that a run plans to write; if the run is killed, the next one plans the same shard.
 
     Attributes
     ----------
     number : int
-        The shard's.
+        Number of the shard.
     first, last : str
-        Ids of its first and last item; it holds all items between them that had to be processed.
+        Ids of its first and last item; it contains all items between them that had to be processed.
     digest : str
         Fingerprint of all its items with their sizes and times.
     config_id : str or None
-        The config that it is made with; None in the journal of an earlier version.
+        The config of the features; None in the journal of an earlier version.
     shard_mb : int or None
-        The size that the plan was made for; None for a shard that is made again as it was, whatever the size.
+        The shard size of the plan; None for a shard that is rebuilt unchanged, whatever the size.
     """
 
     number: int
@@ -60,7 +60,7 @@ class PlannedShard:
     shard_mb: int | None = None
 
     def fits(self, *, config_id: str, shard_mb: int) -> bool:
-        """Tell whether a run with this config and this size may write the shard as it was planned."""
+        """Return whether a run with this config and shard size may write the shard as planned."""
         return self.config_id == config_id and self.shard_mb in (None, shard_mb)
 
 
@@ -72,44 +72,44 @@ class Journal:
     out : str
         OUT.
     flush : bool
-        Whether rows are brought to the disk when they are added.
+        Whether to flush rows when they are added.
     index : Lines, optional
-        Is told where the rows are that are added.
+        Receives the positions of the added rows.
     """
 
     def __init__(self, out: str, *, flush: bool = True, index: Lines | None = None) -> None:
         self._path = journal_path(out)
         self._flush = flush
         self._index = index
-        self._failed: OSError | None = None  # after a failed flush the next one would pass, whatever was lost
+        self._failed: OSError | None = None  # after a failed flush, the next one succeeds despite the loss
         with storage_errors(self._path), contextlib.ExitStack() as opened:
             self._file = opened.enter_context(open(self._path, "a+b", buffering=0, opener=_only_here))
             if index is not None:
                 index.open(self._file)
             self._end = self._file.seek(0, os.SEEK_END)
             if self._end:
-                self._write(b"\n")  # ends a line that a kill cut short
+                self._write(b"\n")  # ends a line that a kill truncated
             elif flush:
-                bring_to_disk(os.path.dirname(self._path))  # ext4 does it with the file; POSIX does not ask for it
+                flush_path(os.path.dirname(self._path))  # POSIX requires it, ext4 does not
             opened.pop_all()
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with storage_errors(self._path):  # on some network file systems only this tells that a write was lost
+        with storage_errors(self._path):  # some network file systems report a lost write only here
             self._file.close()
 
     def add(self, *, rows: Iterable[Row | Line] = (), shards: Iterable[PlannedShard] = ()) -> None:
-        """Append rows and shards as one line, which counts whole or not at all, and bring it to the disk.
+        """Append rows and shards as one line, which counts as a whole or not at all, and flush it.
 
-        Shards always, once in a run: after a power cut the next run has to cut alike.  Half the rows of a shard would
-        make the next run write the other half into a shard of its own.
+        Shards are always flushed, once per run, because after a power failure the next run must plan the same shards.
+        Half the rows of a shard would make the next run write the other half into another shard.
 
         Raises
         ------
         StorageError
-            A part of the line may be there; it will not be believed.
+            A part of the line may have been written; it will be ignored.
         """
         shards = list(shards)
         lines = [row if isinstance(row, Line) else row.to_line() for row in rows]
@@ -131,16 +131,16 @@ class Journal:
                 start += len(each.text) + 1
 
     def check_there(self) -> None:
-        """Look whether OUT is still the one that the run began in.
+        """Check that OUT is still the one in which the run began.
 
         Raises
         ------
         StorageError
-            The journal is gone, or is another file.
+            The journal was removed or replaced.
         """
         with storage_errors(self._path):
             if not os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):
-                raise FileNotFoundError(errno.ENOENT, "it was removed while the run went on")
+                raise FileNotFoundError(errno.ENOENT, "it was removed during the run")
 
     def _append(self, line: bytes, *, flush: bool) -> None:
         self._write(line)
@@ -152,48 +152,48 @@ class Journal:
 
 
 def _only_here(path: str, flags: int) -> int:
-    """Open the journal to append to it, or create it; in an untrusted OUT the name could stand for another's file."""
+    """Open the journal to append, or create it; in an untrusted OUT, its name could be a link to another file."""
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     with contextlib.ExitStack() as opened:
         opened.callback(os.close, descriptor)
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            raise OSError(errno.ELOOP, "it has other names, or is no regular file")
+            raise OSError(errno.ELOOP, "it has other names, or is not a regular file")
         opened.pop_all()
     return descriptor
 
 
 def read_journal(out: str, rows: Lines, tell: Callable[[str], None] | None = None) -> list[PlannedShard] | None:
-    """Read all whole lines of a journal that an earlier run left; None where it left none.
+    """Read all complete lines of a journal that an earlier run left; None if there is none.
 
-    A line that was cut or damaged is skipped: a kill leaves one.  A line whose checksum is right and that no melcli
-    writes is a fault.
+    A truncated or damaged line is skipped: a kill leaves one.  A line with a correct checksum that melcli would not
+    write is a fault.
 
     Parameters
     ----------
     out : str
         OUT.
     rows : Lines
-        Is told where the rows are.
+        Receives the positions of the rows.
     tell : callable, optional
-        Is told of each fault, and the line is skipped; without it a fault is an error.
+        Called with each fault, whose line is skipped; without it a fault is an error.
 
     Returns
     -------
     list of PlannedShard or None
-        What that run meant to write.
+        The shards that that run planned.
 
     Raises
     ------
     StorageError
-        It cannot be read, or has a fault and there is no ``tell``.
+        The journal cannot be read, or it has a fault and there is no ``tell``.
     """
     path = journal_path(out)
     shards: list[PlannedShard] = []
 
     def refuse(fault: str) -> None:
-        told = f"{path}: {fault}; `melcli verify {out} --repair` repairs it"
-        raise StorageError(printable(told))
+        message = f"{path}: {fault}; `melcli verify {out} --repair` repairs it"
+        raise StorageError(printable(message))
 
     with storage_errors(path, "read"), contextlib.ExitStack() as opened:
         opened.callback(rows.close)
@@ -212,10 +212,10 @@ def read_journal(out: str, rows: Lines, tell: Callable[[str], None] | None = Non
     return shards
 
 
-def start_journal_anew(out: str, shards: Sequence[PlannedShard]) -> None:
-    """Let the journal say no more than which shards are to be made, once the manifest says all else that it said.
+def restart_journal(out: str, shards: Sequence[PlannedShard]) -> None:
+    """Replace the journal by one that contains only planned shards, after its rows were merged into the manifest.
 
-    The new one takes the place of the old one, so that no moment is without a plan.
+    The replacement is atomic, so that the plan is never missing.
     """
     if shards:
         write_file(journal_path(out), [_sealed(_line((), shards))])
@@ -224,12 +224,12 @@ def start_journal_anew(out: str, shards: Sequence[PlannedShard]) -> None:
 
 
 def remove_journal(out: str) -> None:
-    """Remove the journal, once the manifest says all that it said; after a power cut it must not come back."""
+    """Remove the journal, after its rows were merged into the manifest, so that no power failure can restore it."""
     path = journal_path(out)
     with storage_errors(path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        bring_to_disk(os.path.dirname(path))
+        flush_path(os.path.dirname(path))
 
 
 def _line(rows: Iterable[bytes], shards: Iterable[PlannedShard]) -> bytes:
@@ -242,7 +242,7 @@ def _sealed(sealed: bytes) -> bytes:
 
 
 def _here(path: str, flags: int) -> int:
-    """Open the journal to read it, through no link: neither its own name nor that of its folder."""
+    """Open the journal to read, but not through a link: neither its own name nor that of its folder."""
     folder = os.path.dirname(path)
     if os.path.islink(folder):
         raise NotRegular(path, stat.S_IFLNK, f"its folder {OWN_FOLDER} is a link")
@@ -250,7 +250,7 @@ def _here(path: str, flags: int) -> int:
 
 
 def _believed(lines: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the lines that are whole, each after its number and the place of its first byte."""
+    """Yield the complete lines, each with its number and the offset of its first byte."""
     start = 0
     for number, line in enumerate(lines, 1):
         with memoryview(line) as whole, whole[SEAL_BYTES:-1] as rest:
@@ -261,11 +261,11 @@ def _believed(lines: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _index(line: bytes, start: int, rows: Lines, shards: list[PlannedShard]) -> str:
-    """Take the rows and the shards of one line, all or none; return what is wrong with it."""
+    """Add the rows and shards of one line, all or none; return its fault, or ``""``."""
     try:
         found, planned = _parse(line.decode("ascii"))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        return f"it is no line that melcli writes ({error})"
+        return f"it is not a line that melcli writes ({error})"
     for row, place, size in found:
         rows.add(row.id, row.channel, row.status == "failed", start + place, size)
     shards += planned
@@ -273,12 +273,12 @@ def _index(line: bytes, start: int, rows: Lines, shards: list[PlannedShard]) -> 
 
 
 def _parse(text: str) -> tuple[list[tuple[Row, int, int]], list[PlannedShard]]:
-    """Read one line; return the rows, each with its place and size, and the shards.
+    """Parse one line; return the rows, each with its position and size, and the shards.
 
     Raises
     ------
     ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError
-        A run writes no such line.
+        No run writes such a line.
     """
     found = []
     place = _after(text, SEAL_BYTES, ROWS_OPEN)
@@ -292,20 +292,20 @@ def _parse(text: str) -> tuple[list[tuple[Row, int, int]], list[PlannedShard]]:
         place = end + (text[end] == ",")
     shards, end = JSON_DECODER.raw_decode(text, _after(text, place, SHARDS_OPEN))
     if not isinstance(shards, list) or text[end:] != "}\n":
-        raise ValueError("its shards are no list at its end")
+        raise ValueError("its shards are not a list at its end")
     return found, [_planned(shard) for shard in shards]
 
 
 def _planned(plain: Mapping[str, Any]) -> PlannedShard:
-    """Read a shard; keys of later versions are skipped."""
+    """Parse a shard; keys of later versions are ignored."""
     shard = PlannedShard(**{key: value for key, value in plain.items() if key in PlannedShard.__slots__})
     number = shard.number
     if type(number) is not int or number < 0 or shard_number(shard_name(number)) != number:
         raise ValueError(f"the number of a shard is {str(number)[:80]}")
     if not all(isinstance(word, str) for word in (shard.first, shard.last, shard.digest, shard.config_id or "")):
-        raise TypeError("a shard's ids are no text")
+        raise TypeError("a shard's ids are not text")
     if type(shard.shard_mb) not in (int, type(None)):
-        raise TypeError("a shard's size is no number")
+        raise TypeError("a shard's size is not a number")
     return shard
 
 

@@ -12,12 +12,12 @@ __all__ = ["KeptFile"]
 
 
 class KeptFile:
-    """A file that stays open, however it is renamed over or removed meanwhile, until it is closed or this is gone.
+    """A file that stays open, even if it is replaced or removed, until it is closed or this object is deleted.
 
     Parameters
     ----------
     descriptor : int
-        Of the open file; belongs to this from now on.
+        Descriptor of the open file; owned by this object from now on.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -26,21 +26,21 @@ class KeptFile:
 
     @classmethod
     def of(cls, file: BinaryIO) -> KeptFile:
-        """Keep a file that somebody else will close."""
+        """Keep a file that the caller will close."""
         return cls(os.dup(file.fileno()))
 
     def read_at(self, start: int, size: int) -> bytes:
-        """Read bytes from the offset ``start`` on.
+        """Read bytes from the offset ``start``.
 
         Raises
         ------
         OSError
-            The system refuses it.
+            The file cannot be read.
         """
         return os.pread(self._descriptor, size, start)
 
     def status(self) -> os.stat_result:
-        """Return what the system knows of the file."""
+        """Return the result of `os.fstat`."""
         return os.fstat(self._descriptor)
 
     def close(self) -> None:

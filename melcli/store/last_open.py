@@ -1,4 +1,4 @@
-"""The files of arrays that this process opened last, kept open for the next array."""
+"""Keep the files of arrays open that this process used last, for the next array."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from melcli.store.reader import Features, open_features
 
 __all__ = ["names_in", "read_from", "read_from_out"]
 
-MAX_OPEN = 2  # one of each set that is compared
+MAX_OPEN = 2  # one for each set in a comparison
 Opened = TypeVar("Opened", ArrayFile, Features)
 _FileKey = tuple[str, int, int, int]
 
 
 class _LastOpen(Generic[Opened]):
-    """Keeps some open, for as long as the same file is at its path."""
+    """Keeps some files open, for as long as the same file is at its path."""
 
     def __init__(self, opening: Callable[[str], Opened]) -> None:
         self._opening: Callable[[str], Opened] = opening
@@ -32,7 +32,7 @@ class _LastOpen(Generic[Opened]):
             while len(self._open) >= MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
             opened = self._opening(path)
-            if key is None:  # it came between the two looks
+            if key is None:  # it appeared after the check
                 return opened
             self._open[key] = opened
         self._open.move_to_end(key)
@@ -59,7 +59,7 @@ def read_from_out(out: str, item_id: str) -> np.ndarray:
 
 
 def _file_key(path: str) -> _FileKey | None:
-    """Return what another file at the same path differs in; None where nothing is there."""
+    """Return a key that differs for another file at the same path; None if there is no file."""
     try:
         status = os.stat(path)
     except OSError:

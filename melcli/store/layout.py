@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from melcli.errors import ConfigError, NameClash
@@ -34,74 +34,79 @@ OWN_NAMES = (MANIFEST_FILE, FAILURES_FILE, CONFIG_FILE, OWN_FOLDER)
 JOURNAL_NAME = f"{OWN_FOLDER}/journal.jsonl"
 OWN_FOLDERS = tuple(f"{name}/" for name in OWN_NAMES)
 
-MOST_SHARD_DIGITS = 12
-LONGEST_NAME_BYTES = 255  # of one part of a path, on every file system in wide use; eCryptfs takes 143
-LONGEST_PATH_BYTES = 4095  # without the NUL at its end, on Linux
-TEMPORARY_NAME_BYTES = 28  # which is in the same folder, and is longer than a short final name
+MAX_SHARD_DIGITS = 12
+MAX_NAME_BYTES = 255  # of one part of a path, on every common file system; eCryptfs allows 143
+MAX_PATH_BYTES = 4095  # without the final NUL, on Linux
+TEMPORARY_NAME_BYTES = 28  # of a file in the same folder; longer than a short final name
 
-_OF_A_CHANNEL = re.compile(r"\.ch\d+$")
+_CHANNEL_SUFFIX = re.compile(r"\.ch\d+$")
 
 
-def refuse_names(item_ids: Collection[str], format: str, *, out: str | None = None, each_channel: bool = False) -> None:
+def refuse_names(
+    item_ids: Collection[str],
+    format: str,
+    *,
+    out: str | None = None,
+    each_channel: bool = False,
+    suspects: Callable[[Sequence[str], int], Iterable[str]] | None = None,
+) -> None:
     """Refuse ids that cannot be names in OUT, before any work.
 
     Parameters
     ----------
     item_ids : collection of str
-        Of all items; read once or twice, and asked for single ids.
+        Ids of all items; read once or twice, and searched for single ids.
     format : str
-        Only ``npy`` names files by ids.
+        Only ``npy`` names files after ids.
     out : str, optional
-        OUT, which need not exist.  It tells how long names may be there, and leaves the rest of a path for them.
+        OUT, which need not exist.  Its file system limits the length of names, and its path shortens the others.
     each_channel : bool
-        Whether outputs are called ``ID.ch0``, ``ID.ch1``.  There has to be room for a hundred of them.
+        Whether outputs are named ``ID.ch0``, ``ID.ch1``.  The limit allows for a hundred of them.
+    suspects : callable, optional
+        Finds the ids that contain one of some texts or have more than a number of bytes; None: each is checked.
 
     Raises
     ------
     ConfigError
-        A part of a file's name would be too long, or its whole path.
+        A part of a file's name, or its whole path, would be too long.
     NameClash
-        An id leads into one of OUT's own files, or into a folder that is another item's file; or an item that fails
-        would be called like another one's channel.
+        An id leads into a file of OUT itself, or into a folder that is another item's file; or the row of a failed
+        item would have the same id as the channel of another one.
     """
+    find = (lambda texts, num_bytes: item_ids) if suspects is None else suspects
     if each_channel:
-        _refuse_ids_of_channels(item_ids)
+        _refuse_ids_of_channels(find([".ch"], MAX_PATH_BYTES), item_ids)
     if format != "npy":
         return
-    room = _Room.under(out, ".ch00.npy" if each_channel else ".npy")
-    for item_id in item_ids:
-        if _leads_through_a_file(item_id) or room.may_lack(item_id):
-            room.refuse(item_id)
-            _refuse_folder(item_id, item_ids, each_channel)
+    limits = _NameLimits.under(out, ".ch00.npy" if each_channel else ".npy")
+    for item_id in find([".npy/", *OWN_FOLDERS], limits.surely_enough_bytes):
+        limits.check(item_id)
+        _refuse_folder(item_id, item_ids, each_channel)
 
 
-def _refuse_ids_of_channels(item_ids: Collection[str]) -> None:
-    for item_id in item_ids:
-        if ".ch" in item_id and _OF_A_CHANNEL.search(item_id):
-            owner = _OF_A_CHANNEL.sub("", item_id)
-            if owner in item_ids:
+def _refuse_ids_of_channels(suspects: Iterable[str], known: Collection[str]) -> None:
+    for item_id in suspects:
+        if _CHANNEL_SUFFIX.search(item_id):
+            owner = _CHANNEL_SUFFIX.sub("", item_id)
+            if owner in known:
                 raise NameClash(
-                    f"with channels=each an output of {printable(owner)} may be called {printable(item_id)}, "
-                    "as another input is",
+                    f"with channels=each an output of {printable(owner)} may be named {printable(item_id)}, "
+                    "like another input",
                     hint="rename one of them, or use --keep-extension",
                 )
 
 
-def _leads_through_a_file(item_id: str) -> bool:
-    return ".npy/" in item_id or item_id.startswith(OWN_FOLDERS)
-
-
 def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> None:
-    """Refuse an id that needs a folder where a file stands."""
+    """Refuse an id that needs a folder with the name of a file."""
     parts = item_id.split("/")
     if len(parts) > 1 and parts[0] in OWN_NAMES:
-        raise NameClash(f"{printable(item_id)}: OUT keeps {parts[0]} for itself", hint="rename that folder")
+        raise NameClash(f"{printable(item_id)}: OUT reserves {parts[0]}", hint="rename that folder")
     for depth in range(1, len(parts)):
         folder = "/".join(parts[:depth])
         if not folder.endswith(".npy"):
             continue
         other = folder.removesuffix(".npy")
-        owner = _OF_A_CHANNEL.sub("", other) if each_channel else other
+        owner = _CHANNEL_SUFFIX.sub("", other) if each_channel else other
         if owner in known and (owner != other or not each_channel):
             raise NameClash(
                 f"{printable(item_id)} needs a folder where {printable(owner)} has its file",
@@ -110,8 +115,8 @@ def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
-    """How long names and paths may be, and what they need beside an id."""
+class _NameLimits:
+    """Limits for the lengths of names and paths, and the ending that is added to an id."""
 
     name_bytes: int
     path_bytes: int  # below OUT
@@ -119,43 +124,42 @@ class _Room:
     ending: str
 
     @classmethod
-    def under(cls, out: str | None, ending: str) -> _Room:
+    def under(cls, out: str | None, ending: str) -> _NameLimits:
         if out is None:
-            return cls(LONGEST_NAME_BYTES, LONGEST_PATH_BYTES, LONGEST_PATH_BYTES, ending)
+            return cls(MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PATH_BYTES, ending)
         path = os.path.abspath(out)
-        there = path
-        while not os.path.lexists(there) and there != os.path.dirname(there):
-            there = os.path.dirname(there)
-        limit = _limit(there, "PC_PATH_MAX", LONGEST_PATH_BYTES + 1) - 1
-        taken = len(os.fsencode(os.path.join(path, "")))
-        return cls(_limit(there, "PC_NAME_MAX", LONGEST_NAME_BYTES), limit - taken, limit, ending)
+        existing = path
+        while not os.path.lexists(existing) and existing != os.path.dirname(existing):
+            existing = os.path.dirname(existing)
+        limit = _limit(existing, "PC_PATH_MAX", MAX_PATH_BYTES + 1) - 1
+        used = len(os.fsencode(os.path.join(path, "")))
+        return cls(_limit(existing, "PC_NAME_MAX", MAX_NAME_BYTES), limit - used, limit, ending)
 
-    def may_lack(self, item_id: str) -> bool:
-        """Tell whether an id could be too long at all: 0.3 us, a tenth of what looking at its parts takes."""
-        most = min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
-        return 4 * len(item_id) > most and len(os.fsencode(item_id)) > most  # no character takes more than 4 bytes
+    @property
+    def surely_enough_bytes(self) -> int:
+        """Bytes of an id that is not too long whatever its parts are."""
+        return min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
 
-    def refuse(self, item_id: str) -> None:
+    def check(self, item_id: str) -> None:
         """Raise ConfigError if an id is too long."""
         folder, _, name = f"{item_id}{self.ending}".rpartition("/")
         longest = max(len(os.fsencode(part)) for part in (*folder.split("/"), name))
         if longest > self.name_bytes:
             raise ConfigError(
-                f"{printable(item_id)}: a name of {longest} bytes is over the {self.name_bytes} that file systems allow"
+                f"{printable(item_id)}: a name has {longest} bytes, but file systems allow {self.name_bytes}"
             )
         folder_bytes = len(os.fsencode(folder)) + 1 if folder else 0
         path_bytes = folder_bytes + max(len(os.fsencode(name)), TEMPORARY_NAME_BYTES)
         if path_bytes > self.path_bytes:
             whole = path_bytes - self.path_bytes + self.limit_bytes
             raise ConfigError(
-                f"{printable(item_id)}: a path of {whole} bytes under OUT is over the {self.limit_bytes} "
-                "that the system allows",
+                f"{printable(item_id)}: a path under OUT has {whole} bytes, but the system allows {self.limit_bytes}",
                 hint="choose an OUT with a shorter path",
             )
 
 
 def _limit(path: str, name: str, usual_bytes: int) -> int:
-    """Ask the file system, but believe no more than is usual: for FAT, Linux says 1530."""
+    """Ask the file system for a limit, but accept at most the usual one: for FAT, Linux reports 1530."""
     try:
         limit = os.pathconf(path, name)
     except (OSError, ValueError):
@@ -164,7 +168,7 @@ def _limit(path: str, name: str, usual_bytes: int) -> int:
 
 
 def own_folder(out: str) -> str:
-    """Return the folder that holds nothing that a user needs."""
+    """Return the folder for melcli's own files, which users do not need."""
     return os.path.join(out, OWN_FOLDER)
 
 
@@ -191,6 +195,6 @@ def shard_name(number: int) -> str:
 def shard_number(name: str) -> int | None:
     """Return the number in a shard's name, or None for any other name."""
     digits = name.removeprefix("features-").removesuffix(".h5")
-    if len(digits) > MOST_SHARD_DIGITS or not digits.isdecimal():
+    if len(digits) > MAX_SHARD_DIGITS or not digits.isdecimal():
         return None
     return int(digits) if name == shard_name(int(digits)) else None

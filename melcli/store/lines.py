@@ -1,6 +1,6 @@
 """Positions of rows in a file, for sorting and copying them without keeping them in memory.
 
-The places are in a scratch database, so memory does not grow with their number.
+The positions are in a scratch database, so that memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from melcli.store.kept_file import KeptFile
 
 __all__ = ["UTF8", "Line", "Lines", "item_of"]
 
-UTF8 = ("utf-8", "surrogatepass")  # as `json.loads` takes bytes
-LINES_AT_A_TIME = 512
+UTF8 = ("utf-8", "surrogatepass")  # like `json.loads` for bytes
+LINES_PER_INSERT = 512
 
 
 class Line(NamedTuple):
-    """A row that is not read, and what its place in a manifest depends on.
+    """A row as text, with the fields that determine its position in a manifest.
 
     Attributes
     ----------
     id, item_id : bytes
-        The row's, as `byte_order` gives them.
+        Ids of the row and of its item, from `byte_order`.
     failed : bool
-        Whether it is the row of a failure.
+        Whether it is a failed row.
     text : bytes
-        Its JSON.
+        The JSON of the row.
     """
 
     id: bytes
@@ -40,12 +40,12 @@ class Line(NamedTuple):
 
 
 class Lines:
-    """Where the rows of a file lie, by number, in the file's order.
+    """The positions of the rows of a file, by number, in the file's order.
 
     Parameters
     ----------
     scratch : Scratch
-        Holds the places.
+        Database for the positions.
     """
 
     def __init__(self, scratch: Scratch) -> None:
@@ -57,7 +57,7 @@ class Lines:
             "(number INTEGER PRIMARY KEY, id BLOB, item_id BLOB, first INTEGER, failed INTEGER, start INTEGER, "
             "size INTEGER)",
         )
-        self._newest = ""  # a table: by item the number of the first row of its last time
+        self._newest = ""  # a table: the number of the first row of each item's last result
         self._waiting: list[tuple[int, bytes, bytes, int, bool, int, int]] = []
         self._count = 0
         self._first, self._before, self._channel_before = 0, b"", -1
@@ -66,37 +66,37 @@ class Lines:
         return self._count
 
     def open(self, file: BinaryIO) -> None:
-        """Keep a file open for later, however it is renamed over or removed meanwhile."""
+        """Keep a file open for reading rows, even if it is replaced or removed."""
         self.close()
         self._name = file.name
         self._file = KeptFile.of(file)
 
     def close(self) -> None:
-        """Close the file at once, and not when this is gone; no row can be read afterwards."""
+        """Close the file now, not when this object is deleted; no row can be read afterwards."""
         if self._file is not None:
             self._file.close()
 
     def add(self, row_id: str, channel: int | None, failed: bool, start: int, size: int) -> None:
-        """Note that a row is in so many bytes from the byte ``start`` on."""
+        """Record that a row has ``size`` bytes from the byte ``start`` on."""
         key = byte_order(row_id)
         item_key = key if channel is None else byte_order(item_of(row_id, channel))
         self._add(key, item_key, -1 if channel is None else channel, failed, start, size)
 
     def add_line(self, line: Line, start: int, size: int) -> None:
-        """Note the same of a row that is at hand."""
+        """Record the position of a row that is given as a line."""
         channel = -1 if line.id == line.item_id else int(line.id[len(line.item_id) + len(".ch") :])
         self._add(line.id, line.item_id, channel, line.failed, start, size)
 
     def _add(self, key: bytes, item_key: bytes, channel: int, failed: bool, start: int, size: int) -> None:
         number = self._count
-        # Of the earlier times of an item nothing counts; the channels of one time follow one another, in order.
+        # Only the last result of an item counts; the channels of one result follow one another, in order.
         if item_key != self._before or not -1 < self._channel_before < channel:
             self._first = number
         self._before, self._channel_before = item_key, channel
         self._waiting.append((number, key, item_key, self._first, failed, start, size))
         self._count += 1
         self._newest = ""
-        if len(self._waiting) == LINES_AT_A_TIME:
+        if len(self._waiting) == LINES_PER_INSERT:
             self._flush()
 
     def text(self, number: int) -> bytes:
@@ -105,29 +105,29 @@ class Lines:
         return self._read(*self.scratch.one(f"SELECT start, size FROM {self._table} WHERE number = ?", (number,)))
 
     def lookup(self) -> Lookup:
-        """Return what tells of an item, by the bytes of its id, whether it has a row."""
+        """Return a lookup of whether an item has a row, by the bytes of its id."""
         select = f"SELECT item_id FROM {self._index_newest()}"
         return Lookup(self.scratch, f"{select} ORDER BY item_id", f"{select} WHERE item_id = ?")
 
     def texts(self) -> Iterator[bytes]:
-        """Yield the JSON of the rows of each item's last time, in the file's order."""
+        """Yield the JSON of the rows of each item's last result, in the file's order."""
         for start, size in self.scratch.rows(f"SELECT start, size FROM {self._rows(newest=True)} ORDER BY number"):
             yield self._read(start, size)
 
     def numbers(self, *, newest: bool = False) -> Iterator[tuple[int, bytes]]:
-        """Yield the number and the item of each row, or of the rows of each item's last time, in the file's order."""
+        """Yield number and item of each row, or of the rows of each item's last result, in the file's order."""
         return self.scratch.rows(f"SELECT number, lines.item_id FROM {self._rows(newest)} ORDER BY number")
 
     def in_order(self, *, newest: bool = False, skip: Collection[int] = ()) -> Iterator[Line]:
-        """Yield rows as a manifest has them: sorted by id, and by item where a file is called like a channel."""
+        """Yield rows in the order of a manifest: by id, then by item, in case a file is named like a channel."""
         columns = "number, id, lines.item_id, failed, start, size"
         rows = self.scratch.rows(f"SELECT {columns} FROM {self._rows(newest)} ORDER BY id, lines.item_id, number")
         for number, row_id, item_id, failed, start, size in rows:
             if number not in skip:
                 yield Line(row_id, item_id, bool(failed), self._read(start, size))
 
-    def doubles(self) -> Iterator[tuple[int, bytes, bytes]]:
-        """Yield number, id and item of the rows whose id and item other rows have too, in the file's order."""
+    def duplicates(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield number, id and item of the rows with the same id and item as another row, in the file's order."""
         keys = f"SELECT id, item_id FROM {self._rows(newest=False)} GROUP BY id, item_id HAVING count(*) > 1"
         return self.scratch.rows(
             f"SELECT number, id, item_id FROM {self._table} WHERE (id, item_id) IN ({keys}) ORDER BY number"
@@ -166,5 +166,5 @@ class Lines:
 
 
 def item_of(row_id: str, channel: int | None) -> str:
-    """Return the id of the input that a row came from: its own without the channel."""
+    """Return the id of the input of a row: the row's id without the channel."""
     return row_id if channel is None else row_id.removesuffix(f".ch{channel}")

@@ -14,19 +14,19 @@ from melcli.printable import printable
 from melcli.store.files import make_folders, storage_errors
 from melcli.store.layout import lock_path, own_folder
 
-__all__ = ["filelock_version", "hold_output", "is_held"]
+__all__ = ["filelock_version", "lock_output", "is_locked"]
 
-ACQUIRING_S = 0.1  # since `is_held` holds it for a moment
+ACQUIRE_TIMEOUT_S = 0.1  # since `is_locked` holds the lock for a moment
 
 
 @contextlib.contextmanager
-def hold_output(out: str) -> Iterator[None]:
-    """Create OUT and hold its lock; the system gives it back when the process ends, however it ends.
+def lock_output(out: str) -> Iterator[None]:
+    """Create OUT and hold its lock; the system releases it when the process ends for any reason.
 
     Raises
     ------
     OutputBusy
-        Another process holds it.
+        Another process holds the lock.
     StorageError
         OUT cannot be created or written.
     """
@@ -39,22 +39,22 @@ def hold_output(out: str) -> Iterator[None]:
     with storage_errors(lock_path(out)):
         lock = FileLock(lock_path(out))
         try:
-            lock.acquire(timeout=ACQUIRING_S)
+            lock.acquire(timeout=ACQUIRE_TIMEOUT_S)
         except Timeout:
             raise OutputBusy(
                 f"another melcli holds {printable(out)}", hint="wait for it or choose another OUT"
             ) from None
         except NotImplementedError as error:
-            raise OSError(errno.ENOLCK, "its file system knows no locks") from error
+            raise OSError(errno.ENOLCK, "its file system does not support locks") from error
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # given back all the same, at the latest when the process ends
+        with contextlib.suppress(OSError):  # released anyway when the process ends
             lock.release()
 
 
-def is_held(out: str) -> bool:
-    """Tell whether another process holds OUT, without holding it: only for the moment that the question takes."""
+def is_locked(out: str) -> bool:
+    """Return whether another process holds the lock of OUT; this process holds it only for a moment."""
     try:
         descriptor = os.open(lock_path(out), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -71,7 +71,7 @@ def is_held(out: str) -> bool:
 
 
 def _refuse_links(*paths: str) -> None:
-    """Refuse names of ours that an untrusted OUT has as links, which could lead anywhere."""
+    """Refuse paths of melcli that are links, which could lead anywhere in an untrusted OUT."""
     for path in paths:
         with storage_errors(path):
             if os.path.islink(path):
@@ -79,18 +79,18 @@ def _refuse_links(*paths: str) -> None:
 
 
 def _refuse_content_of_others(path: str) -> None:
-    """Refuse a lock that is another name of a file with content: filelock before 4.3 empties the file that it opens."""
+    """Refuse a lock file that is a hard link to a file with content: filelock before 4.3 truncates what it opens."""
     with storage_errors(path):
         try:
             status = os.lstat(path)
         except FileNotFoundError:
             return
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and status.st_size > 0:
-            raise OSError(errno.ELOOP, "it has other names and is not empty, so it is no lock of melcli")
+            raise OSError(errno.ELOOP, "it has other names and is not empty, so it is not a lock of melcli")
 
 
 def filelock_version() -> str:
-    """Return the version of the library that locks."""
+    """Return the version of filelock."""
     import filelock
 
     return str(filelock.__version__)

@@ -1,7 +1,7 @@
-"""The manifest: one JSON object for each item, sorted by the bytes of the ids.
+"""The manifest: one JSON object per row, sorted by the bytes of the ids.
 
-No clock, no host and no worker is written, so the same input gives the same bytes whatever the number of workers and
-the order in which they finish.
+It contains no time, host or worker, so the same input gives the same bytes whatever the number of workers and the order
+in which they finish.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from itertools import islice
 from operator import itemgetter
 from typing import BinaryIO, TypeVar
@@ -19,29 +20,30 @@ from melcli.printable import printable
 from melcli.store.files import StagedFiles, storage_errors, write_file
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE
 from melcli.store.lines import Line
-from melcli.store.rows import NO_ROW, Row
+from melcli.store.rows import ROW_ERRORS, Row
 
 __all__ = [
     "has_manifest",
     "not_a_row",
     "read_lines",
     "read_pieces",
+    "read_texts",
     "write_manifest",
 ]
 
-Taken = TypeVar("Taken")
+Parsed = TypeVar("Parsed")
 
 PIECE_LINES = 256
 PIECE_BYTES = 1 << 18
 
 
 def has_manifest(out: str) -> bool:
-    """Tell whether a run under OUT came to an end."""
+    """Return whether a run in OUT was completed."""
     return os.path.isfile(os.path.join(out, MANIFEST_FILE))
 
 
 def write_manifest(out: str, rows: Iterable[Row | Line], *, in_order: bool = False) -> None:
-    """Write the manifest and the list of failures again; each appears complete under its name.
+    """Write the manifest and the list of failures; each replaces the old file atomically.
 
     Parameters
     ----------
@@ -50,17 +52,17 @@ def write_manifest(out: str, rows: Iterable[Row | Line], *, in_order: bool = Fal
     rows : iterable of Row or Line
         In any order.
     in_order : bool
-        They come sorted by id and by item id: then none is kept.
+        They are sorted by id and by item id, so that they need not be kept in memory.
     """
     lines: Iterable[Line] = (row if isinstance(row, Line) else row.to_line() for row in rows)
     if not in_order:
         lines = sorted(lines, key=itemgetter(0, 1))
-    failed = array("q")  # where the rows of failures begin and how long they are
+    failed = array("q")  # positions and sizes of failed rows
     staged = StagedFiles(out)
     try:
-        staged.add(MANIFEST_FILE, _in_pieces(_noted(lines, failed)))
+        staged.add(MANIFEST_FILE, _in_pieces(_record_failures(lines, failed)))
         with open(staged.temporary(MANIFEST_FILE), "rb") as manifest:
-            write_file(os.path.join(out, FAILURES_FILE), _in_pieces(_read_again(manifest, failed)))
+            write_file(os.path.join(out, FAILURES_FILE), _in_pieces(_read_failures(manifest, failed)))
         staged.commit()
     finally:
         staged.discard()
@@ -68,39 +70,50 @@ def write_manifest(out: str, rows: Iterable[Row | Line], *, in_order: bool = Fal
 
 def read_lines(
     out: str,
-    take: Callable[[bytes], Taken],
+    parse: Callable[[bytes], Parsed],
     opener: Callable[[str, int], int] = regular_nofollow,
     opened: Callable[[BinaryIO], None] = lambda file: None,
-) -> Iterator[Taken]:
-    """Yield what ``take`` makes of each line of the manifest.
+) -> Iterator[Parsed]:
+    """Yield the result of ``parse`` for each line of the manifest.
 
     Parameters
     ----------
     out : str
         OUT.
-    take : callable
-        From a line without its end; raises one of `NO_ROW` where it is no row.
+    parse : callable
+        Takes a line without its newline; raises one of `ROW_ERRORS` if it is not a row.
     opener, opened : callable
         See `read_pieces`.
 
     Raises
     ------
     StorageError
-        A line is not a row, with its number; or the manifest cannot be read.
+        A line is not a row (the message has its number), or the manifest cannot be read.
     """
     for first, lines in read_pieces(out, opener, opened):
         for number, line in enumerate(lines, first):
             try:
-                taken = take(line.removesuffix(b"\n"))
-            except NO_ROW as error:
+                parsed = parse(line.removesuffix(b"\n"))
+            except ROW_ERRORS as error:
                 raise not_a_row(out, number, error) from error
-            yield taken
+            yield parsed
 
 
 def read_pieces(
     out: str, opener: Callable[[str, int], int], opened: Callable[[BinaryIO], None] = lambda file: None
 ) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield lines of the manifest, some at a time, after the number of the first; none where there is no manifest.
+    """Yield groups of lines of the manifest, each with the number of its first line; see `read_texts`."""
+    first = 1
+    for text in read_texts(out, opener, opened):
+        lines = BytesIO(text).readlines()
+        yield first, lines
+        first += len(lines)
+
+
+def read_texts(
+    out: str, opener: Callable[[str, int], int], opened: Callable[[BinaryIO], None] = lambda file: None
+) -> Iterator[bytes]:
+    """Yield groups of lines of the manifest; none if there is no manifest.
 
     Parameters
     ----------
@@ -109,7 +122,7 @@ def read_pieces(
     opener : callable
         See `open`.
     opened : callable
-        Is given the open file.
+        Called with the open file.
 
     Raises
     ------
@@ -120,10 +133,8 @@ def read_pieces(
     try:
         with open(path, "rb", opener=opener) as file:
             opened(file)
-            first = 1
-            while lines := file.readlines(PIECE_BYTES):
-                yield first, lines
-                first += len(lines)
+            while text := file.read(PIECE_BYTES):
+                yield text + file.readline()
     except FileNotFoundError:
         return
     except NotRegular as error:
@@ -136,15 +147,15 @@ def read_pieces(
 
 
 def not_a_row(out: str, number: int, error: Exception) -> StorageError:
-    """Return the error for a line that is no row."""
+    """Return the error for a line that is not a row."""
     return StorageError(
         f"{printable(os.path.join(out, MANIFEST_FILE))}:{number}: not a row of a manifest ({printable(str(error))})",
-        hint=f"`melcli verify {printable(out)} --repair` takes it out",
+        hint=f"`melcli verify {printable(out)} --repair` removes it",
     )
 
 
-def _noted(lines: Iterable[Line], failed: array[int]) -> Iterator[bytes]:
-    """Yield the texts of rows, and note where those of failures are."""
+def _record_failures(lines: Iterable[Line], failed: array[int]) -> Iterator[bytes]:
+    """Yield the texts of rows, and record the positions of failed ones."""
     start = 0
     for line in lines:
         text = line.text
@@ -154,7 +165,7 @@ def _noted(lines: Iterable[Line], failed: array[int]) -> Iterator[bytes]:
         yield text
 
 
-def _read_again(manifest: BinaryIO, places: array[int]) -> Iterator[bytes]:
+def _read_failures(manifest: BinaryIO, places: array[int]) -> Iterator[bytes]:
     for at in range(0, len(places), 2):
         with storage_errors(manifest.name, "read"):
             manifest.seek(places[at])
@@ -162,7 +173,7 @@ def _read_again(manifest: BinaryIO, places: array[int]) -> Iterator[bytes]:
 
 
 def _in_pieces(texts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join lines to pieces; to write each by itself took as long as to make it."""
+    """Join lines into pieces; writing each line separately took as long as creating it."""
     rest = iter(texts)
     while piece := list(islice(rest, PIECE_LINES)):
         yield b"\n".join(piece) + b"\n"

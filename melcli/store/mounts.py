@@ -1,4 +1,4 @@
-"""The file system that a folder is on (Linux)."""
+"""Find the file system of a folder (Linux)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 __all__ = ["Mount", "mount_of"]
 
 MOUNTS = Path("/proc/self/mountinfo")
-_OCTAL = re.compile(rb"\\([0-7]{3})")  # blank, tab, newline and backslash in a path
+_OCTAL = re.compile(rb"\\([0-7]{3})")  # escapes of space, tab, newline and backslash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A file system and the folder that it begins at.
+    """A mounted file system.
 
     Attributes
     ----------
     kind : str
-        Such as ``ext4``, ``nfs4`` or ``fuse.sshfs``.
+        For example ``ext4``, ``nfs4`` or ``fuse.sshfs``.
     point : str
-        Where it is mounted.
+        The mount point.
     read_only : bool
-        Whether it is mounted so.
+        Whether it is mounted read-only.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Mount:
 
 
 def mount_of(folder: str, mounts: Path = MOUNTS) -> Mount | None:
-    """Find the mount that a folder is on; None where there is no such list, as on macOS."""
+    """Find the mount that a folder is on; None if the system has no list of mounts, as on macOS."""
     try:
         lines = mounts.read_bytes().splitlines()
     except OSError:
@@ -44,7 +44,7 @@ def mount_of(folder: str, mounts: Path = MOUNTS) -> Mount | None:
         fields, _, rest = line.partition(b" - ")
         point = _OCTAL.sub(lambda octal: bytes([int(octal[1], 8)]), fields.split(b" ")[4])
         inside = path == point or path.startswith(point.rstrip(b"/") + b"/")
-        if inside and (found is None or len(point) >= len(os.fsencode(found.point))):  # of two on one point the later
+        if inside and (found is None or len(point) >= len(os.fsencode(found.point))):  # the later of two on one point
             kind, options = rest.split(b" ")[0], fields.split(b" ")[5] + b"," + rest.split(b" ")[-1]
             found = Mount(kind=os.fsdecode(kind), point=os.fsdecode(point), read_only=b"ro" in options.split(b","))
     return found

@@ -1,4 +1,4 @@
-"""Ids that some file systems treat as the same name, by case or Unicode form."""
+"""Find names that some file systems treat as the same, by case or Unicode form."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from operator import itemgetter
 from melcli.byte_order import byte_order, text_of
 from melcli.scratch import Scratch
 
-__all__ = ["Folds", "folded"]
+__all__ = ["FoldedNames", "folded"]
 
-# Dots and spaces at the end of a part, which FAT, exFAT and Windows drop.
+# Dots and spaces at the end of a part, which FAT, exFAT and Windows remove.
 _TAIL = re.compile(r"[. ]+(?=[/\0]|$)")
-# Unicode's Default_Ignorable_Code_Point, which ext4 and HFS+ pass over.
+# Unicode's Default_Ignorable_Code_Point, which ext4 and HFS+ ignore.
 _IGNORED = re.compile(
     "[\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f"
     "\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a"
@@ -23,14 +23,14 @@ _IGNORED = re.compile(
 )
 
 
-_NAMES_AT_A_TIME = 10_000
+_NAMES_PER_FOLD = 10_000
 
 
 def folded(name: str) -> str:
-    """Return what all names share that any file system could take for one.
+    """Return a key that is equal for all names that any file system may treat as the same.
 
-    Coarser than each of them, which fold by tables of their own: upper case and full case folding of the canonical
-    decomposition, without ignorable characters, and without dots and spaces at the end of a part.
+    It is coarser than the folding of each file system, which has its own tables: upper case and full case folding of
+    the canonical decomposition, without ignorable characters, and without dots and spaces at the end of a part.
     """
     if name.isascii():
         plain = name.lower()
@@ -40,16 +40,16 @@ def folded(name: str) -> str:
     return _TAIL.sub("", plain) if any(tail in f"{plain}/" for tail in ("./", " /", ".\0", " \0")) else plain
 
 
-class Folds:
-    """Names by what they are folded to, in a scratch database.
+class FoldedNames:
+    """Names by their folded key, in a scratch database.
 
-    Where there are no twins, only a hash of each fold is stored: 100,000 names take 0.2 s, or 0.4 s if they are not
-    ASCII, and their sorted folds took 1 s.
+    If there are no collisions, only a hash of each key is stored: 100,000 names take 0.2 s, or 0.4 s if they are not
+    ASCII.  Sorting their keys took 1 s.
 
     Parameters
     ----------
     names : callable
-        Returns the names, each once; called once or twice.
+        Returns an iterable of unique names; called once or twice.
     scratch : Scratch
     """
 
@@ -58,8 +58,8 @@ class Folds:
         self._scratch = scratch
         self._filled = ""
 
-    def twins(self) -> Iterator[tuple[str, str]]:
-        """Yield the pairs of names that fold to one, the least name first."""
+    def collisions(self) -> Iterator[tuple[str, str]]:
+        """Yield the pairs of names with equal keys, the first name in byte order first."""
         hashes = self._scratch.table("hashes", "(hash INTEGER)")
         folds = ((hash(fold),) for fold, _ in _all_folded(self._names()))
         self._scratch.insert(f"INSERT INTO {hashes} VALUES (?)", folds)
@@ -71,7 +71,7 @@ class Folds:
             yield from combinations((text_of(name) for _, name in group), 2)
 
     def name_of(self, fold: str) -> str | None:
-        """Return a name that folds to ``fold``, if there is one."""
+        """Return a name whose key is ``fold``, if there is one."""
         select = f"SELECT name FROM {self._table()} WHERE fold = ? ORDER BY name DESC LIMIT 1"
         found = self._scratch.one(select, (byte_order(fold),))
         return text_of(found[0]) if found else None
@@ -86,7 +86,7 @@ class Folds:
 
 
 def _all_folded(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Fold many names at once, with the NUL between them that no name holds: a tenth of the time."""
+    """Fold many names at once, joined by NUL, which no name contains: this takes a tenth of the time."""
     rest = iter(names)
-    while some := list(islice(rest, _NAMES_AT_A_TIME)):
+    while some := list(islice(rest, _NAMES_PER_FOLD)):
         yield from zip(folded("\0".join(some)).split("\0"), some, strict=True)

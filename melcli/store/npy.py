@@ -1,4 +1,4 @@
-"""One ``.npy`` file for each item, in folders like those of the inputs."""
+"""Store each item as a ``.npy`` file, in folders like those of the inputs."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ __all__ = ["NpySink", "npy_header", "read_npy"]
 
 
 class NpySink:
-    """Writes each array as it comes; the files of a batch get their names together."""
+    """Writes each array when it is added; the files of a batch get their final names together."""
 
     def __init__(self, out: str, *, flush: bool = True) -> None:
         self._files = StagedFiles(out, flush=flush)
         self._placed: dict[str, Placement] = {}
 
     def put(self, item_id: str, features: StoredFeatures) -> None:
-        """Take the features of one item."""
+        """Write the features of one item under a temporary name."""
         name = npy_name(item_id)
         size = self._files.add(name, chain([npy_header(features.dtype, features.shape)], features.pieces()))
         self._placed[item_id] = Placement(path=name, output_size=size)
 
     def commit(self) -> dict[str, Placement]:
-        """Make all that was put appear; return where it is, by id."""
+        """Give all files their final names; return their placements by id."""
         self._files.commit()
         return self._placed
 
     def discard(self) -> None:
-        """Leave nothing of what was not committed."""
+        """Remove everything that was not committed."""
         self._files.discard()
 
 
 def read_npy(path: str, dtype: np.dtype, shapes: Iterable[tuple[int, ...]]) -> np.ndarray:
     """Read a file that `NpySink` wrote.
 
-    The header has to be, byte for byte, the one of an array that is expected.  `numpy.load` would parse whatever
-    stands there: damaged headers raised five kinds of exception, one of them after asking for 36 TiB.
+    The header must be byte for byte that of an expected array.  `numpy.load` would parse whatever is there: damaged
+    headers raised five kinds of exceptions, one of them after requesting 36 TiB.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def read_npy(path: str, dtype: np.dtype, shapes: Iterable[tuple[int, ...]]) -> n
     Raises
     ------
     ValueError, OSError
-        It is not such a file, or it cannot be read.
+        It is not such a file, or cannot be read.
     """
     with open(path, "rb", opener=regular_only) as file:
         size = os.fstat(file.fileno()).st_size
@@ -74,9 +74,9 @@ def read_npy(path: str, dtype: np.dtype, shapes: Iterable[tuple[int, ...]]) -> n
     raise ValueError("the file is damaged, or not the one that the manifest describes")
 
 
-@lru_cache(maxsize=64)  # many items are of one length, and NumPy takes 25 us to write it
+@lru_cache(maxsize=64)  # many items have the same length, and NumPy takes 25 us to write a header
 def npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
-    """Return what stands before the numbers of an array in C order."""
+    """Return the header of an array in C order."""
     stream = io.BytesIO()
     fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, fields)

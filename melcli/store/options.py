@@ -18,11 +18,11 @@ class OutputOptions:
     Attributes
     ----------
     format : "npy" or "hdf5"
-        One file for each item in a mirrored tree, or shards of many items.
+        One file per item in a mirrored tree, or shards of many items.
     dtype : str
-        Type of the stored numbers, whatever they were computed in.
+        Type of the stored numbers, whatever the type of the computation.
     shard_mb : int
-        About how many megabytes (10**6 bytes, before compression) of features one HDF5 shard holds.
+        Approximate size of the features in one HDF5 shard, in megabytes (10**6 bytes) before compression.
     """
 
     format: Literal["npy", "hdf5"] = "npy"

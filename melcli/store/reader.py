@@ -23,7 +23,7 @@ __all__ = ["Features", "open_features"]
 
 
 def open_features(out: str | os.PathLike[str]) -> Features:
-    """Open what ``melcli extract -o OUT`` wrote.
+    """Open the features that ``melcli extract -o OUT`` wrote.
 
     Parameters
     ----------
@@ -33,29 +33,27 @@ def open_features(out: str | os.PathLike[str]) -> Features:
     Returns
     -------
     features : Features
-        A mapping from id to array over all items that are ``ok`` and were made with the config of OUT's melcli.yaml,
-        sorted by the bytes of their ids.  An OUT can still contain features of an earlier config: those whose input was
-        gone when everything was recomputed.
+        A mapping from id to array for all items that are ``ok`` and have the config of OUT's melcli.yaml, sorted by the
+        bytes of their ids.  OUT may still contain features of an earlier config, for inputs that no longer existed when
+        everything was recomputed.
 
     Raises
     ------
     StorageError
-        There is no manifest, it cannot be read, or no item was made with the config of melcli.yaml.  Damage inside of
-        a row that begins and ends as it should is found when its item is asked for.
+        There is no manifest, it cannot be read, or no item has the config of melcli.yaml.  Damage inside a row that
+        begins and ends correctly is found when its item is read.
     """
     out = os.fspath(out)
     if not has_manifest(out):
-        raise StorageError(
-            f"{printable(out)} holds no {MANIFEST_FILE}", hint="only a run that came to its end writes one"
-        )
+        raise StorageError(f"{printable(out)} contains no {MANIFEST_FILE}", hint="only a completed run writes one")
     rows = read_index(out)
     num_rows = len(rows)
-    rows.only(_config_id(out, rows))
+    rows.keep_config(_config_id(out, rows))
     return Features(out, rows, rows.doubled, num_other_config=num_rows - len(rows))
 
 
 def _config_id(out: str, rows: RowIndex) -> str | None:
-    """Return the config whose features are served."""
+    """Return the config whose features to serve."""
     found = rows.config_ids
     current = current_config_id(out)
     if current is None and len(found) == 1:  # melcli.yaml was lost; the next run writes it
@@ -64,7 +62,7 @@ def _config_id(out: str, rows: RowIndex) -> str | None:
         return current
     if current is None:
         raise StorageError(
-            f"{printable(out)} has features of {len(found)} configs and no {CONFIG_FILE} that names one of them",
+            f"{printable(out)} has features of {len(found)} configs but no {CONFIG_FILE} that selects one of them",
             hint="run melcli extract again",
         )
     raise StorageError(
@@ -74,32 +72,32 @@ def _config_id(out: str, rows: RowIndex) -> str | None:
 
 
 class Features(Mapping[str, np.ndarray]):
-    """A mapping from id to array that reads an array when it is asked for.
+    """A mapping from id to array that reads an array on access.
 
-    An array is given only if the row names the place where melcli stores this item, and if what is there has the shape
-    and type of the row; a shard also has to name the item at these frames.  Whether the numbers themselves changed is
-    what ``melcli verify --read-data`` finds.
+    An array is returned only if the row has the path where melcli stores this item, and if the file has the row's
+    shape and type; a shard must also list the item at these frames.  Changed numbers are found by
+    ``melcli verify --read-data``.
 
-    It can be pickled, sent to workers and used after a fork: open files stay with the process that opened them.  Of
-    each row only its place in the manifest is in memory, so whoever unpickles it needs the manifest that was opened.
+    It can be pickled, sent to workers and used after a fork: open files stay with the process that opened them.  Only
+    the position of each row in the manifest is in memory, so unpickling needs the same manifest.
 
-    `melcli.open_features` makes one.
+    Use `melcli.open_features` to create one.
 
     Parameters
     ----------
     out : str
         OUT.
     rows : Mapping of str to OkRow
-        What the manifest says of each item.
+        The row of each item.
     doubled : collection of str
         Ids that the manifest lists more than once; they are not served.
     num_other_config : int
-        Items of OUT that are not served, since they were made with another config.
+        Number of items in OUT that are not served, because they have another config.
 
     Attributes
     ----------
     rows, num_other_config
-        As given.
+        The arguments.
     """
 
     def __init__(
@@ -116,11 +114,11 @@ class Features(Mapping[str, np.ndarray]):
         path = self._inside(row)
         try:
             mels, frames = row.num_features, row.num_frames
-            if row.start is None:  # time may be either axis; the file's numbers are given as they lie, square or not
+            if row.start is None:  # either axis may be time; the layout of the file is returned
                 return read_npy(path, stored_dtype(row.dtype), [(mels, frames), (frames, mels)])
             shard = self._shard(path, mels, stored_dtype(row.dtype))
             if shard.places().get(row.id) != (row.start, frames):
-                raise ValueError("the shard has it at other frames than the manifest says")
+                raise ValueError("the shard has it at other frames than the manifest")
             return shard.read(row.start, frames)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError, MemoryError) as error:
             raise StorageError(f"{printable(path)}: {item_id!r} cannot be read: {error}") from error
@@ -132,7 +130,7 @@ class Features(Mapping[str, np.ndarray]):
         return len(self.rows)
 
     def __contains__(self, item_id: object) -> bool:
-        return item_id in self.rows  # Mapping's own would read the array to find out
+        return item_id in self.rows  # the default of Mapping would read the array
 
     def __repr__(self) -> str:
         return f"<Features of {len(self)} items in {printable(self._out)}>"
@@ -141,7 +139,7 @@ class Features(Mapping[str, np.ndarray]):
         return {**self.__dict__, "_shards": {}}
 
     def close(self) -> None:
-        """Close the manifest and the shards that this process has open; they are opened again when they are needed."""
+        """Close the manifest and the shards that this process opened; they are opened again when needed."""
         if isinstance(self.rows, RowIndex):
             self.rows.close()
         for (process, _), shard in list(self._shards.items()):
@@ -152,18 +150,18 @@ class Features(Mapping[str, np.ndarray]):
     def _inside(self, row: OkRow) -> str:
         path = os.path.normpath(os.path.join(self._out, row.path))
         if not path.startswith(self._out + os.sep):
-            raise StorageError(f"{printable(repr(row.path))} of {row.id!r} leads out of {printable(self._out)}")
+            raise StorageError(f"{printable(repr(row.path))} of {row.id!r} is outside {printable(self._out)}")
         own = row.path == npy_name(row.id) if row.start is None else shard_number(row.path) is not None
         if not own:
-            raise StorageError(f"{printable(repr(row.path))} of {row.id!r} is not where its output is stored")
+            raise StorageError(f"{printable(repr(row.path))} of {row.id!r} is not a path where melcli stores it")
         if row.id in self._doubled:
             raise StorageError(f"{printable(self._out)}: {row.id!r} is in {MANIFEST_FILE} more than once")
         return path
 
     def _shard(self, path: str, num_features: int, dtype: np.dtype) -> ShardReader:
-        """Return a shard that this very process opened: h5py's state of one opened before a fork is its parent's.
+        """Return a shard that this process opened; h5py cannot share one with a parent process after a fork.
 
-        A shard of another shape or type is closed, so that the right one can be opened once it has this name.
+        A shard with another shape or type is closed, so that the right one can be opened once it exists.
         """
         key = (os.getpid(), path)
         if key not in self._shards:

@@ -1,6 +1,6 @@
 """Read manifest and journal for ``melcli verify``: invalid lines are reported and skipped.
 
-Of a row only its place is kept, in a scratch database (see `melcli.store.lines`), so that memory stays small.
+Only the position of each row is kept, in a scratch database (see `melcli.store.lines`), so that memory stays small.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
 from melcli.scratch import Scratch
 from melcli.store.damage import Damage
-from melcli.store.history import PLACE, History, read_history
-from melcli.store.journal import PlannedShard, start_journal_anew
+from melcli.store.history import SORT_KEY, History, read_history
+from melcli.store.journal import PlannedShard, restart_journal
 from melcli.store.layout import FAILURES_FILE, JOURNAL_NAME, MANIFEST_FILE
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
-from melcli.store.rows import NO_ROW, FailedRow, OkRow, Row, RowFault, read_row
+from melcli.store.rows import ROW_ERRORS, FailedRow, OkRow, Row, RowFault, read_row
 from melcli.store.validity import fault_of_row
 
-__all__ = ["Books", "read_books"]
+__all__ = ["Records", "read_records"]
 
-LONGEST_LINE_BYTES = 1 << 24  # a row is a few hundred bytes, with the longest of names some 50,000
+MAX_LINE_BYTES = 1 << 24  # a row has a few hundred bytes, with the longest names about 50,000
 PIECE_BYTES = 1 << 20
 
 
-class Books:
-    """What manifest and journal say, with what is wrong with manifest and list of failures.
+class Records:
+    """The rows of manifest and journal, with the damages of manifest, journal and list of failures.
 
     Attributes
     ----------
     out : str
         OUT.
     history : History
-        Of the journal's rows, which replace the manifest's.
+        Contains the journal's rows, which replace the manifest's.
     damages : list of Damage
-        Of journal, manifest and list of failures.
+        Damages of journal, manifest and list of failures.
     has_manifest : bool
-        Whether there is a manifest, be it damaged.
+        Whether there is a manifest, even if it is damaged.
     """
 
     def __init__(self, out: str, history: History) -> None:
@@ -54,10 +54,10 @@ class Books:
         self.has_manifest = True
         self.scratch = history.journal.scratch
         self.manifest = Lines(self.scratch)
-        self._dropped: set[int] = set()  # numbers of rows that are there twice
+        self._dropped: set[int] = set()  # numbers of duplicate rows
 
     def refs(self, keep: Callable[[str], bool] = lambda item_id: True) -> Iterator[int]:
-        """Yield what `row` takes, for the newest rows of every input to keep; without those that are there twice."""
+        """Yield arguments for `row`, for the newest rows of every input to keep, without duplicates."""
         newer = self.history.journal.lookup()
         for number, item_id in self.manifest.numbers():
             if newer.find(item_id) is None and number not in self._dropped and keep(text_of(item_id)):
@@ -70,51 +70,51 @@ class Books:
         return read_row(text)
 
     def ok_row(self, ref: int) -> OkRow:
-        """Read one row that `row` gave before as `OkRow`."""
+        """Read one row that `row` returned before as `OkRow`."""
         row = self.row(ref)
         if not isinstance(row, OkRow):
             raise TypeError(f"the row of {row.id!r} is not the row of an output")
         return row
 
     def close(self) -> None:
-        """Close the files that rows are read from."""
+        """Close the files from which rows are read."""
         self.manifest.close()
         self.history.journal.close()
 
     def repair(self, damaged: Mapping[str, Damage], shards: Sequence[PlannedShard] = ()) -> None:
-        """Write manifest and list of failures again, without what is no row, and with items that are damaged as failed.
+        """Rewrite manifest and list of failures without invalid lines, and with damaged items as failed rows.
 
-        The journal is taken into the manifest; the plan of the shards that its run meant to write stays.
+        The journal is merged into the manifest; the plan of its shards is kept.
 
         Parameters
         ----------
         damaged : mapping of str to Damage
-            By the id of the input.
+            Damages by the id of the input.
         shards : sequence of PlannedShard
-            That are to be made again.
+            Shards to rebuild.
 
         Raises
         ------
         StorageError
-            OUT cannot be written; the books that were there stay.
+            OUT cannot be written; the previous manifest and journal are kept.
         """
         newer = self.history.journal.lookup()
         manifest, journal = self.manifest.in_order(skip=self._dropped), self.history.journal.in_order(newest=True)
         older = (line for line in manifest if newer.find(line.item_id) is None)
-        lines = (line for line in merge(older, journal, key=PLACE) if text_of(line.item_id) not in damaged)
+        lines = (line for line in merge(older, journal, key=SORT_KEY) if text_of(line.item_id) not in damaged)
         failed = (row.to_line() for row in self._failed(damaged))
-        merged: Iterator[Line] = merge(lines, failed, key=PLACE)
+        merged: Iterator[Line] = merge(lines, failed, key=SORT_KEY)
         write_manifest(self.out, merged, in_order=True)
-        start_journal_anew(self.out, [*self.history.unmade(), *shards])
+        restart_journal(self.out, [*self.history.unmade(), *shards])
 
     def _failed(self, damaged: Mapping[str, Damage]) -> list[FailedRow]:
-        """Return a failed row for each input that is damaged, sorted by id: for all of its channels one."""
+        """Return a failed row for each damaged input, sorted by id: one for all of its channels."""
         rows = {row.item_id: row for row in map(self.row, self.refs(damaged.__contains__))}
         item_ids = ids_in_order(rows)
         return [_damaged_row(rows[item_id], damaged[item_id]) for item_id in item_ids]
 
     def drop(self, numbers: Collection[int]) -> None:
-        """Take rows of the manifest for none."""
+        """Ignore rows of the manifest."""
         self._dropped = set(numbers)
 
 
@@ -133,95 +133,95 @@ def _damaged_row(row: Row, damage: Damage) -> FailedRow:
     )
 
 
-def read_books(out: str, scratch: Scratch) -> Books:
-    """Read what OUT says of itself, as far as it can be read.
+def read_records(out: str, scratch: Scratch) -> Records:
+    """Read manifest and journal as far as possible.
 
     Parameters
     ----------
     out : str
         OUT.
     scratch : Scratch
-        Holds where the rows are.
+        Database for the positions of the rows.
 
     Raises
     ------
     StorageError
-        A book cannot be opened though it is there.
+        The manifest or the journal exists but cannot be opened.
     """
     faults: list[str] = []
-    books = Books(out, read_history(out, scratch, faults.append))
-    books.damages += (Damage(kind="journal", path=JOURNAL_NAME, message=fault) for fault in faults)
+    records = Records(out, read_history(out, scratch, faults.append))
+    records.damages += (Damage(kind="journal", path=JOURNAL_NAME, message=fault) for fault in faults)
     with ExitStack() as opened:
-        opened.callback(books.close)
-        _read_books(books)
+        opened.callback(records.close)
+        _read_records(records)
         opened.pop_all()
-    return books
+    return records
 
 
-def _read_books(books: Books) -> None:
-    out = books.out
+def _read_records(records: Records) -> None:
+    out = records.out
     try:
         with open(os.path.join(out, MANIFEST_FILE), "rb", opener=regular_nofollow) as file:
-            failed = _read_manifest(books, file)
+            failed = _read_manifest(records, file)
     except FileNotFoundError:
-        books.has_manifest = False
+        records.has_manifest = False
         return
     except NotRegular as error:
-        books.damages.append(Damage(kind="manifest", path=MANIFEST_FILE, message=error.strerror or ""))
+        records.damages.append(Damage(kind="manifest", path=MANIFEST_FILE, message=error.strerror or ""))
         return
-    except OSError as error:  # to write it again would lose what it says
+    except OSError as error:  # rewriting it would lose its rows
         raise StorageError(f"cannot read {printable(os.path.join(out, MANIFEST_FILE))}: {error.strerror}") from error
-    if not any(damage.kind == "manifest" for damage in books.damages):
-        books.damages.extend(_compare_failures(out, failed))
+    if not any(damage.kind == "manifest" for damage in records.damages):
+        records.damages.extend(_compare_failures(out, failed))
 
 
-def _read_manifest(books: Books, file: BinaryIO) -> bytes:
-    """Take the rows of a manifest; return the digest of its failed ones."""
-    books.manifest.open(file)
+def _read_manifest(records: Records, file: BinaryIO) -> bytes:
+    """Record the rows of a manifest; return the digest of its failed rows."""
+    records.manifest.open(file)
     failed = hashlib.sha256()
     before = (b"", b"")
-    faulty: list[int] = []  # numbers of lines that are no rows
+    faulty: list[int] = []  # numbers of lines that are not rows
     misplaced: set[int] = set()  # numbers of rows
     start = 0
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE_BYTES), b""), 1):
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
         row = _parse(line)
         if isinstance(row, str):
             faulty.append(number)
-            books.damages.append(_line_damage(number, row))
+            records.damages.append(_line_damage(number, row))
         else:
             size = len(line) - line.endswith(b"\n")
             place = byte_order(row.id), byte_order(row.item_id)
             if place <= before:
-                misplaced.add(len(books.manifest))
+                misplaced.add(len(records.manifest))
             before = place
-            books.manifest.add(row.id, row.channel, row.status == "failed", start, size)
+            records.manifest.add(row.id, row.channel, row.status == "failed", start, size)
             if row.status == "failed":
                 failed.update(line[:size] + b"\n")
         start += len(line)
     if misplaced:
-        _tell_misplaced(books, misplaced, faulty)
+        _report_misplaced(records, misplaced, faulty)
     return failed.digest()
 
 
-def _tell_misplaced(books: Books, misplaced: set[int], faulty: Sequence[int]) -> None:
-    """Name the rows that are there twice and those that are not in their place; of the former none counts."""
-    doubles: dict[int, Damage] = {}
+def _report_misplaced(records: Records, misplaced: set[int], faulty: Sequence[int]) -> None:
+    """Report duplicate and misplaced rows; all copies of a duplicate are ignored."""
+    duplicates: dict[int, Damage] = {}
     seen: set[tuple[bytes, bytes]] = set()
     dropped = []
-    for number, row_id, item_id in books.manifest.doubles():
+    for number, row_id, item_id in records.manifest.duplicates():
         dropped.append(number)
         if (row_id, item_id) in seen:
             line = _line_number(number, faulty)
-            doubles[number] = _line_damage(line, "its item stands twice", text_of(row_id), text_of(item_id))
+            duplicates[number] = _line_damage(line, "its item is listed twice", text_of(row_id), text_of(item_id))
         seen.add((row_id, item_id))
-    books.drop(dropped)
-    said = "it is not in its place: lines are sorted by the ids' bytes"
-    for number in sorted(misplaced | doubles.keys()):
-        books.damages.append(doubles.get(number) or _line_damage(_line_number(number, faulty), said))
+    records.drop(dropped)
+    message = "it is not in its place: lines are sorted by the bytes of the ids"
+    for number in sorted(misplaced | duplicates.keys()):
+        records.damages.append(duplicates.get(number) or _line_damage(_line_number(number, faulty), message))
 
 
 def _line_number(row: int, faulty: Sequence[int]) -> int:
-    """Return the line of a row; lines count from 1, rows from 0, and lines that are no rows are not among them."""
+    """Return the line number of a row; lines count from 1, rows from 0 and without lines that are not rows."""
     line = row + 1
     for number in faulty:
         if number > line:
@@ -231,30 +231,30 @@ def _line_number(row: int, faulty: Sequence[int]) -> int:
 
 
 def _parse(line: bytes) -> Row | str:
-    """Read one line; return the row, or what is wrong with it."""
+    """Parse one line; return the row, or its fault."""
     try:
         row = read_row(line)
-        row.to_json()  # it has to go into the next manifest
+        row.to_json()  # it must be writable to the next manifest
     except RowFault as fault:
         return str(fault)
-    except NO_ROW as error:
-        return f"it is no row ({error})"
+    except ROW_ERRORS as error:
+        return f"it is not a row ({error})"
     return fault_of_row(row) or row
 
 
 def _compare_failures(out: str, failed: bytes) -> Iterator[Damage]:
-    """Hold the list of failures against the failed rows of the manifest: both are written of the same lines."""
+    """Compare the list of failures with the failed rows of the manifest, which must have the same lines."""
     digest = hashlib.sha256()
     try:
         with open(os.path.join(out, FAILURES_FILE), "rb", opener=regular_nofollow) as file:
             while piece := file.read(PIECE_BYTES):
                 digest.update(piece)
     except OSError as error:
-        said = "it is missing" if isinstance(error, FileNotFoundError) else f"it cannot be read: {error.strerror}"
-        yield Damage(kind="failures", path=FAILURES_FILE, message=said)
+        message = "it is missing" if isinstance(error, FileNotFoundError) else f"it cannot be read: {error.strerror}"
+        yield Damage(kind="failures", path=FAILURES_FILE, message=message)
         return
     if digest.digest() != failed:
-        yield Damage(kind="failures", path=FAILURES_FILE, message="it does not hold the failed rows of the manifest")
+        yield Damage(kind="failures", path=FAILURES_FILE, message="it differs from the failed rows of the manifest")
 
 
 def _line_damage(number: int, fault: str, row_id: str | None = None, item_id: str | None = None) -> Damage:

@@ -1,6 +1,6 @@
-"""The positions of rows in a manifest, about 60 bytes for each.
+"""Index the positions of rows in a manifest, with about 60 bytes per row.
 
-A row is read when it is asked for.
+A row is read on access.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from melcli.store.entries import STRING, entry_of, escaped, unescaped
 from melcli.store.files import storage_errors
 from melcli.store.kept_file import KeptFile
 from melcli.store.manifest import not_a_row, read_pieces
-from melcli.store.rows import NO_ROW, OkRow, read_row
+from melcli.store.rows import ROW_ERRORS, OkRow, read_row
 
 __all__ = ["RowIndex", "read_index"]
 
-# The fields that are needed, and that the line ends like a row.  What is between is checked when the row is asked for:
+# Matches the fields that are needed, and that the line ends like a row.  The rest is checked when the row is read:
 # `line_pattern` would take 5 s for a million rows.
 _find_rows = re.compile(
     rf'(?m)^\{{"id":"({STRING})","source":"{STRING}","status":"(ok|failed)",.*,"config_id":"({STRING})"'
@@ -36,16 +36,16 @@ _find_rows = re.compile(
 
 
 class RowIndex(Mapping[str, OkRow]):
-    """A mapping from id to row of what is ok, sorted by the bytes of the ids.
+    """A mapping from id to row for all ok rows, sorted by the bytes of the ids.
 
-    It can be pickled: whoever unpickles it opens the manifest again.
+    It can be pickled; unpickling opens the manifest again.
 
     Attributes
     ----------
     config_ids : list of str
-        Of all rows, each once.
+        Unique config ids of all rows.
     doubled : frozenset of str
-        Ids that more than one row has; the last one is given.
+        Ids of more than one row; the last one is returned.
     """
 
     def __init__(self) -> None:
@@ -54,25 +54,25 @@ class RowIndex(Mapping[str, OkRow]):
         self._path = ""
         self._file: KeptFile | None = None
         self._identity: tuple[int, ...] = ()
-        self._ids = bytearray()  # one after another
-        self._ends = array("Q")  # of each in them
-        self._starts = array("Q")  # of the rows in the manifest
+        self._ids = bytearray()  # joined
+        self._ends = array("Q")  # end of each id in them
+        self._starts = array("Q")  # positions of the rows in the manifest
         self._sizes = array("I")
-        self._configs = array("I")  # places in `config_ids`
+        self._configs = array("I")  # indices into `config_ids`
         self._places: dict[str, int] = {}
         self._is_sorted, self._last = True, b""
 
     def add(
         self, ids: Sequence[bytes], config_ids: Sequence[bytes], starts: Sequence[int], sizes: Sequence[int]
     ) -> None:
-        """Note where some rows are; all of them at once, which takes a tenth of the time.
+        """Add the positions of many rows at once, which takes a tenth of the time.
 
         Parameters
         ----------
         ids, starts, sizes : sequence
-            Of the rows.
+            Ids, offsets and sizes of the rows.
         config_ids : sequence of bytes
-            Theirs, as JSON without the quotes.
+            Their config ids, as JSON without the quotes.
         """
         if not ids:
             return
@@ -86,20 +86,20 @@ class RowIndex(Mapping[str, OkRow]):
         self._configs.extend(map(places.__getitem__, config_ids))
 
     def _place(self, config_id: str) -> int:
-        """Return the place of a config in `config_ids`."""
+        """Return the index of a config in `config_ids`."""
         if config_id not in self._places:
             self._places[config_id] = len(self.config_ids)
             self.config_ids.append(config_id)
         return self._places[config_id]
 
     def open(self, file: BinaryIO) -> None:
-        """Keep the manifest open, however it is renamed over or removed meanwhile."""
+        """Keep the manifest open, even if it is replaced or removed."""
         self._path = os.path.abspath(file.name)
         self._file = KeptFile.of(file)
         self._identity = self._identify(self._file)
 
-    def settle(self) -> None:
-        """Sort the rows, and find ids that are there twice, once all are added."""
+    def finish(self) -> None:
+        """Sort the rows and find duplicate ids, after all rows were added."""
         if self._is_sorted:
             return
         order = sorted(range(len(self)), key=self._id)
@@ -107,8 +107,8 @@ class RowIndex(Mapping[str, OkRow]):
         self.doubled = frozenset(text_of(self._id(number)) for number in doubled)
         self._take([number for number in order if number not in doubled])
 
-    def only(self, config_id: str | None) -> None:
-        """Leave the rows of one config."""
+    def keep_config(self, config_id: str | None) -> None:
+        """Keep only the rows of one config."""
         if self.config_ids != [config_id]:
             wanted = self._places.get(config_id or "", -1)
             self._take([number for number, config in enumerate(self._configs) if config == wanted])
@@ -133,8 +133,8 @@ class RowIndex(Mapping[str, OkRow]):
         try:
             row = read_row(text)
             if row.id != row_id or not isinstance(row, OkRow):
-                raise ValueError(f"it is that of {row.id!r}, {row.status}")
-        except NO_ROW as error:
+                raise ValueError(f"it is the row of {row.id!r}, {row.status}")
+        except ROW_ERRORS as error:
             raise StorageError(f"{printable(self._path)}: the row of {row_id!r} is damaged: {error}") from error
         return row
 
@@ -145,7 +145,7 @@ class RowIndex(Mapping[str, OkRow]):
         return len(self._ends)
 
     def __contains__(self, row_id: object) -> bool:
-        return isinstance(row_id, str) and self._number(row_id) is not None  # without reading the row
+        return isinstance(row_id, str) and self._number(row_id) is not None  # does not read the row
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_file": None}
@@ -160,13 +160,13 @@ class RowIndex(Mapping[str, OkRow]):
         if self._identify(file) != self._identity:
             file.close()
             raise StorageError(
-                f"{printable(self._path)} was rewritten since it was opened", hint="open the features again"
+                f"{printable(self._path)} was replaced since it was opened", hint="open the features again"
             )
         self._file = file
         return file
 
     def close(self) -> None:
-        """Close the manifest; it is opened again when a row is asked for."""
+        """Close the manifest; it is opened again when a row is read."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -186,14 +186,14 @@ class RowIndex(Mapping[str, OkRow]):
 
 
 def read_index(out: str) -> RowIndex:
-    """Look where the rows of OUT are that are ok; a link in the place of the manifest is followed.
+    """Index the ok rows of OUT; if the manifest is a link, it is followed.
 
-    Damage inside of a line that begins and ends like a row is found when that row is asked for.
+    Damage inside a line that begins and ends like a row is found when that row is read.
 
     Raises
     ------
     StorageError
-        A line is not a row, with its number; or the manifest cannot be read.
+        A line is not a row (the message has its number), or the manifest cannot be read.
     """
     index = RowIndex()
     start = 0
@@ -202,16 +202,16 @@ def read_index(out: str) -> RowIndex:
         for first, lines in read_pieces(out, regular_only, index.open):
             start = _add_lines(index, out, first, lines, start)
         failing.pop_all()
-    index.settle()
+    index.finish()
     return index
 
 
 def _add_lines(index: RowIndex, out: str, first: int, lines: Sequence[bytes], start: int) -> int:
-    """Add some lines that begin at byte ``start``, and return where they end."""
+    """Add lines that begin at byte ``start``; return the offset of their end."""
     sizes = list(map(len, lines))
     *starts, end = accumulate(sizes, initial=start)
     found = _find_rows(b"".join(lines))
-    if len(found) != len(lines):  # one of them is not just as melcli writes it
+    if len(found) != len(lines):  # one of them is not exactly as melcli writes it
         found = [_checked(out, number, line) for number, line in enumerate(lines, first)]
     is_ok = [status == b"ok" for _, status, _ in found]
     ids = [_key(row_id) if b"\\" in row_id else row_id for row_id, _, _ in compress(found, is_ok)]
@@ -229,9 +229,9 @@ def _key(text: bytes) -> bytes:
 
 
 def _checked(out: str, number: int, line: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return the same of one line in any other form."""
+    """Return the fields of a line in any other form."""
     try:
         entry = entry_of(line.removesuffix(b"\n"))
-    except NO_ROW as error:
+    except ROW_ERRORS as error:
         raise not_a_row(out, number, error) from error
     return escaped(entry.id).encode(), entry.status.encode(), escaped(entry.config_id).encode()

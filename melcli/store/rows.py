@@ -1,6 +1,6 @@
-"""Rows of the manifest and the journal: the table of their fields, and their JSON.
+"""Rows of the manifest and the journal: their fields and their JSON.
 
-A row is written without a clock, a host or a worker, so the same input gives the same bytes.
+A row contains no time, host or worker, so the same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from melcli.store.lines import UTF8, Line, item_of
 __all__ = [
     "FIELD_KINDS",
     "JSON_DECODER",
-    "NO_ROW",
+    "ROW_ERRORS",
     "ROW_FIELDS",
     "FailedRow",
     "OkRow",
@@ -32,35 +32,35 @@ __all__ = [
     "shown",
 ]
 
-# What reading a line that is no row raises.
-NO_ROW = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+# What reading a line that is not a row raises.
+ROW_ERRORS = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 MAX_SHOWN_CHARACTERS = 80  # of a value in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """Fields that all rows have.
+    """Fields of all rows.
 
     Attributes
     ----------
     id : str
-        Name under OUT; with ``channels: each`` it ends in ``.ch0``, ``.ch1``, and ``channel`` holds the number.
+        Name under OUT; with ``channels: each`` it ends in ``.ch0``, ``.ch1``, and ``channel`` is the number.
     source : str
-        The input's path as the user gave it.
+        Path of the input as given by the user.
     source_size, source_mtime_ns : int
-        Bytes and modification time of the input before it was read; -1 where the system refused to say.
+        Size in bytes and modification time of the input before it was read; size -1 if the system did not report them.
     source_hash : str or None
         ``sha256:`` and hex digits, with ``--checksum``.
     format : str or None
-        Container and coding of the input, such as ``wav/pcm_16``; None where it was not opened as audio.
+        Container and coding of the input, such as ``wav/pcm_16``; None if it was not opened as audio.
     decoding : int or None
         `melcli.audio.revisions.DECODING_REVISION` of the release that read the input; None in rows of earlier releases.
     channel : int or None
         With ``channels: each``.
     flags : tuple of str
-        Oddities of the input that are no failure: ``silent``, ``clipped``, ...
+        Properties of the input that are not failures: ``silent``, ``clipped``, ...
     stderr : str or None
-        The end of what native libraries printed while the input was read, in one printable line.
+        The end of the output of native libraries while the input was read, as one printable line.
     config_id : str
         The config of the features.
     """
@@ -81,18 +81,18 @@ class _Source:
 
     @property
     def item_id(self) -> str:
-        """Id of the input of this row: the row's id without its channel."""
+        """Id of the row's input: the row's id without its channel."""
         return item_of(self.id, self.channel)
 
     def to_json(self) -> str:
-        """Return the row as one line of JSON; bytes of a name that are not UTF-8 become lone surrogates."""
+        """Return the row as one line of JSON; bytes of names that are not UTF-8 become lone surrogates."""
         plain = _SCHEMAS[self.status].to_plain(self)
         if plain[OPTIONAL_FIELD] is None:
             del plain[OPTIONAL_FIELD]
         return _ENCODER.encode(plain)
 
     def to_line(self) -> Line:
-        """Return the row with its place in a manifest."""
+        """Return the row as a line of a manifest."""
         return Line(byte_order(self.id), byte_order(self.item_id), self.status == "failed", self.to_json().encode())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -101,32 +101,32 @@ class _Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OkRow(_Source):
-    """An output, and the input that it was made from.
+    """An output and its input.
 
     Attributes
     ----------
     source_sampling_rate, source_channels : int or None
-        Hertz and channels of the input.
+        Rate in hertz and number of channels of the input.
     num_samples, sampling_rate : int or None
-        Of the signal after resampling.
+        Length and rate of the signal after resampling.
     num_frames, num_features : int
-        Frames, and numbers in each of them.
+        Number of frames, and of values per frame.
     valid_frames : int or None
-        Frames, from the first, that contain signal; the others are padding.  None in rows of earlier versions.
+        Number of frames, from the first, that contain signal; the rest is padding.  None in rows of earlier versions.
     frame_shift, duration : float or None
-        Seconds from frame to frame, and of the signal.
+        Seconds between frames, and duration of the signal in seconds.
     dtype : str
         Type of the stored numbers.
     path : str
         File relative to OUT; empty until the output is stored.
     start : int or None
-        First frame in a shard; None in a file of its own.
+        First frame in a shard; None if the file contains one item.
     output_size : int
-        Bytes of the whole file.
+        Size of the whole file, in bytes.
     crc32 : str
         CRC-32 of the bytes of the stored numbers, in hex.
     min, max, mean : float
-        Of the stored numbers.
+        Minimum, maximum and mean of the stored numbers.
     """
 
     status: ClassVar[Literal["ok"]] = "ok"
@@ -159,12 +159,12 @@ class FailedRow(_Source):
     Attributes
     ----------
     reason : Reason
-        Of the closed list.
+        One of `melcli.errors.REASONS`.
     message : str
         One sentence.
     tried_with : str or None
-        The limits and versions that a failure with this reason depends on, see `melcli.run.tried_with`.  It is not
-        written where it is None, so that all other rows keep their bytes.
+        The limits and versions that a failure with this reason depends on; see `melcli.run.tried_with`.  If it is None
+        it is not written, so that all other rows keep their bytes.
     """
 
     status: ClassVar[Literal["failed"]] = "failed"
@@ -177,7 +177,7 @@ class FailedRow(_Source):
 
 Row = OkRow | FailedRow
 
-# All fields in the order in which they are written.  A row that does not have a field writes null.
+# All fields in the order in which they are written.  Fields that a kind of row lacks are null.
 ROW_FIELDS = (
     *("id", "source", "status", "reason", "message", "source_size", "source_mtime_ns", "source_hash", "format"),
     *("decoding", "source_sampling_rate", "source_channels", "channel", "num_samples", "sampling_rate", "num_frames"),
@@ -185,12 +185,12 @@ ROW_FIELDS = (
     *("min", "max", "mean", "flags", "stderr", "config_id", "tried_with"),
 )
 OPTIONAL_FIELD = "tried_with"
-FIELDS_OF_ALL_VERSIONS = ("channel", "flags")  # never missing, though they have a default
+FIELDS_OF_ALL_VERSIONS = ("channel", "flags")  # required, though they have a default
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class RowFault(ValueError):
-    """A JSON object is not a row: one clause, such as ``its num_frames is "x"``."""
+    """A JSON object is not a row; the message is a clause, such as ``its num_frames is "x"``."""
 
 
 RowT = TypeVar("RowT", OkRow, FailedRow)
@@ -204,7 +204,7 @@ JSON_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _json_types(hint: Any) -> frozenset[type]:
-    """Return the types that a field has after `JSON_DECODER`; bool is not int here."""
+    """Return the types that `JSON_DECODER` produces for a field; bool does not count as int."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return frozenset().union(*map(_json_types, get_args(hint)))
@@ -216,7 +216,7 @@ def _json_types(hint: Any) -> frozenset[type]:
 
 
 class _Schema(Generic[RowT]):
-    """The fields of one kind of row; reads it from JSON.
+    """The fields of one kind of row, with their JSON types.
 
     Parameters
     ----------
@@ -248,10 +248,10 @@ class _Schema(Generic[RowT]):
         return plain
 
     def read(self, plain: Mapping[str, Any]) -> RowT:
-        """Make a row of a JSON object; raise RowFault naming the field that is missing or of another type."""
+        """Create a row from a JSON object; raise RowFault with the field that is missing or has another type."""
         try:
             values: tuple[Any, ...] = self._in_order(plain)
-        except KeyError:  # written by an earlier version, or no row
+        except KeyError:  # written by an earlier version, or not a row
             values = tuple(self._value(plain, name) for name in self.names)
         types = tuple(map(type, values))
         if types not in self._known_types:
@@ -270,7 +270,7 @@ class _Schema(Generic[RowT]):
         raise RowFault(f"its {name} is missing")
 
     def make(self, values: tuple[Any, ...]) -> RowT:
-        """Make a row of all its values, in order; the class of a frozen dataclass takes 2.5 times as long."""
+        """Create a row from all its values, in order; calling a frozen dataclass takes 2.5 times as long."""
         row: RowT = object.__new__(self._kind)
         for set_value, value in zip(self._setters, values):  # noqa: B905  of equal length; strict took 0.2 us
             set_value(row, value)
@@ -279,7 +279,7 @@ class _Schema(Generic[RowT]):
 
 _SCHEMAS: Mapping[str, _Schema[Any]] = {"ok": _Schema(OkRow), "failed": _Schema(FailedRow)}
 
-# The types of each field in JSON, null included where one kind of row does not have it.
+# The JSON types of each field, including null if a kind of row lacks it.
 FIELD_KINDS: Mapping[str, frozenset[type]] = {
     name: frozenset().union(*(schema.kinds.get(name, {NoneType}) for schema in _SCHEMAS.values()))
     for name in ROW_FIELDS
@@ -292,14 +292,14 @@ def _make(status: str, values: tuple[Any, ...]) -> Row:
 
 
 def fields_of(plain: Any) -> dict[str, Any]:
-    """Return the fields of a row, null where they are missing, with the types that any row has.
+    """Return the fields of a row, null if missing, with types that are valid in some row.
 
-    Planning needs a few fields only, so that a row without one of the others is still a row for it.
+    Planning needs only a few fields, so it accepts a row in which one of the others is missing.
 
     Raises
     ------
     RowFault
-        A field that all rows have is missing, or a value is of a type that no row has.
+        A required field is missing, or a value has a type that no row has.
     """
     if not isinstance(plain, dict):
         raise RowFault("it is not a JSON object")
@@ -311,7 +311,7 @@ def fields_of(plain: Any) -> dict[str, Any]:
 
 
 def row_of(plain: Any) -> Row:
-    """Return the row that a JSON object holds; fields of later versions are skipped.
+    """Return the row for a JSON object; fields of later versions are ignored.
 
     Parameters
     ----------
@@ -334,12 +334,12 @@ def row_of(plain: Any) -> Row:
 
 
 def read_row(text: bytes) -> Row:
-    """Return the row that a line of JSON holds; raises one of `NO_ROW` where it is none."""
+    """Return the row for a line of JSON; raises one of `ROW_ERRORS` if it is not a row."""
     return row_of(JSON_DECODER.decode(text.decode(*UTF8)))
 
 
 def shown(value: object) -> str:
-    """Return a value of a row for a message."""
+    """Format a value of a row for a message."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return json.dumps(value)[:MAX_SHOWN_CHARACTERS]

@@ -5,27 +5,27 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-__all__ = ["Space", "nearest_folder", "size_in_words", "space_at"]
+__all__ = ["Space", "nearest_folder", "format_size", "space_at"]
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """The room that this user has.
+    """Free space for this user.
 
-    Quotas of users, groups and projects are in it only where the file system says so itself (XFS and ext4 do for
-    projects, NFS for what its server says); no system call tells them all.  Nor can it be known what others will
+    It includes quotas of users, groups and projects only if the file system reports them (XFS and ext4 do for projects,
+    NFS reports what its server does); no system call returns all of them.  Nor is it known what other processes will
     write meanwhile.
 
     Attributes
     ----------
     free_bytes : int
-        Without what is kept back for root.
+        Free bytes, without those reserved for root.
     block_bytes : int
-        What the size of a file is rounded up to.
+        File sizes are rounded up to a multiple of this.
     free_files : int or None
-        How many files can still be created; None where that has no limit of its own, as on btrfs.
+        Number of files that can still be created; None if there is no separate limit, as on btrfs.
     """
 
     free_bytes: int
@@ -34,12 +34,12 @@ class Space:
 
 
 def space_at(path: str) -> Space:
-    """Ask the file system that ``path`` is on or will be on.
+    """Query the file system that ``path`` is on or will be on.
 
     Raises
     ------
     OSError
-        It does not answer.
+        The file system does not answer.
     """
     status = os.statvfs(nearest_folder(path))
     return Space(
@@ -50,14 +50,14 @@ def space_at(path: str) -> Space:
 
 
 def nearest_folder(path: str) -> str:
-    """Return ``path`` where it is a folder, and otherwise the nearest folder above it."""
+    """Return ``path`` if it is a folder, otherwise the nearest folder above it."""
     while not os.path.isdir(path):
         path = os.path.dirname(path.rstrip("/")) or ("/" if path.startswith("/") else ".")
     return path
 
 
-def size_in_words(size_bytes: int) -> str:
-    """Write a size with three digits, in decimal units as disks have them: ``1.23 GB``."""
+def format_size(size_bytes: int) -> str:
+    """Format a size with three digits, in decimal units like disk sizes: ``1.23 GB``."""
     if size_bytes < 1000:
         return f"{size_bytes} bytes"
     size = float(size_bytes)

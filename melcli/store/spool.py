@@ -1,7 +1,7 @@
-"""Chunks of the features of one item, in memory while they are few, then in a file without a name.
+"""Chunks of the features of one item: first in memory, then in an unnamed file if they are large.
 
-A worker's memory does not grow with the length of a file.  Chunks are read and written with plain calls and not through
-a memory map: a map that meets a full disk ends the process by SIGBUS, and its pages count as the process's memory.
+The memory of a worker does not grow with the length of a file.  Chunks are read and written with plain calls instead of
+a memory map: with a full disk, a map ends the process with SIGBUS, and its pages count as memory of the process.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 
 from melcli.store.files import close_quietly, storage_errors, temporary_name
 
-__all__ = ["MOST_BYTES_IN_MEMORY", "Spool"]
+__all__ = ["MAX_BYTES_IN_MEMORY", "Spool"]
 
-MOST_BYTES_IN_MEMORY = 16_000_000
+MAX_BYTES_IN_MEMORY = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +37,22 @@ class _Place:
 
 
 class Spool(MutableSequence[np.ndarray]):
-    """A list of arrays that moves to a file when it grows large; the file is gone when the list is.
+    """A list of arrays that moves to a file when it grows large; the file disappears with the list.
 
     Parameters
     ----------
     folder : str
-        Where the file may be; it is made if need be.
-    most_bytes : int
-        Of all arrays while they are in memory.
+        Folder for the file; created if necessary.
+    max_bytes : int
+        Maximum size of all arrays in memory.
     """
 
-    def __init__(self, folder: str, *, most_bytes: int = MOST_BYTES_IN_MEMORY) -> None:
+    def __init__(self, folder: str, *, max_bytes: int = MAX_BYTES_IN_MEMORY) -> None:
         self._folder = folder
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._chunks: list[np.ndarray | _Place] = []
         self._descriptor: int | None = None
-        self._end = 0  # of the file, bytes
+        self._end = 0  # size of the file, bytes
 
     @property
     def in_memory(self) -> bool:
@@ -71,7 +71,7 @@ class Spool(MutableSequence[np.ndarray]):
     @overload
     def __getitem__(self, number: slice) -> list[np.ndarray]: ...
     def __getitem__(self, number: SupportsIndex | slice) -> np.ndarray | list[np.ndarray]:
-        """Return a chunk; one that is in the file is a new array, which only assigning it writes back."""
+        """Return a chunk; if it is in the file, it is a copy, and changes are stored only by assignment."""
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
         chunk = self._chunks[number]
@@ -110,7 +110,7 @@ class Spool(MutableSequence[np.ndarray]):
         if not self.in_memory:
             return
         held = [chunk for chunk in self._chunks if isinstance(chunk, np.ndarray)]
-        if sum(chunk.nbytes for chunk in held) <= self._most_bytes:
+        if sum(chunk.nbytes for chunk in held) <= self._max_bytes:
             return
         with storage_errors(self._folder):
             self._open()
@@ -118,17 +118,17 @@ class Spool(MutableSequence[np.ndarray]):
 
     def _open(self) -> None:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(self._folder)  # alone: an OUT that was removed meanwhile stays gone
+            os.mkdir(self._folder)  # without parents, so that an OUT that was removed is not recreated
         path = os.path.join(self._folder, temporary_name())
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with contextlib.ExitStack() as opened:
             opened.callback(weakref.finalize(self, close_quietly, descriptor))
-            os.unlink(path)  # so that a kill leaves nothing behind
+            os.unlink(path)  # so that nothing is left after a kill
             opened.pop_all()
         self._descriptor = descriptor
 
     def _write(self, chunk: np.ndarray, before: _Place | None) -> _Place:
-        """Write a chunk over the one that it replaces, or behind all others where it is larger."""
+        """Write a chunk over the one that it replaces, or at the end of the file if it is larger."""
         fits = before is not None and chunk.nbytes <= before.num_bytes
         place = _Place(before.offset if before is not None and fits else self._end, chunk.shape, chunk.dtype)
         written = 0
@@ -147,6 +147,6 @@ class Spool(MutableSequence[np.ndarray]):
                 with data[taken:] as rest:
                     num_read = os.preadv(self._descriptor or 0, [rest], place.offset + skip + taken)
                 if not num_read:
-                    raise OSError("a temporary file is shorter than what was written to it")
+                    raise OSError("a temporary file is shorter than the data written to it")
                 taken += num_read
         return array

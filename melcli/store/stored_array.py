@@ -1,4 +1,4 @@
-"""The stored array of an item: type, checksum and statistics."""
+"""The array of an item as it is stored: type, checksum and statistics."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class StoredFeatures:
     Attributes
     ----------
     chunks : Spool
-        C-contiguous and little-endian, one after another along time.
+        C-contiguous and little-endian, in order of time.
     time_axis : int
-        Axis of a chunk that is time.
+        The time axis of a chunk.
     shape : tuple of int
-        Of all of them together.
+        Shape of all chunks together.
     dtype : np.dtype
     min, max, mean : float
-        Of the stored numbers.
+        Minimum, maximum and mean of the stored numbers.
     """
 
     chunks: Spool
@@ -44,16 +44,16 @@ class StoredFeatures:
 
     @property
     def num_frames(self) -> int:
-        """Frames of the item."""
+        """Number of frames."""
         return self.shape[self.time_axis]
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of all numbers."""
+        """Size of all numbers, in bytes."""
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
 
     def pieces(self) -> Iterator[memoryview]:
-        """Yield the bytes of the whole array ``shape``, in C order."""
+        """Yield the bytes of the whole array, in C order."""
         if len(self.chunks) == 1 or self.time_axis == 0:
             for chunk in self.chunks:
                 yield chunk.data
@@ -63,7 +63,7 @@ class StoredFeatures:
                     yield self.chunks.row(number, row).data
 
     def describe(self) -> dict[str, Any]:
-        """Return type, checksum and range, by the manifest's names."""
+        """Return type, checksum and range, as fields of a row."""
         crc32 = 0
         for piece in self.pieces():
             crc32 = zlib.crc32(piece, crc32)
@@ -77,32 +77,32 @@ class StoredFeatures:
 
 
 def as_stored(chunks: Spool, dtype: str, *, time_axis: int) -> StoredFeatures:
-    """Convert features to the type they are stored in, in place.
+    """Convert features to the type for storing, in place.
 
     Parameters
     ----------
     chunks : Spool
-        At least one, two axes each.
+        At least one chunk, with two axes each.
     dtype : str
-        Its name.
+        Name of the type.
     time_axis : int
 
     Raises
     ------
     AudioError
-        ``nonfinite``: a value is no number, or beyond the type's range, such as 65504 for float16.
+        ``nonfinite``: a value is NaN, or beyond the range of the type, such as 65504 for float16.
     """
     limit, wanted = _largest(dtype), stored_dtype(dtype)
     lows, highs, total, num_frames = [], [], 0.0, 0
     for number, chunk in enumerate(chunks):
         low, high = float(chunk.min()), float(chunk.max())
-        if not -limit <= low <= high <= limit:  # not a number compares as neither
+        if not -limit <= low <= high <= limit:  # False for NaN
             peak = max(-low, high) if low == low else low
             raise AudioError(
                 "nonfinite",
-                f"a value of {peak:.6g} cannot be stored as output.dtype={dtype}, which ends at {limit:.6g}",
+                f"a value of {peak:.6g} cannot be stored as output.dtype={dtype}, whose maximum is {limit:.6g}",
             )
-        if chunk.dtype != wanted or not chunk.flags.c_contiguous:  # else there is nothing to write again
+        if chunk.dtype != wanted or not chunk.flags.c_contiguous:  # otherwise it is stored already
             chunk = np.ascontiguousarray(chunk, dtype=wanted)
             chunks[number] = chunk
         lows.append(low)
@@ -121,18 +121,18 @@ def as_stored(chunks: Spool, dtype: str, *, time_axis: int) -> StoredFeatures:
     )
 
 
-# What NumPy works out again each time took a tenth of the time of a short item.
+# Cached, because NumPy took a tenth of the time of a short item to compute it each time.
 @lru_cache
 def stored_dtype(name: str) -> np.dtype:
-    """Return the type that numbers are stored in, by its name; little-endian on every machine.
+    """Return the type for storing numbers, by its name; little-endian on every machine.
 
     Raises
     ------
     ValueError
-        melcli stores no such numbers: the name may be of a manifest that was tampered with.
+        melcli does not store this type: the manifest may have been tampered with.
     """
     if name not in STORED_TYPES:
-        raise ValueError(f"dtype={name!r} is none of {', '.join(STORED_TYPES)}")
+        raise ValueError(f"dtype={name!r} must be one of {', '.join(STORED_TYPES)}")
     dtype: np.dtype = np.dtype(name).newbyteorder("<")
     return dtype
 

@@ -1,4 +1,4 @@
-"""Translate one kind of error into another, without a reference cycle."""
+"""Translate exceptions into others, without a reference cycle."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ __all__ = ["ErrorTranslation"]
 
 
 class ErrorTranslation:
-    """A context manager that raises another error in place of some.
+    """A context manager that replaces some exceptions by others.
 
-    It is no generator of `contextlib.contextmanager`: on Python 3.12 and later an error that such a generator replaces
-    is part of a reference cycle.  Its traceback holds the generator's frame, and that frame holds the caller, which
-    holds the error.  All frames of the failed call, with their files and arrays, then live until garbage collection.
+    It is not a generator with `contextlib.contextmanager`: on Python 3.12 and later, an exception that such a generator
+    replaces is part of a reference cycle.  Its traceback references the generator's frame, which references the caller,
+    which references the exception.  All frames of the failed call, with their files and arrays, then live until garbage
+    collection.
 
     Parameters
     ----------
     kinds : tuple of type
-        The errors that are replaced.
+        The exceptions to replace.
     translate : callable
-        From such an error to the one that is raised, with the first one as its cause.
+        Returns the exception to raise instead, with the original as its cause.
     """
 
     def __init__(self, kinds: tuple[type[Exception], ...], translate: Callable[[Exception], Exception]) -> None:

@@ -9,17 +9,17 @@ from typing import Literal, NamedTuple
 from melcli.store.files import TEMPORARY_NAME
 from melcli.store.layout import OWN_FOLDER, shard_number
 
-__all__ = ["Stray", "find_strays"]
+__all__ = ["UntrackedFile", "find_untracked"]
 
 
-class Stray(NamedTuple):
-    """One file.
+class UntrackedFile(NamedTuple):
+    """A file or folder that no row lists.
 
     Attributes
     ----------
     kind : str
-        ``leftover``: a temporary file of a run that was killed.  ``unknown``: it is named like an output, and may be
-        one of an item that failed later.  ``unlisted``: a folder that cannot be listed.
+        ``leftover``: a temporary file of a killed run.  ``unknown``: named like an output, perhaps of an item that
+        failed later.  ``unlisted``: a folder that cannot be listed.
     path : str
         Relative to OUT.
     """
@@ -28,15 +28,15 @@ class Stray(NamedTuple):
     path: str
 
 
-def find_strays(out: str, is_spoken_of: Callable[[str], bool]) -> Iterator[Stray]:
-    """Walk OUT, links not followed.
+def find_untracked(out: str, is_listed: Callable[[str], bool]) -> Iterator[UntrackedFile]:
+    """Find files in OUT that no row lists; links are not followed.
 
     Parameters
     ----------
     out : str
         OUT.
-    is_spoken_of : callable
-        Tells of a path relative to OUT whether a row has its output there.
+    is_listed : callable
+        Returns whether a row has its output at a path relative to OUT.
     """
     unlisted: list[str] = []
     for folder, folders, names in os.walk(out, onerror=lambda error: unlisted.append(str(error.filename))):
@@ -46,11 +46,11 @@ def find_strays(out: str, is_spoken_of: Callable[[str], bool]) -> Iterator[Stray
         for name in sorted(names):
             path = name if above == "." else f"{above}/{name}"
             if TEMPORARY_NAME.fullmatch(name):
-                yield Stray("leftover", path)
-            elif not own and _is_named_like_an_output(path) and not is_spoken_of(path):
-                yield Stray("unknown", path)
+                yield UntrackedFile("leftover", path)
+            elif not own and _is_named_like_an_output(path) and not is_listed(path):
+                yield UntrackedFile("unknown", path)
     for path in unlisted:
-        yield Stray("unlisted", os.path.relpath(path, out))
+        yield UntrackedFile("unlisted", os.path.relpath(path, out))
 
 
 def _is_named_like_an_output(path: str) -> bool:

@@ -1,6 +1,6 @@
-"""Rules for valid rows of manifest and journal, beyond their types.
+"""Rules for the values of rows in manifest and journal, beyond their types.
 
-A row is held against itself and never against the disk; `melcli.store.checks` does that.
+A row is checked by itself, not against the disk; `melcli.store.checks` does that.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from melcli.store.rows import FIELD_KINDS, FailedRow, OkRow, Row, shown
 
 __all__ = ["STORED_TYPES", "fault_of_row"]
 
-MAX_INTEGER = (1 << 63) - 1  # of a number of bytes, frames or nanoseconds
+MAX_INTEGER = (1 << 63) - 1  # bytes, frames or nanoseconds
 MAX_CHANNEL = (1 << 31) - 1
-MAX_FILE_BYTES = 1 << 60  # which no file system holds
-STORED_TYPES: Mapping[str, int] = {"float16": 2, "float32": 4, "float64": 8}  # with their bytes
+MAX_FILE_BYTES = 1 << 60  # beyond every file system
+STORED_TYPES: Mapping[str, int] = {"float16": 2, "float32": 4, "float64": 8}  # bytes per number
 _NUMBERS = {
     kind.status: tuple(field.name for field in fields(kind) if int in FIELD_KINDS[field.name])
     for kind in (OkRow, FailedRow)
@@ -29,7 +29,7 @@ HEX_OF_CRC32 = re.compile(r"[0-9a-f]{8}")
 
 
 def fault_of_row(row: Row) -> str:
-    """Say what is wrong with the values of a row; ``""`` where nothing is.
+    """Return what is wrong with the values of a row; ``""`` if nothing.
 
     Returns
     -------
@@ -78,16 +78,16 @@ def _fault_of_output(row: OkRow) -> str:
     apart = path == npy_name(row.id) and start is None and _is_inside(path)
     in_shard = shard_number(path) is not None and start is not None and start >= 0
     if not (apart or in_shard):
-        return f"{_names(row, 'path')}, which is not where its output stands"
+        return f"{_names(row, 'path')}, which is not where melcli stores its output"
     if row.dtype not in STORED_TYPES or not HEX_OF_CRC32.fullmatch(row.crc32):
         return "its dtype or crc32 is invalid"
     frames, features, size = row.num_frames, row.num_features, row.output_size
     if min(frames, features, size) < 0:
-        return "a number of it is below 0"
+        return "one of its numbers is negative"
     if not 0 <= (row.valid_frames or 0) <= frames:
         return _names(row, "valid_frames")
     if max(size, frames * features * STORED_TYPES[row.dtype]) > MAX_FILE_BYTES:
-        return f"its {frames} frames of {features} features in {size} bytes are more than a file can hold"
+        return f"its {frames} frames of {features} features in {size} bytes exceed the maximum size of a file"
     return ""
 
 
@@ -96,10 +96,10 @@ def _names(row: Row, name: str) -> str:
 
 
 def _is_a_name(text: str) -> bool:
-    """Tell whether a file may be called so."""
+    """Return whether a file can have this name."""
     try:
         return b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+    except UnicodeEncodeError:  # a lone surrogate that represents no byte
         return False
 
 

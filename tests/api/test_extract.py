@@ -120,9 +120,9 @@ def test_errors_are_raised_as_documented(
 
 
 def test_another_run_in_the_same_out_is_told(inline: None, sounds: Path, tmp_path: Path) -> None:
-    from melcli.store.lock import hold_output
+    from melcli.store.lock import lock_output
 
-    with hold_output(str(tmp_path / "out")), pytest.raises(melcli.OutputBusy):
+    with lock_output(str(tmp_path / "out")), pytest.raises(melcli.OutputBusy):
         melcli.extract(sounds, tmp_path / "out", config=CONFIG)
 
 

@@ -63,7 +63,7 @@ def test_so_they_are_when_most_of_it_is_on_the_disk(
     (source,) = plant(tmp_path, "a.wav", seconds=20.0, channels=3, rate_hz=11_025)
     config = melcli.load_config("keras", **LIGHT, channels=channels, **keys)
     stored = [*command(source, config, tmp_path / "out").values()]
-    monkeypatch.setattr("melcli.run.compute.MOST_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr("melcli.run.compute.MAX_BYTES_IN_MEMORY", 0)
     samples, rate_hz = soundfile.read(source, dtype="float32")
     for features in (melcli.features(str(source), config=config), melcli.features(samples, rate_hz, config)):
         assert len(stored) == (3 if channels == "each" else 1)
@@ -172,7 +172,7 @@ def test_the_error_for_a_file_names_it(tmp_path: Path) -> None:
 
 def test_a_full_folder_for_what_does_not_fit_is_a_storage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     set_sizes(monkeypatch, 16, 64)
-    monkeypatch.setattr("melcli.run.compute.MOST_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr("melcli.run.compute.MAX_BYTES_IN_MEMORY", 0)
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc/none")
     with pytest.raises(melcli.StorageError, match="/proc/none"):
         melcli.features(ENGLISH)
@@ -180,7 +180,7 @@ def test_a_full_folder_for_what_does_not_fit_is_a_storage_error(monkeypatch: pyt
 
 def test_a_long_file_takes_the_memory_of_its_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond them as much for six minutes as for one and a half."""
-    monkeypatch.setattr("melcli.run.compute.MOST_BYTES_IN_MEMORY", 100_000)
+    monkeypatch.setattr("melcli.run.compute.MAX_BYTES_IN_MEMORY", 100_000)
     monkeypatch.setattr("melcli.mel.blocks.CHUNK_VALUES", 2**14)
     config = melcli.load_config("keras", **LIGHT)
     melcli.features(ENGLISH, config=config)  # imports

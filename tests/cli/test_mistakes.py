@@ -178,7 +178,7 @@ MISTAKES = [
     Mistake(("extract", "-o", "out"), "no INPUT", "name files or folders, or use --files-from FILE"),
     Mistake(
         ("extract", "in", "-o", "/proc/x"),
-        "cannot write /proc/x: no folder can be made in /proc",
+        "cannot write /proc/x: no folder can be created in /proc",
         "choose an OUT on a disk, and run the same command again: finished work is kept",
         code=6,
     ),

@@ -155,7 +155,7 @@ def test_names_that_do_not_fit_are_refused_before_any_work(melcli: Callable[...,
     for options in (["--keep-extension"], ["-s", "channels=each"]):
         ended = melcli("extract", tmp_path / "in", *LIGHT, *options, "-o", out)
         assert (ended.code, ended.out) == (2, "")
-        assert ended.err.endswith(" bytes is over the 255 that file systems allow\n")
+        assert ended.err.endswith(" bytes, but file systems allow 255\n")
     assert not out.exists()
     assert melcli("extract", tmp_path / "in", *LIGHT, "--keep-extension", "-f", "hdf5", "-o", out).code == 0
 

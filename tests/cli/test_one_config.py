@@ -81,7 +81,7 @@ def test_an_orphan_of_the_same_config_is_served_and_no_fault(melcli: Command, tm
 def test_without_melcli_yaml_features_of_one_config_are_served(mixed: tuple[Path, Path], melcli: Command) -> None:
     source, out = mixed
     (out / "melcli.yaml").unlink()
-    with pytest.raises(StorageError, match=r"features of 2 configs and no melcli\.yaml"):
+    with pytest.raises(StorageError, match=r"features of 2 configs but no melcli\.yaml"):
         open_features(out)
     assert melcli("prune", out, source, "--delete").code == 0
     assert list(open_features(out)) == ["a", "b"]

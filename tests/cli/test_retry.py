@@ -241,5 +241,5 @@ def test_status_plans_for_the_limits_of_the_last_run(
 def test_status_plans_for_the_limits_that_it_is_given(corpus: Corpus, options: tuple[str, ...], inputs: bool) -> None:
     corpus.extract(*THREE)
     assert corpus.status(*options, inputs=inputs) == corpus.planned(*options)
-    one = corpus.status(*options[:2], inputs=inputs)  # the other limit is that of the last run
+    one = corpus.status(*options[:2], inputs=inputs)  # the other limit is the row of the last run
     assert one == corpus.planned(*options[:2], *THREE[2:])

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from melcli.store.journal import Journal
-from melcli.store.lock import hold_output, is_held
+from melcli.store.lock import is_locked, lock_output
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant, rows, signs, times
 from tests.run.invariants import check_printed
@@ -139,12 +139,12 @@ def test_it_does_not_need_the_lock_and_says_who_has_it(melcli: Command, sounds: 
 
 def test_asking_who_holds_out_holds_nothing(tmp_path: Path) -> None:
     out = str(tmp_path / "out")
-    assert not is_held(out)
+    assert not is_locked(out)
     assert not os.path.exists(out)
-    with hold_output(out):
-        assert is_held(out)
-    assert not is_held(out)
-    with hold_output(out):
+    with lock_output(out):
+        assert is_locked(out)
+    assert not is_locked(out)
+    with lock_output(out):
         pass
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_manifest_says_what_mends_it(melcli: Command, out: Path) -> No
         manifest.write("{\n")
     ended = melcli("status", out)
     assert ended.code == 6
-    assert f"`melcli verify {out} --repair` takes it out" in ended.err
+    assert f"`melcli verify {out} --repair` removes it" in ended.err
     assert melcli("verify", out, "--repair").code == 4
     assert melcli("status", out).code == 0
     assert "bad" in rows(out)

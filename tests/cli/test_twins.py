@@ -1,4 +1,4 @@
-"""Inputs whose names differ in case or Unicode form alone, on an OUT that does not tell them apart."""
+"""Inputs whose names differ in case or Unicode form alone, on an OUT that does not distinguish them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.store.filename_probe import Trials
+from melcli.store.filename_probe import FilenameProbe
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant, rows, tree
 
@@ -21,7 +21,7 @@ def folding(monkeypatch: pytest.MonkeyPatch) -> None:
     def key(name: str) -> str:
         return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
-    monkeypatch.setattr(Trials, "_tells_apart", lambda self, name, twin: key(name) != key(twin))
+    monkeypatch.setattr(FilenameProbe, "_distinguishes", lambda self, name, twin: key(name) != key(twin))
 
 
 TWINS = [("a.wav", "A.wav"), ("x/caf\xe9.wav", "x/cafe\u0301.wav"), ("x/a.wav", "X/a.wav")]
@@ -44,7 +44,7 @@ def test_twins_are_refused_before_any_work_where_it_does_not(
     plant(tmp_path / "in", *names)
     ended = melcli("extract", tmp_path / "in", *LIGHT, "-o", out)
     assert ended.code == 2
-    assert " would be one file under OUT, whose file system does not tell them apart\nhint: " in ended.err
+    assert " would be one file under OUT, whose file system does not distinguish them\nhint: " in ended.err
     assert ended.err.count("\n") == 2
     assert tree(out) == {}
     assert melcli("extract", tmp_path / "in", *LIGHT, "-o", out, "-f", "hdf5").code == 0

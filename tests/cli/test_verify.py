@@ -311,8 +311,8 @@ def test_names_are_escaped(melcli: Command, tmp_path: Path, out: Path) -> None:
         path.unlink()
     ended = melcli("verify", out)
     check_printed(ended.err)
-    assert r"damaged: new\x0aline\x1b[31m: its output is not there [missing]" in ended.err
-    assert r"damaged: latin \xe9: its output is not there [missing]" in ended.err
+    assert r"damaged: new\x0aline\x1b[31m: its output does not exist [missing]" in ended.err
+    assert r"damaged: latin \xe9: its output does not exist [missing]" in ended.err
     (first, second) = verify(melcli, out)["damages"]
     assert {first["id"], second["id"]} == {"new\nline\x1b[31m", os.fsdecode(b"latin \xe9")}
 
@@ -439,7 +439,7 @@ def test_an_out_that_cannot_be_written_is_read_all_the_same(
         raise StorageError("cannot write it: Read-only file system")
         yield
 
-    monkeypatch.setattr("melcli.run.verify.audit.hold_output", refuse)
+    monkeypatch.setattr("melcli.run.verify.audit.lock_output", refuse)
     ended = melcli("verify", out, "--read-data")
     assert ended.code == 0
     assert "OUT cannot be written, so it was read without holding it\n" in ended.err
@@ -470,7 +470,7 @@ def test_an_interrupted_run_is_respected(melcli: Command, extract: Command, out:
 
 def test_a_signal_ends_it_without_a_traceback(melcli: Command, extract: Command, out: Path) -> None:
     extract()
-    wait = "read_books = lambda *_: [print(flush=True), time.sleep(60)]"
+    wait = "read_records = lambda *_: [print(flush=True), time.sleep(60)]"
     before = f"import time; from melcli.run.verify import audit; audit.{wait}"
     run = start("verify", out, before=before)
     assert run.process.stdout is not None

@@ -1,7 +1,8 @@
 """A planning process that hangs, as at a mount that no longer answers; the tests' own.
 
-A folder called ``hang`` hangs when it is listed, and a file called ``hang.wav`` when its content is hashed.  Both write
-the file that the environment variable `MARKER` names before, unless it is there already.
+A folder called ``hang`` hangs when it is listed, a file called ``hang.wav`` when its content is hashed, and a list
+called ``hang.list`` when it is read.  All write the file that the environment variable `MARKER` names before, unless it
+is there already.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from melcli.sources import content
+from melcli.sources import content, lists
 
 __all__ = ["BEFORE", "IMMORTAL", "MARKER"]
 
@@ -22,16 +23,18 @@ BEFORE = (
     "process.MAIN = 'import tests.faults.hanging_planning as planning; planning.hang()' + process.MAIN"
 )
 # The same, and the process does not end, as in a call of the system that does not return.
-IMMORTAL = f"{BEFORE}\nimport subprocess\nsubprocess.Popen.kill = lambda self: None"
+IMMORTAL = f"{BEFORE}\nimport melcli.run.engines.child as child\nchild.ChildProcess.kill = lambda self: None"
 
 _scandir = os.scandir
 _hash_content = content.hash_content
+_read_list = lists.read_list
 
 
 def hang() -> None:
     """Let this process hang from now on, where a name says so."""
     setattr(os, "scandir", _hanging_scandir)  # noqa: B010
     setattr(content, "hash_content", _hanging_hash)  # noqa: B010
+    setattr(lists, "read_list", _hanging_list)  # noqa: B010
 
 
 def _hanging_scandir(path: str) -> Any:
@@ -44,6 +47,12 @@ def _hanging_hash(path: str) -> str:
     if os.path.basename(path) == "hang.wav":
         _wait()
     return _hash_content(path)
+
+
+def _hanging_list(path: str, separator: Any) -> Any:
+    if os.path.basename(path) == "hang.list":
+        _wait()
+    return _read_list(path, separator)
 
 
 def _wait() -> None:

@@ -99,6 +99,18 @@ def test_a_signal_ends_a_search_that_hangs(planning: Planning, number: signal.Si
 
 
 @pytest.mark.full
+def test_a_list_that_hangs(planning: Planning) -> None:
+    """The run names it, and a signal ends it."""
+    listing = planning.folder / "hang.list"
+    run = planning.start(*LIGHT, "--files-from", listing)
+    time.sleep(SILENT_S)
+    run.signal(signal.SIGINT, whole_group=True)
+    ended = planning.end(run, AT_ONCE_S)
+    assert ended.code == 130
+    assert f" s at {listing}" in ended.err
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("command", ["extract --dry-run", "status", "prune"])
 def test_a_signal_ends_other_commands_that_hang(planning: Planning, command: str) -> None:
     words = command.split()

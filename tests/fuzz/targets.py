@@ -37,6 +37,7 @@ from melcli.run.plan import Rerun, make_plan
 from melcli.run.tried_with import Conditions
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
+from melcli.sources.item_values import item_values
 from melcli.sources.items import Item
 from melcli.sources.lists import read_list
 from melcli.sources.names import item_id, listed_name
@@ -48,11 +49,11 @@ from melcli.store.history import History, read_history
 from melcli.store.journal import Journal
 from melcli.store.layout import refuse_names
 from melcli.store.npy import read_npy
-from melcli.store.placement import StoredFiles
-from melcli.store.recovery import read_books
+from melcli.store.recovery import read_records
 from melcli.store.rows import Row, row_of
 from tests.fuzz.hdf5_process import ask
 from tests.store.rows import ODD_IDS, journal_of, make_row, read_manifest
+from tests.store.stores import stored_files
 
 __all__ = ["TARGETS", "Target", "overwritten", "true_journal"]
 
@@ -256,7 +257,7 @@ def manifest(data: bytes) -> None:
 def _verify_reads(out: str) -> None:
     """Read the books with their damages, which are lines to print, and every row that is none of them."""
     with Scratch() as scratch:
-        books = read_books(out, scratch)
+        books = read_records(out, scratch)
         for damage in books.damages:
             assert printable(damage.sentence()) == damage.sentence()
             json.dumps(damage.plain(), allow_nan=False)
@@ -280,13 +281,13 @@ def _books_hold(out: str) -> None:
 def _plan_holds(history: History, scratch: Scratch) -> None:
     """Plan a run in which no input changed since: each of its items gets a sign."""
     items = (Item(row.item_id, row.source, min(row.source_size, 1 << 60), 1) for row in history.entries())
-    found = ItemTable(items, scratch)
+    found = ItemTable([list(map(item_values, items))], scratch)
     for stored_as in ("npy", "hdf5"):
         plan = make_plan(
             found,
             history.entries,
             config_id=make_row().config_id,
-            stored=StoredFiles(history.out, stored_as, {shard.number for shard in history.unmade()}),
+            stored=stored_files(history.out, stored_as, {shard.number for shard in history.unmade()}),
             rerun=Rerun(),
             hash_content=lambda path: "",
             conditions_differ=Conditions(Limits()).differ,
@@ -373,7 +374,7 @@ def lists(data: bytes) -> None:
     path = _file("list", data)
     for separator in (b"\n", b"\0"):
         with _allowed(ConfigError):
-            names = read_list(path, separator)
+            names = list(read_list(path, separator))
             assert "" not in names
             written = separator.join(map(os.fsencode, names))
             assert written in data.replace(separator * 2, separator) or separator == b"\n" or b"\0\0" in data

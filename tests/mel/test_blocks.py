@@ -102,7 +102,7 @@ def test_chunks_on_a_disk_give_the_same_bytes(call, cuts, sizes, dtype):
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         set_sizes(patch, *sizes)
         compute = MelSpectrogram(**options, compute_dtype=dtype)
-        spool = Spool(folder, most_bytes=0)
+        spool = Spool(folder, max_bytes=0)
         on_disk = streamed(compute, signal, cuts, spool)
         assert not spool.in_memory
         assert on_disk.tobytes() == compute(signal).tobytes()
@@ -127,7 +127,7 @@ def bytes_of_speech(folder, **options):
     speech = load_signals()["speech"]
     found = {compute(speech).tobytes()}
     for cuts in SPEECH_CUTS:
-        for chunks in ([], Spool(folder, most_bytes=0)):
+        for chunks in ([], Spool(folder, max_bytes=0)):
             found.add(streamed(compute, speech, cuts, chunks).tobytes())
     return found
 

@@ -72,7 +72,7 @@ def test_several_chunks_are_standardized_as_one(values, cuts, mean, std):
 def test_equal_chunks_give_equal_bytes_wherever_they_lie(tmp_path):
     values = np.random.default_rng(3).normal(-40.0, 20.0, (7, 90)).astype(np.float32)
     options = FeatureOptions(num_mel_bins=7, mean="all", std="bin")
-    spool = Spool(str(tmp_path), most_bytes=0)
+    spool = Spool(str(tmp_path), max_bytes=0)
     spool.extend(np.ascontiguousarray(chunk) for chunk in np.split(values, [30, 60], axis=1))
     standardize(spool, options)
     ours = standardized(values, "float32", (30, 60), mean="all", std="bin")

@@ -63,7 +63,7 @@ def test_several_chunks_are_finished_as_one(num_frames, keys, monkeypatch):
 @pytest.mark.parametrize("keys", KEYS, ids=str)
 def test_chunks_on_a_disk_are_finished_as_in_memory(tmp_path, keys, small_chunks):
     options, levels = options_of(**keys), levels_of(50)
-    spool = Spool(str(tmp_path), most_bytes=0)
+    spool = Spool(str(tmp_path), max_bytes=0)
     spool.extend(cut_into_chunks(levels, options))
     postprocess([spool], options)
     assert join_chunks(spool, options).tobytes() == finished(levels, options).tobytes()

@@ -24,6 +24,7 @@ from melcli.run.batching import (
 from melcli.run.to_do import ToDo, decoded_bytes
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
+from melcli.sources.item_values import item_values
 from melcli.sources.items import NO_FILE_SIZE, Item
 from melcli.store.journal import PlannedShard
 
@@ -49,7 +50,7 @@ def decoded_bytes_of(items: Sequence[Item]) -> dict[str, int]:
 @contextmanager
 def to_do(items: Sequence[Item], sizes: Mapping[str, int] | None = None) -> Iterator[ToDo]:
     with Scratch() as scratch:
-        found = ToDo(ItemTable(items, scratch), scratch)
+        found = ToDo(ItemTable([list(map(item_values, items))], scratch), scratch)
         found.measure((sizes or {}).items())
         yield found
 

@@ -192,7 +192,10 @@ def test_a_run_that_stopped_for_its_failures_is_completed_by_the_next(
 
 @pytest.mark.few(1)
 @FORMATS
-def test_a_run_whose_time_is_over_is_completed_by_the_next(tmp_path: Path, inline: None, format_: str) -> None:
+def test_a_run_whose_time_is_over_is_completed_by_the_next(
+    tmp_path: Path, inline: None, format_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("melcli.run.planner.planner.PlanningProcess", no_process)  # its time would be over at once
     few_shards(tmp_path / "in")
     run(tmp_path / "undisturbed", tmp_path / "in", format_=format_)
     stopped = run(tmp_path / "out", tmp_path / "in", format_=format_, limits=Limits(max_time_s=0.0))
@@ -203,6 +206,18 @@ def test_a_run_whose_time_is_over_is_completed_by_the_next(tmp_path: Path, inlin
     assert report.exit_code == 3
     check_after_rerun(tmp_path / "out", tree(tmp_path / "undisturbed"))
     assert run(tmp_path / "out", tmp_path / "in", format_=format_, limits=Limits(max_time_s=0.0)).exit_code == 3
+
+
+def no_process() -> None:
+    """Refuse to start one, as a system does that has none left."""
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_the_time_of_planning_is_limited_without_a_planner_of_the_caller(tmp_path: Path, inline: None) -> None:
+    few_shards(tmp_path / "in")
+    stopped = run(tmp_path / "out", tmp_path / "in", limits=Limits(max_time_s=0.0))
+    assert (stopped.exit_code, stopped.stopped_by, stopped.to_do) == (10, "max time", 0)
+    assert not (tmp_path / "out").exists()
 
 
 def note_batches(monkeypatch: pytest.MonkeyPatch, note: Callable[[Batch], None]) -> None:

@@ -14,6 +14,7 @@ from melcli.run.plan import Plan, Rerun, make_plan
 from melcli.run.tried_with import LIMITS_BY_REASON, Conditions
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
+from melcli.sources.item_values import item_values
 from melcli.sources.items import Item
 from melcli.store.entries import Entry, entry_of
 from melcli.store.placement import StoredFiles
@@ -42,7 +43,7 @@ class Stored:
     def __init__(self, *lost: str) -> None:
         self._lost = lost
 
-    def hold(self, row: Entry) -> bool:
+    def has_output(self, row: Entry) -> bool:
         return row.id not in self._lost
 
 
@@ -80,8 +81,8 @@ def plan(
     with Scratch() as scratch:
         return Told(
             make_plan(
-                ItemTable(items, scratch),
-                lambda is_settled: (entry_of(row.to_json().encode()) for row in rows),
+                ItemTable([list(map(item_values, items))], scratch),
+                lambda settle: (entry_of(row.to_json().encode()) for row in rows),
                 config_id=CONFIG,
                 stored=stored,
                 rerun=Rerun(**rerun),

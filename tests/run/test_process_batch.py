@@ -158,7 +158,7 @@ def test_an_out_that_was_removed_is_not_made_again(tmp_path: Path, format_: str)
     of = job(tmp_path / "out", format_=format_)
     one = batch(*plant(tmp_path / "in", "a.wav", "sub/b.wav"))
     shard = as_shard(one.items, 0)
-    with pytest.raises(StorageError, match=r"No such file or directory; see who removed it, "):
+    with pytest.raises(StorageError, match=r"No such file or directory; find out who removed it, "):
         process_batch.run_batch((of, shard if format_ == "hdf5" else one))
     assert not (tmp_path / "out").exists()
 
@@ -389,7 +389,7 @@ def small_blocks() -> Iterator[None]:
     compute._mel.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("melcli.audio.decode.BLOCK_SAMPLES", 5000)
-        patch.setattr("melcli.run.compute.MOST_BYTES_IN_MEMORY", 0)
+        patch.setattr("melcli.run.compute.MAX_BYTES_IN_MEMORY", 0)
         set_sizes(patch, 16, 20 * 64)
         yield
     compute._mel.cache_clear()

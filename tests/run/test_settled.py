@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
+from operator import lt
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from melcli.run.plan import Plan, Rerun, make_plan
 from melcli.run.tried_with import Conditions
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
+from melcli.sources.item_values import item_values
 from melcli.sources.items import Item
-from melcli.store.entries import Entry, PlainRow
-from melcli.store.history import History, read_history
-from melcli.store.placement import StoredFiles
+from melcli.store import manifest
+from melcli.store.entries import Entry
+from melcli.store.history import History, Settle, read_history
 from melcli.store.rows import Row
 from tests.store.rows import make_row
+from tests.store.stores import stored_files
 from tests.tiers import examples
 
 ODD = ["a", "a-b", "b/c", "d.ch0", "e", "\xe9", 'q"', "back\\slash", "\udcff", "zz"]
@@ -38,6 +41,7 @@ CHANGES: list[dict[str, Any]] = [
     {"path": "elsewhere.npy"},
     {"path": "features-00000.h5", "start": 0},
     {"output_size": 4},
+    {"output_size": -1},
 ]
 
 
@@ -47,10 +51,10 @@ def plans(out: Path, items: list[Item], stored_as: str) -> Iterator[tuple[Plan, 
         with Scratch() as scratch:
             history = read_history(str(out), scratch)
             plan = make_plan(
-                ItemTable(items, scratch),
+                ItemTable([list(map(item_values, items))], scratch),
                 history.entries if is_quick else slowly(history),
                 config_id=make_row().config_id,
-                stored=StoredFiles(str(out), stored_as),
+                stored=stored_files(str(out), stored_as),
                 rerun=Rerun(),
                 hash_content=lambda path: None,
                 conditions_differ=Conditions(Limits()).differ,
@@ -58,16 +62,20 @@ def plans(out: Path, items: list[Item], stored_as: str) -> Iterator[tuple[Plan, 
             yield plan, history.in_order
 
 
-def slowly(history: History) -> Callable[[Callable[[PlainRow], bool] | None], Iterator[Entry]]:
-    return lambda is_settled: history.entries()
+def slowly(history: History) -> Callable[[Settle | None], Iterator[Entry]]:
+    return lambda settle: history.entries()
 
 
 @pytest.mark.parametrize("stored_as", ["npy", "hdf5"])
-def test_the_plan_is_the_same(tmp_path: Path, stored_as: str) -> None:
-    """Over manifests of odd rows, some not in order, some twice, some not as melcli writes them."""
+def test_the_plan_is_the_same(tmp_path: Path, stored_as: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over manifests of odd rows, some not in order, some twice, some not as melcli writes them, in pieces of any size.
+
+    An output with a size below 0 is never there.
+    """
     chance = random.Random(stored_as)
     settled = 0
     for number in range(examples(100)):
+        monkeypatch.setattr(manifest, "PIECE_BYTES", chance.choice([1, 1000, 2000, 1 << 18]))
         out = tmp_path / str(number)
         rows = [drawn(chance, row_id) for row_id in sorted(chance.sample(ODD, 6), key=os.fsencode)]
         if chance.random() < 0.3:
@@ -81,8 +89,21 @@ def test_the_plan_is_the_same(tmp_path: Path, stored_as: str) -> None:
             (told(plan), in_order) for plan, in_order in plans(out, items, stored_as)
         )
         assert (quick, quick_order) == (slow, slow_order)
+        places = [(os.fsencode(row.id), os.fsencode(row.item_id)) for row in rows]
+        assert quick_order == all(map(lt, places, places[1:]))
         settled += sum(sign == "=" for _, sign in quick)
     assert settled > 5
+
+
+def test_a_second_row_does_not_undo_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is not as melcli writes it, and of another config: both are left to the plan."""
+    monkeypatch.setattr(manifest, "PIECE_BYTES", 1)
+    rows = [make_row("a", config_id="0123456789abcdef"), make_row("a", format="wav/pcm_16", decoding=DECODING_REVISION)]
+    lines = [rows[0].to_json().replace(":", ": ", 1), rows[1].to_json()]
+    (tmp_path / "manifest.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    (tmp_path / "a.npy").write_bytes(bytes(rows[1].output_size or 0))
+    for plan, _ in plans(tmp_path, [Item("a", "in", 1, 2)], "npy"):
+        assert told(plan) == [("a", "*")]
 
 
 def told(plan: Plan) -> list[tuple[str, str]]:
@@ -101,11 +122,13 @@ def drawn(chance: random.Random, row_id: str) -> Row:
 def write(out: Path, rows: list[Row], chance: random.Random) -> None:
     """Write a manifest, some of whose lines are not as melcli writes them, and the outputs of most rows."""
     out.mkdir()
-    blank = chance.random() < 0.2
-    lines = [row.to_json().replace('"status":', '"status": ' if blank else '"status":') for row in rows]
+    blank = chance.choice([0, 0, 0.3, 1])  # this share of the lines is not as melcli writes them
+    lines = [
+        row.to_json().replace('"status":', '"status": ' if chance.random() < blank else '"status":') for row in rows
+    ]
     (out / "manifest.jsonl").write_text("".join(f"{line}\n" for line in lines))
     for row in rows:
-        if row.status == "ok" and chance.random() < 0.8:
+        if row.status == "ok" and chance.random() < 0.8 and row.output_size != -1:
             path = out / row.path
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(bytes(row.output_size or 0))
+            path.write_bytes(bytes(max(0, row.output_size or 0)))

@@ -311,7 +311,8 @@ def test_any_links_in_any_order_are_followed_as_all_ways_tell(tmp_path_factory, 
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
         rng.shuffle(found)
-        return iter(found)
+        cut = rng.randrange(len(found) + 1)
+        return iter([(found[:cut], []), (found[cut:], [])])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folders, "_entries", shuffled)
@@ -390,5 +391,5 @@ def test_an_entry_whose_kind_cannot_be_told_is_reported(plant, monkeypatch):
         def is_dir(self, **_):
             raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(folders, "_entries", lambda folder: iter([Untold()]))
+    monkeypatch.setattr(folders, "_entries", lambda folder: iter([([Untold()], [])]))
     assert walked("d") == ([], {Skipped("unreadable", "d/x", "Permission denied"): 1})

@@ -11,9 +11,13 @@ import pytest
 
 from melcli.errors import ConfigError
 from melcli.sources import lists
-from melcli.sources.lists import read_list
 from tests.elapsed import fail_after, wait
 from tests.messages import names
+
+
+def read_list(path, separator):
+    """Return all paths of a list."""
+    return list(lists.read_list(path, separator))
 
 
 @pytest.fixture

@@ -29,10 +29,10 @@ STEPS = 14
 
 
 @contextmanager
-def limited_files(most_bytes: int) -> Iterator[None]:
+def limited_files(max_bytes: int) -> Iterator[None]:
     """Let the system write no file larger than this; what fits of a write is still written."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, before[1]))
     try:
         yield
     finally:
@@ -40,18 +40,18 @@ def limited_files(most_bytes: int) -> Iterator[None]:
 
 
 @contextmanager
-def full_after(most_bytes: int) -> Iterator[None]:
+def full_after(max_bytes: int) -> Iterator[None]:
     """Let writes fail once so many bytes were written, and go well again where they write over what is there."""
 
     class Full(io.FileIO):
         def write(self, data: Any, /) -> int:
-            room = most_bytes - self.tell()
+            room = max_bytes - self.tell()
             if room <= 0:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return super().write(memoryview(data)[:room])
 
         def truncate(self, size: int | None = None, /) -> int:
-            if (size or 0) > most_bytes:
+            if (size or 0) > max_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return super().truncate(size)
 
@@ -60,11 +60,11 @@ def full_after(most_bytes: int) -> Iterator[None]:
 
 
 @contextmanager
-def broken_after(most_bytes: int) -> Iterator[None]:
+def broken_after(max_bytes: int) -> Iterator[None]:
     """Let every write fail for good once so many bytes were written, as a disk that is pulled out."""
 
     class Broken(io.FileIO):
-        left = most_bytes
+        left = max_bytes
 
         def write(self, data: Any, /) -> int:
             self.left -= len(data)
@@ -99,12 +99,12 @@ def unreadable_after(most_reads: int) -> Iterator[None]:
 
 
 @contextmanager
-def never_cut_after(most_bytes: int) -> Iterator[None]:
+def never_cut_after(max_bytes: int) -> Iterator[None]:
     """Let the file not be brought to its length where that is larger."""
 
     class Uncut(io.FileIO):
         def truncate(self, size: int | None = None, /) -> int:
-            if (size or 0) > most_bytes:
+            if (size or 0) > max_bytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return super().truncate(size)
 
@@ -147,7 +147,7 @@ WAYS: dict[str, Callable[[int], Any]] = {
 
 def write_shard(out: str) -> int:
     """Write items larger together than HDF5's cache, 8 MiB in HDF5 2.0, in blocks that end within its chunks."""
-    sink = hdf5.Hdf5Sink(out, "features-00000.h5", time_axis=1, attributes={"config": "{}"}, most_bytes=0)
+    sink = hdf5.Hdf5Sink(out, "features-00000.h5", time_axis=1, attributes={"config": "{}"}, max_bytes=0)
     try:
         for number in range(8):
             features = np.full((80, 4000), -100.0, np.float32)  # silence takes little time to compress
@@ -158,10 +158,10 @@ def write_shard(out: str) -> int:
         sink.discard()
 
 
-def outcome(out: str, way: Callable[[int], Any], most_bytes: int) -> str:
+def outcome(out: str, way: Callable[[int], Any], max_bytes: int) -> str:
     """Write a shard on such a disk and return what came of it."""
     try:
-        with way(most_bytes):
+        with way(max_bytes):
             write_shard(out)
     except StorageError as error:
         return f"StorageError, {len(names_below(out))} left: {error}"

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from melcli.sources.file_calls import FileCalls
 from melcli.store.hdf5 import Hdf5Sink
 from melcli.store.manifest import write_manifest
 from melcli.store.npy import NpySink
-from melcli.store.placement import Placement
+from melcli.store.placement import Placement, StoredFiles
 from melcli.store.rows import Row
 from melcli.store.spool import Spool
 from melcli.store.stored_array import StoredFeatures, as_stored
 from tests.store.rows import make_row
 
-__all__ = ["NUM_FEATURES", "STORES", "Store", "in_memory", "stored"]
+__all__ = ["NUM_FEATURES", "STORES", "Store", "in_memory", "stored", "stored_files"]
 
 NUM_FEATURES = 5
 
 
+def stored_files(out: str, stored_as: str, unmade: Collection[int] = ()) -> StoredFiles:
+    """Return what says of rows whether their output is there, asked in this process."""
+    return StoredFiles(out, stored_as, partial(FileCalls().begin, "sizes"), unmade)
+
+
 def in_memory(*chunks: np.ndarray) -> Spool:
     """Return a spool that never moves to a disk."""
-    spool = Spool("/dev/null/no folder", most_bytes=2**40)
+    spool = Spool("/dev/null/no folder", max_bytes=2**40)
     spool.extend(chunks)
     return spool
 
@@ -47,7 +54,7 @@ def stored(
     """
     num_frames = features.shape[time_axis]
     ends = range(chunk_frames or num_frames, num_frames, chunk_frames or 1)
-    spool = in_memory() if folder is None else Spool(folder, most_bytes=0)
+    spool = in_memory() if folder is None else Spool(folder, max_bytes=0)
     spool.extend(np.split(features, ends, axis=time_axis))
     return as_stored(spool, features.dtype.name, time_axis=time_axis)
 
@@ -111,10 +118,10 @@ def _npy(time_axis: int, **further: Any) -> Store:
     return Store(format="npy", time_axis=time_axis, open=NpySink, **further)
 
 
-def _hdf5(time_axis: int, *, most_bytes: int = 64_000_000, **further: Any) -> Store:
+def _hdf5(time_axis: int, *, max_bytes: int = 64_000_000, **further: Any) -> Store:
     def open_shard(out: str) -> Hdf5Sink:
         attributes = {"config": "{}"}
-        return Hdf5Sink(out, "features-00000.h5", time_axis=time_axis, attributes=attributes, most_bytes=most_bytes)
+        return Hdf5Sink(out, "features-00000.h5", time_axis=time_axis, attributes=attributes, max_bytes=max_bytes)
 
     return Store(format="hdf5", time_axis=time_axis, open=open_shard, **further)
 
@@ -125,6 +132,6 @@ STORES = {
     "npy-time-first-from-a-disk": _npy(0, chunk_frames=30),
     "hdf5": _hdf5(1),
     "hdf5-time-first": _hdf5(0),
-    "hdf5-on-a-disk": _hdf5(1, most_bytes=0, chunk_frames=30),
-    "hdf5-time-first-on-a-disk": _hdf5(0, most_bytes=0, chunk_frames=30),
+    "hdf5-on-a-disk": _hdf5(1, max_bytes=0, chunk_frames=30),
+    "hdf5-time-first-on-a-disk": _hdf5(0, max_bytes=0, chunk_frames=30),
 }

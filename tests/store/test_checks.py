@@ -12,7 +12,7 @@ import pytest
 
 from melcli.errors import StorageError
 from melcli.store import checks
-from melcli.store.checks import check_file, check_shard, largest_difference
+from melcli.store.checks import check_file, check_shard, max_difference
 from melcli.store.hdf5 import Hdf5Sink
 from melcli.store.npy import NpySink
 from tests.store.rows import make_row
@@ -27,7 +27,7 @@ def write(out, items, *, format="npy", time_axis=1, config_id="0" * 16, chunk_fr
     sink = (
         NpySink(out)
         if format == "npy"
-        else Hdf5Sink(out, SHARD, time_axis=time_axis, attributes=attributes, most_bytes=2**40)
+        else Hdf5Sink(out, SHARD, time_axis=time_axis, attributes=attributes, max_bytes=2**40)
     )
     rows = {}
     for item_id, features in items.items():
@@ -238,8 +238,8 @@ def test_the_largest_difference_is_over_all_frames(out, format, time_axis):
     row = write(out, {"a": item}, format=format, time_axis=time_axis)["a"]
     other = item.copy()
     other.flat[-1] += 2.0
-    assert largest_difference(out, row, stored(item, time_axis, chunk_frames=7)) == 0.0
-    assert largest_difference(out, row, stored(other, time_axis, chunk_frames=7)) == pytest.approx(2.0, rel=1e-5)
-    assert largest_difference(out, row, stored(item[:, :-1].copy(), time_axis)) == float("inf")
+    assert max_difference(out, row, stored(item, time_axis, chunk_frames=7)) == 0.0
+    assert max_difference(out, row, stored(other, time_axis, chunk_frames=7)) == pytest.approx(2.0, rel=1e-5)
+    assert max_difference(out, row, stored(item[:, :-1].copy(), time_axis)) == float("inf")
     os.unlink(f"{out}/{row.path}")
-    assert largest_difference(out, row, stored(item, time_axis)) == float("inf")
+    assert max_difference(out, row, stored(item, time_axis)) == float("inf")

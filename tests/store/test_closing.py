@@ -32,7 +32,7 @@ from melcli.store.lines import Lines
 from melcli.store.manifest import write_manifest
 from melcli.store.npy import read_npy
 from melcli.store.reader import open_features
-from melcli.store.recovery import read_books
+from melcli.store.recovery import read_records
 from melcli.store.spool import Spool
 from tests.open_files import collector_off, error_of, num_open_files
 from tests.store.rows import journal_of, make_row, read_manifest
@@ -258,7 +258,7 @@ def test_a_failed_commit_of_a_shard_exports_no_buffer(tmp_path, monkeypatch):
     monkeypatch.setattr(hdf5.io, "BytesIO", Image)
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
     refuse_writes(monkeypatch)
-    sink = Hdf5Sink(str(tmp_path), SHARD, time_axis=1, attributes={}, most_bytes=2**40)
+    sink = Hdf5Sink(str(tmp_path), SHARD, time_axis=1, attributes={}, max_bytes=2**40)
     sink.put("a", stored(ITEMS["a"]))
     held = error_of(sink.commit, StorageError)
     assert "No space left" in str(held)
@@ -369,7 +369,7 @@ def books_that_cannot_be_read(out, monkeypatch):
     (out / "manifest.jsonl").write_bytes(b"{}\n")
     monkeypatch.setattr("melcli.store.recovery._parse", failing())
     with Scratch() as scratch:
-        read_books(str(out), scratch)
+        read_records(str(out), scratch)
 
 
 def file_that_has_no_status(out, monkeypatch):
@@ -380,7 +380,7 @@ def file_that_has_no_status(out, monkeypatch):
 
 def spool_that_keeps_its_name(out, monkeypatch):
     monkeypatch.setattr(spool.os, "unlink", failing())
-    Spool(str(out), most_bytes=0).append(np.zeros(3))
+    Spool(str(out), max_bytes=0).append(np.zeros(3))
 
 
 def manifest_on_a_full_disk(out, monkeypatch):

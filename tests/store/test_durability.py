@@ -7,7 +7,7 @@ import pytest
 
 from melcli.errors import StorageError
 from melcli.store import durability, files
-from melcli.store.durability import forget_unflushed, lost_its_memory, mark_unflushed
+from melcli.store.durability import clear_unflushed_mark, has_unflushed_outputs, mark_unflushed
 
 
 @pytest.fixture
@@ -24,28 +24,28 @@ def reboot(tmp_path):
 
 
 def test_an_out_without_a_mark_has_lost_nothing(out, marked, tmp_path):
-    assert not lost_its_memory(out)
+    assert not has_unflushed_outputs(out)
     reboot(tmp_path)
-    assert not lost_its_memory(out)
-    assert not lost_its_memory(f"{out}/not there")
+    assert not has_unflushed_outputs(out)
+    assert not has_unflushed_outputs(f"{out}/not there")
 
 
 def test_an_out_has_lost_its_memory_under_another_boot_alone(out, marked, tmp_path):
     mark_unflushed(out)
-    assert not lost_its_memory(out)
+    assert not has_unflushed_outputs(out)
     reboot(tmp_path)
-    assert lost_its_memory(out)
-    forget_unflushed(out)
-    assert not lost_its_memory(out)
+    assert has_unflushed_outputs(out)
+    clear_unflushed_mark(out)
+    assert not has_unflushed_outputs(out)
     assert not marked.exists()
-    forget_unflushed(out)
+    clear_unflushed_mark(out)
 
 
 def test_a_mark_of_another_boot_is_replaced_by_the_next_run_at_none(out, marked, tmp_path):
     mark_unflushed(out)
     reboot(tmp_path)
     mark_unflushed(out)
-    assert not lost_its_memory(out)
+    assert not has_unflushed_outputs(out)
     assert os.listdir(marked.parent) == ["unflushed"]
 
 
@@ -59,14 +59,14 @@ def test_the_mark_is_on_the_disk_before_anything_depends_on_it(out, marked, monk
 @pytest.mark.parametrize("content", [b"", b"the first", b"the first boot\n and more", bytes(range(256)) * 40])
 def test_a_mark_that_is_damaged_is_taken_for_one_of_another_boot(out, marked, content):
     marked.write_bytes(content)
-    assert lost_its_memory(out)
+    assert has_unflushed_outputs(out)
 
 
 def test_a_system_that_does_not_name_its_boots_is_never_trusted(out, marked, tmp_path):
     (tmp_path / "boot_id").unlink()
     mark_unflushed(out)
     assert marked.read_bytes() == b""
-    assert lost_its_memory(out)
+    assert has_unflushed_outputs(out)
 
 
 def test_this_system_names_its_boot():
@@ -83,23 +83,23 @@ def test_a_link_that_is_planted_as_the_mark_is_not_followed(out, marked, tmp_pat
     victim = tmp_path / "victim"
     victim.write_bytes(b"the first boot\n")
     marked.symlink_to(victim)
-    assert lost_its_memory(out)
-    forget_unflushed(out)
+    assert has_unflushed_outputs(out)
+    clear_unflushed_mark(out)
     assert not os.path.lexists(marked)
     victim.write_bytes(b"precious")
     mark_unflushed(out)
     assert not marked.is_symlink()
-    assert not lost_its_memory(out)
-    forget_unflushed(out)
+    assert not has_unflushed_outputs(out)
+    clear_unflushed_mark(out)
     assert victim.read_bytes() == b"precious"
 
 
 def test_a_pipe_that_is_planted_as_the_mark_is_not_waited_for(out, marked):
     os.mkfifo(marked)
-    assert lost_its_memory(out)
+    assert has_unflushed_outputs(out)
 
 
-@pytest.mark.parametrize("call", [lost_its_memory, forget_unflushed])
+@pytest.mark.parametrize("call", [has_unflushed_outputs, clear_unflushed_mark])
 def test_a_folder_in_the_place_of_the_mark_is_a_storage_error(out, marked, call):
     marked.mkdir()
     with pytest.raises(StorageError, match=rf"^cannot (read|write) {marked}: "):

@@ -11,9 +11,9 @@ import pytest
 
 from melcli.errors import ConfigError, NameClash, StorageError
 from melcli.store import filename_probe
-from melcli.store.filename_probe import TYPICAL_TWINS, Trials, try_names
+from melcli.store.filename_probe import TYPICAL_COLLISIONS, FilenameProbe, probe_names
 from melcli.store.layout import own_folder
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.name_collisions import folded
 from tests.store.rows import ODD_IDS, names_below
 
@@ -21,7 +21,7 @@ from tests.store.rows import ODD_IDS, names_below
 @pytest.fixture
 def own(out):
     """The folder that OUT keeps, as the lock leaves it."""
-    with hold_output(out):
+    with lock_output(out):
         pass
     return own_folder(out)
 
@@ -84,12 +84,12 @@ TWINS = [
 def test_twins_are_refused_where_they_are_one_file(out, own, monkeypatch, fold, one, other, folding):
     Played(monkeypatch, FOLDS[fold])
     if fold not in folding:
-        try_names(["b", one, "c", other], out, "npy")
+        probe_names(["b", one, "c", other], out, "npy")
     else:
         with pytest.raises(
-            NameClash, match=r" would be one file under OUT, whose file system does not tell them apart; "
+            NameClash, match=r" would be one file under OUT, whose file system does not distinguish them; "
         ):
-            try_names(["b", one, "c", other], out, "npy")
+            probe_names(["b", one, "c", other], out, "npy")
     assert names_below(own) <= {"lock"}
     assert os.listdir(own) == ["lock"] or os.listdir(own) == []
 
@@ -97,17 +97,17 @@ def test_twins_are_refused_where_they_are_one_file(out, own, monkeypatch, fold, 
 def test_a_refusal_names_both_and_the_ways_out(out, own, monkeypatch):
     Played(monkeypatch, upper)
     with pytest.raises(NameClash) as raised:
-        try_names(["x/A\x1b", "x/a\x1b"], out, "npy")
+        probe_names(["x/A\x1b", "x/a\x1b"], out, "npy")
     assert str(raised.value) == (
-        r"x/A\x1b and x/a\x1b would be one file under OUT, whose file system does not tell them apart; "
-        "rename one of them, choose an OUT elsewhere, or use -f hdf5, where names are no files"
+        r"x/A\x1b and x/a\x1b would be one file under OUT, whose file system does not distinguish them; "
+        "rename one of them, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids"
     )
 
 
 def test_twins_that_look_alike_are_told_apart_in_words(out, own, monkeypatch):
     Played(monkeypatch, form)
     with pytest.raises(NameClash, match=r"^cafe\\u0301 and caf\\xe9 would be one file under OUT, "):
-        try_names(["caf\xe9", "cafe\u0301"], out, "npy")
+        probe_names(["caf\xe9", "cafe\u0301"], out, "npy")
 
 
 @pytest.mark.parametrize(
@@ -124,28 +124,28 @@ def test_twins_that_look_alike_are_told_apart_in_words(out, own, monkeypatch):
     ],
 )
 def test_a_folder_in_the_place_of_a_file_is_refused_where_the_two_are_one(out, own, monkeypatch, one, other, clash):
-    try_names([one, other], out, "npy")
+    probe_names([one, other], out, "npy")
     Played(monkeypatch, upper)
     with pytest.raises(NameClash, match=clash):
-        try_names([one, other], out, "npy")
+        probe_names([one, other], out, "npy")
 
 
 def test_two_folders_that_become_one_are_no_clash(out, own, monkeypatch):
     Played(monkeypatch, upper)
-    try_names(["a/x", "A/y", "a/z.npy.b"], out, "npy")
+    probe_names(["a/x", "A/y", "a/z.npy.b"], out, "npy")
 
 
 def test_nothing_is_tried_without_need(out, own, monkeypatch):
     played = Played(monkeypatch, upper)
-    try_names(["a", "b/\xe9", "c d.e", "\u97f3\u58f0"], out, "npy")
-    try_names(["a", "A", "a:b"], out, "hdf5")
+    probe_names(["a", "b/\xe9", "c d.e", "\u97f3\u58f0"], out, "npy")
+    probe_names(["a", "A", "a:b"], out, "hdf5")
     assert played.tried == []
 
 
 def test_many_twins_are_tried_by_typical_ones_alone(out, own, monkeypatch):
     played = Played(monkeypatch, lambda name: name)
-    try_names([name for n in range(1000) for name in (f"a{n}", f"A{n}")], out, "npy")
-    assert played.tried == [name for name, _ in TYPICAL_TWINS]
+    probe_names([name for n in range(1000) for name in (f"a{n}", f"A{n}")], out, "npy")
+    assert played.tried == [name for name, _ in TYPICAL_COLLISIONS]
 
 
 @pytest.mark.parametrize("character, shown", [(":", ":"), ("\n", r"\x0a"), ("\udcff", r"\xff"), ("\\", "\\")])
@@ -153,17 +153,17 @@ def test_many_twins_are_tried_by_typical_ones_alone(out, own, monkeypatch):
 def test_a_character_that_is_not_taken_is_refused(out, own, monkeypatch, character, shown, error):
     played = Played(monkeypatch, upper, refused=character, error=error)
     with pytest.raises(ConfigError) as raised:
-        try_names(["a", *[f"x{n}/12{character}30" for n in range(9)], "?"], out, "npy")
+        probe_names(["a", *[f"x{n}/12{character}30" for n in range(9)], "?"], out, "npy")
     assert str(raised.value) == (
-        f"x0/12{shown}30: the file system of OUT takes no name with '{shown}' in it; "
-        "rename it, choose an OUT elsewhere, or use -f hdf5, where names are no files"
+        f"x0/12{shown}30: the file system of OUT accepts no name with '{shown}'; "
+        "rename it, choose an OUT elsewhere, or use -f hdf5, which does not name files after ids"
     )
     assert len(played.tried) <= 2
-    try_names(["a", "b"], out, "npy")
+    probe_names(["a", "b"], out, "npy")
 
 
 def test_odd_names_pass_where_the_file_system_takes_them(out, own):
-    try_names([*ODD_IDS, "A", "caf\xe9", "cafe\u0301"], out, "npy")
+    probe_names([*ODD_IDS, "A", "caf\xe9", "cafe\u0301"], out, "npy")
     assert os.listdir(own) in (["lock"], [])
 
 
@@ -171,7 +171,7 @@ def test_what_a_killed_trial_left_is_removed(out, own):
     left = Path(own, "trials", "A")
     left.parent.mkdir()
     left.touch()
-    try_names(["a"], out, "npy")
+    probe_names(["a"], out, "npy")
     assert not left.parent.exists()
 
 
@@ -180,14 +180,14 @@ def test_a_link_in_the_place_of_the_trials_is_not_followed(out, own, tmp_path):
     (tmp_path / "elsewhere" / "A").touch()
     os.symlink(tmp_path / "elsewhere", os.path.join(own, "trials"))
     with pytest.raises(StorageError, match=r"/\.melcli/trials/0/A: File exists; "):
-        try_names(["a", "A"], out, "npy")
+        probe_names(["a", "A"], out, "npy")
     assert os.listdir(tmp_path / "elsewhere") == ["A"]
 
 
 def test_a_disk_that_takes_nothing_is_a_storage_error(out, own, monkeypatch):
     Played(monkeypatch, upper, refused="A", error=errno.ENOSPC)
     with pytest.raises(StorageError, match=r"/\.melcli/trials/0/A: No space left on device; "):
-        try_names(["a", "A"], out, "npy")
+        probe_names(["a", "A"], out, "npy")
 
 
 # real file systems
@@ -236,19 +236,19 @@ def folding(request, tmp_path):
 
 def test_real_file_systems_are_found_out(folding):
     out = str(folding / "out")
-    with hold_output(out):
+    with lock_output(out):
         for one, other in (("A", "a"), ("x/\xe9", "X/\xc9")):
             with pytest.raises(NameClash):
-                try_names([one, other], out, "npy")
-        try_names(["A", "b", "\xe9"], out, "npy")
+                probe_names([one, other], out, "npy")
+        probe_names(["A", "b", "\xe9"], out, "npy")
     assert set(os.listdir(own_folder(out))) <= {"lock"}
 
 
 def test_what_is_said_of_names_is_what_happens(folding):
-    tried = Trials(str(folding / "trials"))
-    assert tried.tells_apart("a", "b")
+    tried = FilenameProbe(str(folding / "trials"))
+    assert tried.distinguishes("a", "b")
     for one, other in (
-        *TYPICAL_TWINS,
+        *TYPICAL_COLLISIONS,
         ("\xdf", "ss"),
         ("\u03c3", "\u03c2"),
         ("\u0131", "i"),
@@ -258,7 +258,7 @@ def test_what_is_said_of_names_is_what_happens(folding):
         before = len(os.listdir(folding))
         (folding / one).touch()
         (folding / other).touch()
-        told_apart = tried.tells_apart(one, other)
+        told_apart = tried.distinguishes(one, other)
         assert told_apart is (len(os.listdir(folding)) - before == 2), (one, other)
         assert folded(one) == folded(other) or told_apart
         (folding / one).unlink()

@@ -182,7 +182,7 @@ def test_a_folder_that_was_removed_and_is_made_again_is_new(tmp_path, noted):
 def test_a_folder_that_could_not_be_flushed_is_flushed_by_the_next(tmp_path, noted, monkeypatch):
     staged = stage(tmp_path, "x/a")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "bring_to_disk", refuse_folders(files.bring_to_disk))
+        patch.setattr(files, "flush_path", refuse_folders(files.flush_path))
         with pytest.raises(StorageError, match=rf"^cannot write {tmp_path}: "):
             staged.commit()
     noted.clear()
@@ -207,7 +207,7 @@ def test_a_root_that_is_gone_is_a_storage_error_and_stays_gone(tmp_path, name):
     out = tmp_path / "out"
     staged = StagedFiles(str(out))
     with pytest.raises(
-        StorageError, match=rf"^cannot write {out}/{name}: No such file or directory; see who removed it, "
+        StorageError, match=rf"^cannot write {out}/{name}: No such file or directory; find out who removed it, "
     ):
         staged.add(name, [LARGE])
     with pytest.raises(StorageError, match=r": No such file or directory; "):
@@ -339,7 +339,7 @@ def test_a_file_that_holds_less_than_was_written_is_refused(tmp_path, monkeypatc
             return len(data)
 
     monkeypatch.setattr(files, "open", lambda descriptor, *_, **__: Forgetful(descriptor, "wb"), raising=False)
-    with pytest.raises(StorageError, match=r"10240 bytes were written, but the file holds another number; "):
+    with pytest.raises(StorageError, match=r"10240 bytes were written, but the file has another size; "):
         write_file(str(tmp_path / "a"), [LARGE])
     assert names_below(tmp_path) == set()
 
@@ -378,7 +378,7 @@ def test_discard_says_nothing_of_what_is_gone(tmp_path):
 def test_what_was_staged_and_vanished_is_a_storage_error(tmp_path):
     staged = stage(tmp_path, "a", "b")
     (tmp_path / temporary_names(tmp_path).pop()).unlink()
-    with pytest.raises(StorageError, match=r"No such file or directory; see who removed it, "):
+    with pytest.raises(StorageError, match=r"No such file or directory; find out who removed it, "):
         staged.commit()
     staged.discard()
     assert names_below(tmp_path) == set()

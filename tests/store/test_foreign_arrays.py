@@ -104,7 +104,7 @@ def test_a_shard_gives_its_items_by_their_ids(tmp_path, name):
 def test_what_is_no_real_number_is_refused(tmp_path, array, what):
     np.save(tmp_path / "a.npy", array)
     np.savez(tmp_path / "a.npz", k=array)
-    sentence = f"cannot be read: it holds {what}, not real numbers"
+    sentence = f"cannot be read: it contains {what}, not real numbers"
     with pytest.raises(StorageError, match=rf"^{tmp_path}/a\.npy {re.escape(sentence)}$"):
         open_arrays(str(tmp_path / "a.npy"))
     with pytest.raises(StorageError, match=rf"^{tmp_path}/a\.npz\[k\] {re.escape(sentence)}$"):
@@ -114,7 +114,7 @@ def test_what_is_no_real_number_is_refused(tmp_path, array, what):
 def test_texts_in_hdf5_are_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["k"] = ["a", "b"]
-    with pytest.raises(StorageError, match=r"a\.h5\[k\] cannot be read: it holds objects, not real numbers$"):
+    with pytest.raises(StorageError, match=r"a\.h5\[k\] cannot be read: it contains objects, not real numbers$"):
         open_arrays(str(tmp_path / "a.h5")).read("k")
 
 
@@ -125,7 +125,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path):
 
     path = tmp_path / "a.npy"
     np.save(path, np.array([Bomb()], dtype=object), allow_pickle=True)
-    with pytest.raises(StorageError, match=r"it holds objects, not real numbers$"):
+    with pytest.raises(StorageError, match=r"it contains objects, not real numbers$"):
         open_arrays(str(path))
     assert not (tmp_path / "exploded").exists()
     np.load(path, allow_pickle=True)
@@ -200,7 +200,7 @@ def test_numbers_that_lie_in_other_files_are_not_read(tmp_path, as_shard):
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file.create_virtual_dataset("features", layout)
     for name in ("a.h5",) if as_shard else ("a.h5", "b.h5"):
-        with pytest.raises(StorageError, match="its numbers lie in other files, which are not read"):
+        with pytest.raises(StorageError, match="its numbers are in other files, which melcli does not read"):
             read_features(tmp_path / name)
 
 

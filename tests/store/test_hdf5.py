@@ -24,10 +24,10 @@ SHARD = "features-00007.h5"
 ATTRIBUTES = {"config": '{"audio": {"channels": "mix"}}', "config_id": "0123456789abcdef", "melcli": "0.1.0"}
 
 
-def write_shard(out, items, time_axis=1, *, most_bytes=2**40, **chunks):
+def write_shard(out, items, time_axis=1, *, max_bytes=2**40, **chunks):
     """Write a shard in memory, or on the disk where it has more bytes of features than this."""
     os.makedirs(out, exist_ok=True)
-    sink = Hdf5Sink(out, SHARD, time_axis=time_axis, attributes=ATTRIBUTES, most_bytes=most_bytes)
+    sink = Hdf5Sink(out, SHARD, time_axis=time_axis, attributes=ATTRIBUTES, max_bytes=max_bytes)
     try:
         for item_id, features in items.items():
             sink.put(item_id, stored(features, time_axis, **chunks))
@@ -138,21 +138,21 @@ def test_a_shard_built_on_the_disk_has_the_bytes_of_one_built_in_memory(
         for item_id, length in lengths.items()
     }
     items = {item_id: features.astype(dtype) for item_id, features in items.items()}
-    most_bytes = sum(features.nbytes for features in items.values())
+    max_bytes = sum(features.nbytes for features in items.values())
     here, there, from_disk = (str(tmp_path / name) for name in ("here", "there", "from_disk"))
-    placed = write_shard(here, items, time_axis, most_bytes=most_bytes, chunk_frames=400)
-    assert write_shard(there, items, time_axis, most_bytes=most_bytes - 1, chunk_frames=400) == placed
+    placed = write_shard(here, items, time_axis, max_bytes=max_bytes, chunk_frames=400)
+    assert write_shard(there, items, time_axis, max_bytes=max_bytes - 1, chunk_frames=400) == placed
     folder = str(tmp_path / "spools")
-    assert write_shard(from_disk, items, time_axis, most_bytes=0, chunk_frames=400, folder=folder) == placed
+    assert write_shard(from_disk, items, time_axis, max_bytes=0, chunk_frames=400, folder=folder) == placed
     assert bytes_of(here) == bytes_of(there) == bytes_of(from_disk)
 
 
-@pytest.mark.parametrize("most_bytes, on_disk", [(8000, False), (7999, True)])
-def test_what_is_larger_than_a_shard_is_built_on_the_disk(out, most_bytes, on_disk, monkeypatch):
+@pytest.mark.parametrize("max_bytes, on_disk", [(8000, False), (7999, True)])
+def test_what_is_larger_than_a_shard_is_built_on_the_disk(out, max_bytes, on_disk, monkeypatch):
     built = []
     right = Hdf5Sink._build_on_disk
     monkeypatch.setattr(Hdf5Sink, "_build_on_disk", lambda *arguments: built.append(right(*arguments)))
-    write_shard(out, {"a": np.zeros((20, 40)), "b": np.zeros((20, 10))}, most_bytes=most_bytes)
+    write_shard(out, {"a": np.zeros((20, 40)), "b": np.zeros((20, 10))}, max_bytes=max_bytes)
     assert len(built) == on_disk
     assert names_below(out) == {SHARD}
 
@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_a_shard_on_the_disk(out, tmp_path):
         features = np.zeros((80, num_frames), np.float32)
         made = stored(features, chunk_frames=10_000, folder=str(tmp_path))
         del features
-        sink = Hdf5Sink(out, SHARD, time_axis=1, attributes=ATTRIBUTES, most_bytes=0)
+        sink = Hdf5Sink(out, SHARD, time_axis=1, attributes=ATTRIBUTES, max_bytes=0)
         sink.put("a", made)
         tracemalloc.start()
         sink.commit()
@@ -240,14 +240,14 @@ def test_a_shard_with_a_flipped_bit_among_its_numbers_is_a_storage_error(out, mo
         for at in range(chunk.byte_offset, chunk.byte_offset + chunk.size, chunk.size // 20):
             monkeypatch.setattr(OneBit, "at", at)
             with pytest.raises(StorageError, match=rf"^cannot write .*{SHARD}: "):
-                write_shard(out, items, most_bytes=0)
+                write_shard(out, items, max_bytes=0)
             assert names_below(out) == set()
 
 
 def test_a_shard_that_cannot_be_opened_again_is_a_storage_error(out, monkeypatch):
     monkeypatch.setattr(hdf5, "_DeferringFile", OneBit)  # in the first byte of all
     with pytest.raises(StorageError, match=rf"^cannot write .*{SHARD}: "):
-        write_shard(out, {"a": np.zeros((4, 10))}, most_bytes=0)
+        write_shard(out, {"a": np.zeros((4, 10))}, max_bytes=0)
     assert names_below(out) == set()
 
 
@@ -260,9 +260,9 @@ def test_other_numbers_behind_a_right_checksum_are_noticed_too(out, monkeypatch)
         return features
 
     monkeypatch.setattr(hdf5.ShardReader, "read", read)
-    said = rf"^cannot write {SHARD}: read back, frames 0 to 30 are others than were written$"
+    said = rf"^cannot write {SHARD}: read back, frames 0 to 30 differ from what was written$"
     with pytest.raises(StorageError, match=said):
-        write_shard(out, {"a": np.zeros((4, 10)), "b": np.zeros((4, 20))}, most_bytes=0)
+        write_shard(out, {"a": np.zeros((4, 10)), "b": np.zeros((4, 20))}, max_bytes=0)
     assert names_below(out) == set()
 
 
@@ -320,23 +320,29 @@ def outside(file):
 
 
 HOSTILE = {
-    "external link": (lambda file: linked(file, h5py.ExternalLink("secret.h5", "/features")), "a link to elsewhere"),
-    "soft link": (lambda file: linked(file, h5py.SoftLink("/start")), "a link to elsewhere"),
-    "external storage": (outside, "its numbers lie in other files"),
-    "virtual dataset": (virtual, "its numbers lie in other files"),
-    "a group": (lambda file: linked(file, file.create_group("g")), "features is no dataset"),
+    "external link": (lambda file: linked(file, h5py.ExternalLink("secret.h5", "/features")), "is missing, or a link"),
+    "soft link": (lambda file: linked(file, h5py.SoftLink("/start")), "is missing, or a link"),
+    "external storage": (outside, "its numbers are in other files"),
+    "virtual dataset": (virtual, "its numbers are in other files"),
+    "a group": (lambda file: linked(file, file.create_group("g")), "features is not a dataset"),
     "no features": (lambda file: file.__delitem__("features"), "features is missing"),
-    "other filter": (lambda file: made(file, compression="lzf")[:], "went through filters"),
-    "no filter": (lambda file: made(file, compression=None, shuffle=False, fletcher32=False), "went through filters"),
-    "huge chunks": (lambda file: made(file, shape=(5, 4_000_000), chunks=(5, 4_000_000))[:], "its chunks of 80000000"),
-    "huge shape": (lambda file: made(file, shape=(5, 2**40), chunks=(5, 1000)), "cannot lie in a file of"),
-    "no chunks written": (lambda file: made(file), "it holds 0 of 1 chunks"),
+    "other filter": (lambda file: made(file, compression="lzf")[:], "use the filters"),
+    "no filter": (lambda file: made(file, compression=None, shuffle=False, fletcher32=False), "use the filters"),
+    "huge chunks": (
+        lambda file: made(file, shape=(5, 4_000_000), chunks=(5, 4_000_000))[:],
+        "its chunks have 80000000",
+    ),
+    "huge shape": (lambda file: made(file, shape=(5, 2**40), chunks=(5, 1000)), "cannot be in a file of"),
+    "no chunks written": (lambda file: made(file), "it contains 0 of 1 chunks"),
     "three axes": (lambda file: made(file, shape=(5, 4, 10), chunks=(5, 4, 10)), "not numbers in chunks"),
     "integers": (lambda file: made(file, dtype="<i4"), "not numbers in chunks"),
     "big-endian": (lambda file: made(file, dtype=">f4"), "not numbers in chunks"),
     "time axis 7": (lambda file: file["features"].attrs.modify("time_axis", 7), "time_axis is 7"),
-    "time axis in words": (lambda file: file["features"].attrs.create("time_axis", "time"), "time_axis is no number"),
-    "many time axes": (lambda file: file["features"].attrs.create("time_axis", [1, 1]), "time_axis is no number"),
+    "time axis in words": (
+        lambda file: file["features"].attrs.create("time_axis", "time"),
+        "time_axis is not a number",
+    ),
+    "many time axes": (lambda file: file["features"].attrs.create("time_axis", [1, 1]), "time_axis is not a number"),
 }
 
 
@@ -351,11 +357,11 @@ def test_what_no_run_writes_is_refused_before_it_is_read(shard, out, arm, words)
 
 
 LISTS = {
-    "ids elsewhere": ("ids", lambda file: h5py.ExternalLink("secret.h5", "/features"), "a link to elsewhere"),
-    "ids that are numbers": ("ids", lambda file: np.zeros(1), "no texts of any length"),
-    "more ids than items": ("ids", lambda file: ["a", "b"], "holds 2 ids, 1 starts and 1 lengths"),
+    "ids elsewhere": ("ids", lambda file: h5py.ExternalLink("secret.h5", "/features"), "is missing, or a link"),
+    "ids that are numbers": ("ids", lambda file: np.zeros(1), "variable-length strings"),
+    "more ids than items": ("ids", lambda file: ["a", "b"], "contains 2 ids, 1 starts and 1 lengths"),
     "starts that are no integers": ("start", lambda file: np.zeros(1), "not 64-bit integers"),
-    "a start for each of many": ("start", lambda file: np.zeros((1, 1), "<i8"), "no list in one piece"),
+    "a start for each of many": ("start", lambda file: np.zeros((1, 1), "<i8"), "not a contiguous list"),
 }
 
 
@@ -372,7 +378,10 @@ def test_a_list_that_says_that_it_is_endless_is_refused(shard):
     with h5py.File(shard, "r+") as file:
         del file["start"]
         file.create_dataset("start", (2**40,), "<i8")  # nothing is written of it
-    with closing(ShardReader(shard)) as reader, pytest.raises(ValueError, match="another number of bytes than it says"):
+    with (
+        closing(ShardReader(shard)) as reader,
+        pytest.raises(ValueError, match="another number of bytes than its length requires"),
+    ):
         reader.index()
 
 

@@ -292,7 +292,7 @@ def test_a_journal_that_was_taken_away_is_not_written_on(out, path, take_away):
     with Journal(out) as journal:
         take_away(path)
         path.touch()
-        with pytest.raises(StorageError, match=r"it was removed while the run went on"):
+        with pytest.raises(StorageError, match=r"it was removed during the run"):
             journal.add(rows=ROWS)
 
 
@@ -324,18 +324,18 @@ def test_a_plan_of_an_earlier_version_is_read_and_fits_no_run(out, path):
 @pytest.mark.parametrize(
     "rows, shards, words",
     [
-        ([{**PLAIN_ROW, "num_frames": -1}], [], "a number of it is below 0"),
+        ([{**PLAIN_ROW, "num_frames": -1}], [], "one of its numbers is negative"),
         ([{**PLAIN_ROW, "path": "../a.npy"}], [], r'its path is "\.\./a\.npy"'),
         ([{**PLAIN_ROW, "id": "\0"}], [], "its id is"),
         ([{**FAILED_ROW, "reason": "bored"}], [], 'its reason is "bored"'),
         ([{}], [], "its status is null"),
-        ([7], [], "it is no line that melcli writes"),
+        ([7], [], "it is not a line that melcli writes"),
         ([], [{**PLAIN_SHARD, "number": 10**12}], "the number of a shard is 1000000000000"),
         ([], [{**PLAIN_SHARD, "number": True}], "the number of a shard is True"),
-        ([], [{**PLAIN_SHARD, "first": None}], "ids are no text"),
-        ([], [{**PLAIN_SHARD, "shard_mb": "64"}], "size is no number"),
-        ([], [{}], "it is no line that melcli writes"),
-        ([], {}, "its shards are no list"),
+        ([], [{**PLAIN_SHARD, "first": None}], "ids are not text"),
+        ([], [{**PLAIN_SHARD, "shard_mb": "64"}], "size is not a number"),
+        ([], [{}], "it is not a line that melcli writes"),
+        ([], {}, "its shards are not a list"),
     ],
 )
 def test_a_line_that_no_run_writes_is_a_fault_and_counts_not_at_all(out, path, rows, shards, words):

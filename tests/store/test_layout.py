@@ -64,7 +64,7 @@ def test_odd_names_are_allowed():
     [("x/" + "n" * 252, 256), ("é" * 126, 256), ("\udcff" * 300 + "/x", 300)],
 )
 def test_a_name_that_no_file_system_takes_is_refused(item_id, bytes_long):
-    with pytest.raises(ConfigError, match=rf": a name of {bytes_long} bytes is over the 255 that file systems allow$"):
+    with pytest.raises(ConfigError, match=rf": a name has {bytes_long} bytes, but file systems allow 255$"):
         refuse_names(["a", item_id], "npy")
 
 
@@ -74,7 +74,7 @@ def test_the_longest_names_fit_and_one_byte_more_does_not(out, name, folder):
     os.makedirs(out, exist_ok=True)
     os.close(os.open(os.path.join(out, npy_name(name)), os.O_CREAT | os.O_WRONLY))
     refuse_names([folder + name, "a"], "npy", out=out)
-    with pytest.raises(ConfigError, match=r": a name of 256 bytes is over the 255 that file systems allow$"):
+    with pytest.raises(ConfigError, match=r": a name has 256 bytes, but file systems allow 255$"):
         refuse_names(["a", f"{folder}{name}n"], "npy", out=out)
     with pytest.raises(OSError, match="too long"):
         os.open(os.path.join(out, npy_name(name + "n")), os.O_CREAT | os.O_WRONLY)
@@ -83,7 +83,7 @@ def test_the_longest_names_fit_and_one_byte_more_does_not(out, name, folder):
 def test_there_is_room_for_a_hundred_channels(out):
     fits = "n" * (255 - len(".ch99.npy"))
     refuse_names([fits], "npy", out=out, each_channel=True)
-    with pytest.raises(ConfigError, match=r": a name of 256 bytes is over the 255 that file systems allow$"):
+    with pytest.raises(ConfigError, match=r": a name has 256 bytes, but file systems allow 255$"):
         refuse_names([f"{fits}n"], "npy", out=out, each_channel=True)
 
 
@@ -97,7 +97,7 @@ def test_a_file_system_with_shorter_names_is_believed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(layout.os, "pathconf", pathconf)
     refuse_names(["n" * 139], "npy", out=f"{tmp_path}/not/yet")
-    with pytest.raises(ConfigError, match=r": a name of 144 bytes is over the 143 that file systems allow$"):
+    with pytest.raises(ConfigError, match=r": a name has 144 bytes, but file systems allow 143$"):
         refuse_names(["n" * 140], "npy", out=f"{tmp_path}/not")
     assert set(asked) == {str(tmp_path)}
 
@@ -135,7 +135,7 @@ def test_the_longest_paths_fit_and_one_byte_more_does_not(tmp_path, monkeypatch,
     with pytest.raises(ConfigError) as raised:
         refuse_names(["a", f"f{folder}/{name}"], "npy", out=given)
     assert str(raised.value) == (
-        f"f{folder}/{name}: a path of 4096 bytes under OUT is over the 4095 that the system allows; "
+        f"f{folder}/{name}: a path under OUT has 4096 bytes, but the system allows 4095; "
         "choose an OUT with a shorter path"
     )
     refuse_names([f"f{folder}/{name}"], "hdf5", out=given)
@@ -145,7 +145,7 @@ def test_the_longest_paths_fit_and_one_byte_more_does_not(tmp_path, monkeypatch,
 def test_a_folder_in_the_place_of_one_of_outs_own_files_is_refused(own):
     with pytest.raises(NameClash) as raised:
         refuse_names([f"{own}/a"], "npy")
-    assert str(raised.value) == f"{own}/a: OUT keeps {own} for itself; rename that folder"
+    assert str(raised.value) == f"{own}/a: OUT reserves {own}; rename that folder"
     refuse_names([own, f"x/{own}/a"], "npy")  # which become manifest.jsonl.npy and x/manifest.jsonl/a.npy
 
 
@@ -171,7 +171,7 @@ def test_an_input_that_is_called_like_a_channel_of_another_is_refused(format_):
     with pytest.raises(NameClash) as raised:
         refuse_names(ids, format_, each_channel=True)
     assert str(raised.value) == (
-        "with channels=each an output of x/a may be called x/a.ch1, as another input is; "
+        "with channels=each an output of x/a may be named x/a.ch1, like another input; "
         "rename one of them, or use --keep-extension"
     )
     refuse_names(ids, format_)

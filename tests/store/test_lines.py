@@ -80,7 +80,7 @@ def test_of_an_input_only_its_last_time_counts(planted, rows, first):
 
 def test_rows_that_are_there_twice_are_found(planted):
     rows = [make_row("a"), make_row("b"), channel("a", 0), make_row("a.ch0"), make_row("a"), failed("b")]
-    assert list(planted(rows).doubles()) == [(0, b"a", b"a"), (1, b"b", b"b"), (4, b"a", b"a"), (5, b"b", b"b")]
+    assert list(planted(rows).duplicates()) == [(0, b"a", b"a"), (1, b"b", b"b"), (4, b"a", b"a"), (5, b"b", b"b")]
 
 
 def test_a_row_takes_no_room(planted):

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcli.scratch import Scratch
-from melcli.store.name_collisions import Folds, folded
+from melcli.store.name_collisions import FoldedNames, folded
 
 
 def find_twins(names):
     with Scratch() as scratch:
-        return list(Folds(lambda: names, scratch).twins())
+        return list(FoldedNames(lambda: names, scratch).collisions())
 
 
 @pytest.mark.parametrize(

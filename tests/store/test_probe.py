@@ -11,12 +11,12 @@ import pytest
 from melcli.errors import StorageError
 from melcli.store import probe
 from melcli.store.files import TEMPORARY_NAME
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.probe import probe_output
 from tests.store.rows import names_below
 from tests.tiers import full_but
 
-CALLS = [(probe, "write_whole"), *((os, name) for name in ("open", "fsync", "close", "rename", "unlink"))]
+CALLS = [(probe, "write_new"), *((os, name) for name in ("open", "fsync", "close", "rename", "unlink"))]
 # Fills a file system of 64 kB, and shows that a name still finds room on it.
 FULL = """
 import os, sys
@@ -40,7 +40,7 @@ except StorageError as error:
 
 @pytest.fixture
 def held(out):
-    with hold_output(out):
+    with lock_output(out):
         yield out
 
 
@@ -66,7 +66,7 @@ def test_both_folders_are_written_flushed_and_renamed(held, monkeypatch):
         watch(module, name)
     probe_output(held)
     flushed = ["open", "fsync", "close"]
-    once = ["write_whole", "open", *flushed, "rename", *flushed, "unlink"]
+    once = ["write_new", "open", *flushed, "rename", *flushed, "unlink"]
     assert [call[0] for call in seen] == 2 * once
     folders = [os.path.dirname(call[1]) for call in seen if call[0] == "rename"]
     assert folders == [held, f"{held}/.melcli"]

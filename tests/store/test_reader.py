@@ -24,9 +24,7 @@ from tests.tiers import examples
 def test_a_folder_without_a_manifest_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(StorageError) as raised:
         open_features(tmp_path / "no\nwhere")
-    assert str(raised.value) == (
-        f"{tmp_path}/no\\x0awhere holds no manifest.jsonl; only a run that came to its end writes one"
-    )
+    assert str(raised.value) == (f"{tmp_path}/no\\x0awhere contains no manifest.jsonl; only a completed run writes one")
 
 
 def test_a_damaged_manifest_is_refused_when_opening(out):
@@ -209,10 +207,10 @@ def _open_files():
 @pytest.mark.parametrize(
     "known, words",
     [
-        ({"path": "b.npy"}, "is not where its output is stored"),
-        ({"path": "manifest.jsonl", "start": 0}, "is not where its output is stored"),
-        ({"dtype": "object"}, "dtype='object' is none of float16, float32, float64"),
-        ({"dtype": "S99999999999"}, "is none of float16"),
+        ({"path": "b.npy"}, "is not a path where melcli stores it"),
+        ({"path": "manifest.jsonl", "start": 0}, "is not a path where melcli stores it"),
+        ({"dtype": "object"}, "dtype='object' must be one of float16, float32, float64"),
+        ({"dtype": "S99999999999"}, "must be one of float16"),
         ({"num_frames": 10**30}, "cannot be read"),
         ({"num_frames": -1}, "cannot be read"),
     ],

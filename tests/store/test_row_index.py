@@ -73,9 +73,9 @@ def test_the_rows_of_one_config_can_be_taken(tmp_path):
     write_manifest(str(tmp_path), [make_row(name, config_id=name.upper()) for name in "aba"[:2]] + [make_row("c")])
     index = read_index(str(tmp_path))
     assert index.config_ids == ["A", "B", "0" * 16]
-    index.only("B")
+    index.keep_config("B")
     assert [index[row_id].config_id for row_id in index] == ["B"]
-    index.only(None)
+    index.keep_config(None)
     assert len(index) == 0
 
 
@@ -85,7 +85,7 @@ def test_a_manifest_that_is_replaced_is_still_read_and_pickled_it_is_refused(odd
     assert pickle.loads(copy)["a"] == make_row("a")
     write_manifest(str(odd), [make_row("b")])
     assert index["a"] == make_row("a")
-    with pytest.raises(StorageError, match=r"manifest\.jsonl was rewritten since it was opened; open the features"):
+    with pytest.raises(StorageError, match=r"manifest\.jsonl was replaced since it was opened; open the features"):
         pickle.loads(copy)
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from melcli.store.space import nearest_folder, size_in_words, space_at
+from melcli.store.space import format_size, nearest_folder, space_at
 
 
 def test_the_room_of_a_folder_that_is_not_there_yet_is_that_of_the_one_above(tmp_path, monkeypatch):
@@ -67,4 +67,4 @@ def test_the_nearest_folder(tmp_path, monkeypatch, path, nearest):
     ],
 )
 def test_sizes_have_three_digits(size_bytes, words):
-    assert size_in_words(size_bytes) == words
+    assert format_size(size_bytes) == words

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melcli.errors import StorageError
-from melcli.store.spool import MOST_BYTES_IN_MEMORY, Spool
+from melcli.store.spool import MAX_BYTES_IN_MEMORY, Spool
 from tests.tiers import examples
 
 DTYPES = st.sampled_from(["float16", "float32", "float64", ">f4"])
@@ -62,11 +62,11 @@ def same(chunk, other):
 @given(
     plain=st.lists(arrays(), max_size=5),
     operations=st.lists(OPERATIONS, max_size=15),
-    most_bytes=st.sampled_from([0, 0, 200, 10**6]),
+    max_bytes=st.sampled_from([0, 0, 200, 10**6]),
 )
-def test_it_is_a_list(plain, operations, most_bytes):
+def test_it_is_a_list(plain, operations, max_bytes):
     with tempfile.TemporaryDirectory() as folder:
-        spool = Spool(folder, most_bytes=most_bytes)
+        spool = Spool(folder, max_bytes=max_bytes)
         spool.extend(plain)
         for operation in operations:
             perform(operation, plain)
@@ -81,7 +81,7 @@ def test_it_is_a_list(plain, operations, most_bytes):
 
 
 def test_it_moves_to_the_disk_when_it_grows_large_and_not_back(tmp_path):
-    spool = Spool(str(tmp_path), most_bytes=1000)
+    spool = Spool(str(tmp_path), max_bytes=1000)
     spool.append(np.zeros(125))
     assert spool.in_memory
     assert not (tmp_path / "folder").exists()
@@ -93,7 +93,7 @@ def test_it_moves_to_the_disk_when_it_grows_large_and_not_back(tmp_path):
 
 
 def test_it_moves_when_what_is_put_in_is_larger_than_what_was_there(tmp_path):
-    spool = Spool(str(tmp_path), most_bytes=1000)
+    spool = Spool(str(tmp_path), max_bytes=1000)
     spool.append(np.zeros(100))
     spool[0] = np.ones(200)
     assert not spool.in_memory
@@ -135,7 +135,7 @@ def test_several_chunks_cannot_be_put_in_at_one_time(spool):
 
 @pytest.fixture
 def spool(tmp_path):
-    return Spool(str(tmp_path), most_bytes=0)
+    return Spool(str(tmp_path), max_bytes=0)
 
 
 def open_files():
@@ -154,7 +154,7 @@ def _is_open(number):
 def test_a_folder_is_made_and_nothing_stands_in_it_and_the_file_goes_with_the_list(tmp_path):
     folder = tmp_path / "a"
     before = open_files()
-    spool = Spool(str(folder), most_bytes=0)
+    spool = Spool(str(folder), max_bytes=0)
     spool.append(np.zeros(1000))
     assert list(folder.iterdir()) == []
     (ours,) = set(open_files()) - set(before)
@@ -167,7 +167,7 @@ def test_a_folder_is_made_and_nothing_stands_in_it_and_the_file_goes_with_the_li
 
 def test_an_empty_list_closes_nothing_that_is_not_its_own(tmp_path):
     before = open_files()
-    Spool(str(tmp_path), most_bytes=0)
+    Spool(str(tmp_path), max_bytes=0)
     gc.collect()
     assert open_files() == before
 
@@ -206,7 +206,7 @@ def test_memory_does_not_grow_with_what_is_in_it(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert not spool.in_memory
-    assert peak < MOST_BYTES_IN_MEMORY + 4 * chunk.nbytes < 30 * chunk.nbytes
+    assert peak < MAX_BYTES_IN_MEMORY + 4 * chunk.nbytes < 30 * chunk.nbytes
 
 
 # a disk that refuses
@@ -214,7 +214,7 @@ def test_memory_does_not_grow_with_what_is_in_it(tmp_path):
 
 def overfill(folder):
     """Append to a spool, and put more in, than a file may hold; return what was said."""
-    spool, said = Spool(folder, most_bytes=0), []
+    spool, said = Spool(folder, max_bytes=0), []
     spool.append(np.zeros(100))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
@@ -247,7 +247,7 @@ def test_whatever_is_refused_is_a_storage_error(tmp_path, call, number, monkeypa
     def refuse(*arguments, **options):
         raise OSError(number, os.strerror(number))
 
-    spool = Spool(str(tmp_path), most_bytes=1000)
+    spool = Spool(str(tmp_path), max_bytes=1000)
     spool.append(np.zeros(100))
     with monkeypatch.context() as patch:
         patch.setattr(os, call, refuse)
@@ -268,7 +268,7 @@ def test_a_disk_that_cannot_be_read_is_a_storage_error(spool, monkeypatch):
 def test_a_file_that_became_shorter_is_a_storage_error_and_not_garbage(spool):
     spool.append(np.ones(100))
     os.truncate(spool._descriptor, 799)
-    with pytest.raises(StorageError, match=r"a temporary file is shorter than what was written to it; "):
+    with pytest.raises(StorageError, match=r"a temporary file is shorter than the data written to it; "):
         spool[0]
 
 

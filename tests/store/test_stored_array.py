@@ -53,7 +53,7 @@ def test_what_needs_no_change_is_not_copied():
 
 
 def test_what_needs_no_change_is_not_written_anew(tmp_path, monkeypatch):
-    spool = Spool(str(tmp_path), most_bytes=0)
+    spool = Spool(str(tmp_path), max_bytes=0)
     spool.append(np.zeros((80, 50), np.float32))
     monkeypatch.delattr("os.pwrite")
     assert as_stored(spool, "float32", time_axis=1).shape == (80, 50)
@@ -67,12 +67,12 @@ def test_float16_takes_all_up_to_its_largest(value):
 @pytest.mark.parametrize(
     "dtype, value, said",
     [
-        ("float16", 65505.0, "a value of 65505 cannot be stored as output.dtype=float16, which ends at 65504"),
-        ("float16", -70000.0, "a value of 70000 cannot be stored as output.dtype=float16, which ends at 65504"),
-        ("float16", np.inf, "a value of inf cannot be stored as output.dtype=float16, which ends at 65504"),
-        ("float32", 1e39, "a value of 1e+39 cannot be stored as output.dtype=float32, which ends at 3.40282e+38"),
-        ("float32", -np.inf, "a value of inf cannot be stored as output.dtype=float32, which ends at 3.40282e+38"),
-        ("float64", np.inf, "a value of inf cannot be stored as output.dtype=float64, which ends at 1.79769e+308"),
+        ("float16", 65505.0, "a value of 65505 cannot be stored as output.dtype=float16, whose maximum is 65504"),
+        ("float16", -70000.0, "a value of 70000 cannot be stored as output.dtype=float16, whose maximum is 65504"),
+        ("float16", np.inf, "a value of inf cannot be stored as output.dtype=float16, whose maximum is 65504"),
+        ("float32", 1e39, "a value of 1e+39 cannot be stored as output.dtype=float32, whose maximum is 3.40282e+38"),
+        ("float32", -np.inf, "a value of inf cannot be stored as output.dtype=float32, whose maximum is 3.40282e+38"),
+        ("float64", np.inf, "a value of inf cannot be stored as output.dtype=float64, whose maximum is 1.79769e+308"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_value_and_limit(dtype, value, said):
@@ -157,7 +157,7 @@ def test_a_description_knows_what_rounding_made_of_the_numbers(dtype):
 def test_chunks_on_a_disk_are_described_as_in_memory(tmp_path):
     features = np.random.default_rng(0).normal(-40, 20, (80, 501))
     chunks = np.split(features, [100, 200, 300], axis=1)
-    spool = Spool(str(tmp_path), most_bytes=0)
+    spool = Spool(str(tmp_path), max_bytes=0)
     spool.extend(chunks)
     on_disk, here = (as_stored(chunks, "float32", time_axis=1) for chunks in (spool, in_memory(*chunks)))
     assert on_disk.describe() == here.describe()

@@ -2,7 +2,7 @@
 
 import os
 
-from melcli.store.untracked import Stray, find_strays
+from melcli.store.untracked import UntrackedFile, find_untracked
 
 
 def plant(out, *paths):
@@ -14,12 +14,12 @@ def plant(out, *paths):
 def test_outputs_without_a_row_and_temporary_files_are_found(tmp_path):
     leftover = f".melcli-{'0' * 16}.tmp"
     plant(tmp_path, "a.npy", "sub/b.npy", "features-00001.h5", f"sub/{leftover}", f".melcli/{leftover}")
-    found = find_strays(str(tmp_path), {"a.npy"}.__contains__)
+    found = find_untracked(str(tmp_path), {"a.npy"}.__contains__)
     assert sorted(found) == [
-        Stray("leftover", f".melcli/{leftover}"),
-        Stray("leftover", f"sub/{leftover}"),
-        Stray("unknown", "features-00001.h5"),
-        Stray("unknown", "sub/b.npy"),
+        UntrackedFile("leftover", f".melcli/{leftover}"),
+        UntrackedFile("leftover", f"sub/{leftover}"),
+        UntrackedFile("unknown", "features-00001.h5"),
+        UntrackedFile("unknown", "sub/b.npy"),
     ]
 
 
@@ -34,7 +34,7 @@ def test_what_is_no_output_by_its_name_is_not_spoken_of(tmp_path):
         "b.tmp",
     )
     plant(tmp_path, *names)
-    assert list(find_strays(str(tmp_path), set().__contains__)) == []
+    assert list(find_untracked(str(tmp_path), set().__contains__)) == []
 
 
 def test_links_to_folders_are_not_followed(tmp_path):
@@ -42,7 +42,7 @@ def test_links_to_folders_are_not_followed(tmp_path):
     os.mkdir(tmp_path / "out")
     os.symlink(tmp_path / "elsewhere", tmp_path / "out" / "link")
     os.symlink(tmp_path / "out", tmp_path / "out" / "loop")
-    assert list(find_strays(str(tmp_path / "out"), set().__contains__)) == []
+    assert list(find_untracked(str(tmp_path / "out"), set().__contains__)) == []
 
 
 def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
@@ -55,4 +55,4 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert list(find_strays(str(tmp_path), set().__contains__)) == [Stray("unlisted", "shut")]
+    assert list(find_untracked(str(tmp_path), set().__contains__)) == [UntrackedFile("unlisted", "shut")]

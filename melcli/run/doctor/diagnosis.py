@@ -25,7 +25,7 @@ from melcli.run.doctor.machine import Machine, inspect_machine
 from melcli.run.interrupts import Interrupts
 from melcli.store.files import temporary_folder
 from melcli.store.mounts import Mount, mount_of
-from melcli.store.space import Space, nearest_folder, size_in_words, space_at
+from melcli.store.space import Space, format_size, nearest_folder, space_at
 from melcli.version import NUMERICS_VERSION, __version__
 
 __all__ = ["Diagnosis", "Storage", "diagnose"]
@@ -186,13 +186,13 @@ def _machine_warnings(machine: Machine) -> Iterator[str]:
     max_workers = max(1, memory_bytes // WORKER_MEMORY_BYTES)
     if max_workers < machine.usable_cpus:
         yield (
-            f"{size_in_words(memory_bytes)} of memory are enough for about {max_workers} workers, but extract starts "
+            f"{format_size(memory_bytes)} of memory are enough for about {max_workers} workers, but extract starts "
             f"{machine.usable_cpus} by default: use -j {max_workers}"
         )
     if machine.open_files is not None and machine.open_files < 64 + 8 * machine.usable_cpus:
         yield f"a limit of {machine.open_files} open files is low for {machine.usable_cpus} workers: raise ulimit -n"
     if machine.file_size_bytes is not None and machine.file_size_bytes < MAX_SHARD_BYTES:
-        yield f"files are limited to {size_in_words(machine.file_size_bytes)}: raise ulimit -f"
+        yield f"files are limited to {format_size(machine.file_size_bytes)}: raise ulimit -f"
 
 
 def _storage_warnings(storage: Storage) -> Iterator[str]:
@@ -202,7 +202,7 @@ def _storage_warnings(storage: Storage) -> Iterator[str]:
         yield f"{where} is {note}"
     if storage.space is not None:
         if storage.space.free_bytes < MIN_FREE_BYTES:
-            yield f"{where} has only {size_in_words(storage.space.free_bytes)} free"
+            yield f"{where} has only {format_size(storage.space.free_bytes)} free"
         if storage.space.free_files is not None and storage.space.free_files < MIN_FREE_FILES:
             yield f"{where} has only {storage.space.free_files:,} free inodes; -f hdf5 writes fewer files"
     if storage.names is None:

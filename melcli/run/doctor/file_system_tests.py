@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from melcli.errors import OutputBusy, StorageError
 from melcli.run.doctor.child_process import describe_failure, first_line, start_python
-from melcli.store.filename_probe import Trials
+from melcli.store.filename_probe import FilenameProbe
 from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import lock_path
-from melcli.store.lock import hold_output
+from melcli.store.lock import lock_output
 from melcli.store.probe import probe_output
 
 __all__ = ["MAX_NAME_BYTES", "NameRules", "FileSystemTest", "inspect_names", "run_file_system_tests", "error_message"]
@@ -33,8 +33,8 @@ FILE_BYTES = 4096
 MAX_NAME_BYTES = 255
 
 _LOCK_HOLDER_CODE = (
-    "from melcli.store.lock import hold_output\n"
-    "with hold_output(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
+    "from melcli.store.lock import lock_output\n"
+    "with lock_output(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
 )
 
 
@@ -94,19 +94,19 @@ def inspect_names(folder: str) -> NameRules:
     StorageError
         The folder cannot be written.
     """
-    trials = Trials(os.path.join(folder, "names"))
-    longest = next((length for length in range(MAX_NAME_BYTES, 0, -1) if _accepts(trials, "n" * length)), 0)
+    probe = FilenameProbe(os.path.join(folder, "names"))
+    longest = next((length for length in range(MAX_NAME_BYTES, 0, -1) if _accepts(probe, "n" * length)), 0)
     return NameRules(
         longest_bytes=longest,
-        any_bytes=_accepts(trials, "a\udcffa"),
-        tells_case=trials.tells_apart("A", "a"),
-        tells_form=trials.tells_apart("\xe9", "e\u0301"),
+        any_bytes=_accepts(probe, "a\udcffa"),
+        tells_case=probe.distinguishes("A", "a"),
+        tells_form=probe.distinguishes("\xe9", "e\u0301"),
     )
 
 
-def _accepts(trials: Trials, name: str) -> bool:
+def _accepts(probe: FilenameProbe, name: str) -> bool:
     try:
-        return trials.takes(name)
+        return probe.accepts(name)
     except StorageError:  # too long
         return False
 
@@ -168,7 +168,7 @@ def _can_hold(folder: str) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # filelock warns about the marker file, which `_has_flock` finds
-            with hold_output(folder):
+            with lock_output(folder):
                 return True
     except OutputBusy:
         return False

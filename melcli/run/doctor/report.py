@@ -11,7 +11,7 @@ from melcli.run.doctor.diagnosis import Diagnosis, Storage
 from melcli.run.doctor.file_system_tests import NameRules
 from melcli.run.doctor.libraries import Library
 from melcli.run.doctor.machine import Machine
-from melcli.store.space import size_in_words
+from melcli.store.space import format_size
 from melcli.version import __version__
 
 __all__ = ["lines"]
@@ -74,7 +74,7 @@ def _machine(machine: Machine) -> Mapping[str, str]:
         cpus += f", affinity {machine.affinity_cpus}"
     if machine.quota_cpus is not None:
         cpus += f", quota {machine.quota_cpus:g}"
-    memory = size_in_words(machine.memory_bytes)
+    memory = format_size(machine.memory_bytes)
     return {
         "processors": f"{cpus}; the default number of workers, each with one thread",
         "memory": f"{memory}, {_limit_in_words(machine.memory_limit_bytes)}",
@@ -85,7 +85,7 @@ def _machine(machine: Machine) -> Mapping[str, str]:
 
 
 def _limit_in_words(limit_bytes: int | None) -> str:
-    return "no limit" if limit_bytes is None else f"limited to {size_in_words(limit_bytes)}"
+    return "no limit" if limit_bytes is None else f"limited to {format_size(limit_bytes)}"
 
 
 def _storage(storage: Storage) -> Iterator[tuple[str, str]]:
@@ -96,7 +96,7 @@ def _storage(storage: Storage) -> Iterator[tuple[str, str]]:
         yield "file system", f"{storage.mount.kind} on {printable(storage.mount.point)}{read_only}"
     if storage.space is not None:
         files = "" if storage.space.free_files is None else f", {storage.space.free_files:,} files"
-        yield "free", f"{size_in_words(storage.space.free_bytes)}{files}; without quotas"
+        yield "free", f"{format_size(storage.space.free_bytes)}{files}; without quotas"
     for promise in storage.promises:
         yield promise.name, f"{'ok' if promise.kept else 'BROKEN'}: {promise.detail}"
     if storage.names is not None:

@@ -11,11 +11,12 @@ import math
 import pickle
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
-from melcli.errors import TimeUp, WorkersFailing
+from melcli.errors import MelcliError, TimeUp, WorkersFailing
 from melcli.run.planner.messages import DONE, ERROR, encode
 from melcli.run.planner.process import PlanningProcess
 from melcli.sources.file_calls import SEARCH, FileCalls, Name
@@ -26,6 +27,7 @@ SILENT_S = 10.0  # without a message, after which people are told where the proc
 SILENT_AT_END_S = 1.0  # the same, where planning ends early
 TICK_S = 1.0
 MAX_RESTARTS = 4  # of a process that somebody kills
+MAX_BEGUN = 2  # calls at a time, whose messages both pipes take
 
 
 class Planner:
@@ -54,6 +56,7 @@ class Planner:
         self._process: PlanningProcess | None = None
         self._restarts = 0
         self._search: list[tuple[Name, Any]] = []  # calls of the search so far, which a successor makes again
+        self._begun: deque[_Begun] = deque()  # and those that wait for their results
         try:
             self._process = PlanningProcess()
         except OSError:
@@ -80,17 +83,54 @@ class Planner:
         if self._here is not None:
             yield from self._here.parts(name, argument)
             return
+        while self._begun:
+            self._finish_first()
         if name == "begin":
             self._search.clear()
         while True:
             try:
-                yield from self._answers(name, argument)
+                self._send(name, argument)
+                yield from self._answers()
             except EOFError:
                 self._restart()
             else:
                 break
         if name in SEARCH:
             self._search.append((name, argument))
+
+    def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
+        """Begin a call that yields one result, and return what waits for it; errors as in `parts`."""
+        if self._here is not None:
+            return self._here.begin(name, argument)
+        if len(self._begun) == MAX_BEGUN:
+            self._finish_first()
+        begun = _Begun(name, argument)
+        self._begun.append(begun)
+        try:
+            self._send(name, argument)
+        except EOFError:
+            self._restart()
+        return lambda: self._result(begun)
+
+    def _result(self, begun: _Begun) -> Any:
+        while begun in self._begun:
+            self._finish_first()
+        return begun.result
+
+    def _finish_first(self) -> None:
+        """Wait for the result of the call that was begun first."""
+        first = self._begun[0]
+        while True:
+            try:
+                (first.result,) = self._answers()
+            except EOFError:
+                self._restart()
+                continue
+            except (MelcliError, OSError):
+                self._begun.popleft()
+                raise
+            self._begun.popleft()
+            return
 
     def close(self, *, early: bool = False) -> None:
         """End the process, or leave it behind if the system does not end it.
@@ -123,20 +163,25 @@ class Planner:
                 raise error from None
             try:
                 for call in self._search:
-                    for _ in self._answers(*call):
+                    self._send(*call)
+                    for _ in self._answers():
                         pass
+                for begun in self._begun:
+                    self._send(begun.name, begun.argument)
             except EOFError:
                 continue
             return
 
-    def _answers(self, name: Name, argument: Any) -> Iterator[Any]:
-        process = self._process
-        if process is None:
-            raise ValueError("this planner is closed")
+    def _send(self, name: Name, argument: Any) -> None:
+        process = self._running()
         self._heard_s = time.monotonic()
         rest = memoryview(encode((name, argument)))
         while rest:
             rest = process.send(rest, self._wait_s(process))
+
+    def _answers(self) -> Iterator[Any]:
+        """Yield what the call yields that was sent first of those without an answer."""
+        process = self._running()
         while True:
             message = process.receive(self._wait_s(process))
             if message is None:
@@ -148,6 +193,11 @@ class Planner:
             if kind == ERROR:
                 raise pickle.loads(value)  # noqa: S301
             yield value
+
+    def _running(self) -> PlanningProcess:
+        if self._process is None:
+            raise ValueError("this planner is closed")
+        return self._process
 
     def _wait_s(self, process: PlanningProcess) -> float:
         """Return how long to wait for the process this time, and warn if it has been silent for long."""
@@ -174,12 +224,19 @@ class Planner:
         process.end()
         code, where, said = process.exit_code, process.place(), process.stderr_tail()
         process.close()
-        if code is None or code >= 0:
+        if code is not None and code >= 0:
             raise RuntimeError(f"the planning process ended with {code}{where}: {said}")
-        return WorkersFailing(
-            f"the planning process was killed by {_signal_name(-code)}{where}; OUT is as it was",
-            hint="run the same command again",
-        )
+        how = "ended" if code is None else f"was killed by {_signal_name(-code)}"
+        return WorkersFailing(f"the planning process {how}{where}; OUT is as it was", hint="run the same command again")
+
+
+class _Begun:
+    """A call that was begun, and its result."""
+
+    def __init__(self, name: Name, argument: Any) -> None:
+        self.name = name
+        self.argument = argument
+        self.result: Any = None
 
 
 def _signal_name(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The planning process from the driver's side: start, messages, end, current path."""
+"""The planning process from the driver's side: start, messages, current path, end."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
 
 from melcli.printable import printable
-from melcli.run.engines.interpreter import python_command
+from melcli.run.engines.child import ChildProcess, unnamed_file
 from melcli.run.planner.messages import HEADER_BYTES
-from melcli.run.watchdog import tail
 
 __all__ = ["PlanningProcess"]
 
@@ -27,7 +24,7 @@ READ_BYTES = 1 << 16
 HELD_BACK = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}  # they are the driver's
 
 
-class PlanningProcess:
+class PlanningProcess(ChildProcess):
     """A process that answers calls, one after another.  The thread that starts it has to outlive it.
 
     Raises
@@ -40,7 +37,10 @@ class PlanningProcess:
         self._received = bytearray()
         self._poll: dict[int, select.poll] = {}
         with contextlib.ExitStack() as failing, contextlib.ExitStack() as started:
-            self._stderr, self._place = (_unnamed_file(name, failing) for name in ("stderr", "place"))
+            stderr, self._place = unnamed_file(None), unnamed_file(None, append=False)
+            for file in (stderr, self._place):
+                if file is not None:
+                    failing.callback(os.close, file)
             theirs_in, self._calls = os.pipe()
             self._results, theirs_out = os.pipe()
             theirs, ours = [theirs_in, theirs_out], [self._calls, self._results]
@@ -49,28 +49,18 @@ class PlanningProcess:
             for descriptor in ours:
                 failing.callback(os.close, descriptor)
                 os.set_blocking(descriptor, False)
-            executable, *options = python_command(MAIN.format(driver=os.getpid(), place=self._place))
             # It inherits this, so that a signal for the whole group does not end it before the driver has heeded it.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
             started.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
-            self._process = subprocess.Popen(  # noqa: S603  code of ours, and no shell
-                [executable, "-S", *options],  # the search path is given anyway
+            super().__init__(
+                MAIN.format(driver=os.getpid(), place=self._place),
                 stdin=theirs_in,
                 stdout=theirs_out,
-                stderr=subprocess.DEVNULL if self._stderr is None else self._stderr,
-                pass_fds=[] if self._place is None else [self._place],
+                stderr=stderr,
+                keep=[] if self._place is None else [self._place],
+                options=["-S"],  # the search path is given anyway
             )
             self._files = failing.pop_all()
-
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        return self._process.pid
-
-    @property
-    def exit_code(self) -> int | None:
-        """Minus the signal's number where a signal ended it; None: it has not ended."""
-        return self._process.poll()
 
     def send(self, message: memoryview, timeout_s: float) -> memoryview:
         """Send of a message what it takes within that time, and return the rest.
@@ -127,32 +117,17 @@ class PlanningProcess:
         path = os.fsdecode(os.pread(self._place, size, HEADER_BYTES))
         return f" at {printable(path)}" if path else ""
 
-    def stderr_tail(self) -> str:
-        """Return the end of what it printed to standard error, in one printable line."""
-        return "" if self._stderr is None else tail(self._stderr)
-
     def end(self) -> bool:
         """Kill it and return whether it ended: a call of the system that does not return holds it."""
-        self._process.kill()
+        self.kill()
         until_s = time.monotonic() + END_S
-        while self._process.poll() is None and time.monotonic() < until_s:
+        while not self.has_ended():
+            if time.monotonic() > until_s:
+                self.forget()
+                return False
             time.sleep(TICK_S)
-        if self._process.returncode is not None:
-            return True
-        self._process.returncode = -signal.SIGKILL  # so that `subprocess` does not wait for it
-        return False
+        return True
 
     def close(self) -> None:
         """Give back the descriptors."""
         self._files.close()
-
-
-def _unnamed_file(name: str, files: contextlib.ExitStack) -> int | None:
-    """Return a file in memory; None where the system has none: then less is told of a process that hangs."""
-    if sys.platform != "linux":
-        return None
-    with contextlib.suppress(OSError):
-        descriptor = os.memfd_create(f"melcli-{name}")
-        files.callback(os.close, descriptor)
-        return descriptor
-    return None

@@ -23,11 +23,11 @@ from melcli.run.verify.tasks import CheckTask, RecomputeTask
 from melcli.run.versions import ask_versions, other_kernels, other_versions
 from melcli.scratch import Scratch
 from melcli.store.damage import Damage
-from melcli.store.durability import forget_unflushed, lost_its_memory
+from melcli.store.durability import clear_unflushed_mark, has_unflushed_outputs
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, journal_path
-from melcli.store.lock import hold_output
-from melcli.store.recovery import read_books
-from melcli.store.untracked import find_strays
+from melcli.store.lock import lock_output
+from melcli.store.recovery import read_records
+from melcli.store.untracked import find_untracked
 from melcli.version import __version__
 
 __all__ = ["verify", "verify_locked"]
@@ -58,7 +58,7 @@ def verify(request: VerifyRequest, on_damage: Callable[[Damage], None]) -> Verif
     report = VerifyReport(out=request.out)
     with Interrupts(), ExitStack() as stack:
         try:
-            stack.enter_context(hold_output(request.out))
+            stack.enter_context(lock_output(request.out))
         except StorageError:
             if request.repair:
                 raise
@@ -70,7 +70,7 @@ def verify(request: VerifyRequest, on_damage: Callable[[Damage], None]) -> Verif
 
 def verify_locked(report: VerifyReport, request: VerifyRequest, on_damage: Callable[[Damage], None]) -> None:
     """Verify OUT like `verify`, for a caller that has locked OUT and handles signals."""
-    report.unflushed_after_reboot = lost_its_memory(request.out)
+    report.unflushed_after_reboot = has_unflushed_outputs(request.out)
     report.read_all = request.read_percent >= 100
     with Scratch() as scratch:
         audit = _Audit(request, report, on_damage, scratch)
@@ -82,7 +82,7 @@ def verify_locked(report: VerifyReport, request: VerifyRequest, on_damage: Calla
         if request.repair:
             report.repairs = repair(audit.books, report.damages)
     if request.repair and report.unflushed_after_reboot and report.read_all:
-        forget_unflushed(request.out)
+        clear_unflushed_mark(request.out)
 
 
 def _refuse_no_output(out: str) -> None:
@@ -102,7 +102,7 @@ class _Audit:
 
     Attributes
     ----------
-    books : Books
+    books : Records
         The rows of manifest and journal.
     """
 
@@ -115,7 +115,7 @@ class _Audit:
         self._scratch = scratch
         self._paths = scratch.table("paths", "(path BLOB PRIMARY KEY) WITHOUT ROWID")  # files that rows list
         self._outputs = Outputs()
-        self.books = read_books(request.out, scratch)
+        self.books = read_records(request.out, scratch)
         self._config: StoredConfig | None = None
 
     def check_rows(self) -> None:
@@ -157,7 +157,7 @@ class _Audit:
     def find_untracked(self) -> None:
         """Find files that no row lists."""
         report = self._report
-        report.untracked = list(find_strays(self._request.out, self._is_listed))
+        report.untracked = list(find_untracked(self._request.out, self._is_listed))
         no_rows = not self.books.has_manifest or not report.num_ok + report.num_failed
         if no_rows and not report.interrupted and report.untracked_paths("unknown"):
             state = "empty" if self.books.has_manifest else "missing"

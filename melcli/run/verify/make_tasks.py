@@ -16,7 +16,7 @@ from melcli.config.stored import StoredConfig
 from melcli.run.job import Job
 from melcli.run.verify.tasks import CheckTask, RecomputeTask
 from melcli.sources.items import Item
-from melcli.store.recovery import Books
+from melcli.store.recovery import Records
 from melcli.store.rows import OkRow
 
 __all__ = ["Outputs", "make_check_tasks", "make_recompute_tasks"]
@@ -57,13 +57,13 @@ class Outputs:
 
 
 def make_check_tasks(
-    books: Books, outputs: Outputs, *, config: StoredConfig | None, is_read: Callable[[str], bool]
+    books: Records, outputs: Outputs, *, config: StoredConfig | None, is_read: Callable[[str], bool]
 ) -> Iterator[CheckTask]:
     """Yield tasks that check every output.
 
     Parameters
     ----------
-    books : Books
+    books : Records
         The rows of OUT.
     outputs : Outputs
     config : StoredConfig or None
@@ -84,13 +84,13 @@ def make_check_tasks(
 
 
 def make_recompute_tasks(
-    books: Books, *, config: StoredConfig, is_chosen: Callable[[str], bool], skip: Callable[[], None]
+    books: Records, *, config: StoredConfig, is_chosen: Callable[[str], bool], skip: Callable[[], None]
 ) -> Iterator[RecomputeTask]:
     """Yield tasks that recompute items.
 
     Parameters
     ----------
-    books : Books
+    books : Records
         The rows of OUT.
     config : StoredConfig
         The config in melcli.yaml.
@@ -118,7 +118,7 @@ def make_recompute_tasks(
             yield RecomputeTask(out=os.path.abspath(books.out), job=job, items=tuple(items))
 
 
-def _refs_by_item(books: Books, is_chosen: Callable[[str], bool]) -> Iterator[list[int]]:
+def _refs_by_item(books: Records, is_chosen: Callable[[str], bool]) -> Iterator[list[int]]:
     """Yield the references to the rows of each chosen item, sorted by item."""
     table = books.scratch.table("sample", "(item BLOB, number INTEGER, PRIMARY KEY (item, number)) WITHOUT ROWID")
 

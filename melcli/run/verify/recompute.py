@@ -8,7 +8,7 @@ from melcli.run.job import Job
 from melcli.run.process_batch import extract_item
 from melcli.run.verify.task_result import TaskResult
 from melcli.sources.items import Item
-from melcli.store.checks import largest_difference
+from melcli.store.checks import max_difference
 from melcli.store.damage import Damage
 from melcli.store.placement import Placement
 from melcli.store.rows import FailedRow, OkRow
@@ -108,7 +108,7 @@ class _ComparingSink:
         elif features.describe()["crc32"] == row.crc32:
             self.differences[item_id] = 0.0
         else:
-            self.differences[item_id] = max(largest_difference(self._out, row, features), MIN_DIFFERENCE)
+            self.differences[item_id] = max(max_difference(self._out, row, features), MIN_DIFFERENCE)
 
     def commit(self) -> dict[str, Placement]:
         """Return no placements."""

@@ -19,10 +19,10 @@ from melcli.byte_order import sorted_by_bytes
 from melcli.run.batching import planned_shard
 from melcli.sources.items import Item
 from melcli.store.damage import Damage
-from melcli.store.files import linked_folder, make_below, remove_leftovers, storage_errors
+from melcli.store.files import linked_folder, make_subfolders, remove_leftovers, storage_errors
 from melcli.store.journal import PlannedShard
 from melcli.store.layout import OWN_FOLDER, own_folder, shard_number
-from melcli.store.recovery import Books
+from melcli.store.recovery import Records
 from melcli.store.rows import OkRow
 
 __all__ = ["Repairs", "repair"]
@@ -54,7 +54,7 @@ class Repairs:
         return {"stale": self.num_stale, "rewritten": self.rewritten, "set_aside": self.set_aside}
 
 
-def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
+def repair(books: Records, damages: Sequence[Damage]) -> Repairs:
     """Mark damaged items and move what blocks their files; the caller has locked OUT.
 
     Raises
@@ -74,7 +74,7 @@ def repair(books: Books, damages: Sequence[Damage]) -> Repairs:
     return Repairs(num_stale=len(stale), rewritten=rewritten, set_aside=set_aside)
 
 
-def _damaged_shards(books: Books, damages: Sequence[Damage]) -> list[tuple[PlannedShard, list[Item]]]:
+def _damaged_shards(books: Records, damages: Sequence[Damage]) -> list[tuple[PlannedShard, list[Item]]]:
     """Return the plan and the items of each damaged shard."""
     damaged = {damage.path for damage in damages if shard_number(damage.path) is not None}
     items: dict[int, dict[str, Item]] = defaultdict(dict)
@@ -106,7 +106,7 @@ def _set_aside(out: str, damages: Sequence[Damage]) -> dict[str, str]:
         with storage_errors(full_path):
             if _blocks_a_file(out, path, configs):
                 new_path = f"{OWN_FOLDER}/{SET_ASIDE_FOLDER}/{secrets.token_hex(8)}"
-                make_below(out, os.path.join(own_folder(out), SET_ASIDE_FOLDER))
+                make_subfolders(out, os.path.join(own_folder(out), SET_ASIDE_FOLDER))
                 os.rename(full_path, os.path.join(out, new_path))
                 moved[path] = new_path
     return moved

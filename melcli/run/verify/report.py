@@ -10,7 +10,7 @@ from melcli.errors import CHECK_FAILED
 from melcli.run.verify.repair import Repairs
 from melcli.run.verify.task_result import TaskResult
 from melcli.store.damage import Damage
-from melcli.store.untracked import Stray
+from melcli.store.untracked import UntrackedFile
 
 __all__ = ["VerifyReport"]
 
@@ -32,7 +32,7 @@ class VerifyReport:
         See `TaskResult`.
     damages : list of Damage
         Sorted by id.
-    untracked : list of Stray
+    untracked : list of UntrackedFile
         Files that no row lists; these are not damage.
     interrupted : bool
         Whether OUT contains a journal: the last run was interrupted.
@@ -60,7 +60,7 @@ class VerifyReport:
     num_close: int = 0
     num_not_comparable: int = 0
     damages: list[Damage] = field(default_factory=list)
-    untracked: list[Stray] = field(default_factory=list)
+    untracked: list[UntrackedFile] = field(default_factory=list)
     interrupted: bool = False
     unflushed_after_reboot: bool = False
     read_all: bool = False

@@ -13,7 +13,7 @@ from melcli.run.batching import Batch
 from melcli.run.job import Job
 from melcli.run.verify.task_result import TaskResult
 from melcli.sources.items import Item
-from melcli.store.damage import OF_NUMBERS, Damage
+from melcli.store.damage import DAMAGES_OF_NUMBERS, Damage
 from melcli.store.rows import OkRow
 
 __all__ = ["CheckTask", "RecomputeTask", "check_outputs", "recompute"]
@@ -149,7 +149,7 @@ def check_outputs(task: CheckTask) -> TaskResult:
             for row, read in zip(task.rows, task.read, strict=True)
             for damage in check_file(task.out, row, read=read, time_axis=task.time_axis)
         ]
-    unread = {damage.id for damage in damages if damage.kind not in OF_NUMBERS}
+    unread = {damage.id for damage in damages if damage.kind not in DAMAGES_OF_NUMBERS}
     read = [row.id for row, wanted in zip(task.rows, task.read, strict=True) if wanted and row.id not in unread]
     return TaskResult(damages=tuple(damages), num_read=len(read))
 

@@ -47,7 +47,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_locks_that_nobody_honors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_system_tests, "hold_output", lambda out: contextlib.nullcontext())
+    monkeypatch.setattr(file_system_tests, "lock_output", lambda out: contextlib.nullcontext())
     assert broken(tmp_path) == {"locks": "a second process is not refused: two runs would write into one OUT"}
 
 
@@ -57,7 +57,7 @@ def test_locks_that_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         raise OutputBusy
         yield
 
-    monkeypatch.setattr(file_system_tests, "hold_output", busy)
+    monkeypatch.setattr(file_system_tests, "lock_output", busy)
     monkeypatch.setattr(file_system_tests, "LOCK_RELEASE_TIMEOUT_S", 0.05)
     assert broken(tmp_path) == {"locks": "a lock remains when its holder is killed: the next run would be refused"}
 

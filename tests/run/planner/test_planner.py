@@ -91,6 +91,7 @@ def test_it_raises_what_this_process_raises(planner: Planner, sources: Path) -> 
         ("any_within", (".", ["in/b", "nowhere"])),
         ("any_within", ("x", ["in/b", "in/link"])),
         ("any_within", ("x", ["in/b", "nowhere"])),
+        ("sizes", ("in/", b"a.wav\0nowhere\0b/\xff\n.wav")),
         ("real_paths", ["in/link/d.wav", "nowhere", "in/b/\udcff\n.wav"]),
         ("look_at", [("a", "in/a.wav"), ("b", "nowhere"), ("c", "in"), ("d", "\0")]),
         ("look_at", [(f"{number}", "in/a.wav" * 100) for number in range(512)]),  # more than a pipe takes at once
@@ -139,6 +140,18 @@ def test_a_killed_process_has_a_successor(planner: Planner, sources: Path) -> No
     assert look(Killed()) == look(FileCalls())
     with pytest.raises(WorkersFailing, match=r"was killed by SIGKILL at .*; OUT is as it was"):
         look(Killed())
+
+
+def test_calls_that_are_begun_give_their_own_results(planner: Planner, sources: Path) -> None:
+    """In any order, among other calls, and from a successor."""
+    names = [b"a.wav", b"nowhere", b"b/c.flac", b"a.m4a"]
+    first, second, third, fourth = (planner.begin("sizes", ("in/", name)) for name in names)
+    assert result_of(planner, "hash", "nowhere") is None
+    assert (third(), first(), second(), fourth()) == ([11], [8], [-1], [8])
+    again = planner.begin("sizes", ("in/", b"a.wav"))
+    os.kill(pid_of(planner), signal.SIGKILL)
+    assert planner.begin("sizes", ("in/", b"nowhere"))() == [-1]
+    assert again() == [8]
 
 
 @pytest.mark.full

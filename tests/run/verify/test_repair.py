@@ -14,7 +14,7 @@ from melcli.store.damage import Damage
 from melcli.store.history import read_history
 from melcli.store.journal import Journal, PlannedShard
 from melcli.store.manifest import write_manifest
-from melcli.store.recovery import read_books
+from melcli.store.recovery import read_records
 from tests.run.corpus import times
 from tests.store.rows import rows_of
 from tests.store.test_recovery import ok_row
@@ -34,12 +34,12 @@ def missing(item_id: str) -> Damage:
 
 def test_where_nothing_is_wrong_nothing_is_written(out: Path, scratch: Scratch) -> None:
     before = times(out)
-    assert repair(read_books(str(out), scratch), []).to_json() == {"stale": 0, "rewritten": False, "set_aside": {}}
+    assert repair(read_records(str(out), scratch), []).to_json() == {"stale": 0, "rewritten": False, "set_aside": {}}
     assert times(out) == before
 
 
 def test_outputs_stay(out: Path, scratch: Scratch) -> None:
-    repaired = repair(read_books(str(out), scratch), [missing("a")])
+    repaired = repair(read_records(str(out), scratch), [missing("a")])
     assert repaired.to_json() == {"stale": 1, "rewritten": True, "set_aside": {}}
     assert (out / "a.npy").read_bytes() == b"x"
     assert [(row.id, row.reason) for row in rows_of(out)] == [("a", "damaged"), ("b", None)]
@@ -50,7 +50,7 @@ def test_the_shards_that_an_interrupted_run_planned_stay_planned(out: Path, scra
     with Journal(str(out)) as journal:
         journal.add(shards=[shard])
         journal.add(rows=[ok_row("c")])
-    repair(read_books(str(out), scratch), [missing("a")])
+    repair(read_records(str(out), scratch), [missing("a")])
     history = read_history(str(out), scratch)
     assert [entry.id for entry in history.entries()] == ["a", "b", "c"]
     assert list(history.shards) == [shard]
@@ -66,7 +66,7 @@ def test_books_that_cannot_be_written_stay_and_it_is_an_error(
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(StorageError, match="Read-only file system"):
-        repair(read_books(str(out), scratch), [missing("a")])
+        repair(read_records(str(out), scratch), [missing("a")])
     monkeypatch.undo()
     assert times(out) == before
     assert [row.id for row in rows_of(out)] == ["a", "b"]
