@@ -82,7 +82,8 @@ class FileCalls:
         """Make a call and yield its results.
 
         * ``begin`` takes the fields of a `SearchRequest` and yields nothing.
-        * ``given`` and ``listed`` take paths, ``list`` takes the fields of a `PathList`; they and ``walk`` yield `Part`.
+        * ``given`` and ``listed`` take paths, and yield `Part`.
+        * ``list`` takes the fields of a `PathList`, and yields `Part`; so does ``walk``, which takes nothing.
         * ``account`` yields one list: the fields of `Skipped`, and a number.
 
         The other calls yield one result: real paths for paths; the values of items for pairs of id and source; the hash
