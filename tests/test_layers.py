@@ -33,7 +33,7 @@ LAYERS = [
         "melcli.errors",
         "melcli.null_device",
         "melcli.opening",
-        "melcli.other_names",
+        "melcli.other_key_names",
         "melcli.printable",
         "melcli.stopwatch",
         "melcli.threads",
@@ -46,7 +46,7 @@ LAYERS = [
 FOREIGN = {
     "click": {"melcli.cli"},
     "tqdm": {"melcli.cli"},
-    "yaml": {"melcli.config.document"},
+    "yaml": {"melcli.config.yaml_document"},
     "numpy": {
         *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
         *("melcli.run.process_batch", "melcli.run.compute", "melcli.run.sample_time", "melcli.run.warm", "melcli.api"),
@@ -298,7 +298,7 @@ def test_workers_load_the_fft_of_scipy_and_none_of_its_slow_parts():
     "module, loaded",
     [
         ("melcli.run.worker_tasks", "loaded"),
-        ("melcli.store.checks", "loaded numpy"),
+        ("melcli.store.output_checks", "loaded numpy"),
         ("melcli.store.foreign_arrays", "loaded numpy"),
         ("melcli.run.process_batch", "loaded numpy soundfile"),
     ],
@@ -336,7 +336,7 @@ def run(program: str) -> list[str]:
         ("melcli.store.npy", "import melcli", ["melcli.store.npy imports melcli"]),
         ("melcli.store.npy", "from melcli import open_features", ["melcli.store.npy imports melcli"]),
         ("melcli.cli.root", "from melcli import __version__", ["melcli.cli.root imports melcli"]),
-        ("melcli.config.named", "import melcli.run.plan", ["melcli.config.named imports melcli.run.plan"]),
+        ("melcli.config.named_configs", "import melcli.run.plan", ["melcli.config.named_configs imports melcli.run.plan"]),
         ("melcli.run.plan", "from melcli.cli.config import show", ["melcli.run.plan imports melcli.cli.config"]),
         ("melcli.errors", "from melcli.options import nearest", ["melcli.errors imports melcli.options"]),
         ("melcli.errors", "import melcli.printable", ["melcli.errors imports melcli.printable"]),

@@ -24,8 +24,8 @@ from melcli.run.job import Job, MeasuredItem
 from melcli.run.limits import Limits
 from melcli.run.to_do import EXPANSION, ToDo
 from melcli.run.worker_tasks import time_sample
-from melcli.store.files import storage_errors
 from melcli.store.space import Space, format_size, space_at
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["Estimate", "expected_space", "expected_space_alone"]
 
