@@ -106,7 +106,8 @@ def extract(
     Examples
     --------
     >>> import tempfile
-    >>> report = extract("sample_audio", tempfile.mkdtemp(), config="whisper", jobs=1)
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     report = extract("sample_audio", out, config="whisper", jobs=1)
     >>> report.ok, report.failed, report.exit_code
     (7, 0, 0)
     """

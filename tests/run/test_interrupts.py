@@ -48,6 +48,19 @@ def test_a_second_signal_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatc
     assert ended.value.code == 130
 
 
+def test_a_second_signal_to_a_program_that_calls_melcli_is_raised() -> None:
+    before = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(before)
+    with Interrupts(ends_process=False) as interrupts:
+        assert signal.set_wakeup_fd(before) == before  # nobody listens for a second one
+        with interrupts.deferred(lambda: None):
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(2 * ONE_SIGNAL_S)
+            with pytest.raises(Interrupted, match="stopped by SIGTERM"):
+                signal.raise_signal(signal.SIGINT)
+    assert interrupts.number == signal.SIGTERM
+
+
 def test_after_the_work_a_signal_is_raised_again() -> None:
     with Interrupts() as interrupts:
         with interrupts.deferred(lambda: None):
