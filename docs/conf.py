@@ -72,6 +72,17 @@ def link_to_repository(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = LINK.sub(linked, source[0])
 
 
+def unbroken_numbers(app: Sphinx, page: str, source: list[str]) -> None:
+    """Let no number of a table, such as 5.2e-04, break at its hyphen."""
+    lines = source[0].split("\n")
+    for place, line in enumerate(lines):
+        if line.startswith("|"):
+            parts = line.split("`")  # every second one is code
+            parts[::2] = [re.sub(r"(?<=\de)-(?=\d)", "\N{NON-BREAKING HYPHEN}", part) for part in parts[::2]]
+            lines[place] = "`".join(parts)
+    source[0] = "\n".join(lines)
+
+
 def plain_description(app: Sphinx, context: object, lines: list[str]) -> None:
     """Take the text of a command as text and not as reStructuredText; what Click does not wrap becomes a block."""
     made: list[str] = []
@@ -98,6 +109,7 @@ def escaped(text: str) -> str:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register what this page adds."""
     app.connect("source-read", link_to_repository)
+    app.connect("source-read", unbroken_numbers)
     app.connect("sphinx-click-process-description", plain_description)
     app.connect("sphinx-click-process-options", plain_options)
     return {"parallel_read_safe": True}

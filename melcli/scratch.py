@@ -141,7 +141,7 @@ class Lookup:
     one : str
         The same query for one key, which is its parameter.
     index : callable
-        Called before a key that is out of order is looked for.
+        Called before the first lookup of a key that is out of order.
     """
 
     def __init__(self, scratch: Scratch, select: str, one: str, index: Callable[[], None] = lambda: None) -> None:

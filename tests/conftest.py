@@ -1,4 +1,4 @@
-"""What all tests share: no setting from outside, and melcli's command inside this process."""
+"""Fixtures and options of all tests: no settings from outside, and melcli's command inside this process."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ pytest.register_assert_rewrite("tests.run.invariants")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of tests/faults here too: pytest takes them from the outermost folder alone."""
+    """Add the options of tests/faults here, because pytest takes options only from the outermost folder."""
     parser.addoption("--all", action="store_true", help="run all tests but the soaks, not only the default tier")
     parser.addoption("--seed", type=int, default=0, help="of the loops of faults; a violation names its own")
     parser.addoption("--rounds", type=int, help="of every loop of faults, which is not written down then")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the number of Hypothesis's examples, and refuse soaks in several processes."""
+    """Set the number of Hypothesis's examples, and refuse soaks in several processes."""
     tiers.refuse_parallel_soaks(config)
     tiers.load_profile(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Name the tier."""
+    """Show the tier."""
     return "tier: all" if config.getoption("--all") else "tier: default; --all runs the other tests too"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the tier."""
+    """Deselect the tests of other tiers."""
     tiers.deselect_full(config, items)
 
 
@@ -49,7 +49,7 @@ def _one_thread_of_blas() -> Iterator[None]:
 
     On two busy cores seven cases of ``identify`` took 65 s with two threads and 6 s with one.
     """
-    import numpy as np  # noqa: F401  both bring their own library, which has to be loaded to be limited
+    import numpy as np  # noqa: F401  both include a library, which must be loaded to be limited
     import scipy.linalg  # noqa: F401
 
     with threadpool_limits(1, user_api="blas"):
@@ -71,13 +71,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do the work of every run in this process."""
+    """Make every run work in this process."""
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", InlineEngine)
 
 
 @pytest.fixture
 def melcli(inline: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """Return a function that runs one command line, its work included, in this process: 20 ms rather than 700."""
+    """Return a function that runs a command line, including its work, in this process: 20 ms instead of 700."""
 
     def run(*arguments: str | os.PathLike[str], stdin: bytes = b"") -> Ended:
         monkeypatch.setattr(sys, "argv", ["melcli", *[os.fspath(argument) for argument in arguments]])

@@ -1,4 +1,4 @@
-"""Elapsed time in tests: limits that hold on a busy machine too.
+"""Measure elapsed time in tests, with limits that also hold on a busy machine.
 
 A test never compares `time.monotonic` with a limit.  It takes a `Stopwatch` and compares `Stopwatch.quiet_s`, or it
 waits with `wait`, `communicate`, `run`, `wait_until` or `fail_after`, which count the same seconds.  Work of this
@@ -8,8 +8,8 @@ Other programs on the same cores stretch every wall-clock time.  The kernel coun
 the machine waited for a core, for a disk or for memory (/proc/pressure).  In the rest of the time every task ran at
 full speed.  So an interval minus the waiting is never longer than the same interval on a quiet machine.  Both readings
 belong to the interval itself: a burst of one second counts, and a load that ended earlier does not.  On a machine that
-is never quiet the difference stays near 0 and would hide a process that hangs.  So a limit becomes at most
-`MOST_STRETCH` times as long.
+is never quiet the difference stays near 0 and would hide a process that hangs.  So a limit is extended to at most
+`MOST_STRETCH` times its value.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ __all__ = [
     "wait_until",
 ]
 
-HANG_S = 60.0  # after which a process that has to end counts as hung
+HANG_S = 60.0  # a process that must end counts as hung after this
 MOST_STRETCH = 10.0
 POLL_S = 0.01
-GLANCES = 5  # at the number of runnable tasks, in `stretch`
+GLANCES = 5  # samples of the number of runnable tasks, in `stretch`
 
 PRESSURE = Path("/proc/pressure")
 RESOURCES = ("cpu", "io", "memory")
 
 
 class Stopwatch:
-    """Time since it was made.
+    """Time since its creation.
 
     Attributes
     ----------
     wall_s : float
         Seconds of the wall clock.
     quiet_s : float
-        Seconds less those in which anything on the machine waited for a core, a disk or memory; at least a
-        `MOST_STRETCH`-th of ``wall_s``.  Where the system does not count them: ``wall_s`` by `stretch`.
+        Seconds without those in which anything on the machine waited for a core, a disk or memory; at least
+        ``wall_s / MOST_STRETCH``.  If the system does not count them: ``wall_s / stretch()``.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Stopwatch:
 
 
 def stretch() -> float:
-    """Return by how much longer work takes here now: only for limits that are given to melcli itself.
+    """Return how many times longer work takes here now; only for limits that are passed to melcli itself.
 
     It is a forecast from the load of the last minute and of this moment, between 1 and `MOST_STRETCH`.
     """
@@ -85,7 +85,7 @@ def stretch() -> float:
 
 
 def deadline_in(seconds: float) -> float:
-    """Return a moment by `time.monotonic`: only for a deadline that is given to melcli itself."""
+    """Return a moment by `time.monotonic`; only for a deadline that is passed to melcli itself."""
     return time.monotonic() + seconds
 
 
@@ -124,12 +124,12 @@ def run(
 
 @contextmanager
 def fail_after(limit_s: float) -> Iterator[None]:
-    """Fail a test that waits in this very process, after a limit in quiet seconds."""
+    """Fail a test that blocks in this process, after a limit in quiet seconds."""
     watch = Stopwatch()
 
     def give_up(number: int, frame: object) -> None:
         if watch.quiet_s >= limit_s:
-            pytest.fail("it waited")  # no OSError, which melcli would take for one of the file's
+            pytest.fail("it blocked")  # not an OSError, which melcli would attribute to the file
 
     before = signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, limit_s, 1.0)
@@ -141,7 +141,7 @@ def fail_after(limit_s: float) -> Iterator[None]:
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float = HANG_S, *, poll_s: float = POLL_S) -> bool:
-    """Wait until a condition holds and return whether it does before the limit in quiet seconds."""
+    """Wait until a condition holds; return whether it does before the limit in quiet seconds."""
     watch = Stopwatch()
     while not condition():
         if watch.quiet_s > limit_s:
@@ -151,7 +151,7 @@ def wait_until(condition: Callable[[], bool], limit_s: float = HANG_S, *, poll_s
 
 
 def _within(limit_s: float, call: Callable[[float], Any]) -> Any:
-    """Call again with the quiet seconds that are left, until it returns or none are left."""
+    """Repeat a call with the remaining quiet seconds, until it returns or none are left."""
     watch = Stopwatch()
     while watch.quiet_s < limit_s:
         with suppress(subprocess.TimeoutExpired):
@@ -160,17 +160,17 @@ def _within(limit_s: float, call: Callable[[float], Any]) -> Any:
 
 
 def _stalled_s() -> float | None:
-    """Return for how many seconds since the start of the system some task waited; None where nobody counts."""
+    """Return the seconds since boot in which some task waited; None if the system does not count them."""
     try:
         found = [(PRESSURE / resource).read_text() for resource in RESOURCES]
-    except OSError:  # another system than Linux, or a container that hides it
+    except OSError:  # not Linux, or a container that hides it
         return None
     some = [line for text in found for line in text.splitlines() if line.startswith("some ")]
     return sum(int(line.rpartition("total=")[2]) for line in some) / 1e6 + _stolen_s()
 
 
 def _stolen_s() -> float:
-    """Return the seconds in which the host of a virtual machine gave its cores to others."""
+    """Return the seconds in which the host of a virtual machine used its cores for others."""
     try:
         _, *jiffies = Path("/proc/stat").read_text().split("\n", 1)[0].split()
         return int(jiffies[7]) / os.sysconf("SC_CLK_TCK")
@@ -179,7 +179,7 @@ def _stolen_s() -> float:
 
 
 def _runnable_now(glances: int) -> float:
-    """Return how many other tasks run or wait for a core, as the mean of a few glances."""
+    """Return the number of other tasks that run or wait for a core, as the mean of a few samples."""
     try:
         seen = []
         for number in range(glances):

@@ -1,4 +1,4 @@
-"""Counts open files while the garbage collector is off and errors with their tracebacks are held."""
+"""Count open files while the garbage collector is off and errors with their tracebacks are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["collector_off", "error_of", "num_open_files"]
 
 
 def num_open_files() -> int:
-    """Return the number of descriptors that this process has open."""
+    """Return the number of open descriptors of this process."""
     return len(os.listdir("/dev/fd"))
 
 
@@ -27,7 +27,7 @@ def collector_off() -> Iterator[None]:
 
 
 def error_of(call: Callable[[], object], kinds: type[Exception] | tuple[type[Exception], ...]) -> Exception | None:
-    """Return the error of a call; it holds every frame of the call by its traceback."""
+    """Return the error of a call; its traceback references every frame of the call."""
     try:
         call()
     except kinds as error:

@@ -108,7 +108,7 @@ def test_a_test_that_waits_fails():
         while True:
             signal.pause()
 
-    with pytest.raises(pytest.fail.Exception, match="it waited"), fail_after(0.02):
+    with pytest.raises(pytest.fail.Exception, match="it blocked"), fail_after(0.02):
         hang()
     with fail_after(0.02):
         pass

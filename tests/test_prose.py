@@ -56,10 +56,10 @@ FINISHED = [
     "melcli/api",
     "melcli/audio",
     "melcli/compare",
+    "melcli/config",
+    "melcli/explain",
     "melcli/mel",
-    "melcli/run/doctor",
-    "melcli/run/engines",
-    "melcli/run/verify",
+    "melcli/run",
     "melcli/sources",
     "melcli/store",
 ]

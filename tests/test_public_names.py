@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import doctest
 import inspect
 import subprocess
 import sys
@@ -110,6 +111,14 @@ def undescribed(argument: int) -> int:
 def test_a_docstring_without_its_parameters_is_seen() -> None:
     pytest.importorskip("numpydoc", reason="numpydoc is not installed: pip install -e '.[docs]'")
     assert [problem[:4] for problem in lacking(f"{__name__}.undescribed", undescribed)] == ["PR01", "RT01"]
+
+
+@pytest.mark.parametrize("home", sorted({home for home in melcli._HOMES.values() if home != "melcli.errors"}))
+def test_the_examples_in_docstrings_are_true(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT.parent)
+    failed, tried = doctest.testmod(sys.modules[home], raise_on_error=False)
+    assert failed == 0
+    assert tried or not home.startswith("melcli.api") or home == "melcli.api.report"
 
 
 # types

@@ -1,8 +1,8 @@
-"""The two tiers of the tests: those that run by default, and those that run with ``--all`` only.
+"""The two tiers of the tests: by default, and with ``--all``.
 
-docs/contributing.md has the rules.  A test, or one of its parameters, that runs with ``--all`` only has the marker
-``full``.  Of a test with the marker ``few(n)`` only the first ``n`` combinations of its parameters run by default;
-`full_but` chooses them by their values.  `examples` lets Hypothesis run a quarter of its examples by default.
+docs/contributing.md has the rules.  The marker ``full`` marks a test, or one of its parameters, that runs only with
+``--all``.  With the marker ``few(n)``, only the first ``n`` combinations of a test's parameters run by default;
+`full_but` chooses them by their values.  By default, `examples` lets Hypothesis run a quarter of its examples.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from hypothesis import settings
 
 __all__ = ["deselect_full", "examples", "full_but", "load_profile", "refuse_parallel_soaks"]
 
-ALL_EXAMPLES = 100  # Hypothesis's own default
+ALL_EXAMPLES = 100  # the default of Hypothesis
 DEFAULT_EXAMPLES = 25
 
 
 def load_profile(config: pytest.Config) -> None:
-    """Choose the examples; call it before any test module is imported.
+    """Set the number of examples; must be called before any test module is imported.
 
-    They are the same ones in every run, so that a change is blamed for what it breaks and for nothing else;
-    ``--hypothesis-seed`` draws other ones.
+    Examples are the same in every run, so that a failure is caused by the change under test; ``--hypothesis-seed``
+    draws others.
     """
     number = ALL_EXAMPLES if config.getoption("--all") else DEFAULT_EXAMPLES
     same = config.getoption("hypothesis_seed") is None
-    # A first call imports scipy and may take a second; that says nothing about the code under test.
+    # The first call imports scipy and may take a second, which is not the fault of the code under test.
     settings.register_profile("melcli", deadline=None, max_examples=number, derandomize=same)
     settings.load_profile("melcli")
 
@@ -41,7 +41,7 @@ def refuse_parallel_soaks(config: pytest.Config) -> None:
 
 
 def examples(number: int) -> int:
-    """Return ``number`` with ``--all``, and the same share of it as of Hypothesis's own default otherwise."""
+    """Return ``number`` with ``--all``; otherwise the share of it that the default profile runs."""
     assert settings.default is not None
     return max(1, number * settings.default.max_examples // ALL_EXAMPLES)
 
@@ -54,9 +54,9 @@ def full_but(values: Iterable[Any], *kept: Any, unpack: bool = False) -> list[An
     values : iterable
         Values, or `pytest.param` of one value.
     *kept
-        Values that run by default; each has to be among ``values``.
+        Values that run by default; each must be in ``values``.
     unpack : bool
-        Whether each value is a tuple, for as many arguments.
+        Whether each value is a tuple of several arguments.
     """
     found = list(values)
     missing = [one for one in kept if one not in map(_value, found)]
@@ -68,9 +68,9 @@ def full_but(values: Iterable[Any], *kept: Any, unpack: bool = False) -> list[An
 
 
 def deselect_full(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what runs with ``--all`` only, by the markers ``full`` and ``few``, unless ``--all`` is given.
+    """Deselect tests that run only with ``--all``, by the markers ``full`` and ``few``, unless it is given.
 
-    Soaks are chosen by ``-m soak``, and a test that the command line names with ``::`` runs, with all its parameters.
+    Soaks are selected by ``-m soak``.  A test that the command line names with ``::`` runs with all its parameters.
     """
     if config.getoption("--all"):
         return
@@ -83,7 +83,7 @@ def deselect_full(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _of_the_full_tier(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
-    """Yield the items marked ``full``, and of each test marked ``few(n)`` those after the first ``n`` others."""
+    """Yield the items marked ``full``, and the items after the first ``n`` others of each test marked ``few(n)``."""
     kept: Counter[str] = Counter()
     for item in items:
         if item.get_closest_marker("soak") is not None:

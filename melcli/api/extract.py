@@ -106,7 +106,8 @@ def extract(
     Examples
     --------
     >>> import tempfile
-    >>> report = extract("sample_audio", tempfile.mkdtemp(), config="whisper", jobs=1)
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     report = extract("sample_audio", out, config="whisper", jobs=1)
     >>> report.ok, report.failed, report.exit_code
     (7, 0, 0)
     """
@@ -195,6 +196,9 @@ class _Listener(Listener):
 
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         pass
+
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Do nothing; the signal is raised again at the end."""
 
     def advanced(self, report: Report) -> None:
         if self._progress is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any, Self
 
@@ -72,8 +73,9 @@ class MelSpectrogram(spectrogram.MelSpectrogram):
 
 def _described() -> str:
     """Return the parameters as `FeatureOptions` describes them, so that they are described once."""
-    described = FeatureOptions.__doc__ or ""  # None under -OO
-    return described[described.find("    fft_length :") :].strip()
+    described = inspect.cleandoc(FeatureOptions.__doc__ or "")  # None under -OO
+    return described[described.find("fft_length :") :]
 
 
-MelSpectrogram.__doc__ = (MelSpectrogram.__doc__ or "").replace("{parameters}", _described())
+# Cleaned, because Python itself takes the indentation off from 3.13 on.
+MelSpectrogram.__doc__ = f"{inspect.cleandoc(MelSpectrogram.__doc__ or '')}\n".replace("{parameters}", _described())

@@ -1,10 +1,10 @@
 """The end of containers whose header counts the bytes of audio: WAV, RF64, W64, AIFF, CAF, AU, NIST SPHERE.
 
 If a file contains less audio than its header claims, libsndfile decodes what exists without an error.  Its log is not
-reliable: "should be" also appears for good files (data of an odd size, a RIFF size that a pipe could not fill in), and
-truncated CAF and NIST files leave no such line.  So this module reads the claimed length and compares it with the file
-size.  It found all of 200 random truncations each of WAV (PCM, IMA and MS ADPCM, GSM 6.10), RF64, W64, AIFF,
-CAF (PCM, ALAC), AU and NIST, except those to fewer than 12 bytes, where no format can be detected.
+reliable.  "should be" also appears for good files, with data of an odd size or a RIFF size that a pipe could not fill
+in.  For truncated CAF and NIST files it does not appear.  So this module reads the claimed length and compares it with
+the file size.  It found all of 200 random truncations each, except those to fewer than 12 bytes, where no format can be
+detected.  The formats were WAV (PCM, IMA and MS ADPCM, GSM 6.10), RF64, W64, AIFF, CAF (PCM, ALAC), AU and NIST.
 
 In a smaller file, a length of almost 2 or 4 GiB is a placeholder of a streaming writer: ffmpeg writes 0xFFFFFFFF,
 sox and espeak-ng 0x7FFFF000, arecord 0x80000000.  A recorder that was killed can leave the same placeholders.

@@ -25,8 +25,8 @@ class Ending:
         The file ends before its audio begins.  This explains a refusal by the decoder.  It proves nothing if the
         decoder finds audio: libsndfile accepts headers that melcli reads more strictly.
     open_ended : bool
-        The header leaves the length open, as with writers that cannot seek back (``ffmpeg -f wav -``), or claims less
-        than follows it, as with headers that were not updated.  So truncation cannot be detected from the length.
+        Truncation cannot be detected from the length.  The header was not updated and claims less than follows it, or
+        it leaves the length open, as writers do that cannot seek back (``ffmpeg -f wav -``).
     undecoded : str
         The name of a coding that libsndfile does not decode, such as ``G.726``; empty if it may decode the file.
     """

@@ -15,8 +15,8 @@ _ID3V1_BYTES = 128
 def mpeg_views(ending: MpegEnding) -> tuple[View, ...] | None:
     """Hide junk, and claim 64 times the real size if mpg123 would estimate the length.
 
-    Without a Xing tag, mpg123 estimates the length of an MP3 file from its size and its first frames, and libsndfile
-    stops decoding there without an error.  An ordinary VBR file decoded to 60,834 of 133,632 samples, and one that
+    Without a Xing tag, mpg123 estimates the length of an MP3 file from its size and its first frames.  libsndfile stops
+    decoding there, without an error.  An ordinary VBR file decoded to 60,834 of 133,632 samples, and one that
     begins loud to 109,008 of 641,664.  An estimate that is too high does no harm.
 
     libsndfile opens only files that begin with a frame or an ID3 tag, and mpg123 gives up after 1,024 bytes that are

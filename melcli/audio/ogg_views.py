@@ -1,7 +1,7 @@
 """Views of Ogg files for libsndfile: single streams, and Opus streams whose start or end it would decode wrongly.
 
-Each section is a view that begins with its audio stream, because libsndfile reads only the first stream of a file and
-refuses other kinds there.
+Each section is a view that begins with its audio stream.  libsndfile reads only the first stream of a file, and refuses
+other kinds there.
 
 RFC 7845, section 4.2, drops the pre-skip of an Opus stream at the start of the stream.  libsndfile drops it only where
 the granule position is below it, that is, if positions start at 0.  In a stream that was cut out of another one, or

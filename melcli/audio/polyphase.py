@@ -6,8 +6,8 @@ compare the results, which agree up to rounding.  melcli does not call it for th
 
 The filter is a sinc with a Kaiser window, at the rate ``up * source_rate``:
 
-* With ``m = max(up, down)`` and the lower of the two Nyquist frequencies as 1, the pass band ends at ``1 - w``, the
-  stop band begins at 1, and the cutoff is in the middle, ``1 - w / 2``; ``w = 0.1``.
+* The lower of the two Nyquist frequencies is 1, ``m = max(up, down)``, and ``w = 0.1``.  The pass band ends at
+  ``1 - w``, the stop band begins at 1, and the cutoff is in the middle, at ``1 - w / 2``.
 * Kaiser's formulas for ``a = 110`` dB give ``beta = 0.1102 (a - 8.7)`` and a half length of
   ``m (a - 7.95) / (2.285 pi w) / 2``.  That is 71.1 periods of the lower rate on either side: 62,695 taps from 44.1 to
   16 kHz, 287 taps from 16 to 8 kHz.

@@ -21,7 +21,7 @@ _ID3V1_BYTES = 128
 class SplicedFile(RawIOBase):
     """The stream of a view, for soundfile.
 
-    If a view claims more than the size of its pieces, reading ends after the pieces, except that the last 128 bytes of
+    A view may claim more than the size of its pieces.  Then reading ends after the pieces, but the last 128 bytes of
     the claimed size are zeros.  mpg123 looks for a tag there, and refuses the file if it reads nothing.
 
     Parameters

@@ -1,8 +1,8 @@
 """Views of WAV, RF64, BW64 and W64 files that libsndfile would refuse or decode wrongly.
 
 A view is either the file with a few header bytes replaced, or a minimal new header and the audio.  libsndfile stops
-reading a header at chunks that it does not expect (a LIST chunk with padding inside, a ``smpl`` chunk that is too
-short) and at a second audio chunk, and a 32-bit header counts at most 4 GiB.
+reading a header at a second audio chunk, and at chunks that it does not expect: a LIST chunk with padding inside, or a
+``smpl`` chunk that is too short.  A 32-bit header counts at most 4 GiB.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 
 import click
@@ -25,6 +24,8 @@ class CommandGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _hint(self, ctx: click.Context, name: str) -> str:
+        import difflib  # late: `melcli --help` takes hardly longer than the import of Click
+
         known = self.list_commands(ctx)
         near = difflib.get_close_matches(name.lower(), known, n=1)
         if near:

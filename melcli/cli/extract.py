@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from melcli.cli.completion import complete_config, complete_setting
 from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.limit_options import WholeNumber, bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
-from melcli.cli.plan import count_signs, plain_plan, tell_plan
+from melcli.cli.plan import plain_plan, tell_plan, totals
 from melcli.cli.refusals import WrongUsage
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ GROUPS = {
     default="keras",
     envvar=CONFIG_VARIABLE,
     metavar="NAME|FILE",
+    shell_complete=complete_config,
     help="A named config or a YAML file.  [default: keras]",
 )
 @click.option(
@@ -65,6 +66,7 @@ GROUPS = {
     "sets",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete_setting,
     help="Set a key of the config, such as num_mel_bins=80; can be repeated.",
 )
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
@@ -80,7 +82,8 @@ GROUPS = {
     "-n",
     "--dry-run",
     is_flag=True,
-    help="Print the plan (+ new, * stale, = done, ! failed, - without an input); write nothing.",
+    help="Print the totals of the plan, and write nothing; -v lists the items"
+    " (+ new, * stale, = done, ! failed, - without an input).",
 )
 @input_options
 @click.option(
@@ -109,7 +112,12 @@ GROUPS = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only failures, errors and warnings about lost audio.")
-@click.option("-v", "--verbose", is_flag=True, help="Also print the run id, the config and the counts of the plan.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also print run id, config and plan; with -n its items.",
+)
 @log_file_option
 def extract(**arguments: Any) -> int:
     """Extract mel spectrograms of audio files and folders.
@@ -149,6 +157,8 @@ def extract(**arguments: Any) -> int:
 
 
 def _logged_run(arguments: dict[str, Any], run_id: str) -> int:
+    from dataclasses import replace
+
     from melcli.cli.listeners import Listeners
     from melcli.cli.progress import Progress
     from melcli.cli.run_log import RunLog
@@ -253,21 +263,23 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     from melcli.scratch import Scratch
 
     with Planner(warn) as planner, Scratch() as scratch:
-        return _tell_survey(survey(request, scratch, planner), request, arguments)
+        surveyed = survey(request, scratch, planner)
+        planner.close()
+        return _tell_survey(surveyed, request, arguments)
 
 
 def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) -> int:
-    plan = surveyed.plan
-    space = None if arguments["quiet"] and not arguments["as_json"] else _expected_space(request, plan.to_do())
-    if arguments["as_json"]:
-        tell_json({"plan": plain_plan(plan), "space": space and space.plain()})
-    else:
-        tell_plan(plan)
-    if not arguments["quiet"]:
+    plan, quiet = surveyed.plan, arguments["quiet"]
+    space = None if quiet and not arguments["as_json"] else _expected_space(request, plan.to_do())
+    if not quiet:
         remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
-        room = "" if space is None else f"{'room' if space.fits else 'warning'}: {space.remark()}"
-        for line in filter(None, (*remarks, room, f"{count_signs(plan)}; nothing was written")):
+        listing = "" if arguments["verbose"] or arguments["as_json"] else "; -v lists the items"
+        for line in filter(None, (*totals(plan, space, request.workers), *remarks, f"nothing was written{listing}")):
             say(line)
+    if arguments["as_json"]:
+        tell_json({"plan": plain_plan(plan), "space": space and space.to_json()})
+    elif arguments["verbose"]:
+        tell_plan(plan)
     return 0
 
 

@@ -60,7 +60,7 @@ def prune(out: str, **arguments: Any) -> int:
 def _prune(out: str, arguments: dict[str, Any]) -> int:
     from melcli.printable import printable
     from melcli.run.planner.planner import Planner
-    from melcli.run.prune import DEFAULT_MOST, PruneRequest
+    from melcli.run.prune import DEFAULT_MAX_DELETIONS, PruneRequest
     from melcli.run.prune import prune as run
 
     if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
@@ -71,7 +71,7 @@ def _prune(out: str, arguments: dict[str, Any]) -> int:
         listed=listed_inputs(arguments),
         sources=source_options(arguments),
         delete=arguments["delete"],
-        most=arguments["max_delete"] or DEFAULT_MOST,
+        max_deletions=arguments["max_delete"] or DEFAULT_MAX_DELETIONS,
     )
     with Planner(warn) as planner:
         pruned = run(request, planner)

@@ -28,7 +28,7 @@ def lines(comparison: Comparison, *, top: int) -> Iterator[str]:
     top : int
         Maximum number of items and names to show of each kind.
     """
-    unequal = sorted((item for item in comparison.items if not item.is_equal), key=_badness, reverse=True)
+    unequal = sorted((item for item in comparison.items if not item.is_equal), key=_sort_key, reverse=True)
     if unequal:
         yield from _table(comparison, unequal, top)
         yield ""
@@ -65,7 +65,7 @@ def plain(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _badness(item: ItemComparison) -> tuple[float, ...]:
+def _sort_key(item: ItemComparison) -> tuple[float, ...]:
     difference = item.difference
     if difference is None:
         return (math.inf,)

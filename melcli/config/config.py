@@ -20,7 +20,7 @@ from melcli.version import NUMERICS_VERSION
 __all__ = ["DEFAULT", "MADE_BY", "SECTIONS", "Config", "yaml_value"]
 
 SECTIONS: Mapping[str, type[Any]] = {"audio": AudioOptions, "features": FeatureOptions, "output": OutputOptions}
-MADE_BY = "made_by"  # what melcli.yaml says of its making; a config may carry it and it means nothing
+MADE_BY = "made_by"  # how melcli.yaml was made; ignored when a config is read
 DEFAULT = "default"  # the origin of what nobody set
 
 
@@ -151,4 +151,9 @@ def yaml_value(value: Any) -> str:
     if isinstance(value, str):
         plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and isinstance(read_value(value, ""), str)
         return value if plain else "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float):
+        mantissa, exponent_sign, exponent = repr(value).partition("e")
+        # Readers of YAML 1.1, such as PyYAML, take 1e-10 for text and 1.0e-10 for a number.
+        point = ".0" if exponent_sign and "." not in mantissa else ""
+        return f"{mantissa}{point}{exponent_sign}{exponent}"
     return repr(value)

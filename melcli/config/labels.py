@@ -32,7 +32,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What a config says of itself; what is not said is empty.
+    """The labels in the opening comments of a config; empty if missing.
 
     Attributes
     ----------
@@ -68,7 +68,8 @@ def read_labels(lines: Iterable[str]) -> Labels:
     """
     texts: dict[str, str] = {}
     current = "description"
-    for number, line in enumerate(lines):
+    told = (line for line in lines if not line.startswith("# yaml-language-server:"))
+    for number, line in enumerate(told):
         if not line.startswith("#"):
             break
         text = line[1:].rstrip()

@@ -1,7 +1,7 @@
 """The number of frames that the stages process together, and the buffers for them.
 
 Both sizes depend only on the options, never on the signal. The last bit of products and sums depends on the number of
-frames, and a signal must give the same bytes whether it is passed as a whole or in pieces.
+frames.  A signal must give the same bytes whether it is passed as a whole or in pieces.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Read untrusted arrays in a worker process, with a deadline and a memory limit.
 
-A damaged HDF5 file can crash its library or keep it busy for ever, and a few kilobytes of ``.npz`` can unpack to more
-than the memory of a machine.  Then only the worker ends, and the file is named.  A plain ``.npy`` cannot: its size is
-held against its header, and nothing in it is unpacked.
+A damaged HDF5 file can crash its library or make it hang, and a few kilobytes of ``.npz`` can unpack to more than the
+memory of a machine.  Then only the worker ends, and the error names the file.  A plain ``.npy`` file is read in this
+process: nothing in it is unpacked, and its size is compared with its header first.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
     from melcli.store.foreign_arrays import ArrayFile
 
-__all__ = ["MAX_READ_S", "ArrayReader"]
+__all__ = ["READ_TIMEOUT_S", "ArrayReader"]
 
-MAX_READ_S = 60.0  # for one array, or for the list of those in a file
-MAX_MEMORY_SHARE = 0.5  # of what this process may use: the array that is read is held here once more
-READ_HERE = ".npy"
+READ_TIMEOUT_S = 60.0  # for one array, or for the list of arrays in a file
+MAX_MEMORY_SHARE = 0.5  # of the usable memory, since this process contains a copy of each array
+SAFE_EXTENSION = ".npy"
 
 
 class ArrayReader:
-    """Opens files of arrays; its worker starts with the first file that needs one.
+    """Opens files of arrays; the first file that needs a worker starts it.
 
     Parameters
     ----------
     timeout_s : float
-        For one array, or for the list of those in a file.
+        Timeout of reading one array, or the list of arrays in a file.
     max_memory_bytes : int or None
-        Of the worker's anonymous memory; half of what this process may use by default.
+        Limit of the worker's anonymous memory; by default half of the memory that this process can use.
     """
 
-    def __init__(self, *, timeout_s: float = MAX_READ_S, max_memory_bytes: int | None = None) -> None:
+    def __init__(self, *, timeout_s: float = READ_TIMEOUT_S, max_memory_bytes: int | None = None) -> None:
         self._timeout_s = timeout_s
         self._max_memory_bytes = max_memory_bytes or int(MAX_MEMORY_SHARE * usable_memory_bytes())
         self._engine: LocalEngine | None = None
@@ -52,9 +52,9 @@ class ArrayReader:
         Raises
         ------
         StorageError
-            It cannot be read, not within the limits, or its worker crashed.
+            The file cannot be read within the limits, or crashed the worker.
         """
-        if os.path.splitext(path)[1].lower() == READ_HERE:
+        if os.path.splitext(path)[1].lower() == SAFE_EXTENSION:
             from melcli.store.foreign_arrays import open_arrays
 
             return open_arrays(path)
@@ -65,7 +65,17 @@ class ArrayReader:
         return self.ask(read_item, (out, item_id), f"{out}[{item_id}]")
 
     def ask(self, function: Callable[[Any], Any], argument: Any, where: str) -> Any:
-        """Call a function in the worker; ``where`` names what it reads."""
+        """Call a function in the worker.
+
+        Parameters
+        ----------
+        function : callable
+            A function of `melcli.run.worker_tasks`.
+        argument : object
+            The argument of the function.
+        where : str
+            The file or the array that the function reads, for messages.
+        """
         if self._engine is None:
             self._engine = LocalEngine(
                 1, imports=("melcli.store.foreign_arrays",), max_memory_bytes=self._max_memory_bytes
@@ -75,7 +85,7 @@ class ArrayReader:
         except BatchTimedOut:
             message = f"cannot be read within {self._timeout_s:g} s"
         except BatchLost as error:
-            message = f"cannot be read: the process that read it ended with {error}"
+            message = f"cannot be read: it crashed its worker process ({error})"
         raise StorageError(f"{printable(where)} {message}")
 
     def close(self) -> None:
@@ -86,7 +96,7 @@ class ArrayReader:
 
 
 class _File:
-    """A file that the worker holds open."""
+    """A file that is open in the worker."""
 
     def __init__(self, reader: ArrayReader, path: str, names: Sequence[str]) -> None:
         self._reader = reader
@@ -97,4 +107,4 @@ class _File:
         return self._reader.ask(read_array, (self._path, name), f"{self._path}[{name}]" if name else self._path)
 
     def close(self) -> None:
-        """Do nothing: the worker closes the file when it opens the next one, or ends."""
+        """Do nothing: the worker closes the file when it opens another one, or ends."""

@@ -1,4 +1,4 @@
-"""Tasks of the dispatcher: a batch to store, and its items tried alone after a crash."""
+"""Tasks of the dispatcher: a batch, and trials of its single items after a crash."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class BatchTask:
     ----------
     job : Job
     batch : Batch
-    times_blameless : int
-        How often the batch crashed its worker though none of its items did so alone.
+    crashes_without_culprit : int
+        How often the batch crashed its worker although none of its items crashed alone.
     culprits : tuple of FailedRow
-        Failed rows of items that earlier isolations took out of the batch.  They are recorded together with the rest:
-        with half of its rows recorded, a shard could not be planned again.
+        Failed rows of items that earlier isolations removed from the batch.  They are recorded together with the other
+        rows: a shard with a part of its rows recorded could not be planned again.
     """
 
     job: Job
     batch: Batch
-    times_blameless: int = 0
+    crashes_without_culprit: int = 0
     culprits: tuple[FailedRow, ...] = ()
 
     @property
@@ -69,7 +69,7 @@ class BatchTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """Extract one item without storing it, to see whether it crashes the worker."""
+    """Extract one item without storing it, to test whether it crashes the worker."""
 
     isolation: Isolation
     item: Item
@@ -90,7 +90,7 @@ class Trial:
         return Batch(items=self.items).timeout_within_s(self.isolation.task.job.limits.timeout_per_item_s)
 
     def parts(self) -> Sequence[Trial]:
-        """Return nothing: this is a single item."""
+        """Return an empty list, because this is a single item."""
         return []
 
 
@@ -102,32 +102,32 @@ class Isolation:
     ----------
     task : BatchTask
         The batch that crashed its worker.
-    num_open : int
-        FilenameProbe without a result.
+    num_pending : int
+        Trials without a result.
     culprits : dict of str to BatchLost
-        By item id, the items that crash the worker alone.
+        The last loss of each item that crashes the worker alone, by id.
     """
 
     task: BatchTask
-    num_open: int = field(init=False)
+    num_pending: int = field(init=False)
     culprits: dict[str, BatchLost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.num_open = len(self.task.batch.items)
+        self.num_pending = len(self.task.batch.items)
 
     def rows(self) -> list[FailedRow]:
-        """Return the failed rows of the culprits known so far, those of earlier isolations first."""
+        """Return the failed rows of the known culprits, those of earlier isolations first."""
         culprits = [item for item in self.task.batch.items if item.id in self.culprits]
         return [*self.task.culprits, *(culprit_row(item, self.culprits[item.id], self.task.job) for item in culprits)]
 
-    def rest(self) -> BatchTask | None:
-        """Return the batch without its culprits; None where no item is left."""
+    def without_culprits(self) -> BatchTask | None:
+        """Return the batch without its culprits; None if no item remains."""
         items = tuple(item for item in self.task.batch.items if item.id not in self.culprits)
         if not items:
             return None
         return replace(
             self.task,
             batch=replace(self.task.batch, items=items),
-            times_blameless=self.task.times_blameless + (0 if self.culprits else 1),
+            crashes_without_culprit=self.task.crashes_without_culprit + (0 if self.culprits else 1),
             culprits=tuple(self.rows()),
         )

@@ -16,34 +16,34 @@ __all__ = [
     "header_timeout_s",
     "item_timeout_s",
     "plan_shards",
-    "planned_before",
     "planned_shard",
+    "reusable_shards",
     "shard_batches",
     "small_batches",
 ]
 
-MOST_ITEMS = 256
-MOST_BYTES = 32_000_000  # decoded: 16 minutes of 16 kHz mono; a kill costs one or two for each worker
-MOST_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journal
-# A worker makes a shard alone.  So that a small corpus keeps several of them busy, it has as many shards as this, but
-# none smaller than this; that does not depend on how many workers there are.
-FEWEST_SHARDS = 8
-SMALLEST_SHARD_BYTES = 4_000_000
-STORING_S = 60  # that a batch may take for more than its items
-HEADER_S = 60.0  # that reading one may take, from a slow network disk
-FEWEST_PER_WORKER = 8  # batches, so that the workers end at about the same time
+MAX_BATCH_ITEMS = 256
+MAX_BATCH_BYTES = 32_000_000  # decoded: 16 minutes of 16 kHz mono; a kill loses one or two batches per worker
+MAX_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journal
+# One worker makes a shard.  A small corpus is divided into at least this number of shards, to keep several workers
+# busy, but not into smaller ones than this.  The number of workers has no influence on the shards.
+MIN_SHARDS = 8
+MIN_SHARD_BYTES = 4_000_000
+STORING_TIMEOUT_S = 60  # for storing a batch
+HEADER_TIMEOUT_S = 60.0  # for reading one header, generous for a slow network disk
+MIN_BATCHES_PER_WORKER = 8  # so that the workers finish at about the same time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Items that one worker does together and that are stored together.
+    """Items that one worker processes and stores together.
 
     Attributes
     ----------
     items : tuple of Item
-        In the order in which they are done.
+        The items in the order of processing.
     shard : PlannedShard or None
-        The HDF5 shard that they make.
+        The HDF5 shard of the items; None for ``npy``.
     """
 
     items: tuple[Item, ...]
@@ -51,85 +51,85 @@ class Batch:
 
     @property
     def cost(self) -> int:
-        """About the bytes of the decoded audio."""
+        """The approximate size of the decoded audio, in bytes."""
         return sum(map(decoded_bytes, self.items))
 
     @property
     def timeout_s(self) -> float:
-        """Seconds after which a worker is taken to hang: generous, for a slow network disk at 1 MB/s."""
-        return STORING_S + 5 * len(self.items) + self.cost / 1e6
+        """Seconds after which the worker counts as hung: generous, for a slow network disk at 1 MB/s."""
+        return STORING_TIMEOUT_S + 5 * len(self.items) + self.cost / 1e6
 
     def timeout_within_s(self, per_item_s: float | None) -> float:
-        """Return the seconds for the batch if the user limits each item; None: `timeout_s`."""
-        return self.timeout_s if per_item_s is None else STORING_S + per_item_s * len(self.items)
+        """Return the timeout of the batch if the user limits each item; `timeout_s` without a limit (None)."""
+        return self.timeout_s if per_item_s is None else STORING_TIMEOUT_S + per_item_s * len(self.items)
 
-    def storing_within_s(self, per_item_s: float | None) -> float:
-        """Return the seconds of them that storing what was made may take."""
-        return STORING_S if per_item_s is not None else STORING_S + self.cost / 1e6
+    def storing_timeout_s(self, per_item_s: float | None) -> float:
+        """Return the part of the timeout that storing the batch may take."""
+        return STORING_TIMEOUT_S if per_item_s is not None else STORING_TIMEOUT_S + self.cost / 1e6
 
 
 def header_timeout_s(per_item_s: float | None) -> float:
-    """Return the seconds that reading a header may take, where the user gives each item ``per_item_s``, or None."""
-    return HEADER_S if per_item_s is None else min(HEADER_S, per_item_s)
+    """Return the timeout of reading one header; ``per_item_s`` is the user's limit for an item, or None."""
+    return HEADER_TIMEOUT_S if per_item_s is None else min(HEADER_TIMEOUT_S, per_item_s)
 
 
 def item_timeout_s(item: Item) -> float:
-    """Return the seconds that one item may take, unless the user says so; they grow with its size."""
+    """Return the default timeout of one item, which grows with its size."""
     return Batch(items=(item,)).timeout_s
 
 
 def small_batches(
-    to_do: ToDo, workers: int, *, most_items: int = MOST_ITEMS, unplanned: bool = False
+    to_do: ToDo, workers: int, *, max_items: int = MAX_BATCH_ITEMS, unplanned: bool = False
 ) -> Iterator[Batch]:
-    """Cut items into batches, the longest items first; long ones stand alone.
+    """Divide items into batches, the longest items first; a long item is a batch of its own.
 
-    Nothing of what is stored depends on how the cuts fall.
+    The division has no influence on the outputs.
 
     Parameters
     ----------
     to_do : ToDo
-        Read while the batches are asked for.
+        Read while the caller iterates.
     workers : int
-        Each gets several batches, if there are enough items.
-    most_items : int
-        Of a batch.
+        Number of workers.  Each gets several batches, if there are enough items.
+    max_items : int
+        Maximum number of items of a batch.
     unplanned : bool
-        Only of the items that are in no shard.
+        Whether to use only the items without a shard.
     """
-    most_items = max(1, min(most_items, len(to_do) // (FEWEST_PER_WORKER * workers)))
-    for batch in _cut(to_do.longest_first(unplanned=unplanned), most_items, MOST_BYTES):
+    max_items = max(1, min(max_items, len(to_do) // (MIN_BATCHES_PER_WORKER * workers)))
+    for batch in _divide(to_do.longest_first(unplanned=unplanned), max_items, MAX_BATCH_BYTES):
         yield Batch(items=batch)
 
 
 def shard_batches(to_do: ToDo, shards: Iterable[PlannedShard]) -> Iterator[Batch]:
-    """Make batches of planned shards, those of most audio first, so that no long one is left alone at the end."""
+    """Yield the batches of planned shards, those with the most audio first, so that no long one is the last."""
     costs = to_do.costs()
     for shard in sorted(shards, key=lambda shard: (-costs[shard.number], byte_order(shard.first))):
         yield Batch(items=to_do.of_shard(shard.number, shard.first, shard.last), shard=shard)
 
 
 def plan_shards(
-    to_do: ToDo, most_bytes: int, first: int, *, config_id: str | None = None, shard_mb: int | None = None
+    to_do: ToDo, max_bytes: int, first: int, *, config_id: str | None = None, shard_mb: int | None = None
 ) -> list[PlannedShard]:
-    """Cut the items that are in no shard into shards of neighbors, by about what their features take.
+    """Divide the items without a shard into shards of adjacent items, by the approximate size of their features.
 
-    The cuts depend on the items alone and never on the workers.
+    The division depends only on the items, not on the workers.
 
     Parameters
     ----------
     to_do : ToDo
-        Notes the shard of each item.
-    most_bytes : int
-        Of one shard; an item that is larger gets a shard of its own.  `MOST_SHARD_ITEMS` bounds it too, and of few
-        items smaller shards are made.
+        Records the shard of each item.
+    max_bytes : int
+        Maximum size of a shard; a larger item gets its own shard.  `MAX_SHARD_ITEMS` is another limit, and a small
+        corpus gets smaller shards.
     first : int
-        Number of the first shard.
+        The number of the first shard.
     config_id, shard_mb : str or int or None
-        What the plan holds for; see `PlannedShard`.
+        The settings for which the plan is valid; see `PlannedShard`.
     """
     total_bytes = sum(stored for _, stored in to_do.unplanned())
-    most_bytes = min(most_bytes, max(SMALLEST_SHARD_BYTES, total_bytes // FEWEST_SHARDS))
-    parts = _cut(to_do.unplanned(), MOST_SHARD_ITEMS, most_bytes)
+    max_bytes = min(max_bytes, max(MIN_SHARD_BYTES, total_bytes // MIN_SHARDS))
+    parts = _divide(to_do.unplanned(), MAX_SHARD_ITEMS, max_bytes)
     shards = [
         planned_shard(number, part, config_id=config_id, shard_mb=shard_mb) for number, part in enumerate(parts, first)
     ]
@@ -141,7 +141,7 @@ def plan_shards(
 def planned_shard(
     number: int, items: Sequence[Item], *, config_id: str | None = None, shard_mb: int | None = None
 ) -> PlannedShard:
-    """Plan a shard of ``items``, which are sorted by id."""
+    """Return the plan of a shard with these items, which are sorted by id."""
     return PlannedShard(
         number=number,
         first=items[0].id,
@@ -152,21 +152,21 @@ def planned_shard(
     )
 
 
-def planned_before(to_do: ToDo, shards: Iterable[PlannedShard], in_use: Collection[int] = ()) -> list[PlannedShard]:
-    """Find the shards that an interrupted run planned and that can still be written just as it planned them.
+def reusable_shards(to_do: ToDo, shards: Iterable[PlannedShard], in_use: Collection[int] = ()) -> list[PlannedShard]:
+    """Return the shards that an interrupted run planned and that can still be written as planned.
 
     Parameters
     ----------
     to_do : ToDo
-        Notes the shard of each item.
+        Records the shard of each item.
     shards : iterable of PlannedShard
-        From the journal.
+        The shards in the journal.
     in_use : collection of int
-        Numbers of shards that rows describe.  They are never written again, whatever a plan says.
+        Numbers of shards that rows list; these are never written again.
     """
     found: list[PlannedShard] = []
     numbers = set(in_use)
-    for shard in reversed(list(shards)):  # where two plans of an item would fit, the later one holds
+    for shard in reversed(list(shards)):  # of two plans with the same item, the later one is valid
         if shard.number in numbers or to_do.is_planned(shard.first, shard.last):
             continue
         part = tuple(to_do.between(shard.first, shard.last))
@@ -177,15 +177,16 @@ def planned_before(to_do: ToDo, shards: Iterable[PlannedShard], in_use: Collecti
     return found[::-1]
 
 
-def _cut(sized: Iterable[tuple[Item, int]], most_items: int, most_bytes: int) -> Iterator[tuple[Item, ...]]:
+def _divide(sized: Iterable[tuple[Item, int]], max_items: int, max_bytes: int) -> Iterator[tuple[Item, ...]]:
+    """Yield parts of successive items; ``sized`` has the size of each item."""
     part: list[Item] = []
-    filled = 0
+    part_bytes = 0
     for item, size in sized:
-        if part and (len(part) == most_items or filled + size > most_bytes):
+        if part and (len(part) == max_items or part_bytes + size > max_bytes):
             yield tuple(part)
-            part, filled = [], 0
+            part, part_bytes = [], 0
         part.append(item)
-        filled += size
+        part_bytes += size
     if part:
         yield tuple(part)
 

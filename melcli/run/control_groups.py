@@ -11,14 +11,14 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def controller_groups(controller: str, root: Path, membership: Path) -> list[Path]:
-    """List the folders of the groups that limit this process, its own one first; empty without control groups.
+    """Return the folders of the groups that limit this process, its own group first; empty without control groups.
 
     Parameters
     ----------
     controller : str
-        Such as ``memory``; version 1 has a tree for each, version 2 has one for all.
+        The controller, such as ``memory``.  Version 1 has a tree for each controller, version 2 one tree for all.
     root, membership : Path
-        `CGROUP_ROOT` and `MEMBERSHIP`, or those of a test.
+        `CGROUP_ROOT` and `MEMBERSHIP`; tests use others.
     """
     try:
         lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -35,6 +35,6 @@ def controller_groups(controller: str, root: Path, membership: Path) -> list[Pat
 
 
 def _with_parents(root: Path, group: str) -> list[Path]:
-    """List a group's folder and those above it; inside a container only the root may be there."""
+    """Return a group's folder and those above it; in a container, possibly only the root exists."""
     own = root / group.lstrip("/")
     return [own, *(parent for parent in own.parents if parent.is_relative_to(root))]

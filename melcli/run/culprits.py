@@ -12,14 +12,14 @@ from melcli.run.watchdog import last_line
 from melcli.sources.items import Item
 from melcli.store.rows import FailedRow
 
-__all__ = ["culprit_row", "how_lost"]
+__all__ = ["culprit_row", "describe_loss"]
 
 EXCEPTION_EXIT_CODE = 1  # of a Python process that an exception ended
-TRACEBACK_SIGN = "File "  # in the traceback that it leaves
+TRACEBACK_MARK = "File "  # in every traceback
 
 
 def culprit_row(item: Item, error: BatchLost, job: Job) -> FailedRow:
-    """Return the failed row of an item that crashed its worker when it was tried alone.
+    """Return the failed row of an item that crashed its worker in its trial.
 
     Parameters
     ----------
@@ -27,17 +27,17 @@ def culprit_row(item: Item, error: BatchLost, job: Job) -> FailedRow:
     error : BatchLost
         The last loss.
     job : Job
-        Its config and limits.
+        The config and the limits.
     """
-    reason, how = how_lost(error)
+    reason, message = describe_loss(error)
     if reason == "timeout":
         allowed_s = job.limits.timeout_per_item_s or item_timeout_s(item)
-        how = f"{how}; {allowed_s:,.0f} s are allowed (--timeout-per-item)"
+        message = f"{message}; {allowed_s:,.0f} s are allowed (--timeout-per-item)"
     return FailedRow(
         id=item.id,
         source=item.source,
         reason=reason,
-        message=printable(f"{item.source}: {how}"),
+        message=printable(f"{item.source}: {message}"),
         stderr=error.stderr or None,
         source_size=item.size,
         source_mtime_ns=item.mtime_ns,
@@ -46,17 +46,16 @@ def culprit_row(item: Item, error: BatchLost, job: Job) -> FailedRow:
     )
 
 
-def how_lost(error: BatchLost) -> tuple[Reason, str]:
-    """Return the reason of the failure, and how the worker ended in words."""
+def describe_loss(error: BatchLost) -> tuple[Reason, str]:
+    """Return the reason of the failure, and a description of how the worker ended."""
     if isinstance(error, BatchTimedOut):
-        return "timeout", "the worker took too long with it and was ended"
+        return "timeout", "the worker took too long and was stopped"
     if not isinstance(error, WorkerCrashed):
-        return "internal", f"the worker that decoded it was lost: {error}"
+        return "internal", f"the worker was lost: {error}"
     if error.out_of_memory:
-        return "out_of_memory", "the system killed the worker that decoded it, alone, because memory ran out"
-    if error.exit_code == EXCEPTION_EXIT_CODE and TRACEBACK_SIGN in error.stderr:
-        raised = last_line(error.stderr).partition(":")[0]  # NumPy's has a message, and a longer name
-        reason: Reason = "out_of_memory" if raised.endswith("MemoryError") else "internal"
-        return reason, "the worker that decoded it ended by an unexpected exception"
-    by = "with" if error.exit_code is None or error.exit_code >= 0 else "of"
-    return "decoder_crash", f"the worker that decoded it died {by} {error.exit_description}"
+        return "out_of_memory", "the system killed the worker because memory ran out, with only this input in progress"
+    if error.exit_code == EXCEPTION_EXIT_CODE and TRACEBACK_MARK in error.stderr:
+        exception = last_line(error.stderr).partition(":")[0]  # NumPy's MemoryError has a message and a longer name
+        reason: Reason = "out_of_memory" if exception.endswith("MemoryError") else "internal"
+        return reason, "an unexpected exception ended the worker"
+    return "decoder_crash", f"the worker crashed with {error.exit_description}"

@@ -15,12 +15,12 @@ Result = TypeVar("Result")
 
 
 def remaining_s(until_s: float) -> float | None:
-    """Return the seconds until then, to wait for at most; None: for ever.
+    """Return the seconds until a time, as a timeout; None without a limit.
 
     Parameters
     ----------
     until_s : float
-        By `time.monotonic`; infinite: no limit.
+        The time, by `time.monotonic`; infinite for no limit.
     """
     return None if math.isinf(until_s) else max(0.0, until_s - time.monotonic())
 
@@ -31,7 +31,7 @@ def result_until(future: Future[Result], until_s: float) -> Result:
     Raises
     ------
     TimeUp
-        It is not there by then.
+        The call has no result by ``until_s``.
     """
     try:
         return future.result(remaining_s(until_s))

@@ -12,11 +12,11 @@ from typing import Any
 from melcli.errors import StorageError, WorkersFailing
 from melcli.run.batch_tasks import BatchTask, Isolation, Trial
 from melcli.run.batching import Batch
-from melcli.run.culprits import how_lost
+from melcli.run.culprits import describe_loss
 from melcli.run.engines.contract import BatchLost, Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.isolation import MAX_UNEXPLAINED_LOSSES, Attempt, InFlight
-from melcli.run.job import Job, Outcome, Tried
+from melcli.run.job import BatchResult, Job, TrialDone
 from melcli.run.losses import worker_loss
 from melcli.run.report import MAX_TIME, FailureLimit, Listener, Report
 from melcli.run.tally import Tally
@@ -25,30 +25,30 @@ from melcli.store.rows import FailedRow
 
 __all__ = ["Dispatcher"]
 
-# Breakers: after this number of lost batches, or of lost trials, without any result between them, the cause is not the
-# inputs.
+# The run stops after this number of lost batches, or of crashes including trials, without any result between them:
+# the inputs are not the cause.
 MAX_LOSSES_IN_A_ROW = 20
-MAX_DEATHS_IN_A_ROW = 100
-MAX_TIMES_BLAMELESS = 1  # a batch may crash this often though none of its items does so alone
-DRAIN_S = 10.0
-TICK_S = 0.5
+MAX_CRASHES_IN_A_ROW = 100
+MAX_CRASHES_WITHOUT_CULPRIT = 1  # of a batch whose items do not crash alone, before it is split
+DRAIN_TIMEOUT_S = 10.0
+POLL_INTERVAL_S = 0.5
 
 
 class Dispatcher:
-    """One pass over batches.
+    """Runs the batches of a run.
 
     Parameters
     ----------
     engine : Engine
         Runs the batches.
     job : Job
-        What all batches share.
+        The settings that all batches share.
     record : callable
         Writes rows to the journal; called once for each batch, from this thread only.
     report : Report
         Updated with each result.
     limit : FailureLimit
-        How many failures stop the run.
+        The number of failures that stops the run.
     listener : Listener
         Receives progress, warnings and failures.
     until_s : float, optional
@@ -75,21 +75,21 @@ class Dispatcher:
         self._in_flight: InFlight[BatchTask | Trial] = InFlight(engine, ())
         self._until_s = until_s
         self._isolations: list[Isolation] = []
-        self._losses = 0
-        self._deaths = 0
-        self._has_told_problem = False
-        self._deadline_s: float | None = None  # of the drain, once the run is stopping
-        self._refused: StorageError | None = None
+        self._losses_in_a_row = 0
+        self._crashes_in_a_row = 0
+        self._has_warned_of_start_problem = False
+        self._drain_deadline_s: float | None = None  # None until the run is stopping
+        self._storage_error: StorageError | None = None
 
     def run(self, batches: Iterable[Batch], interrupts: Interrupts) -> None:
-        """Run all batches, or until something stops the run.
+        """Run all batches, unless a limit, a signal or an error stops the run.
 
         Raises
         ------
         StorageError
-            OUT cannot be written; what the other workers had in progress is kept.
+            OUT cannot be written.  Batches that were in progress in other workers are kept.
         WorkersFailing
-            Workers keep dying.
+            Workers keep crashing.
         """
         in_flight = self._in_flight = InFlight(
             self._engine, (BatchTask(job=self._job, batch=batch) for batch in batches)
@@ -97,88 +97,93 @@ class Dispatcher:
         self._report.workers = self._engine.workers
         started_s = time.monotonic()
         with interrupts.deferred(in_flight.wake):
-            while in_flight and not self._drain_is_over():
+            while in_flight and not self._is_drain_over():
                 try:
                     in_flight.dispatch()
                     self._collect()
                 except WorkersFailing:
-                    time.sleep(TICK_S)  # whoever ends the whole run may have killed the workers first
+                    time.sleep(POLL_INTERVAL_S)  # a signal for the whole group may reach the workers first
                     if interrupts.number is None:
                         raise
                     in_flight.drop_all()
                 self._check_limits(interrupts)
                 self._report.working_s = time.monotonic() - started_s
                 self._report.tick()
+                self._report.items_in_progress, self._report.audio_s_in_progress = self._engine.in_progress
                 self._listener.advanced(self._report)
+            self._report.items_in_progress, self._report.audio_s_in_progress = 0, 0.0
             self._check_limits(interrupts)
         if self._report.stopped_by == MAX_TIME and not self._report.left:
             self._report.stopped_by = None  # the batches in flight were the last ones
-        if self._refused is not None:
-            raise self._refused
+        if self._storage_error is not None:
+            raise self._storage_error
 
     def _check_limits(self, interrupts: Interrupts) -> None:
         problem = self._engine.start_problem
-        if problem and not self._has_told_problem:
-            self._has_told_problem = True
+        if problem and not self._has_warned_of_start_problem:
+            self._has_warned_of_start_problem = True
             self._listener.warned(problem)
         for death in self._engine.take_idle_deaths():
             self._count_loss(death)
         if time.monotonic() >= self._until_s and self._in_flight:
             self._stop(MAX_TIME)
         if interrupts.number is not None:
+            is_news = self._report.signal_number is None
             self._report.signal_number = interrupts.number
             self._stop(signal.Signals(interrupts.number).name)
+            if is_news and self._in_flight:
+                self._listener.stopping(self._report, self._in_flight.num_dispatched)
 
     def _collect(self) -> None:
-        collected = self._in_flight.collect(TICK_S)
+        collected = self._in_flight.collect(POLL_INTERVAL_S)
         if collected is None:
             return
         attempt, future = collected
         error = future.exception()
         if error is None:
-            self._returned(attempt, future)
+            self._handle_result(attempt, future)
         elif isinstance(error, BatchLost):
-            self._lost(attempt, error)
+            self._handle_loss(attempt, error)
         elif isinstance(error, StorageError):
-            self._refuse(error)
+            self._handle_storage_error(error)
         else:
             raise error
 
-    def _returned(self, attempt: Attempt[BatchTask | Trial], future: Future[Any]) -> None:
+    def _handle_result(self, attempt: Attempt[BatchTask | Trial], future: Future[Any]) -> None:
         task, result = attempt.task, future.result()
-        if isinstance(task, Trial) and isinstance(result, Tried):
-            self._losses = self._deaths = 0
-            self._tried(task.isolation)
-        elif isinstance(task, BatchTask) and isinstance(result, Outcome):
-            self._losses = self._deaths = 0
+        if isinstance(task, Trial) and isinstance(result, TrialDone):
+            self._losses_in_a_row = self._crashes_in_a_row = 0
+            self._finish_trial(task.isolation)
+        elif isinstance(task, BatchTask) and isinstance(result, BatchResult):
+            self._losses_in_a_row = self._crashes_in_a_row = 0
             self._report.add_time(result.seconds, result.cpu_s)
             self._record([*task.culprits, *result.rows], result.tally)
         else:
-            self._lost(attempt, BatchLost(f"the worker returned {type(result).__name__}"))
+            self._handle_loss(attempt, BatchLost(f"the worker returned {type(result).__name__}"))
 
-    # losses
+    # Losses.
 
-    def _lost(self, attempt: Attempt[BatchTask | Trial], error: BatchLost) -> None:
-        task, is_draining = attempt.task, self._deadline_s is not None
+    def _handle_loss(self, attempt: Attempt[BatchTask | Trial], error: BatchLost) -> None:
+        task, is_draining = attempt.task, self._drain_deadline_s is not None
         self._report.lost_batches += 1
         self._count_loss(error, tuple(item.source for item in task.items))
         if not is_draining and self._relieve_memory(attempt, error):
-            return  # no loss to count: with half of the workers each time, this comes to an end
-        self._check_breakers(task, error)
+            return  # not counted as a loss in a row: halving the workers each time ends at one worker
+        self._check_losses(task, error)
         if is_draining:
-            return  # the next run looks into it
-        if isinstance(task, BatchTask) and _is_out_of_tries(attempt, error):
+            return  # the next run isolates the culprit
+        if isinstance(task, BatchTask) and _should_split(attempt, error):
             self._split(task, error)
             return
-        again = self._in_flight.narrow_down(attempt, error)
-        self._count_retries(again)
-        if isinstance(task, BatchTask) and isinstance(again[0], Trial):
-            self._isolations.append(again[0].isolation)
-            if not (task.culprits or task.times_blameless):  # an earlier isolation has counted them
-                self._report.retried_alone += len(again)
-        elif isinstance(task, Trial) and not again:
+        retries = self._in_flight.narrow_down(attempt, error)
+        self._count_retries(retries)
+        if isinstance(task, BatchTask) and isinstance(retries[0], Trial):
+            self._isolations.append(retries[0].isolation)
+            if not (task.culprits or task.crashes_without_culprit):  # otherwise an earlier isolation has counted them
+                self._report.retried_alone += len(retries)
+        elif isinstance(task, Trial) and not retries:
             task.isolation.culprits[task.item.id] = error
-            self._tried(task.isolation)
+            self._finish_trial(task.isolation)
 
     def _relieve_memory(self, attempt: Attempt[BatchTask | Trial], error: BatchLost) -> bool:
         warning = self._in_flight.relieve_memory(attempt, error)
@@ -188,13 +193,14 @@ class Dispatcher:
             self._count_retries([attempt.task])
         return warning is not None
 
-    def _check_breakers(self, task: BatchTask | Trial, error: BatchLost) -> None:
-        self._deaths += 1
-        self._losses += 0 if isinstance(task, Trial) else 1  # trials look for losses
-        if self._losses >= MAX_LOSSES_IN_A_ROW or self._deaths >= MAX_DEATHS_IN_A_ROW:
+    def _check_losses(self, task: BatchTask | Trial, error: BatchLost) -> None:
+        """Stop the run after too many losses in a row."""
+        self._crashes_in_a_row += 1
+        self._losses_in_a_row += 0 if isinstance(task, Trial) else 1  # losses of trials are expected
+        if self._losses_in_a_row >= MAX_LOSSES_IN_A_ROW or self._crashes_in_a_row >= MAX_CRASHES_IN_A_ROW:
             self._record_culprits(task)
             raise WorkersFailing(
-                f"{self._deaths} workers died one after another; of the last one: {how_lost(error)[1]}"
+                f"{self._crashes_in_a_row} workers crashed in a row; the last one: {describe_loss(error)[1]}"
             )
 
     def _count_loss(self, error: BatchLost, inputs: tuple[str, ...] = ()) -> None:
@@ -208,7 +214,7 @@ class Dispatcher:
             self._listener.retrying(sum(len(task.items) for task in tasks), batches=len(tasks))
 
     def _record_culprits(self, lost: BatchTask | Trial) -> None:
-        """Record the known culprits, so that the next run gets further if the inputs are the cause after all."""
+        """Record the known culprits, so that the next run makes progress if the inputs are the cause."""
         for task in (lost, *self._in_flight.tasks()):
             if isinstance(task, BatchTask):
                 self._record(task.culprits)
@@ -216,16 +222,16 @@ class Dispatcher:
             self._record(isolation.rows())
 
     def _split(self, task: BatchTask, error: BatchLost) -> None:
-        """Make batches of single items of one that always crashes its worker though none of its items does so alone.
+        """Split a batch that always crashes its worker, although its items do not, into batches of single items.
 
         Raises
         ------
         WorkersFailing
-            It is a single item, or a shard: storing fails, which is no item's fault.
+            The batch is a single item or a shard: storing fails, and no item is the cause.
         """
         if not task.can_be_split:
             raise WorkersFailing(
-                f"a worker dies each time when it stores its results: {how_lost(error)[1]} {error.stderr}"
+                f"workers crash each time when they store results: {describe_loss(error)[1]} {error.stderr}"
             )
         self._record(task.culprits)
         self._retry(task.split())
@@ -234,25 +240,25 @@ class Dispatcher:
         self._in_flight.retry(tasks)
         self._count_retries(tasks)
 
-    def _tried(self, isolation: Isolation) -> None:
+    def _finish_trial(self, isolation: Isolation) -> None:
         """After the last trial, rerun the items that did not crash their worker."""
-        isolation.num_open -= 1
-        if isolation.num_open:
+        isolation.num_pending -= 1
+        if isolation.num_pending:
             return
         self._isolations.remove(isolation)
-        rest = isolation.rest()
+        rest = isolation.without_culprits()
         if rest is None:
             self._record(isolation.rows())
-        elif self._deadline_s is None:
+        elif self._drain_deadline_s is None:
             self._retry([rest])
 
-    # rows
+    # Rows.
 
     def _record(self, rows: Sequence[FailedRow | Line], tally: Tally | None = None) -> None:
         try:
             self._record_rows(rows)
         except StorageError as error:
-            self._refuse(error)
+            self._handle_storage_error(error)
             return
         failures = [row for row in rows if isinstance(row, FailedRow)]
         self._report.add_batch(tally or Tally(), failures)
@@ -261,23 +267,24 @@ class Dispatcher:
         if self._limit.exceeded(self._report.failed, self._report.to_do):
             self._stop("too many failures")
 
-    def _refuse(self, error: StorageError) -> None:
-        self._refused = self._refused or error
+    def _handle_storage_error(self, error: StorageError) -> None:
+        self._storage_error = self._storage_error or error
         self._stop("storage")
 
-    def _stop(self, why: str) -> None:
-        """Dispatch nothing more, and give the batches in flight a while to finish."""
+    def _stop(self, reason: str) -> None:
+        """Dispatch nothing more, and wait `DRAIN_TIMEOUT_S` for the batches in flight."""
         self._in_flight.drop_waiting()
-        if self._deadline_s is None:
-            self._deadline_s = time.monotonic() + DRAIN_S
-            self._report.stopped_by = why
+        if self._drain_deadline_s is None:
+            self._drain_deadline_s = time.monotonic() + DRAIN_TIMEOUT_S
+            self._report.stopped_by = reason
 
-    def _drain_is_over(self) -> bool:
-        return self._deadline_s is not None and time.monotonic() > self._deadline_s
+    def _is_drain_over(self) -> bool:
+        return self._drain_deadline_s is not None and time.monotonic() > self._drain_deadline_s
 
 
-def _is_out_of_tries(attempt: Attempt[BatchTask | Trial], error: BatchLost) -> bool:
-    """Tell whether a batch crashed too often though none of its items does so alone."""
+def _should_split(attempt: Attempt[BatchTask | Trial], error: BatchLost) -> bool:
+    """Return whether a batch crashed too often although its items do not crash alone."""
     task = attempt.task
     is_explained = error.is_evidence or attempt.unexplained_losses >= MAX_UNEXPLAINED_LOSSES
-    return isinstance(task, BatchTask) and task.times_blameless > MAX_TIMES_BLAMELESS and is_explained
+    too_often = isinstance(task, BatchTask) and task.crashes_without_culprit > MAX_CRASHES_WITHOUT_CULPRIT
+    return too_often and is_explained

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from melcli.config.stored import read_stored_config
 from melcli.errors import ConfigError, TimeUp
 from melcli.printable import printable
-from melcli.run.batching import MOST_ITEMS, Batch, plan_shards, planned_before, shard_batches, small_batches
-from melcli.run.capacity import capacity_warnings, examine_capacity
+from melcli.run.batching import MAX_BATCH_ITEMS, Batch, plan_shards, reusable_shards, shard_batches, small_batches
+from melcli.run.capacity import capacity_warnings, read_capacity
 from melcli.run.dispatcher import Dispatcher
 from melcli.run.engines.contract import Engine
 from melcli.run.estimate import expected_space
@@ -30,11 +30,21 @@ from melcli.store.manifest import has_manifest
 from melcli.store.probe import probe_output
 from melcli.version import __version__
 
-__all__ = ["Work", "conclude", "write_config"]
+__all__ = ["Execution", "merge_journal", "write_config"]
 
 
-class Work:
-    """Work to do: it is done, and the manifest is written, unless the process is killed."""
+class Execution:
+    """The execution of a plan.  It writes the manifest at its end, unless the process is killed.
+
+    Parameters
+    ----------
+    request : Request
+    plan : Plan
+    history : History
+        The rows of manifest and journal.
+    report : Report
+        Updated during the run.
+    """
 
     def __init__(self, request: Request, plan: Plan, history: History, report: Report) -> None:
         self._request = request
@@ -42,11 +52,11 @@ class Work:
         self._plan = plan
         self._to_do = plan.to_do()
         self._history = history
-        self._abandoned: set[int] = set()  # numbers of shards of a plan that was dropped, and that no other shard took
+        self._abandoned: set[int] = set()  # shard numbers of a dropped plan that no new shard has
         self._until_s = request.limits.until_s(report.started_s)
 
-    def do(self, listener: Listener, interrupts: Interrupts) -> None:
-        """Do it all; see `melcli.run.extract.extract`."""
+    def run(self, listener: Listener, interrupts: Interrupts) -> None:
+        """Process all batches and write the manifest; see `melcli.run.extract.extract`."""
         from melcli.run.engines.local import WARM_MODULE, LocalEngine  # late: a run with nothing to do needs neither
 
         config = self._request.config
@@ -55,7 +65,7 @@ class Work:
         imports += ["scipy.fft"] if config.features.num_ceps else []  # of cepstra; not while an item's time runs
         probe_output(self._request.out)
         workers = min(self._request.workers, self._report.to_do)
-        for warning in capacity_warnings(examine_capacity(), workers=workers, format_=config.output.format):
+        for warning in capacity_warnings(read_capacity(), workers=workers, format_=config.output.format):
             listener.warned(warning)
         engine = LocalEngine(
             workers,
@@ -65,15 +75,15 @@ class Work:
         )
         try:
             engine.start(self._until_s)
-            versions = ask_versions(engine, until_s=self._until_s)  # and so they can work
+            versions = ask_versions(engine, until_s=self._until_s)  # also shows that workers can answer calls
             self._warn_of_kernels(versions, listener)
-            self._forget()
+            self._remove_stale_rows()
             write_file(os.path.join(self._request.out, CONFIG_FILE), [_config_text(self._request, versions)])
             self._dispatch(engine, listener, interrupts)
-        except TimeUp:  # before the first batch; `Dispatcher` handles it from then on
+        except TimeUp:  # only before the first batch; then `Dispatcher` handles the time limit
             self._report.stopped_by = MAX_TIME
             engine.stop()
-            conclude(self._history, complete=False)
+            merge_journal(self._history, complete=False)
         finally:
             engine.stop()
 
@@ -88,8 +98,9 @@ class Work:
             limits=request.limits,
         )
         space = expected_space(job, self._to_do, engine, until_s=self._until_s)
+        report.expected_audio_s = space.audio_s
         if not space.fits:
-            listener.warned(space.remark())
+            listener.warned(space.sentence())
         flush = request.durability != "none"
         if not flush:
             mark_unflushed(request.out)
@@ -109,39 +120,39 @@ class Work:
                 self._warn_of_abandoned(listener)
                 dispatcher.run(batches, interrupts)
             finally:
-                engine.stop()  # no worker may change OUT after the manifest is written
+                engine.stop()  # no worker may change OUT once the manifest is written
                 if report.lost_batches:
                     remove_leftovers(request.out)
                 journal.check_there()
-                remove_leftovers(own_folder(request.out), deep=False)  # of a killed run whose workers ended later
-                conclude(self._history, complete=report.left == 0)
+                remove_leftovers(own_folder(request.out), deep=False)  # from workers that outlived a killed run
+                merge_journal(self._history, complete=report.left == 0)
 
     def _batches(self, job: Job, journal: Journal, engine: Engine) -> Iterator[Batch]:
-        """Cut the work into batches; shards are planned up front and written to the journal before the first one."""
+        """Divide the items into batches.  The journal contains the plan of all shards before the first batch."""
         to_do, history, config = self._to_do, self._history, self._request.config
         if config.output.format == "npy":
-            most_items = 1 if self._request.durability == "file" else MOST_ITEMS
-            return small_batches(to_do, self._request.workers, most_items=most_items)
+            max_items = 1 if self._request.durability == "file" else MAX_BATCH_ITEMS
+            return small_batches(to_do, self._request.workers, max_items=max_items)
         in_use = history.numbers_in_use()
-        known = planned_before(to_do, history.shards, in_use)
+        known = reusable_shards(to_do, history.shards, in_use)
         to_do.measure(stored_bytes(job, to_do, engine, until_s=self._until_s))
-        fresh = plan_shards(
+        new = plan_shards(
             to_do,
             config.output.shard_mb * 1_000_000,
             history.next_shard(in_use),
             config_id=config.config_id,
             shard_mb=config.output.shard_mb,
         )
-        journal.add(shards=fresh)
-        self._abandoned -= {shard.number for shard in fresh}
-        return shard_batches(to_do, [*known, *fresh])
+        journal.add(shards=new)
+        self._abandoned -= {shard.number for shard in new}
+        return shard_batches(to_do, [*known, *new])
 
-    def _forget(self) -> None:
-        """Take out of OUT's books the rows of what is recomputed, since from now on their files may change.
+    def _remove_stale_rows(self) -> None:
+        """Remove the rows of stale items from manifest and journal, since their files may change from now on.
 
-        A plan of shards is dropped with them if this run cannot follow it: it is for another config or another size,
-        or everything is recomputed.  It is dropped on the disk before another one is written: a later run that could
-        follow it again would write over shards of the new plan.
+        A plan of shards is dropped too if this run cannot use it: it has another config or size, or the run recomputes
+        everything.  The old plan is removed on the disk before a new one is written.  Otherwise a later run could use
+        the old plan again and overwrite shards of the new one.
         """
         config, history, unmade = self._request.config, self._history, self._history.unmade()
         stale = self._plan.counts()["*"]
@@ -149,7 +160,7 @@ class Work:
         if not stale and fitting == unmade:
             return
         self._abandoned = {shard.number for shard in unmade if shard not in fitting}
-        if len(history.journal) or has_manifest(self._request.out):  # else nothing was made, and OUT stays as new
+        if len(history.journal) or has_manifest(self._request.out):  # a new OUT gets no manifest yet
             is_stale = self._plan.stale()
             history.write_manifest(lambda item_id: not is_stale(item_id))
         restart_journal(self._request.out, () if stale and self._request.rerun.overwrite else fitting)
@@ -157,25 +168,25 @@ class Work:
         self._history.in_order = history.in_order
 
     def _warn_of_kernels(self, versions: Mapping[str, str], listener: Listener) -> None:
-        """Warn if OUT keeps outputs that another kernel made: with these an equal input gives other last bits."""
+        """Warn if OUT contains outputs of another kernel, which rounds differently in the last bits."""
         if not self._report.unchanged:
             return
         try:
             made_by = read_stored_config(self._request.out).versions
-        except ConfigError:  # it is missing, or is replaced
+        except ConfigError:  # it is missing, or this run replaces it
             return
         others = other_kernels(made_by, versions)
         if others:
-            told = printable("; ".join(others))
-            listener.warned(f"outputs in OUT were made with {told}: the last bits of new ones may differ")
+            changes = printable("; ".join(others))
+            listener.warned(f"outputs in OUT were made with {changes}: the last bits of new outputs may differ")
 
     def _warn_of_abandoned(self, listener: Listener) -> None:
-        """Name the files of a plan that was dropped: nothing is deleted, and no row describes them."""
-        left = sorted(name for name in map(shard_name, self._abandoned) if self._is_in_out(name))
-        if left:
-            more = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
+        """Warn about the files of a dropped plan, which are kept although no row lists them."""
+        names = sorted(name for name in map(shard_name, self._abandoned) if self._is_in_out(name))
+        if names:
+            more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
             listener.warned(
-                f"no row describes {left[0]}{more}: an interrupted run planned it with another config or shard_mb"
+                f"no row lists {names[0]}{more}: an interrupted run planned it with another config or shard_mb"
             )
 
     def _is_in_out(self, name: str) -> bool:
@@ -183,13 +194,13 @@ class Work:
 
 
 def _config_text(request: Request, versions: Mapping[str, str]) -> bytes:
-    """Return the config with the versions of what makes the numbers, as the workers have them."""
+    """Return the text of melcli.yaml: the config, and the workers' versions of the libraries that compute."""
     made_by = {"config_id": request.config.config_id, "melcli": __version__, **versions}
     return request.config.to_yaml(made_by).encode()
 
 
 def write_config(request: Request) -> None:
-    """Write the config of an OUT that has lost it, though there is nothing else to do."""
+    """Write melcli.yaml of an OUT where only this file is missing."""
     from melcli.run.engines.local import LocalEngine
 
     engine = LocalEngine(1, folder=own_folder(request.out), imports=("melcli.run.process_batch",))
@@ -199,8 +210,8 @@ def write_config(request: Request) -> None:
         engine.stop()
 
 
-def conclude(history: History, *, complete: bool) -> None:
-    """Bring the journal's rows into the manifest; a journal that a later run has to go on from stays."""
+def merge_journal(history: History, *, complete: bool) -> None:
+    """Merge the journal's rows into the manifest; remove the journal if the run is complete."""
     history.write_manifest()
     if complete:
         remove_journal(history.out)

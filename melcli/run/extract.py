@@ -39,7 +39,7 @@ __all__ = ["Survey", "extract", "survey"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What a run would do."""
+    """The inputs, the plan and the rows of OUT before a run."""
 
     found: Found
     plan: Plan
@@ -49,26 +49,26 @@ class Survey:
 def survey(
     request: Request, scratch: Scratch, files: Files, found: Found | None = None, *, unset_limits_match: bool = False
 ) -> Survey:
-    """Find the inputs, unless they are given, and plan, without writing anything.
+    """Find the inputs, unless they are given, and make the plan without writing to OUT.
 
     Parameters
     ----------
     request : Request
     scratch : Scratch
-        Holds what is surveyed.
+        Contains the items and the plan.
     files : Files
-        Looks at the inputs.
+        Makes the file-system calls for the inputs.
     found : Found, optional
         The inputs.
     unset_limits_match : bool
-        Whether a limit that the request does not set is the one that each failed item was tried with.
+        Whether a limit that the request does not set equals any limit that a failed item was tried with.
 
     Raises
     ------
     ConfigError
-        OUT was made with another config, or two inputs share a name.
+        OUT was made with another config, or two inputs have the same name.
     NoInput
-        There is nothing to work on.
+        There is no input.
     """
     conditions = Conditions(request.limits, unset_matches_any=unset_limits_match)
     return _plan(request, scratch, files, _find(request, scratch, files) if found is None else found, conditions)
@@ -77,22 +77,22 @@ def survey(
 def extract(
     request: Request, listener: Listener, planner: Planner | None = None, interrupts: Interrupts | None = None
 ) -> Report:
-    """Run: whatever happens, the manifest then describes OUT, and the same call completes the work.
+    """Extract features.  After a stop or an error, the manifest describes OUT, and the same call resumes.
 
     Parameters
     ----------
     request : Request
     listener : Listener
-        Is told how the run goes.
+        Receives the progress of the run.
     planner : Planner, optional
-        Looks at the inputs, and is closed when the plan is made; None: one is started here.
+        Makes the file-system calls for the inputs, and is closed after planning; by default a new one.
     interrupts : Interrupts, optional
-        Takes signals; by default a second one ends the process.
+        Handles signals; by default a second signal ends the process.
 
     Raises
     ------
     MelcliError
-        Its class says what a caller can do; what was finished before is kept.
+        Its class shows what a caller can do.  Finished work is kept.
     """
     started_s = time.monotonic()
     with interrupts or Interrupts() as interrupts, ExitStack() as held:
@@ -104,41 +104,38 @@ def extract(
         except TimeUp:
             files.close(early=True)
             return Report(out=request.out, features=request.config.features, started_s=started_s, stopped_by=MAX_TIME)
-        scratch.until_s = math.inf  # `Work` heeds it from here on, and what it finished is still to be sorted
+        scratch.until_s = math.inf  # `Execution` applies the time limit, and sorts its rows after the limit
         files.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
-        if report.to_do or surveyed.history.interrupted or not _is_whole(request):
-            _finish(request, surveyed, report, listener, interrupts)
+        if report.to_do or surveyed.history.interrupted or not _is_complete(request):
+            _execute(request, surveyed, report, listener, interrupts)
         report.tick()
     return report
 
 
-def _finish(request: Request, surveyed: Survey, report: Report, listener: Listener, interrupts: Interrupts) -> None:
+def _execute(request: Request, surveyed: Survey, report: Report, listener: Listener, interrupts: Interrupts) -> None:
     """Execute the plan, or write the manifest if it is missing."""
-    from melcli.run.execute import (
-        Work,
-        conclude,
-        write_config,
-    )  # late: it takes a tenth of a run that has nothing to do
+    # Imported late: it takes a tenth of the time of a run without work.
+    from melcli.run.execute import Execution, merge_journal, write_config
 
     if report.to_do:
-        Work(request, surveyed.plan, surveyed.history, report).do(listener, interrupts)
+        Execution(request, surveyed.plan, surveyed.history, report).run(listener, interrupts)
         return
-    if surveyed.history.interrupted or not _is_whole(request, config=False):
-        conclude(surveyed.history, complete=True)
-    if report.unchanged and not _is_there(request, CONFIG_FILE):
+    if surveyed.history.interrupted or not _is_complete(request, config=False):
+        merge_journal(surveyed.history, complete=True)
+    if report.unchanged and not _exists(request, CONFIG_FILE):
         write_config(request)
 
 
-def _is_whole(request: Request, *, config: bool = True) -> bool:
-    """Tell whether all of OUT's books are there."""
+def _is_complete(request: Request, *, config: bool = True) -> bool:
+    """Return whether OUT contains manifest, list of failures and config."""
     names = (MANIFEST_FILE, FAILURES_FILE, CONFIG_FILE) if config else (MANIFEST_FILE, FAILURES_FILE)
-    return all(_is_there(request, name) for name in names)
+    return all(_exists(request, name) for name in names)
 
 
 def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitStack, files: Files) -> Survey:
-    """Find the inputs, hold OUT, clear away what a killed run left, and plan."""
+    """Find the inputs, lock OUT, remove leftovers of a killed run, and make the plan."""
     found = _find(request, scratch, files)
     listener.found(found)
     if found.warning:
@@ -155,8 +152,8 @@ def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitS
     return surveyed
 
 
-def _is_there(request: Request, name: str) -> bool:
-    """Tell whether one of OUT's books is there, as a file of its own."""
+def _exists(request: Request, name: str) -> bool:
+    """Return whether OUT contains a file of this name that is a regular file."""
     try:
         return stat.S_ISREG(os.lstat(os.path.join(request.out, name)).st_mode)
     except OSError:
@@ -167,7 +164,7 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
     try:
         os.getcwd()
     except OSError as error:
-        raise ConfigError(f"the working folder is gone: {error.strerror}") from error
+        raise ConfigError(f"the working folder does not exist any more: {error.strerror}") from error
     found = find_items(
         request.inputs,
         scratch=scratch,
@@ -192,12 +189,12 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
 def _no_input(request: Request, found: Found) -> NoInput:
     include = request.sources.include
     matched = f"no file matched --include {' '.join(include)}" if include else "no audio file matched"
-    account = f"; {found.account}" if found.account else ""
+    skipped = f"; {found.account}" if found.account else ""
     extension = next((one for one in include if re.fullmatch(r"\.?\w+", one)), None)
     hint = f"write --include '*.{extension.removeprefix('.')}'" if extension else ""
     if not include and found.other:
-        hint = "melcli reads audio files; -h lists the formats, and --include takes other names"
-    return NoInput(printable(f"{matched}{account}"), hint=printable(hint))
+        hint = "melcli reads audio files; -h lists the formats, and --include selects other names"
+    return NoInput(printable(f"{matched}{skipped}"), hint=printable(hint))
 
 
 def _plan(request: Request, scratch: Scratch, files: Files, found: Found, conditions: Conditions) -> Survey:
@@ -226,13 +223,12 @@ def _refuse_other_config(request: Request, history: History) -> None:
     if not os.path.isfile(path) or not (has_manifest(request.out) or len(history.journal)):
         return
     if os.path.islink(path):
-        told = printable(request.out)
         raise StorageError(
             f"cannot read {printable(path)}: it is a link, not a regular file",
-            hint=f"`melcli verify {told} --repair` moves it",
+            hint=f"`melcli verify {printable(request.out)} --repair` moves it",
         )
     with storage_errors(path, "read"), open(path, "rb", opener=regular_nofollow) as file:
-        file.read(1)  # a disk that fails is no config that is wrong
+        file.read(1)  # a disk failure is a StorageError, not a ConfigError
     try:
         stored = resolve_config(os.path.join(".", path))
     except ConfigError as error:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from melcli.run.batching import STORING_S, Batch, header_timeout_s
+from melcli.run.batching import STORING_TIMEOUT_S, Batch, header_timeout_s
 from melcli.run.engines.contract import Engine
 from melcli.run.isolation import Culprit, InFlight
-from melcli.run.job import Job, Measured
+from melcli.run.job import Job, MeasuredItem
 from melcli.run.worker_tasks import measure_batch
 from melcli.sources.items import Item
 
@@ -18,7 +18,7 @@ __all__ = ["measure"]
 
 @dataclass(frozen=True, slots=True)
 class _HeaderTask:
-    """Headers that one worker reads in one call."""
+    """Read the headers of items in one call."""
 
     job: Job
     items: tuple[Item, ...]
@@ -29,24 +29,24 @@ class _HeaderTask:
 
     @property
     def timeout_s(self) -> float:
-        return STORING_S + len(self.items) * header_timeout_s(self.job.limits.timeout_per_item_s)
+        return STORING_TIMEOUT_S + len(self.items) * header_timeout_s(self.job.limits.timeout_per_item_s)
 
     def parts(self) -> Sequence[_HeaderTask]:
         return [_HeaderTask(self.job, (item,)) for item in self.items] if len(self.items) > 1 else []
 
 
-def measure(job: Job, batches: Iterable[Batch], engine: Engine, until_s: float) -> Iterator[Measured]:
-    """Measure all items of some batches, in any order.
+def measure(job: Job, batches: Iterable[Batch], engine: Engine, until_s: float) -> Iterator[MeasuredItem]:
+    """Read the headers of all items of some batches, in any order.
 
-    An item whose header cannot be read, or crashes the worker, gets a duration of 0 s; it fails during extraction.
-    A worker that is killed from outside affects no other item: the cuts of HDF5 shards depend on all durations.
+    An item whose header cannot be read, or crashes the worker, gets a duration of 0 s and fails during extraction.
+    A worker that is killed from outside affects no result, because the HDF5 shards depend on all durations.
 
     Parameters
     ----------
     job : Job
         Its time limits apply to headers too.
     batches : iterable of Batch
-        What one worker measures in one call.
+        The items of each call.
     engine : Engine
         Its workers read the headers.
     until_s : float
@@ -54,18 +54,18 @@ def measure(job: Job, batches: Iterable[Batch], engine: Engine, until_s: float) 
 
     Yields
     ------
-    measured : Measured
+    measured : MeasuredItem
         One for each item.
 
     Raises
     ------
     TimeUp
-        The headers are not read by then.
+        Not all headers are read by ``until_s``.
     WorkersFailing
-        Workers crash whatever they are asked.
+        Workers crash on every call.
     """
     for found in InFlight(engine, (_HeaderTask(job, batch.items) for batch in batches)).results(until_s):
         if isinstance(found, Culprit):
-            yield Measured(found.task.items[0].id, 0.0, 1)
+            yield MeasuredItem(found.task.items[0].id, 0.0, 1)
         else:
             yield from found.result

@@ -20,8 +20,8 @@ from melcli.run.versions import ask_versions
 __all__ = ["MAX_UNEXPLAINED_LOSSES", "Attempt", "Culprit", "Done", "InFlight", "Task"]
 
 TASKS_PER_WORKER = 2  # one running and one waiting, so that memory does not grow with the corpus
-MAX_UNEXPLAINED_LOSSES = 1  # of a task, without evidence against its items, before the search for the culprit begins
-MAX_LOSSES_IN_A_ROW = 20  # then `InFlight.results` asks whether the workers can work at all
+MAX_UNEXPLAINED_LOSSES = 1  # of a task, without evidence against its items, before the search for the culprit starts
+MAX_LOSSES_IN_A_ROW = 20  # then `InFlight.results` checks that workers can answer any call
 
 
 class Task(Protocol):
@@ -36,7 +36,7 @@ class Task(Protocol):
         """Seconds after which the worker counts as hung."""
 
     def parts(self) -> Sequence[Any]:
-        """Return tasks on fewer items, which tell the culprit from the others; none where the task has one item."""
+        """Return tasks on fewer items, to find the culprit; an empty sequence for a single item."""
 
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -50,13 +50,13 @@ class Attempt(Generic[TaskT]):
     ----------
     task : Task
     unexplained_losses : int
-        How often the task was lost without evidence against its items.
+        Losses of the task without evidence against its items.
     is_suspected : bool
-        The task's only item was lost before.
+        Whether the task has a single item that was lost before.
     is_exclusive : bool
-        Nothing else may be in flight meanwhile, so that nothing else can be the cause.
+        Whether no other task may be in flight, so that no other task can be the cause.
     workers : int
-        Workers at the time of the dispatch.
+        Number of workers at the time of the dispatch.
     """
 
     task: TaskT
@@ -76,7 +76,7 @@ class Done(Generic[TaskT]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Culprit(Generic[TaskT]):
-    """A task whose only item crashes the worker each time, and the last loss."""
+    """A task whose single item crashes the worker each time, and the last loss."""
 
     task: TaskT
     error: BatchLost
@@ -108,6 +108,11 @@ class InFlight(Generic[TaskT]):
         """Return the tasks that are in flight or waiting, without the fresh ones."""
         return [attempt.task for attempt in (*self._attempts.values(), *self._waiting)]
 
+    @property
+    def num_dispatched(self) -> int:
+        """The number of calls that have not come back."""
+        return len(self._attempts)
+
     def dispatch(self) -> None:
         """Submit tasks until the window is full."""
         while self._has_waiting() and len(self._attempts) < TASKS_PER_WORKER * self._engine.workers:
@@ -138,9 +143,9 @@ class InFlight(Generic[TaskT]):
         Raises
         ------
         TimeUp
-            The tasks are not done by then.
+            The tasks are not done by ``until_s``.
         WorkersFailing
-            Workers crash whatever they are asked.
+            Workers crash on every call.
         """
         while self:
             self.dispatch()
@@ -161,7 +166,7 @@ class InFlight(Generic[TaskT]):
                 yield Done(task=attempt.task, result=result)
 
     def wake(self) -> None:
-        """End the wait of `collect`; safe in a signal handler, as `SimpleQueue.put` is reentrant."""
+        """End the wait of `collect`; safe in a signal handler, because `SimpleQueue.put` is reentrant."""
         self._events.put(None)
 
     def retry(self, tasks: Iterable[TaskT]) -> None:
@@ -174,7 +179,7 @@ class InFlight(Generic[TaskT]):
         self._fresh = iter(())
 
     def drop_all(self) -> None:
-        """Dispatch nothing more, and collect nothing more."""
+        """Dispatch and collect nothing more."""
         self.drop_waiting()
         self._attempts.clear()
 
@@ -184,7 +189,7 @@ class InFlight(Generic[TaskT]):
         Returns
         -------
         warning : str or None
-            None: the loss has another cause.  Empty: the workers were halved before.
+            None if the loss has another cause; empty if the workers were already halved.
         """
         if not error.out_of_memory or attempt.workers <= 1:
             return None
@@ -193,22 +198,22 @@ class InFlight(Generic[TaskT]):
         return warning
 
     def narrow_down(self, attempt: Attempt[TaskT], error: BatchLost) -> list[TaskT]:
-        """Retry what finds the item that crashed a worker.
+        """Retry the task or its parts, to find the item that crashed the worker.
 
-        A loss without evidence against the items is retried once as it is.  After that the parts of the task are tried.
-        A single item is tried once more; where the first loss was no evidence, nothing else is in flight meanwhile.
+        After a loss without evidence against the items, the whole task is retried once.  After that its parts are
+        retried.  A single item is retried once; if its first loss was no evidence, no other task is in flight.
 
         Returns
         -------
         retried : list of Task
-            Empty: the task's only item is the culprit.
+            Empty if the task's single item is the culprit.
         """
-        again = _next_attempts(attempt, error)
-        self._retry(again)
-        return [each.task for each in again]
+        attempts = _next_attempts(attempt, error)
+        self._retry(attempts)
+        return [each.task for each in attempts]
 
     def _check_workers(self, until_s: float) -> None:
-        """After many losses in a row, ask whether the workers can work at all: many items in a row may be bad."""
+        """After many losses in a row, check that workers can answer any call; or many bad items follow each other."""
         self._losses_in_a_row += 1
         if self._losses_in_a_row >= MAX_LOSSES_IN_A_ROW:
             ask_versions(self._engine, until_s=until_s)

@@ -12,29 +12,29 @@ from melcli.store.durability import Durability
 from melcli.store.lines import Line
 from melcli.store.rows import FailedRow
 
-__all__ = ["Job", "Measured", "Outcome", "Tried"]
+__all__ = ["BatchResult", "Job", "MeasuredItem", "TimedSample", "TrialDone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is the same for all batches of a run.
+    """The settings that all batches of a run share.
 
     Attributes
     ----------
     out : str
-        OUT, absolute.
+        The absolute path of OUT.
     config : Config
-        How features are made and stored.
+        The config of the features and their storage.
     config_id : str
-        The config's, told once since it takes as long as half a second of audio.
+        The config's id, computed once because that takes as long as half a second of audio.
     checksum : bool
-        Whether the content of every source is hashed.
+        Whether to hash the content of every source.
     durability : "none", "batch" or "file"
         See `melcli.store.durability`.
     limits : Limits
-        What an item may take.
+        The limits of an item.
     scratch : str or None
-        Folder for what does not fit into memory, in files without names; None: OUT's own.
+        Folder of unnamed files for features that do not fit into memory; None for OUT's own folder.
     """
 
     out: str
@@ -47,19 +47,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of a batch.
+class BatchResult:
+    """The result of a batch.
 
     Attributes
     ----------
     rows : sequence of FailedRow or Line
-        One for each output, as finished JSON, and one for each item that failed.
+        A JSON line for each output, and a row for each failed item.
     tally : Tally
-        What was made, in numbers.
+        The counts.
     seconds : Mapping of str to float
-        Where the worker's time went, by `melcli.stopwatch.STAGES`.
+        The worker's time by stage, see `melcli.stopwatch.STAGES`.
     cpu_s : float
-        What of it the processor worked; for the rest the worker was held up, as by a disk.
+        The worker's CPU time; the rest is waiting, for example for a disk.
     """
 
     rows: Sequence[FailedRow | Line]
@@ -69,13 +69,31 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """A batch was extracted and nothing stored, and its worker is still alive."""
+class TrialDone:
+    """The result of a trial: the item was extracted without storing it, and did not crash the worker."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """About how long an item is and how many outputs it has, as its header says."""
+class TimedSample:
+    """The time that a worker took for some seconds of audio."""
+
+    audio_s: float
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredItem:
+    """The duration and the number of outputs of an item, from its header.
+
+    Attributes
+    ----------
+    id : str
+        The id of the item.
+    duration_s : float
+        The approximate duration, in seconds; 0 if the header cannot be read.
+    num_outputs : int
+        The number of outputs: 1, or one for each channel.
+    """
 
     id: str
     duration_s: float

@@ -10,8 +10,8 @@ from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 
 __all__ = ["LossKind", "WorkerLoss", "losses_in_words", "worker_loss"]
 
-# A crash is a worker's own end: a signal or an exit code.  SIGKILL comes from outside; whether it was for memory only
-# the kernel knows, and its count says so.  `call_lost` is nonsense for an answer, or an engine that stopped.
+# A crash has a cause in the worker: a signal or an exit code.  SIGKILL comes from outside; the kernel's count shows
+# whether memory was the cause.  `call_lost` is an invalid answer, or an engine that stopped.
 LossKind = Literal["worker_crash", "worker_killed", "worker_oom_kill", "worker_timeout", "call_lost"]
 
 _WORDS: Mapping[LossKind, str] = {
@@ -24,19 +24,19 @@ _WORDS: Mapping[LossKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLoss:
-    """A worker that ended, or whose answer was useless.
+    """A worker that ended, or whose answer was invalid.
 
     Attributes
     ----------
     kind : LossKind
     pid : int or None
-        The worker's process id, where it is known.
+        The worker's process id; None if it is unknown.
     how : str
-        The signal's name or the exit code, or the error.
+        The signal's name, the exit code or the error.
     inputs : tuple of str
-        Sources of the batch that it had in progress; empty for a worker that was starting or idle.
+        Sources of the batch in progress; empty for a starting or idle worker.
     stderr : str
-        The end of what it had printed to standard error, in one printable line.
+        The tail of the worker's standard error, as one printable line.
     """
 
     kind: LossKind
@@ -47,7 +47,7 @@ class WorkerLoss:
 
 
 def worker_loss(error: BatchLost, inputs: tuple[str, ...] = ()) -> WorkerLoss:
-    """Return what is known of a lost worker."""
+    """Return the description of a lost worker."""
     return WorkerLoss(kind=_kind(error), pid=error.pid, how=str(error), inputs=inputs, stderr=error.stderr)
 
 
@@ -62,14 +62,14 @@ def _kind(error: BatchLost) -> LossKind:
 
 
 def losses_in_words(losses: Mapping[LossKind, int], retried_alone: int) -> str:
-    """Return the summary of a run's losses; ``""`` if there is none.
+    """Return the summary of a run's losses; ``""`` without losses.
 
     Parameters
     ----------
     losses : Mapping
         Number of losses by kind.
     retried_alone : int
-        Inputs that were run alone after a loss.
+        Number of inputs that were retried alone after a loss.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from melcli.run.control_groups import CGROUP_ROOT, MEMBERSHIP, controller_groups
 
 __all__ = ["cgroup_memory", "memory_groups", "physical_memory_bytes", "usable_memory_bytes"]
 
-NO_LIMIT_BYTES = 1 << 62  # version 1 says something near 2**63 for none
+NO_LIMIT_BYTES = 1 << 62  # version 1 has a value near 2**63 for no limit
 
 
 def usable_memory_bytes() -> int:
@@ -19,12 +19,12 @@ def usable_memory_bytes() -> int:
 
 
 def physical_memory_bytes() -> int:
-    """Return the bytes of memory in the machine."""
+    """Return the physical memory of the machine, in bytes."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def cgroup_memory(root: Path, membership: Path) -> int | None:
-    """Return the memory limit of a control group in bytes, or None without a limit; see `cgroup_quota`."""
+    """Return the lowest memory limit of the control group and its parents, in bytes; None without a limit."""
     files = [
         folder / name
         for folder in memory_groups(root, membership)
@@ -34,7 +34,7 @@ def cgroup_memory(root: Path, membership: Path) -> int | None:
 
 
 def memory_groups(root: Path, membership: Path) -> list[Path]:
-    """List the folders of this process's control group for memory and of those above it, its own one first."""
+    """Return the folders of this process's control group for memory and its parents, the own group first."""
     return controller_groups("memory", root, membership)
 
 

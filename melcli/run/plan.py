@@ -1,7 +1,7 @@
 """The plan: compare the items with the manifest and the journal.
 
-Signs, as rclone has them: ``+`` new, ``*`` stale, ``=`` done, ``!`` failed and not to be tried again, ``-`` orphan: in
-OUT but not among the inputs.
+The signs are those of rclone: ``+`` new, ``*`` stale, ``=`` done, ``!`` failed and not retried, ``-`` orphan, an item
+of OUT without an input.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Literal, cast
 
 from melcli.audio.revisions import is_outdated
 from melcli.byte_order import byte_order, text_of
-from melcli.run.settled import settle_with
 from melcli.run.to_do import ToDo
+from melcli.run.unchanged import unchanged_finder
 from melcli.sources.item_table import Ids, ItemTable
 from melcli.store.entries import Entry
-from melcli.store.history import Settle
+from melcli.store.history import FindUnchanged
 from melcli.store.placement import StoredFiles
 
 __all__ = ["SIGNS", "TO_DO", "Plan", "Rerun", "Sign", "make_plan"]
@@ -32,18 +32,18 @@ NEW, DONE = map(ord, "+=")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """What a user wants done again.
+    """Which finished and failed items to process again.
 
     Attributes
     ----------
     overwrite : bool
-        Everything.
+        Whether to recompute all items.
     retry_failed : bool
-        What failed, though neither source nor config changed.
+        Whether to retry all failed items, although neither source nor config changed.
     retry_reasons : collection of str
-        What failed for one of these reasons, though neither source nor config changed.
+        Reasons of failures to retry, although neither source nor config changed.
     checksum : bool
-        What changed by its content; otherwise by its size and time.
+        Whether to detect changed sources by their content; otherwise by their size and time.
     """
 
     overwrite: bool = False
@@ -58,7 +58,7 @@ class Plan:
     Parameters
     ----------
     items : ItemTable
-        All that were found.
+        All items of the search.
     """
 
     def __init__(self, items: ItemTable) -> None:
@@ -74,12 +74,12 @@ class Plan:
         self._signs[number - 1] = ord(sign)
 
     def mark_done(self, numbers: Sequence[int]) -> Sequence[bool]:
-        """Mark the items that nothing is known of so far, and tell which they are; 0 is no item."""
+        """Mark the items that are still new as done, and return for each number whether it was new; 0 is no item."""
         signs = self._signs
         if isinstance(numbers, range):
-            place = slice(numbers.start - 1, numbers.stop - 1)
-            if signs.count(NEW, place.start, place.stop) == len(numbers):
-                signs[place] = bytes([DONE]) * len(numbers)
+            part = slice(numbers.start - 1, numbers.stop - 1)
+            if signs.count(NEW, part.start, part.stop) == len(numbers):
+                signs[part] = bytes([DONE]) * len(numbers)
                 return [True] * len(numbers)
         are_new = [number > 0 and signs[number - 1] == NEW for number in numbers]
         for number in compress(numbers, are_new):
@@ -87,7 +87,7 @@ class Plan:
         return are_new
 
     def add_orphans(self, orphans: Iterable[tuple[bytes, bool]]) -> None:
-        """Note ids that are no item's, and whether their rows are of another config."""
+        """Record ids of rows without an item, and whether the rows have another config."""
         self._scratch.insert(
             f"INSERT INTO {self._orphans} VALUES (?, ?) "
             "ON CONFLICT (id) DO UPDATE SET other_config = max(other_config, excluded.other_config)",
@@ -120,13 +120,11 @@ class Plan:
 
     def to_do(self) -> ToDo:
         """Return the items that are new or stale."""
-        wanted = set(map(ord, TO_DO))
-        return ToDo(
-            (item for sign, item in zip(self._signs, self._items, strict=True) if sign in wanted), self._scratch
-        )
+        to_do = set(map(ord, TO_DO))
+        return ToDo((item for sign, item in zip(self._signs, self._items, strict=True) if sign in to_do), self._scratch)
 
     def stale(self) -> Callable[[str], bool]:
-        """Return what tells of an id whether it is that of a stale item; ids that come in order are told soonest."""
+        """Return a function that returns whether an id is that of a stale item; it is fastest for sorted ids."""
         find = self._items.lookup().find
 
         def is_stale(item_id: str) -> bool:
@@ -138,7 +136,7 @@ class Plan:
 
 def make_plan(
     items: ItemTable,
-    entries: Callable[[Settle | None], Iterable[Entry]],
+    entries: Callable[[FindUnchanged | None], Iterable[Entry]],
     *,
     config_id: str,
     stored: StoredFiles,
@@ -146,35 +144,35 @@ def make_plan(
     hash_content: Callable[[str], str | None],
     conditions_differ: Callable[[Entry], bool],
 ) -> Plan:
-    """Hold what was found against what OUT has.
+    """Compare the items with the rows of OUT.
 
-    An item is done when all its rows are ``ok``, were made with the same config and decoding from a source that looks
-    the same, and their output is there.  A failed item is not retried while config, decoding and source are the same,
-    unless it was tried with other limits or versions, or `melcli verify --repair` found its output damaged.
+    An item is done if all its rows are ``ok``, have the same config, decoding revision and source fingerprint, and
+    their outputs exist.  A failed item is not retried while config, decoding and source are the same, with two
+    exceptions: it was tried with other limits or versions, or `melcli verify --repair` found its output damaged.
 
     Parameters
     ----------
     items : ItemTable
     entries : callable
-        As `melcli.store.history.History.entries`.  They are read once, none is kept.  Those in the order of the items
-        are merged with them, any other is looked up.
+        `melcli.store.history.History.entries`.  The entries are read once and not kept.  Entries in the order of the
+        items are merged with them; others are looked up.
     config_id : str
-        Of this run.
+        The config of this run.
     stored : StoredFiles
-        Tells whether an output is there.
+        Checks whether an output exists.
     rerun : Rerun
-        What is done again all the same.
+        Which finished and failed items to process again.
     hash_content : callable
-        From a path to the hash of its content, or None where it cannot be read.
+        Returns the hash of the content of a path; None if it cannot be read.
     conditions_differ : callable
-        Tells of a failed row whether limits or versions that its reason depends on differ from those of this run.
+        Returns whether a failed row was tried with other limits or versions, on which its reason depends.
     """
     plan = Plan(items)
     hash_content = lru_cache(maxsize=1)(hash_content)  # the channels of an item have a row each
-    channels_done: Counter[int] = Counter()  # of the items that lack some as yet
+    channels_done: Counter[int] = Counter()  # by item, until all its channels are done
     find = items.lookup().find
 
-    def judge(number: int, size: int, mtime_ns: int, source: bytes, row: Entry) -> Sign:
+    def sign_of(number: int, size: int, mtime_ns: int, source: bytes, row: Entry) -> Sign:
         if (
             rerun.overwrite
             or row.config_id != config_id
@@ -183,8 +181,8 @@ def make_plan(
         ):
             return "*"
         if row.status == "failed":
-            asked = rerun.retry_failed or row.reason in rerun.retry_reasons
-            return "*" if asked or row.reason == "damaged" or conditions_differ(row) else "!"
+            is_retried = rerun.retry_failed or row.reason in rerun.retry_reasons
+            return "*" if is_retried or row.reason == "damaged" or conditions_differ(row) else "!"
         if plan[number] == "*" or not stored.has_output(row):
             return "*"
         if row.channel is None:
@@ -196,30 +194,30 @@ def make_plan(
         return "="
 
     by_size_and_time = not (rerun.overwrite or rerun.checksum)
-    settle = settle_with(items, config_id=config_id, stored=stored, mark_done=plan.mark_done)
+    find_unchanged = unchanged_finder(items, config_id=config_id, stored=stored, mark_done=plan.mark_done)
 
     def orphans() -> Iterator[tuple[bytes, bool]]:
-        for row in entries(settle if by_size_and_time else None):
+        for row in entries(find_unchanged if by_size_and_time else None):
             found = find(row.key)
             if found is None:
                 yield row.key, row.status == "ok" and row.config_id != config_id
             else:
                 _, source, size, mtime_ns, number = found
-                plan[number] = judge(number, size, int(mtime_ns), source, row)
+                plan[number] = sign_of(number, size, int(mtime_ns), source, row)
 
     plan.add_orphans(orphans())
     return plan
 
 
 def _is_outdated(row: Entry) -> bool:
-    """Tell whether decoding changed for the row's input; an input that failed before it was opened may be anything."""
+    """Return whether decoding changed for the row's format; a failed row may have no format."""
     return is_outdated(row.format, row.decoding, row.source if row.status == "ok" else "")
 
 
 def _same_source(
     size: int, mtime_ns: int, source: bytes, row: Entry, rerun: Rerun, hash_content: Callable[[str], str | None]
 ) -> bool:
-    hashless_failure = row.status == "failed" and row.source_hash is None  # it could not be read or killed its worker
+    hashless_failure = row.status == "failed" and row.source_hash is None  # unreadable, or crashed the worker
     if not rerun.checksum or size < 0 or hashless_failure:
         return size == row.source_size and mtime_ns == row.source_mtime_ns
     return row.source_hash is not None and hash_content(text_of(source)) == row.source_hash

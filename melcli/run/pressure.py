@@ -7,24 +7,25 @@ from melcli.run.engines.contract import Engine
 __all__ = ["use_fewer_workers"]
 
 
-def use_fewer_workers(engine: Engine, workers_then: int) -> str:
-    """Halve the workers, unless that was done since the lost call was submitted.
+def use_fewer_workers(engine: Engine, workers_before: int) -> str:
+    """Halve the number of workers, unless it was reduced since the lost call was submitted.
 
     Parameters
     ----------
     engine : Engine
-    workers_then : int
-        Workers that there were when the call was submitted.  Where there are fewer by now, the loss is of the time
-        before, as when several workers are killed at once.
+    workers_before : int
+        Number of workers when the call was submitted.  If the number is lower now, the loss preceded the reduction, as
+        when the system kills several workers at once.
 
     Returns
     -------
     warning : str
-        Empty where nothing was changed.
+        Empty if the number of workers did not change.
     """
-    if workers_then <= 1 or engine.workers < workers_then:
+    if workers_before <= 1 or engine.workers < workers_before:
         return ""
-    engine.limit_workers(workers_then // 2)
+    engine.limit_workers(workers_before // 2)
     return (
-        f"the system killed a worker because memory ran out; continuing with {engine.workers} of {workers_then} workers"
+        "the system killed a worker because memory ran out; "
+        f"continuing with {engine.workers} of {workers_before} workers"
     )

@@ -27,7 +27,7 @@ from melcli.mel.options import FeatureOptions
 from melcli.printable import printable
 from melcli.run.batching import Batch, header_timeout_s, item_timeout_s
 from melcli.run.compute import compute_outputs
-from melcli.run.job import Job, Measured, Outcome, Tried
+from melcli.run.job import BatchResult, Job, MeasuredItem, TrialDone
 from melcli.run.tally import count_rows
 from melcli.run.watchdog import watchdog
 from melcli.sources.content import hash_content
@@ -45,70 +45,67 @@ __all__ = ["extract_item", "library_versions", "measure_batch", "run_batch", "tr
 
 
 class Sink(Protocol):
-    """Takes the features of one batch and makes all of them appear, or none."""
+    """Stores the features of one batch: all of them or none."""
 
     def put(self, item_id: str, features: StoredFeatures) -> None:
-        """Take the features of one item."""
+        """Add the features of one item."""
 
     def commit(self) -> dict[str, Placement]:
-        """Make all that was put appear; return where it is, by id."""
+        """Store all added features under their final names, and return their placements by id."""
 
     def discard(self) -> None:
-        """Leave nothing of what was not committed."""
+        """Remove everything that was not committed."""
 
 
-def run_batch(task: tuple[Job, Batch]) -> Outcome:
+def run_batch(task: tuple[Job, Batch]) -> BatchResult:
     """Extract a batch and store it.
 
     Raises
     ------
     StorageError
-        Nothing of the batch is there; the run has to stop.
+        OUT cannot be written, and nothing of the batch is stored; the run must stop.
     """
     job, batch = task
-    stopwatch, began_s = Stopwatch(), time.process_time()
+    stopwatch, started_s = Stopwatch(), time.process_time()
     sink = _open_sink(job, batch)
     try:
-        # What overflows is infinite in the end and refused as such; NumPy's warning would only reach the terminal.
+        # Overflows become infinite values, which fail as nonfinite; NumPy's warnings would only appear on the terminal.
         with np.errstate(over="ignore", invalid="ignore"):
             rows = [row for item in batch.items for row in _extract(item, job, sink, stopwatch)]
-        watchdog.step(batch.storing_within_s(job.limits.timeout_per_item_s))
-        placed = sink.commit()
+        watchdog.step(batch.storing_timeout_s(job.limits.timeout_per_item_s))
+        placements = sink.commit()
     finally:
         sink.discard()
     stopwatch.lap("write")
-    rows = [_placed(row, placed) for row in rows]
-    told = [row if row.status == "failed" else row.to_line() for row in rows]
+    rows = [_with_placement(row, placements) for row in rows]
+    lines = [row if row.status == "failed" else row.to_line() for row in rows]
     tally = count_rows(rows, job.config.features)
     stopwatch.lap("other")
-    return Outcome(rows=told, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=time.process_time() - began_s)
+    return BatchResult(rows=lines, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=time.process_time() - started_s)
 
 
-def try_batch(task: tuple[Job, Batch]) -> Tried:
-    """Extract a batch and store nothing, to see whether it kills its worker."""
+def try_batch(task: tuple[Job, Batch]) -> TrialDone:
+    """Extract a batch without storing it, to test whether it crashes the worker."""
     job, batch = task
     for item in batch.items:
-        _extract(item, job, _Nowhere(), Stopwatch())
-    return Tried()
+        _extract(item, job, _NullSink(), Stopwatch())
+    return TrialDone()
 
 
 def extract_item(item: Item, job: Job, sink: Sink) -> list[Row]:
-    """Extract one item into somebody else's sink; what goes wrong with it is a row, as in a batch."""
+    """Extract one item into a sink of the caller; a failure is a row, as in a batch."""
     with np.errstate(over="ignore", invalid="ignore"):
         return _extract(item, job, sink, Stopwatch())
 
 
-def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
-    """Read the headers of a batch; what cannot be read is 0 s long here and fails when it is extracted."""
+def measure_batch(task: tuple[Job, Batch]) -> list[MeasuredItem]:
+    """Read the headers of a batch; an input that cannot be read gets 0 s, and fails during extraction."""
     job, batch = task
     return [_measure(item, job) for item in batch.items]
 
 
 def library_versions(_: None) -> dict[str, str]:
-    """Return the versions and kernels of what makes the numbers, as a worker has them.
-
-    Packages' metadata would take 70 ms.
-    """
+    """Return the versions and kernels of the libraries that compute, from their modules: metadata takes 70 ms."""
     return {
         "numpy": np.__version__,
         "scipy": scipy_version(),
@@ -119,7 +116,7 @@ def library_versions(_: None) -> dict[str, str]:
 
 
 def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> list[Row]:
-    """Process one item within its deadline; its rows hold what native libraries printed meanwhile."""
+    """Process one item within its deadline; its rows contain the standard error of native libraries."""
     with watchdog.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
         rows = list(_rows(item, job, sink, stopwatch))
     stderr = watchdog.stderr()
@@ -127,11 +124,11 @@ def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> list[Row
 
 
 def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:
-    """Do one item; whatever goes wrong with it is a row, and the only broad except of the program stands here."""
-    origin = _look_at(item, job)
+    """Process one item.  Every failure becomes a row, so melcli's only broad except is here."""
+    origin = _origin(item, job)
     try:
         if job.checksum and origin["source_size"] >= 0:  # a pipe would never end
-            with suppress(OSError):  # what cannot be read is told better by whoever decodes it
+            with suppress(OSError):  # the decoder reports a source that cannot be read with a better message
                 origin["source_hash"] = hash_content(item.source)
         stopwatch.lap("other")
         audio, outputs = _compute(item, origin, job, stopwatch)
@@ -145,15 +142,15 @@ def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Ro
     except AudioError as error:
         yield _failed(item, origin, error.reason, error.message)
     except OSError as error:
-        # The stages told what is wrong with the input; what is left is the system's: too many open files.
+        # The stages report faults of the input as AudioError; this is a fault of the system: too many open files.
         raise StorageError(f"cannot open {printable(item.source)}: {error.strerror}") from error
     except MemoryError:
-        most_bytes = job.limits.max_memory_bytes
-        allowed = f"; {most_bytes // 1_000_000:,} MB are allowed (--max-memory-per-worker)" if most_bytes else ""
+        max_bytes = job.limits.max_memory_bytes
+        allowed = f"; {max_bytes // 1_000_000:,} MB are allowed (--max-memory-per-worker)" if max_bytes else ""
         yield _failed(item, origin, "out_of_memory", f"the worker ran out of memory{allowed}")
-    except Exception as error:  # noqa: BLE001  one item's bug must not cost the others
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{os.path.basename(place.filename)}:{place.lineno}"
+    except Exception as error:  # noqa: BLE001  a bug must affect only one item
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
         yield _failed(item, origin, "internal", f"a bug of melcli, please report it: {error!r} at {where}")
     else:
         yield from rows
@@ -164,7 +161,7 @@ def _compute(
 ) -> tuple[AudioStream, list[StoredFeatures]]:
     """Compute the features of an item.
 
-    ``origin`` gets the input's format once that is known, so that also the row of a failure names it.
+    Sets the format in ``origin`` as soon as it is known, so that the row of a failure has it too.
     """
     features = job.config.features
 
@@ -180,16 +177,17 @@ def _compute(
         origin["format"] = audio.format
         return audio
 
-    return compute_outputs(open_audio, job.config, scratch=job.scratch or own_folder(job.out), stopwatch=stopwatch)
+    scratch = job.scratch or own_folder(job.out)
+    return compute_outputs(open_audio, job.config, scratch=scratch, stopwatch=stopwatch, on_audio=watchdog.advance)
 
 
-def _look_at(item: Item, job: Job) -> dict[str, Any]:
-    """Return what a row says of its source; looked at now, so that a later change is seen by the next run."""
-    seen = Item.look(item.id, item.source)
+def _origin(item: Item, job: Job) -> dict[str, Any]:
+    """Return a row's fields about its source, with the current size and time, so that the next run detects a change."""
+    current = Item.look(item.id, item.source)
     return {
         "source": item.source,
-        "source_size": seen.size,
-        "source_mtime_ns": seen.mtime_ns,
+        "source_size": current.size,
+        "source_mtime_ns": current.mtime_ns,
         "decoding": DECODING_REVISION,
         "config_id": job.config_id,
     }
@@ -213,7 +211,7 @@ def _row(
         frame_shift=features.sequence_stride / features.sampling_rate,
         duration=audio.num_samples / features.sampling_rate,
         flags=_flags(audio, features),
-        path="",  # known once it is stored, like the size
+        path="",  # known after storing, like the size
         output_size=0,
         **stored.describe(),
         **origin,
@@ -221,7 +219,7 @@ def _row(
 
 
 def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
-    """Return what is odd about an input, sorted."""
+    """Return the flags of an input, sorted."""
     cut = ("cut",) if count_discarded_samples(audio.num_samples, features) else ()
     return tuple(sorted((*audio.flags, *cut)))
 
@@ -230,11 +228,11 @@ def _failed(item: Item, origin: dict[str, Any], reason: Reason, message: str) ->
     return FailedRow(id=item.id, reason=reason, message=printable(f"{item.source}: {message}"), **origin)
 
 
-def _placed(row: Row, placed: dict[str, Placement]) -> Row:
+def _with_placement(row: Row, placements: dict[str, Placement]) -> Row:
     if isinstance(row, FailedRow):
         return row
-    where = placed[row.id]
-    return replace(row, path=where.path, start=where.start, output_size=where.output_size)
+    placement = placements[row.id]
+    return replace(row, path=placement.path, start=placement.start, output_size=placement.output_size)
 
 
 def _open_sink(job: Job, batch: Batch) -> Sink:
@@ -255,8 +253,8 @@ def _open_sink(job: Job, batch: Batch) -> Sink:
     )
 
 
-class _Nowhere:
-    """A sink that keeps nothing."""
+class _NullSink:
+    """A sink that stores nothing."""
 
     def put(self, item_id: str, features: StoredFeatures) -> None:
         pass
@@ -268,10 +266,12 @@ class _Nowhere:
         pass
 
 
-def _measure(item: Item, job: Job) -> Measured:
+def _measure(item: Item, job: Job) -> MeasuredItem:
     try:
         with watchdog.item(header_timeout_s(job.limits.timeout_per_item_s)):
             sampling_rate, num_samples, num_channels = measure(item.source, opus_rate=job.config.audio.opus_rate)
-        return Measured(item.id, num_samples / sampling_rate, count_outputs(num_channels, job.config.audio.channels))
+        return MeasuredItem(
+            item.id, num_samples / sampling_rate, count_outputs(num_channels, job.config.audio.channels)
+        )
     except (AudioError, OSError, MemoryError):
-        return Measured(item.id, 0.0, 1)
+        return MeasuredItem(item.id, 0.0, 1)

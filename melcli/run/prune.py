@@ -1,8 +1,8 @@
 """``melcli prune``: find and delete outputs without an input.
 
-Two kinds of things are found: items whose input is gone, and files that no row of the manifest lists, such as the .npy
-files of an OUT that was changed to HDF5.  Rows are removed first and files afterwards, so that an interrupted removal
-leaves files that the next one finds, and never a row without its file.
+It finds items without an input, and files that no row of the manifest lists, such as the .npy files of an OUT that was
+changed to HDF5.  It removes rows before files.  So an interrupted removal leaves files that the next one finds, and
+never a row without its file.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ from melcli.store.lock import lock_output
 from melcli.store.manifest import has_manifest
 from melcli.store.untracked import find_untracked
 
-__all__ = ["DEFAULT_MOST", "PruneRequest", "Pruned", "prune"]
+__all__ = ["DEFAULT_MAX_DELETIONS", "PruneRequest", "Pruned", "prune"]
 
-DEFAULT_MOST = FailureLimit(percent=50.0)  # a mistaken INPUT makes all items orphans
+DEFAULT_MAX_DELETIONS = FailureLimit(percent=50.0)  # a mistaken INPUT makes all items orphans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneRequest:
-    """What a user asks.
+    """The settings of one call.
 
     Attributes
     ----------
     out : str
         OUT.
     inputs, listed : sequence of str
-        INPUTs of the command line, and paths of lists or whole lists, as `extract` gets them.
+        INPUTs of the command line, and paths from lists or the lists themselves, as for `extract`.
     sources : SourceOptions
-        Which files are taken and how they are named.
+        Which files are inputs, and their names.
     delete : bool
-        Whether anything is deleted.
-    most : FailureLimit
-        How many of the items and files may be deleted at once.
+        Whether to delete; otherwise they are only listed.
+    max_deletions : FailureLimit
+        How many of the items and files one call may delete.
     """
 
     out: str
@@ -63,12 +63,12 @@ class PruneRequest:
     listed: Sequence[str | PathList] = ()
     sources: SourceOptions = field(default_factory=SourceOptions)
     delete: bool = False
-    most: FailureLimit = DEFAULT_MOST
+    max_deletions: FailureLimit = DEFAULT_MAX_DELETIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What was found, and deleted if that was asked for.
+    """The items and files without an input, which were deleted if requested.
 
     Attributes
     ----------
@@ -77,13 +77,13 @@ class Pruned:
     files : sequence of str
         Files that no row lists, relative to OUT.
     num_in_shards : int
-        Orphans whose numbers stay inside shards that also hold other items.
+        Orphans whose features remain in shards that also contain other items.
     num_all : int
-        Items and files in all.
+        The number of all items and of the files in ``files``.
     has_inputs : bool
-        Whether OUT also contains inputs: then .npy files that no row lists are neither listed nor deleted.
+        Whether OUT also contains inputs.  Then .npy files that no row lists are neither listed nor deleted.
     num_bytes : int
-        Of the files to delete, those of the orphans included.
+        The size of the files to delete, including those of orphans.
     """
 
     orphans: Sequence[str]
@@ -95,24 +95,24 @@ class Pruned:
 
 
 def prune(request: PruneRequest, files: Files) -> Pruned:
-    """Find what no input stands for, and delete it if the request says so.
+    """Find items and files without an input, and delete them if requested.
 
     Parameters
     ----------
     request : PruneRequest
     files : Files
-        Looks at the inputs.
+        Makes the file-system calls for the inputs.
 
     Raises
     ------
     ConfigError
-        There is no OUT; or more would be deleted than is allowed, or an INPUT has folders that cannot be read.
+        OUT has no manifest, too much would be deleted, or an INPUT has folders that cannot be read.
     NoInput
-        No input was found, so that everything would be an orphan.
+        There is no input, so that all items would be orphans.
     OutputBusy
-        Another melcli holds OUT, and something is to be deleted.
+        Another melcli has locked OUT, and ``delete`` is set.
     StorageError
-        OUT cannot be read or written; what is left is found again.
+        OUT cannot be read or written; the next call finds the remaining items and files.
     """
     if not has_manifest(request.out):
         raise ConfigError(
@@ -131,7 +131,7 @@ def prune(request: PruneRequest, files: Files) -> Pruned:
             files=files,
         )
         if not len(found.items):
-            raise NoInput("no audio file matched, so every item of OUT would be one without an input")
+            raise NoInput("no audio file matched, so every item of OUT would have no input")
         search = _Search(request.out, found, files)
         if request.delete:
             _refuse(request, found, search.result)
@@ -140,11 +140,11 @@ def prune(request: PruneRequest, files: Files) -> Pruned:
 
 
 def _refuse(request: PruneRequest, found: Found, result: Pruned) -> None:
-    """Refuse to delete where that is probably a mistake."""
+    """Refuse to delete if that is probably a mistake."""
     if found.unreadable:
-        raise ConfigError(f"{found.warning}: nothing is deleted, since the inputs in there are unknown")
+        raise ConfigError(f"{found.warning}: nothing is deleted, because the inputs in these folders are unknown")
     number = len(result.orphans) + len(result.files)
-    if request.most.exceeded(number, result.num_all):
+    if request.max_deletions.exceeded(number, result.num_all):
         raise ConfigError(
             f"{number:,} of {result.num_all:,} items and files of {printable(request.out)} would be deleted, which is "
             f"over the limit",
@@ -153,7 +153,7 @@ def _refuse(request: PruneRequest, found: Found, result: Pruned) -> None:
 
 
 class _Search:
-    """What is found in one OUT."""
+    """The search for items and files without an input in one OUT."""
 
     def __init__(self, out: str, found: Found, calls: Files) -> None:
         self._out = out
@@ -162,14 +162,14 @@ class _Search:
             "paths", "(path BLOB PRIMARY KEY, orphans INTEGER, others INTEGER) WITHOUT ROWID"
         )
         self._history: History = read_history(out, self._scratch)
-        # Then a .npy file that no row lists may well be somebody's own, such as labels beside the audio.
+        # If OUT contains inputs, a .npy file that no row lists may be the user's, such as labels beside the audio.
         folders = (folder for folder, _ in groupby(os.path.dirname(item.source) or "." for item in found.items))
         has_inputs = any(result_of(calls, "any_within", (out, some)) for some in in_parts(folders))
         orphans: set[str] = set()
         num_rows = self._read_rows(found.items, orphans)
         files = [
             stray.path
-            for stray in find_untracked(out, self._is_spoken_of)
+            for stray in find_untracked(out, self._is_listed)
             if stray.kind != "unlisted" and not (stray.path.endswith(".npy") and has_inputs)
         ]
         of_orphans = [
@@ -179,7 +179,7 @@ class _Search:
             )
         ]
         deletable = (path for path, _, others in of_orphans if not others)
-        # To delete, relative to OUT.
+        # The files to delete, relative to OUT.
         self._paths = [path for path in (*deletable, *files) if _is_own_file(out, path)]
         self.result = Pruned(
             orphans=ids_in_order(orphans),
@@ -191,7 +191,7 @@ class _Search:
         )
 
     def _read_rows(self, items: ItemTable, orphans: set[str]) -> int:
-        """Note the orphans, and of each file how many of them and of other rows have their output there; count rows."""
+        """Record orphans, and for each file the number of its orphans and other rows; return the number of rows."""
         find = items.lookup().find
         num_rows = 0
 
@@ -213,32 +213,32 @@ class _Search:
         )
         return num_rows
 
-    def _is_spoken_of(self, path: str) -> bool:
+    def _is_listed(self, path: str) -> bool:
         return bool(self._scratch.one(f"SELECT 1 FROM {self._paths_table} WHERE path = ?", (byte_order(path),)))
 
     def delete(self) -> None:
-        """Remove the rows, then the files, then the folders that this leaves empty."""
+        """Remove the rows, then the files, then the folders that are empty afterwards."""
         if self.result.orphans:
             orphans = set(self.result.orphans)
             self._history.write_manifest(lambda item_id: item_id not in orphans)
             restart_journal(self._out, self._history.unmade())
         folders = set()
         for path in self._paths:
-            whole = os.path.join(self._out, path)
-            with storage_errors(whole, "delete"), contextlib.suppress(FileNotFoundError):
-                os.unlink(whole)
-            folders.add(os.path.dirname(whole))
+            full_path = os.path.join(self._out, path)
+            with storage_errors(full_path, "delete"), contextlib.suppress(FileNotFoundError):
+                os.unlink(full_path)
+            folders.add(os.path.dirname(full_path))
         for folder in folders:
             with storage_errors(folder):
                 flush_path(folder)
-        emptied = {above for folder in folders for above in _below(self._out, folder)}
-        for above in sorted(emptied, reverse=True):
-            with contextlib.suppress(OSError):  # something else is in it
-                os.rmdir(above)
+        candidates = {parent for folder in folders for parent in _below(self._out, folder)}
+        for folder in sorted(candidates, reverse=True):
+            with contextlib.suppress(OSError):  # it contains other files
+                os.rmdir(folder)
 
 
 def _is_own_file(out: str, path: str) -> bool:
-    """Tell whether a path of a row, which anybody may have written, is a regular file inside OUT, without any link."""
+    """Return whether a path, which may be manipulated, is a regular file in OUT and leads through no link."""
     if "\0" in path or os.path.normpath(path) != path or path.startswith(("/", "../")) or linked_folder(out, path):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The counts of a run, and the listener that is told during it."""
+"""The counts of a run, and the interface of its listeners."""
 
 from __future__ import annotations
 
@@ -18,18 +18,26 @@ from melcli.store.rows import FailedRow
 
 __all__ = ["MAX_TIME", "FailureLimit", "Report", "Listener"]
 
-MAX_TIME = "max time"  # what stopped a run that had only so long
+MAX_TIME = "max time"  # `Report.stopped_by` after ``--max-time``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureLimit:
-    """How many failures of a run are too many: a number, or a percentage of the inputs to process."""
+    """The allowed failures of a run: a number, or a percentage of the inputs to process.
+
+    Attributes
+    ----------
+    number : int or None
+        The allowed number of failures.
+    percent : float or None
+        The allowed percentage, 0 to 100.
+    """
 
     number: int | None = None
     percent: float | None = None
 
     def exceeded(self, failed: int, to_do: int) -> bool:
-        """Tell whether ``failed`` of ``to_do`` inputs are too many."""
+        """Return whether ``failed`` of ``to_do`` inputs exceed the limit."""
         if self.number is not None:
             return failed > self.number
         return self.percent is not None and 100 * failed > self.percent * to_do
@@ -46,39 +54,49 @@ class Report(Tally):
     to_do, unchanged, failed_before, orphans : int
         Counts of the plan.
     orphans_of_other_config : int
-        Orphans that were made with another config.
+        Orphans of another config.
     unreadable_folders : int
         Folders below an INPUT that could not be listed.
     known_failures_ok : bool
-        Whether inputs that failed before, and are not retried, leave the exit code at 0.
+        Whether the exit code is 0 despite inputs that failed before and are not retried.
     features : FeatureOptions
-        How features are made.
+        The config of the features.
     done, audio_s, source_rates_hz, cut, cut_samples, truncated
-        Inputs of this run; see `melcli.run.tally.Tally`.
+        Counts of this run; see `melcli.run.tally.Tally`.
     failed : int
         Inputs that failed in this run.
     reasons : Counter
         Failures of this run by reason.
     lost_batches : int
-        Batches that were lost because their worker crashed or timed out.
+        Batches whose worker crashed or timed out.
     losses : Counter
-        Lost workers by `melcli.run.losses.LossKind`, including those that had no batch.
+        Lost workers by `melcli.run.losses.LossKind`, including workers without a batch.
     retries : int
-        Batches, among them those of single inputs, that were dispatched again after a loss.
+        Batches dispatched again after a loss, including batches of single inputs.
     retried_alone : int
-        Inputs that were run alone, to find those that crash workers.
+        Inputs that were retried alone, to find those that crash workers.
     stopped_by : str or None
         Why the run ended early: ``too many failures``, ``storage``, ``max time`` or a signal's name.
     signal_number : int or None
-        The signal.
+        The number of the signal that stopped the run.
     workers : int
-        Processes.
+        Number of worker processes.
     working_s : float
-        From the first dispatched batch to the last collected one.
+        Time from the first dispatched batch to the last collected one, in seconds.
     stage_seconds : Counter
-        Time of all workers by `melcli.stopwatch.STAGES`.
+        Seconds of all workers by `melcli.stopwatch.STAGES`.
     worker_cpu_s : float
-        CPU time of all workers.
+        CPU time of all workers, in seconds.
+    started_s : float
+        Start of the run, by `time.monotonic`.
+    elapsed_s : float
+        Duration of the run, in seconds.
+    expected_audio_s : float
+        The approximate audio of all inputs to process, in seconds, from some headers; 0 while unknown.
+    items_in_progress : int
+        Items that workers have finished, in batches that are still in flight.
+    audio_s_in_progress : float
+        Seconds of audio that workers have processed in these batches.
     """
 
     out: str
@@ -104,15 +122,18 @@ class Report(Tally):
     worker_cpu_s: float = 0.0
     started_s: float = field(default_factory=time.monotonic)
     elapsed_s: float = 0.0
+    expected_audio_s: float = 0.0
+    items_in_progress: int = 0
+    audio_s_in_progress: float = 0.0
 
     def add_batch(self, tally: Tally, failures: Sequence[FailedRow] = ()) -> None:
-        """Count a batch and its failures."""
+        """Add the counts of a batch and its failures."""
         self.add(tally)
         self.failed += len(failures)
         self.reasons.update(row.reason or "" for row in failures)
 
     def add_time(self, seconds: Mapping[str, float], cpu_s: float) -> None:
-        """Count the time that a worker spent on a batch, by stage."""
+        """Add the time of a worker for a batch, by stage."""
         self.stage_seconds.update(seconds)
         self.worker_cpu_s += cpu_s
 
@@ -122,12 +143,12 @@ class Report(Tally):
 
     @property
     def ok(self) -> int:
-        """Inputs whose features are there."""
+        """Inputs with features in OUT."""
         return self.done + self.unchanged
 
     @property
     def all_failed(self) -> int:
-        """Inputs without features, those of earlier runs included."""
+        """Inputs that failed in this run or in earlier runs."""
         return self.failed + self.failed_before
 
     @property
@@ -137,7 +158,7 @@ class Report(Tally):
 
     @property
     def below_max_freq(self) -> int:
-        """Inputs of this run whose own sampling rate is so low that the highest filters hold nothing of them."""
+        """Inputs of this run whose sampling rate is so low that the highest filters are empty."""
         return sum(self.source_rates_hz[rate_hz] for rate_hz in self.low_rates_hz)
 
     @property
@@ -153,7 +174,7 @@ class Report(Tally):
         if self.stopped_by is not None:
             return 10 if self.stopped_by == MAX_TIME else 7
         if self.left:
-            return MelcliError.exit_code  # a bug: whatever kept the run from them should be known
+            return MelcliError.exit_code  # a bug, since no known cause stopped the run
         failed = self.failed if self.known_failures_ok else self.all_failed
         return 3 if failed or self.unreadable_folders else 0
 
@@ -164,25 +185,28 @@ class Report(Tally):
 
 
 class Listener(Protocol):
-    """Is told about the progress of a run."""
+    """Receives the events of a run."""
 
     def found(self, found: Found) -> None:
-        """Take the inputs, once they are known."""
+        """Receive the inputs."""
 
     def warned(self, warning: str) -> None:
-        """Take a warning."""
+        """Receive a warning."""
 
     def planned(self, report: Report) -> None:
-        """Take the plan, once it is complete."""
+        """Receive the counts of the plan."""
 
     def failed(self, row: FailedRow) -> None:
-        """Take a failed input."""
+        """Receive a failed input."""
 
     def worker_lost(self, loss: WorkerLoss) -> None:
-        """Take a lost worker."""
+        """Receive a lost worker."""
 
     def retrying(self, num_inputs: int, *, batches: int) -> None:
-        """Take the number of inputs that are dispatched again after a loss."""
+        """Receive the number of inputs that are dispatched again after a loss."""
+
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Receive that a signal came, and the number of batches in flight, which are still finished."""
 
     def advanced(self, report: Report) -> None:
-        """Take the progress: after every batch, and at least twice a second."""
+        """Receive the progress, after every batch and at least twice a second."""

@@ -18,34 +18,34 @@ __all__ = ["Request"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a user asks of one run.
+    """The settings of one run.
 
     Attributes
     ----------
     inputs, listed : sequence of str
-        INPUTs of the command line, and paths of lists or whole lists.
+        INPUTs of the command line, and paths from lists or the lists themselves.
     out : str
         OUT.
     config : Config
-        How features are made and stored.
+        The config of the features and their storage.
     sources : SourceOptions
-        Which files are taken and how they are named.
+        Which files are inputs, and their names.
     rerun : Rerun
-        What is done again.
+        Which finished and failed items to process again.
     workers : int
-        Processes.
+        Number of worker processes.
     limit : FailureLimit
-        How many failures end the run.
+        The number of failures that stops the run.
     limits : Limits
-        What the run, a worker and an input may take.
+        Limits of the run, of a worker and of an input.
     durability : "none", "batch" or "file"
         See `melcli.store.durability`.
     own_files : frozenset of tuple of int
-        Device and inode of files outside of OUT that the run writes, such as its log: they are never inputs.
+        Device and inode of files outside of OUT that the run writes, such as its log.  These are never inputs.
     allow_empty : bool
-        Whether nothing to do at all is no error.
+        Whether a run without inputs succeeds.
     known_failures_ok : bool
-        Whether inputs that failed before, and are not retried, leave the exit code at 0.
+        Whether the exit code is 0 despite inputs that failed before and are not retried.
     """
 
     inputs: Sequence[str]

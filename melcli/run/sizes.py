@@ -1,4 +1,4 @@
-"""Sizes of the features of each item, from the headers of the inputs, for cutting HDF5 shards."""
+"""Sizes of the features of each item, from the headers of the inputs, for dividing items into HDF5 shards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["stored_bytes"]
 
 
 def stored_bytes(job: Job, to_do: ToDo, engine: Engine, *, until_s: float = math.inf) -> Iterator[tuple[str, int]]:
-    """Measure the items that are in no shard, in the workers.
+    """Compute the sizes of the features of the items without a shard, in the workers.
 
     Parameters
     ----------
@@ -30,15 +30,15 @@ def stored_bytes(job: Job, to_do: ToDo, engine: Engine, *, until_s: float = math
     ------
     item_id : str
     size : int
-        0 where a header cannot be read: such an item fails when it is extracted.
+        The size in bytes; 0 if the header cannot be read, so that the item fails during extraction.
 
     Raises
     ------
     TimeUp
-        It is not done by then.
+        Not all headers are read by ``until_s``.
     """
     features, output = job.config.features, job.config.output
     frame_bytes = features.num_features * int(output.dtype.removeprefix("float")) // 8
-    for one in measure(job, small_batches(to_do, engine.workers, unplanned=True), engine, until_s):
-        frames = count_output_frames(round(one.duration_s * features.sampling_rate), features)
-        yield one.id, frames * frame_bytes * one.num_outputs
+    for measured in measure(job, small_batches(to_do, engine.workers, unplanned=True), engine, until_s):
+        frames = count_output_frames(round(measured.duration_s * features.sampling_rate), features)
+        yield measured.id, frames * frame_bytes * measured.num_outputs

@@ -33,24 +33,24 @@ __all__ = ["Status", "StatusRequest", "status"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusRequest:
-    """What a user asks.
+    """The settings of one call.
 
     Attributes
     ----------
     out : str
         OUT.
     inputs, listed : sequence of str or None
-        INPUTs of the command line, and paths of lists or whole lists; None: the sources that OUT's rows name.
+        INPUTs of the command line, and paths from lists or the lists themselves; None for the sources in OUT's rows.
     config_name : str or None
-        A named config or a file; None: that of OUT.
+        A named config or a file; None for the config of OUT.
     sets : sequence of str
-        ``KEY=VALUE``.
+        Keys and values, as ``KEY=VALUE``.
     sources : SourceOptions
-        Which files are taken and how they are named.
+        Which files are inputs, and their names.
     rerun : Rerun
-        What would be done again.
+        Which finished and failed items the next run processes again.
     limits : Limits
-        Of the next run; what is None is the limit that each failed item was tried with.
+        The limits of the next run.  None stands for the limit that each failed item was tried with.
     """
 
     out: str
@@ -65,20 +65,21 @@ class StatusRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What was found, as long as the scratch database is open that `status` was given.
+    """The state of OUT; valid while the scratch database of `status` is open.
 
     Attributes
     ----------
     plan : Plan
         A sign for every item.
     found : Found or None
-        The account of the search; None where OUT's rows named the sources.
+        The result of the search; None if the sources are those in OUT's rows.
     running : bool
-        Another melcli holds OUT.
+        Whether another melcli has locked OUT.
     interrupted : bool
-        A journal exists: a run is in progress, or was killed or stopped.
+        Whether a journal exists: a run is in progress, or was killed or stopped.
     unflushed_after_reboot : bool
-        The system was restarted since outputs were written with ``--durability none``: any of them may be truncated.
+        Whether the system was rebooted after outputs were written with ``--durability none``, so that any of them may
+        be truncated.
     """
 
     plan: Plan
@@ -89,12 +90,12 @@ class Status:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything is done; an item without an input only counts if another config made it."""
+        """Whether all items are done.  An item without an input only counts if it has another config."""
         return self.is_done_but_for_failures and not self.plan.counts()["!"]
 
     @property
     def is_done_but_for_failures(self) -> bool:
-        """Whether the next extract would do nothing; inputs that failed and are not retried do not count."""
+        """Whether the next extract has nothing to do; failed inputs that are not retried do not count."""
         counts = self.plan.counts()
         unknown = self.found is not None and bool(self.found.unreadable)
         to_do = counts["+"] or counts["*"] or len(self.plan.other_config) or self.interrupted
@@ -102,22 +103,22 @@ class Status:
 
 
 def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
-    """Look at OUT and at the sources.
+    """Compare OUT with the sources.
 
     Parameters
     ----------
     request : StatusRequest
     scratch : Scratch
-        Holds what is found.
+        Contains the items and the plan.
     files : Files
-        Looks at the sources.
+        Makes the file-system calls for the sources.
 
     Raises
     ------
     ConfigError
-        There is no OUT, its config cannot be read, or it was made with another one than is asked for.
+        OUT does not exist, its config cannot be read, or it was made with another config than requested.
     NoInput
-        INPUTs were given and hold nothing.
+        The given INPUTs contain no audio file.
     StorageError
         The manifest is damaged.
     """
@@ -126,8 +127,8 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
             f"{printable(request.out) or repr(request.out)} is not a folder",
             hint="name the folder that melcli extract wrote",
         )
-    running = is_locked(request.out)  # asked first, since a run that ends meanwhile leaves no journal
-    asked = Request(
+    running = is_locked(request.out)  # checked first, since a run that ends meanwhile leaves no journal
+    run_request = Request(
         inputs=request.inputs or (),
         listed=request.listed,
         out=request.out,
@@ -136,13 +137,13 @@ def status(request: StatusRequest, scratch: Scratch, files: Files) -> Status:
         rerun=request.rerun,
         limits=request.limits,
     )
-    given = request.inputs is not None
-    found = None if given else _named_by_rows(request.out, scratch, files)
-    asked = asked if given else replace(asked, allow_empty=True)
-    surveyed = survey(asked, scratch, files, found, unset_limits_match=True)
+    has_inputs = request.inputs is not None
+    found = None if has_inputs else _sources_of_rows(request.out, scratch, files)
+    run_request = run_request if has_inputs else replace(run_request, allow_empty=True)
+    surveyed = survey(run_request, scratch, files, found, unset_limits_match=True)
     return Status(
         plan=surveyed.plan,
-        found=surveyed.found if given else None,
+        found=surveyed.found if has_inputs else None,
         running=running,
         interrupted=surveyed.history.interrupted,
         unflushed_after_reboot=has_unflushed_outputs(request.out),
@@ -154,22 +155,22 @@ def _config(request: StatusRequest) -> Config:
         return resolve_config(request.config_name, sets=request.sets, environ=os.environ)
     if not os.path.lexists(os.path.join(request.out, CONFIG_FILE)):
         raise ConfigError(
-            f"{printable(request.out)} holds no {CONFIG_FILE}: it is not an OUT of melcli, or its run has just begun",
+            f"{printable(request.out)} contains no {CONFIG_FILE}: it is not an OUT of melcli, or its run just started",
             hint="name its config with -c",
         )
     stored = read_stored_config(request.out).config
     return resolve_config(os.path.join(".", request.out, CONFIG_FILE), sets=request.sets) if request.sets else stored
 
 
-def _named_by_rows(out: str, scratch: Scratch, files: Files) -> Found:
-    """Look at the sources that OUT's rows name."""
+def _sources_of_rows(out: str, scratch: Scratch, files: Files) -> Found:
+    """Return the sources in OUT's rows as the result of a search."""
     history = read_history(out, scratch)
     if not has_manifest(out) and not history.interrupted:
-        raise ConfigError(f"{printable(out)} holds no {MANIFEST_FILE}", hint="name the INPUTs to see the plan")
+        raise ConfigError(f"{printable(out)} contains no {MANIFEST_FILE}", hint="name the INPUTs to see the plan")
 
-    def seen() -> Iterator[list[Values]]:
+    def current() -> Iterator[list[Values]]:
         for named in in_parts((entry.item_id, entry.source) for entry in history.entries()):
             yield result_of(files, "look_at", named)
 
-    items = ItemTable(seen(), scratch)
+    items = ItemTable(current(), scratch)
     return Found(items=items, hidden=0, excluded=0, links=0, out_folders=0, other={}, unreadable={})

@@ -22,14 +22,14 @@ __all__ = [
 
 
 def summary_line(report: Report, config: str = "") -> str:
-    """Return the last line of a run, with the config in words if they are given."""
+    """Return the last line of a run; ``config`` describes the config in words, if given."""
     unchanged = f" ({report.unchanged:,} unchanged)" if report.unchanged else ""
     parts = [f"{report.ok:,} ok{unchanged}", f"{report.all_failed:,} failed"]
     if report.left:
         parts.append(f"{report.left:,} not done")
     if report.done:
-        parts.append(_length(report.audio_s))
-    parts.append(_seconds(report.elapsed_s))
+        parts.append(_audio_length(report.audio_s))
+    parts.append(_elapsed(report.elapsed_s))
     if report.done and report.elapsed_s:
         parts.append(f"{report.audio_s / report.elapsed_s:,.0f}x real time")
     if config:
@@ -43,8 +43,8 @@ def without_input_note(report: Report) -> str:
         return ""
     outputs = "1 item of OUT has" if report.orphans == 1 else f"{report.orphans:,} items of OUT have"
     other = report.orphans_of_other_config
-    made = f" ({other:,} made with another config)" if other else ""
-    return f"{outputs} no input{made}; melcli prune {printable(shlex.quote(report.out))} INPUT... lists them"
+    with_other = f" ({other:,} made with another config)" if other else ""
+    return f"{outputs} no input{with_other}; melcli prune {printable(shlex.quote(report.out))} INPUT... lists them"
 
 
 def low_rates_warning(report: Report) -> str:
@@ -63,13 +63,13 @@ def low_rates_warning(report: Report) -> str:
 
 
 def cut_warning(report: Report) -> str:
-    """Count the inputs that were cut, and the audio that was cut off; ``""`` if there are none."""
+    """Count the inputs that were cut, and the discarded audio; ``""`` if there are none."""
     if not report.cut:
         return ""
     are = "is" if report.cut == 1 else "are"
     files = "file" if report.done == 1 else "files"
     return (
-        f"{report.cut:,} of {report.done:,} {files} {are} longer than {_longest(report)}: "
+        f"{report.cut:,} of {report.done:,} {files} {are} longer than {_length_limits(report)}: "
         f"{_rough_time(report.cut_s)} of audio was cut off"
     )
 
@@ -95,7 +95,7 @@ def failed_before_note(report: Report) -> str:
 
 
 def plain_report(report: Report) -> dict[str, Any]:
-    """Return what ``--json`` prints."""
+    """Return the object that ``--json`` prints."""
     return {
         "ok": report.ok,
         "unchanged": report.unchanged,
@@ -126,8 +126,8 @@ def plain_report(report: Report) -> dict[str, Any]:
     }
 
 
-def _longest(report: Report) -> str:
-    """Name the keys that limit the length, with the seconds that they leave."""
+def _length_limits(report: Report) -> str:
+    """Return the keys that limit the length, with the limit in seconds."""
     features = report.features
     limits = {"num_samples": 1, "num_frames": features.sequence_stride}
     numbers = {name: getattr(features, name) for name in limits}
@@ -138,7 +138,7 @@ def _longest(report: Report) -> str:
     )
 
 
-def _length(seconds: float) -> str:
+def _audio_length(seconds: float) -> str:
     return f"{seconds / 3600:,.1f} h of audio" if seconds >= 360 else f"{seconds:,.1f} s of audio"
 
 
@@ -149,5 +149,5 @@ def _rough_time(seconds: float) -> str:
     return f"{seconds / size:,.1f} {unit}"
 
 
-def _seconds(seconds: float) -> str:
+def _elapsed(seconds: float) -> str:
     return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -1,4 +1,4 @@
-"""Counts of processed inputs: a worker counts its batch, so that the driver need not parse the rows."""
+"""Counts of processed inputs: the worker counts its batch, so that the driver need not parse the rows."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Tally:
     done : int
         Inputs whose features were extracted.
     audio_s : float
-        Seconds of audio of these.
+        Their audio, in seconds.
     source_rates_hz : Counter
-        These inputs by their own sampling rate.
+        Their number by the sampling rate of the source, in hertz.
     cut, cut_samples : int
-        Inputs that ``num_samples`` or ``num_frames`` cut, and the samples that they lost.
+        Inputs that ``num_samples`` or ``num_frames`` cut, and their discarded samples.
     truncated : int
         Inputs that end early and were kept.
     """
@@ -52,12 +52,12 @@ def count_rows(rows: Sequence[Row], features: FeatureOptions) -> Tally:
     """Count the rows of one batch; the channels of one input count as one."""
     done = [row for row in rows if isinstance(row, OkRow)]
     source_rates_hz = {row.item_id: row.source_sampling_rate for row in done}
-    lost = [count_discarded_samples(row.num_samples or 0, features) for row in done if not row.channel]
+    discarded = [count_discarded_samples(row.num_samples or 0, features) for row in done if not row.channel]
     return Tally(
         done=len(source_rates_hz),
         audio_s=sum(row.duration or 0.0 for row in done if not row.channel),
         source_rates_hz=Counter(rate_hz for rate_hz in source_rates_hz.values() if rate_hz is not None),
-        cut=sum(samples > 0 for samples in lost),
-        cut_samples=sum(lost),
+        cut=sum(samples > 0 for samples in discarded),
+        cut_samples=sum(discarded),
         truncated=len({row.item_id for row in rows if "truncated" in row.flags}),
     )

@@ -14,13 +14,13 @@ from melcli.sources.names import extension
 
 __all__ = ["EXPANSION", "ToDo", "decoded_bytes"]
 
-# How much larger the decoded audio is than the file, about: only the order and the size of batches depend on it.
+# The approximate ratio of decoded audio to the file.  Only the order and the size of batches depend on it.
 EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
-LARGEST = (1 << 53) - 1  # of a cost, so that sums of floats are exact
+MAX_COST_BYTES = (1 << 53) - 1  # so that sums of floats are exact
 
 
 def decoded_bytes(item: Item) -> int:
-    """Guess how many bytes of audio an item decodes to, by the size and the kind of its file."""
+    """Estimate the bytes of decoded audio of an item, from the size and the extension of its file."""
     return _decoded_bytes(item.size, extension(item.source))
 
 
@@ -30,7 +30,7 @@ def _decoded_bytes(size: int, kind: str) -> int:
 
 def _values(item: Item) -> tuple[Any, ...]:
     kind = extension(item.source)
-    return *item_values(item), min(_decoded_bytes(item.size, kind), LARGEST), byte_order(kind)
+    return *item_values(item), min(_decoded_bytes(item.size, kind), MAX_COST_BYTES), byte_order(kind)
 
 
 class ToDo:
@@ -41,7 +41,7 @@ class ToDo:
     items : iterable of Item
         Sorted by id.
     scratch : Scratch
-        Where they are.
+        Contains the items.
     """
 
     def __init__(self, items: Iterable[Item], scratch: Scratch) -> None:
@@ -64,55 +64,55 @@ class ToDo:
         return self._items("ORDER BY number")
 
     def longest_first(self, *, unplanned: bool = False) -> Iterator[tuple[Item, int]]:
-        """Yield the items and their `decoded_bytes`, the largest first; or only the items that are in no shard."""
+        """Yield items and their `decoded_bytes`, the largest first; with ``unplanned``, only items without a shard."""
         where = "WHERE shard IS NULL" if unplanned else ""
         query = f"SELECT cost, {COLUMNS} FROM {self._table} {where} ORDER BY cost DESC, number"
         for cost, *values in self._scratch.rows(query):
             yield to_item(*values), cost
 
-    # shards
+    # Shards.
 
     def between(self, first: str, last: str) -> Iterator[Item]:
-        """Yield the items from one id to another."""
+        """Yield the items with ids from ``first`` to ``last``."""
         return self._items("WHERE id BETWEEN ? AND ? ORDER BY number", byte_order(first), byte_order(last))
 
     def plan(self, shard: int, first: str, last: str) -> None:
-        """Plan the items from one id to another that are in no shard for this one."""
+        """Assign the items with ids from ``first`` to ``last``, if they have no shard, to a shard."""
         self._scratch.execute(
             f"UPDATE {self._table} SET shard = ? WHERE id BETWEEN ? AND ? AND shard IS NULL",
             (shard, byte_order(first), byte_order(last)),
         )
 
     def is_planned(self, first: str, last: str) -> bool:
-        """Tell whether an item from one id to another is in a shard."""
+        """Return whether an item with an id from ``first`` to ``last`` has a shard."""
         query = f"SELECT count(shard) FROM {self._table} WHERE id BETWEEN ? AND ?"
         return bool(self._scratch.one(query, (byte_order(first), byte_order(last)))[0])
 
     def of_shard(self, shard: int, first: str, last: str) -> tuple[Item, ...]:
-        """Return the items of a shard, which are between two ids."""
+        """Return the items of a shard, with ids from ``first`` to ``last``."""
         where = "WHERE id BETWEEN ? AND ? AND shard = ? ORDER BY number"
         return tuple(self._items(where, byte_order(first), byte_order(last), shard))
 
     def costs(self) -> dict[int, float]:
-        """Return about how many bytes of audio each shard decodes to."""
+        """Return the approximate bytes of decoded audio by shard."""
         rows = self._scratch.rows(f"SELECT shard, total(cost) FROM {self._table} WHERE shard NOTNULL GROUP BY shard")
         return dict(rows)
 
     def measure(self, stored_bytes: Iterable[tuple[str, int]]) -> None:
-        """Note about how many bytes the features of items take, by id."""
-        rows = ((min(size, LARGEST), byte_order(item_id)) for item_id, size in stored_bytes)
+        """Record the approximate size of the features of items, in bytes, by id."""
+        rows = ((min(size, MAX_COST_BYTES), byte_order(item_id)) for item_id, size in stored_bytes)
         self._scratch.insert(f"UPDATE {self._table} SET stored = ? WHERE id = ?", rows)
 
     def unplanned(self) -> Iterator[tuple[Item, int]]:
-        """Yield the items that are in no shard, and about how many bytes their features take."""
+        """Yield the items without a shard, with the approximate size of their features in bytes."""
         query = f"SELECT coalesce(stored, 0), {COLUMNS} FROM {self._table} WHERE shard IS NULL ORDER BY number"
         for stored, *values in self._scratch.rows(query):
             yield to_item(*values), stored
 
-    # by size
+    # Sizes.
 
     def kinds(self) -> list[tuple[str, array[int]]]:
-        """Return, for each extension in lower case, the sizes of its items that have any bytes, the smallest first."""
+        """Return the sorted sizes of the items that are not empty, for each extension in lower case."""
         if not self._sized:
             self._sized = self._scratch.table("sized", "(place INTEGER PRIMARY KEY, kind BLOB, number INTEGER)")
             self._scratch.execute(
@@ -123,7 +123,7 @@ class ToDo:
         return [(text_of(kind), array("q", self._sizes(kind))) for (kind,) in list(found)]
 
     def by_size(self, kind: str, place: int) -> Item:
-        """Return the item that has a place in what `kinds` has of its extension."""
+        """Return the item whose size has this index in the sizes of its extension, see `kinds`."""
         name = byte_order(kind)
         first = self._scratch.one(f"SELECT min(place) FROM {self._sized} WHERE kind = ?", (name,))[0]
         return next(self._items(f"JOIN {self._sized} USING (number) WHERE place = ?", first + place))

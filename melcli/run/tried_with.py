@@ -1,8 +1,8 @@
 """The limits and versions that a failed item was tried with, which decide whether to retry it.
 
-Rows failed for one of the reasons in `LIMITS_BY_REASON` record it in `tried_with`, such as ``timeout_per_item=3s
-melcli=0.1.0 numpy=2.4.6 scipy=1.17.1 soundfile=0.14.0 soxr=1.1.0``.  The planner retries such a row when the present
-run would record something else.  The row has it, and not melcli.yaml, because a run can end before it retries an item.
+Rows that failed for a reason in `LIMITS_BY_REASON` record them in `tried_with`, such as ``timeout_per_item=3s
+melcli=0.1.0 numpy=2.4.6 scipy=1.17.1 soundfile=0.14.0 soxr=1.1.0``.  The planner retries a row if the current run would
+record another text.  The text is in the row, not in melcli.yaml, because a run can end before it retries an item.
 
 Only the driver calls this module; it reads the versions from the packages' metadata, so that it need not import NumPy.
 """
@@ -23,27 +23,27 @@ from melcli.version import __version__
 __all__ = ["LIMITS_BY_REASON", "Conditions", "installed_versions"]
 
 TIMEOUT, WORKER_MEMORY, MEMORY = "timeout_per_item", "max_memory_per_worker", "memory"
-# By reason the limits that it depends on; it depends on the versions as well.
+# By reason, the limits that the failure depends on; it also depends on the versions.
 LIMITS_BY_REASON: Mapping[str, tuple[str, ...]] = {
     "out_of_memory": (WORKER_MEMORY, MEMORY),
     "timeout": (TIMEOUT,),
-    "decoder_crash": (WORKER_MEMORY,),  # some libraries abort where they get no memory
+    "decoder_crash": (WORKER_MEMORY,),  # some libraries abort when an allocation fails
 }
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 UNKNOWN = "unknown"
-MEMORY_DIGITS = 2  # the kernel's own part of physical memory varies by 1 % from boot to boot
+MEMORY_DIGITS = 2  # the kernel's part of physical memory varies by 1 % between boots
 
 
 class Conditions:
-    """The limits and versions of a run.  Nothing is looked up before a row asks for it.
+    """The limits and versions of a run; looked up when the first row needs them.
 
     Parameters
     ----------
     limits : Limits
-        Of the run.
+        The limits of the run.
     unset_matches_any : bool
-        Whether a limit that is None matches every limit that a row was tried with.  `melcli status` compares like this:
-        it does not know the limits of the last run.
+        Whether a limit of None matches every limit in a row.  `melcli status` needs this, because it does not know the
+        limits of the last run.
     """
 
     def __init__(self, limits: Limits, *, unset_matches_any: bool = False) -> None:
@@ -53,7 +53,7 @@ class Conditions:
         self._texts: dict[str, str] = {}
 
     def text(self, reason: str | None) -> str | None:
-        """Return what a row failed for this reason records; None where limits and versions do not decide a retry."""
+        """Return the text that a row with this reason records; None if its retry does not depend on conditions."""
         if reason is None or reason not in LIMITS_BY_REASON:
             return None
         if reason not in self._texts:
@@ -62,12 +62,12 @@ class Conditions:
         return self._texts[reason]
 
     def differ(self, row: Entry) -> bool:
-        """Tell whether a failed row was tried with other limits or versions; also if it does not record them."""
+        """Return whether a failed row was tried with other limits or versions, or does not record them."""
         text = self.text(row.reason)
         return text is not None and self._compared(row.tried_with or "") != self._compared(text)
 
     def record(self, rows: Iterable[FailedRow | Line]) -> list[FailedRow | Line]:
-        """Return the rows of a batch; those that a retry may help record what they were tried with."""
+        """Return the rows of a batch, where failed rows that may be retried have `tried_with`."""
         return [replace(row, tried_with=self.text(row.reason)) if isinstance(row, FailedRow) else row for row in rows]
 
     def _compared(self, text: str) -> list[str]:
@@ -76,12 +76,12 @@ class Conditions:
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of melcli and of the packages that compute and decode, from their metadata."""
-    from importlib.metadata import version  # late: it takes 30 to 90 ms, and few runs need it
+    from importlib.metadata import version  # imported late: it takes 30 to 90 ms, and few runs need it
 
     versions = {"melcli": __version__}
     for package in PACKAGES:
         found = UNKNOWN
-        with suppress(ImportError, LookupError, ValueError, OSError):  # no metadata, or metadata that cannot be read
+        with suppress(ImportError, LookupError, ValueError, OSError):  # missing or unreadable metadata
             found = version(package) or UNKNOWN
         versions[package] = "".join(found.split())
     return versions
@@ -98,7 +98,7 @@ def _worker_memory(limits: Limits) -> str:
 def _memory(_: Limits) -> str:
     try:
         rounded = float(f"{usable_memory_bytes():.{MEMORY_DIGITS}g}")
-    except (OSError, ValueError):  # the system does not tell
+    except (OSError, ValueError):  # the system does not report it
         return UNKNOWN
     return f"{rounded / 1e9:.15g}GB" if rounded >= 1e9 else f"{rounded / 1e6:.15g}MB"
 

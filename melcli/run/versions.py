@@ -13,45 +13,51 @@ from melcli.run.worker_tasks import library_versions
 
 __all__ = ["ask_versions", "other_kernels", "other_versions"]
 
-STARTING_S = 120  # that a worker may take to import what it needs, from a slow network disk
-SHOWN = 100  # characters of what melcli.yaml says
-TRIES = 3  # a worker can be killed from outside just then
-KERNELS = ("blas", "simd")  # among the versions: what a library chose by the processor or by the environment
+TIMEOUT_S = 120  # generous, for imports from a slow network disk
+MAX_SHOWN_CHARS = 100  # of a value in melcli.yaml
+MAX_ATTEMPTS = 3  # a worker can be killed from outside
+KERNELS = ("blas", "simd")  # the entries that depend on the processor or on the environment
 
 
 def ask_versions(engine: Engine, *, until_s: float = math.inf) -> dict[str, str]:
-    """Ask a worker.
+    """Return the versions and kernels of a worker.
+
+    Parameters
+    ----------
+    engine : Engine
+    until_s : float
+        When to stop, by `time.monotonic`.
 
     Raises
     ------
     TimeUp
-        It has not answered by then, by `time.monotonic`.
+        No worker answered by ``until_s``.
     WorkersFailing
-        One after another was lost with it.
+        `MAX_ATTEMPTS` workers crashed.
     """
     lost: list[BatchLost] = []
-    while len(lost) < TRIES:
+    while len(lost) < MAX_ATTEMPTS:
         try:
-            return result_until(engine.submit(library_versions, None, timeout_s=STARTING_S), until_s)
+            return result_until(engine.submit(library_versions, None, timeout_s=TIMEOUT_S), until_s)
         except BatchLost as error:
             lost.append(error)
-    raise WorkersFailing(f"the workers cannot work: {last_line(lost[-1].stderr) or lost[-1]}") from lost[-1]
+    raise WorkersFailing(f"workers crash on every call: {last_line(lost[-1].stderr) or lost[-1]}") from lost[-1]
 
 
 def other_versions(made_by: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Tell whether other libraries made the numbers of an OUT.
+    """Return whether the outputs of an OUT were made with other library versions.
 
     Parameters
     ----------
     made_by : Mapping of str to str
-        What melcli.yaml says.
+        The versions in melcli.yaml.
     now : Mapping of str to str
-        What this run computes with.
+        The versions of this run.
     """
     return any(made_by.get(name) != now.get(name) for name in {*made_by, *now}.difference(KERNELS))
 
 
 def other_kernels(made_by: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Return what differs of the kernels, such as ``blas Haswell and now Zen``; an OUT of before may not say them."""
+    """Return the kernels that differ, such as ``blas Haswell and now Zen``; an older OUT may not contain them."""
     names = [name for name in KERNELS if name in made_by and made_by[name] != now.get(name)]
-    return [f"{name} {made_by[name][:SHOWN]} and now {now.get(name)}" for name in names]
+    return [f"{name} {made_by[name][:MAX_SHOWN_CHARS]} and now {now.get(name)}" for name in names]

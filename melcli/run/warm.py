@@ -1,8 +1,8 @@
 """Warm up a worker at import: load everything that its first call needs.
 
-The stages import scipy and soxr late, where they use them; a tiny signal makes them do so.  A larger product makes
-OpenBLAS allocate its buffer now: where the limits of the process do not allow it, it ends the process, and no input
-may be blamed for that (observed with ``ulimit -v 300000`` and ``ulimit -d 130000``).
+The stages import SciPy and soxr late; processing a tiny signal loads them.  A larger matrix product makes OpenBLAS
+allocate its buffer.  If the limits of the process are too low for it, OpenBLAS ends the process, and this must not
+happen while an input is in progress (observed with ``ulimit -v 300000`` and ``ulimit -d 130000``).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 from melcli.audio.resample import Resampler
 from melcli.mel.fft import use_compiled_fft
 from melcli.mel.spectrogram import MelSpectrogram
-from melcli.run import process_batch as process_batch  # what the workers do, and all that it imports
+from melcli.run import process_batch as process_batch  # the functions that workers call, with their imports
 
 __all__: list[str] = []
 
-BLAS_SIZE = 128  # rows and columns; small products need no buffer
+BLAS_SIZE = 128  # rows and columns; smaller products need no buffer
 
 use_compiled_fft()
 MelSpectrogram(fft_length=16, num_mel_bins=2)(np.zeros(16, dtype=np.float32))

@@ -1,11 +1,11 @@
-"""Tasks for workers by name, so that only the worker imports NumPy."""
+"""Functions that workers call, with late imports, so that only the worker imports NumPy."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from melcli.run.batching import Batch
-from melcli.run.job import Job, Measured, Outcome, Tried
+from melcli.run.job import BatchResult, Job, MeasuredItem, TimedSample, TrialDone
 
 __all__ = [
     "library_versions",
@@ -14,29 +14,37 @@ __all__ = [
     "read_array",
     "read_item",
     "run_batch",
+    "time_sample",
     "try_batch",
 ]
 
 
-def run_batch(task: tuple[Job, Batch]) -> Outcome:
+def run_batch(task: tuple[Job, Batch]) -> BatchResult:
     """See `melcli.run.process_batch.run_batch`."""
     from melcli.run import process_batch
 
     return process_batch.run_batch(task)
 
 
-def try_batch(task: tuple[Job, Batch]) -> Tried:
+def try_batch(task: tuple[Job, Batch]) -> TrialDone:
     """See `melcli.run.process_batch.try_batch`."""
     from melcli.run import process_batch
 
     return process_batch.try_batch(task)
 
 
-def measure_batch(task: tuple[Job, Batch]) -> list[Measured]:
+def measure_batch(task: tuple[Job, Batch]) -> list[MeasuredItem]:
     """See `melcli.run.process_batch.measure_batch`."""
     from melcli.run import process_batch
 
     return process_batch.measure_batch(task)
+
+
+def time_sample(task: tuple[Job, Batch]) -> TimedSample:
+    """See `melcli.run.sample_time.time_sample`."""
+    from melcli.run import sample_time
+
+    return sample_time.time_sample(task)
 
 
 def library_versions(nothing: None) -> dict[str, str]:

@@ -20,7 +20,7 @@ __all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
 Name = Literal[
     "begin", "given", "listed", "list", "walk", "account", "real_paths", "look_at", "hash", "any_within", "sizes"
 ]
-SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "list", "walk"})  # calls that later ones depend on
+SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "list", "walk"})  # later calls depend on these
 
 
 class Files(Protocol):
@@ -30,7 +30,7 @@ class Files(Protocol):
         """Yield the results of a call of `FileCalls`."""
 
     def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
-        """Begin a call that yields one result, and return what waits for it; a few may be begun at a time."""
+        """Begin a call that yields one result, and return a function that waits for it; a few may be in flight."""
 
 
 def result_of(files: Files, name: Name, argument: Any = None) -> Any:
@@ -81,19 +81,19 @@ class FileCalls:
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
         """Make a call and yield its results.
 
-        * ``begin`` takes the fields of a `SearchRequest` and yields nothing.
-        * ``given`` and ``listed`` take paths, and yield `Part`.
-        * ``list`` takes the fields of a `PathList`, and yields `Part`; so does ``walk``, which takes nothing.
-        * ``account`` yields one list: the fields of `Skipped`, and a number.
-
-        The other calls yield one result: real paths for paths; the values of items for pairs of id and source; the hash
-        of a file's content, or None if it cannot be read; for OUT and folders, whether one of them is OUT or is inside
-        OUT; for OUT and names in it separated by NUL, the sizes of the files in bytes, -1 for a missing file.
+        * ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.
+        * ``given`` and ``listed``, with paths, ``list``, with the fields of a `PathList`, and ``walk`` yield `Part`.
+        * ``account`` yields one list, of the fields of `Skipped` and a count.
+        * ``real_paths`` yields the list of real paths, for paths.
+        * ``look_at`` yields the values of items, for pairs of id and source.
+        * ``hash`` yields the hash of a file's content, or None if it cannot be read.
+        * ``any_within`` yields whether any folder is OUT or inside it, for OUT and folders.
+        * ``sizes`` yields sizes in bytes, -1 for a missing file, for OUT and names in it joined by NUL.
         """
         yield from self._calls[name](argument)
 
     def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
-        """Make a call that yields one result, and return what returns it."""
+        """Make a call that yields one result, and return a function that returns it."""
         result = result_of(self, name, argument)
         return lambda: result
 
@@ -102,7 +102,7 @@ class FileCalls:
         return []
 
     def _list(self, fields: tuple[str, Literal[b"\n", b"\0"]]) -> Iterable[Part]:
-        from melcli.sources.lists import read_list  # late: few searches have a list
+        from melcli.sources.lists import read_list  # imported late, because few searches have a list
 
         self._at(fields[0])
         return self._search.listed(read_list(*fields))

@@ -38,9 +38,9 @@ class FoundPath(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some entries of a folder: values of files that were taken at once, sorted by id, and all others.
+    """Some entries of a folder: values of plain files, sorted by id, and all other entries.
 
-    The others have to be read before the next piece, since folders among them are entered next.
+    The others must be read before the next piece, since folders among them are entered next.
     """
 
     taken: list[Values]
@@ -48,18 +48,18 @@ class Piece(NamedTuple):
 
 
 class TakesFiles(Protocol):
-    """Takes many files of a folder at once; see `melcli.sources.plain_files.PlainFiles`."""
+    """Handles many files of a folder at once; see `melcli.sources.plain_files.PlainFiles`."""
 
     def take(self, entries: list[os.DirEntry[str]], above: str) -> tuple[list[Values], list[os.DirEntry[str]]]:
-        """Return the values of some entries, sorted by id, and the other entries; ``above`` begins their names."""
+        """Return the values of plain files, sorted by id, and the other entries; ``above`` is the prefix of names."""
 
 
 class _Folder(NamedTuple):
     """A folder to enter; folders are entered in this sort order."""
 
-    links: int  # that are followed on the way
+    links: int  # number of links followed to get there
     order: tuple[str, ...]
-    above: str  # what the names in it begin with
+    above: str  # prefix of the names in it
     path: str
     identity: tuple[int, int] | str
 
@@ -112,14 +112,14 @@ def walk_in_pieces(
     follow_symlinks: bool = False,
     at: Callable[[str], None] = lambda path: None,
 ) -> Iterator[Piece]:
-    """Do the same as `walk`, but yield some entries of a folder at a time, and let ``files`` take what it can."""
+    """Like `walk`, but yield groups of entries, and let ``files`` handle as many as possible."""
     search = _Walk(top, selection, out, follow_symlinks)
     above = f"{top_name}/" if top_name else ""
     pending = [_Folder(0, _order(above, 0), above, top, _identity(top, status_of(top)))]
     entered: set[tuple[int, int] | str] = set()
     while pending:
-        # Subfolders sort after their folder, so the first way to a folder that leaves the heap is the one to take,
-        # whatever the order in which the file system lists the entries.
+        # Subfolders sort after their folder.  So the first way to a folder that leaves the heap is the one to take.
+        # The order in which the file system lists the entries does not matter.
         folder = heappop(pending)
         if folder.identity in entered and (folder.links or _is_within_itself(folder, top)):
             yield Piece([], iter([_AGAIN]))
@@ -151,7 +151,7 @@ class _Walk:
     def look_at(
         self, entries: Iterable[os.DirEntry[str]], folder: _Folder, pending: list[_Folder]
     ) -> Iterator[FoundPath | Skipped]:
-        """Say what the entries of a folder are, and add folders among them to those that are to be entered."""
+        """Classify the entries of a folder, and add folders among them to those to enter."""
         for entry in entries:
             seen = self._look_at(entry, folder.above + entry.name, folder.links)
             if isinstance(seen, _Folder):
@@ -160,7 +160,7 @@ class _Walk:
                 yield seen
 
     def _look_at(self, entry: os.DirEntry[str], name: str, links: int) -> FoundPath | Skipped | _Folder:
-        """Say what an entry is; ``links`` were followed to its folder."""
+        """Classify an entry; ``links`` is the number of links followed to its folder."""
         if entry.name.startswith("."):
             return _HIDDEN
         if self._selection.excludes(name):
@@ -202,9 +202,9 @@ class _Walk:
 
 
 def _order(above: str, links: int) -> tuple[str, ...]:
-    """Return what folders behind the same number of links are entered by.
+    """Return the sort key by which folders with the same number of links are entered.
 
-    Without links any order will do, and that of the ids saves sorting the items.
+    Without links any order is correct, and the order of the ids saves sorting the items.
     """
     return tuple(above.split("/")) if links else (above,)
 
@@ -224,7 +224,7 @@ def _is_within_itself(folder: _Folder, top: str) -> bool:
 
 
 def _entries(folder: str) -> Iterator[tuple[list[os.DirEntry[str]], list[Skipped]]]:
-    """Yield some entries at a time, since a flat folder can have a million, and at the end what failed."""
+    """Yield groups of entries, since a flat folder can have a million, and at the end any failure."""
     some: list[os.DirEntry[str]] = []
     failed = []
     try:

@@ -93,7 +93,7 @@ def find_items(
 
 
 def _listed_here(listed: Iterable[str | PathList]) -> Iterator[str]:
-    """Yield paths, and those of lists that no other process can read."""
+    """Yield paths, including those of lists that only this process can read."""
     for one in listed:
         if isinstance(one, str):
             yield one

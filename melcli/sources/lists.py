@@ -34,14 +34,14 @@ WRITER_TICK_S = 0.05
 
 
 class PathList(NamedTuple):
-    """A list of paths that is read when the inputs are searched for; see `read_list`."""
+    """A list of paths that is read during the search; see `read_list`."""
 
     path: str
     separator: Separator
 
     @property
     def is_inherited(self) -> bool:
-        """Whether it is standard input or another descriptor that only this process has."""
+        """Whether it is standard input or another descriptor of this process only."""
         with suppress(OSError):
             return self.path == "-" or inherited_descriptor(self.path) is not None
         return True

@@ -1,4 +1,4 @@
-"""Plain files of a folder, many at once: regular files that are called audio, as most of a corpus are."""
+"""Handle many plain files of a folder at once: regular files with an audio extension, as in most of a corpus."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["PlainFiles"]
 
 _ENDINGS = frozenset(
     ending for extension in AUDIO_EXTENSIONS for ending in (extension[1:], extension[1:].upper())
-)  # as they are usually written
-_ODD = {"", "."}  # at either end of the name without its extension: it is hidden, or the extension is another
+)  # as usually written
+_ODD = {"", "."}  # first or last character of a stem: the file is hidden, or its extension is another one
 
 
 class PlainFiles(NamedTuple):
-    """Takes plain files; any other entry, and any doubt, is left to the walk, which takes three times as long for it.
+    """Handles plain files; other and doubtful entries are left to the walk, which takes three times as long.
 
-    It is for a search without globs.
+    Only for a search without globs.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class PlainFiles(NamedTuple):
         ----------
         entries : list of os.DirEntry
         above : str
-            What their names below the INPUT begin with.
+            Prefix of their names below the INPUT.
         """
         names, paths, sizes, times = [], [], [], []
         others = []
@@ -75,5 +75,5 @@ class PlainFiles(NamedTuple):
 
 
 def _all_in_bytes(names: list[str]) -> list[bytes]:
-    """Encode many names at once, with the NUL between them that none holds."""
+    """Encode many names at once, joined by NUL, which no name contains."""
     return byte_order("\0".join(names)).split(b"\0") if names else []

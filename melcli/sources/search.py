@@ -134,7 +134,7 @@ class Search:
             )
 
     def _parts(self, pieces: Iterable[Piece]) -> Iterator[Part]:
-        """Cut what was found into parts, which are short enough to be held at once."""
+        """Divide what was found into parts of limited size."""
         good: list[Values] = []
         undecoded: list[Values] = []
         for piece in pieces:

@@ -198,11 +198,11 @@ class Block(NamedTuple):
     out : str
         OUT.
     first : int
-        The number of the first line.
+        Number of the first line.
     text : bytes
         The lines.
     plain : list of PlainRow
-        One for each line; empty if a line is not exactly as melcli writes it.
+        One per line; empty if any line is not exactly as melcli writes it.
     """
 
     out: str
@@ -211,7 +211,7 @@ class Block(NamedTuple):
     plain: list[PlainRow]
 
     def entries(self, are_skipped: Iterable[bool]) -> Iterator[Entry | None]:
-        """Read the lines, with None for those that are skipped; raise StorageError at one that is not a row."""
+        """Parse the lines, with None for skipped ones; raise StorageError at a line that is not a row."""
         for place, (line, is_skipped) in enumerate(zip(BytesIO(self.text), are_skipped, strict=False)):
             try:
                 yield None if is_skipped else entry_of(line.removesuffix(b"\n"))
@@ -220,7 +220,7 @@ class Block(NamedTuple):
 
 
 def read_blocks(out: str) -> Iterator[Block]:
-    """Read the rows of OUT in groups; a plain row takes 3 us, an `Entry` 5 us."""
+    """Read the rows of OUT in blocks; a plain row takes 3 us, an `Entry` 5 us."""
     first = 1
     for text in read_texts(out, regular_nofollow):
         plain = _find_plain()(text)
@@ -230,7 +230,7 @@ def read_blocks(out: str) -> Iterator[Block]:
 
 
 def all_unescaped(values: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the strings whose JSON these are, but for the quotes, as `byte_order` gives them."""
+    """Return the strings for their JSON without quotes, as bytes like those of `byte_order`."""
     joined = b'","'.join(values)
     if b"\\" not in joined:
         return values

@@ -19,22 +19,25 @@ from melcli.store.layout import shard_number
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
 
-__all__ = ["SORT_KEY", "History", "Settle", "Settled", "read_history"]
+__all__ = ["SORT_KEY", "History", "FindUnchanged", "UnchangedRows", "read_history"]
 
 SORT_KEY = itemgetter(0, 1)  # of a line in a manifest
 MAX_NUMBER_GAP = (
-    100_000_000  # more shards than any corpus has; a row that names a shard beyond such a gap was tampered with
+    100_000_000  # more shards than any corpus has; a row with a shard number after such a gap was tampered with
 )
 
 
-class Settled(NamedTuple):
-    """Ids of some rows, and whether to skip each; a row with a channel or out of order is never skipped."""
+class UnchangedRows(NamedTuple):
+    """The ids of some rows, as bytes, and whether the item of each is unchanged.
+
+    A row with a channel, or out of order, never counts as unchanged.
+    """
 
     ids: Sequence[bytes]
-    are_settled: Sequence[bool]
+    are_unchanged: Sequence[bool]
 
 
-Settle = Callable[[list[PlainRow]], Callable[[], Settled]]
+FindUnchanged = Callable[[list[PlainRow]], Callable[[], UnchangedRows]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,16 +64,17 @@ class History:
     shards: Sequence[PlannedShard]
     in_order: bool | None = None
 
-    def entries(self, settle: Settle | None = None) -> Iterator[Entry]:
-        """Yield the newest rows of every input: those of the manifest, then the journal's, as the files have them.
+    def entries(self, find_unchanged: FindUnchanged | None = None) -> Iterator[Entry]:
+        """Yield the newest rows of every input, first of the manifest, then of the journal, in the order of the files.
 
         Parameters
         ----------
-        settle : callable, optional
-            Starts to check a group of rows of the manifest, and returns a function that waits for the result: which
-            of them to skip.  It is called for the next group before the unskipped rows of the last one are yielded.
+        find_unchanged : callable, optional
+            Starts to compare many rows of the manifest with their items, and returns a function that waits for the
+            result.  Rows with an unchanged item are not yielded.  It is called for the next rows before the rows of the
+            last call are yielded.
         """
-        yield from self._older(settle)
+        yield from self._older(find_unchanged)
         yield from map(entry_of, self.journal.texts())
 
     def write_manifest(self, keep: Callable[[str], bool] | None = None) -> None:
@@ -109,11 +113,11 @@ class History:
                 if newer.find(line.item_id) is None:
                     yield line
 
-    def _older(self, settle: Settle | None = None) -> Iterator[Entry]:
+    def _older(self, find_unchanged: FindUnchanged | None = None) -> Iterator[Entry]:
         """Yield the rows of the manifest that the journal does not replace."""
         order = _Order()
-        if settle is not None and not len(self.journal):
-            yield from _unsettled(read_blocks(self.out), settle, order)
+        if find_unchanged is not None and not len(self.journal):
+            yield from _changed_entries(read_blocks(self.out), find_unchanged, order)
         else:
             has_newer = self.journal.lookup().find if len(self.journal) else None
             for entry in read_entries(self.out):
@@ -156,18 +160,18 @@ class History:
 
 
 class _Order:
-    """Tells whether rows are sorted by id and by item."""
+    """Checks whether rows are sorted by id and by item."""
 
     def __init__(self) -> None:
         self.holds = True
         self._last = b"", b""
 
     def note(self, entry: Entry) -> None:
-        """Note the next row."""
+        """Check the next row."""
         self._note((entry.key if entry.channel is None else byte_order(entry.id), entry.key))
 
     def note_ids(self, ids: Sequence[bytes]) -> None:
-        """Note the ids of the next rows, which have no channels and are sorted."""
+        """Check the ids of the next rows, which have no channels and are sorted."""
         self._note((ids[0], ids[0]))
         self._last = ids[-1], ids[-1]
 
@@ -176,23 +180,23 @@ class _Order:
         self._last = place
 
 
-def _unsettled(blocks: Iterable[Block], settle: Settle, order: _Order) -> Iterator[Entry]:
-    """Yield the rows that ``settle`` does not skip; each block is read while it looks at the one before."""
-    begun: deque[tuple[Block, Callable[[], Settled] | None]] = deque()
+def _changed_entries(blocks: Iterable[Block], find_unchanged: FindUnchanged, order: _Order) -> Iterator[Entry]:
+    """Yield the rows without an unchanged item; each block is read while the block before is compared."""
+    pending: deque[tuple[Block, Callable[[], UnchangedRows] | None]] = deque()
     for block in blocks:
-        begun.append((block, settle(block.plain) if block.plain else None))
-        if len(begun) > 1:
-            yield from _rest(*begun.popleft(), order)
-    for last in begun:
-        yield from _rest(*last, order)
+        pending.append((block, find_unchanged(block.plain) if block.plain else None))
+        if len(pending) > 1:
+            yield from _changed_in_block(*pending.popleft(), order)
+    for last in pending:
+        yield from _changed_in_block(*last, order)
 
 
-def _rest(block: Block, wait: Callable[[], Settled] | None, order: _Order) -> Iterator[Entry]:
-    ids, are_settled = Settled((), ()) if wait is None else wait()
-    if ids and all(are_settled):
+def _changed_in_block(block: Block, wait: Callable[[], UnchangedRows] | None, order: _Order) -> Iterator[Entry]:
+    ids, are_unchanged = UnchangedRows((), ()) if wait is None else wait()
+    if ids and all(are_unchanged):
         order.note_ids(ids)
         return
-    for place, entry in enumerate(block.entries(are_settled or repeat(False))):
+    for place, entry in enumerate(block.entries(are_unchanged or repeat(False))):
         if entry is None:
             order.note_ids(ids[place : place + 1])
         else:

@@ -83,7 +83,7 @@ class Journal:
         self._index = index
         self._failed: OSError | None = None  # after a failed flush, the next one succeeds despite the loss
         with storage_errors(self._path), contextlib.ExitStack() as opened:
-            self._file = opened.enter_context(open(self._path, "a+b", buffering=0, opener=_only_here))
+            self._file = opened.enter_context(open(self._path, "a+b", buffering=0, opener=_open_to_append))
             if index is not None:
                 index.open(self._file)
             self._end = self._file.seek(0, os.SEEK_END)
@@ -151,7 +151,7 @@ class Journal:
         self._end += write_all(self._file.write, data)
 
 
-def _only_here(path: str, flags: int) -> int:
+def _open_to_append(path: str, flags: int) -> int:
     """Open the journal to append, or create it; in an untrusted OUT, its name could be a link to another file."""
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     with contextlib.ExitStack() as opened:
@@ -198,9 +198,9 @@ def read_journal(out: str, rows: Lines, tell: Callable[[str], None] | None = Non
     with storage_errors(path, "read"), contextlib.ExitStack() as opened:
         opened.callback(rows.close)
         try:
-            with open(path, "rb", opener=_here) as file:
+            with open(path, "rb", opener=_open_to_read) as file:
                 rows.open(file)
-                for number, start, line in _believed(file):
+                for number, start, line in _intact_lines(file):
                     fault = _index(line, start, rows, shards)
                     if fault:
                         (tell or refuse)(f"line {number}: {fault}")
@@ -241,7 +241,7 @@ def _sealed(sealed: bytes) -> bytes:
     return b'{"crc32":"%08x",%b\n' % (zlib.crc32(sealed), sealed)
 
 
-def _here(path: str, flags: int) -> int:
+def _open_to_read(path: str, flags: int) -> int:
     """Open the journal to read, but not through a link: neither its own name nor that of its folder."""
     folder = os.path.dirname(path)
     if os.path.islink(folder):
@@ -249,7 +249,7 @@ def _here(path: str, flags: int) -> int:
     return regular_nofollow(path, flags)
 
 
-def _believed(lines: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
+def _intact_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
     """Yield the complete lines, each with its number and the offset of its first byte."""
     start = 0
     for number, line in enumerate(lines, 1):

@@ -55,7 +55,7 @@ def refuse_names(
     Parameters
     ----------
     item_ids : collection of str
-        Ids of all items; read once or twice, and searched for single ids.
+        Ids of all items.
     format : str
         Only ``npy`` names files after ids.
     out : str, optional
@@ -63,7 +63,7 @@ def refuse_names(
     each_channel : bool
         Whether outputs are named ``ID.ch0``, ``ID.ch1``.  The limit allows for a hundred of them.
     suspects : callable, optional
-        Finds the ids that contain one of some texts or have more than a number of bytes; None: each is checked.
+        Returns the ids that contain one of the given texts or have more than a number of bytes; None: all ids.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def refuse_names(
     if format != "npy":
         return
     limits = _NameLimits.under(out, ".ch00.npy" if each_channel else ".npy")
-    for item_id in find([".npy/", *OWN_FOLDERS], limits.surely_enough_bytes):
+    for item_id in find([".npy/", *OWN_FOLDERS], limits.safe_id_bytes):
         limits.check(item_id)
         _refuse_folder(item_id, item_ids, each_channel)
 
@@ -136,8 +136,8 @@ class _NameLimits:
         return cls(_limit(existing, "PC_NAME_MAX", MAX_NAME_BYTES), limit - used, limit, ending)
 
     @property
-    def surely_enough_bytes(self) -> int:
-        """Bytes of an id that is not too long whatever its parts are."""
+    def safe_id_bytes(self) -> int:
+        """Maximum bytes of an id that is never too long, whatever its parts."""
         return min(self.name_bytes, self.path_bytes - TEMPORARY_NAME_BYTES) - len(self.ending)
 
     def check(self, item_id: str) -> None:

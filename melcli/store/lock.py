@@ -35,7 +35,7 @@ def lock_output(out: str) -> Iterator[None]:
     with storage_errors(out):
         make_folders(own_folder(out))
     _refuse_links(own_folder(out), lock_path(out))
-    _refuse_content_of_others(lock_path(out))
+    _refuse_hard_links(lock_path(out))
     with storage_errors(lock_path(out)):
         lock = FileLock(lock_path(out))
         try:
@@ -78,7 +78,7 @@ def _refuse_links(*paths: str) -> None:
                 raise OSError(errno.ELOOP, "it is a link")
 
 
-def _refuse_content_of_others(path: str) -> None:
+def _refuse_hard_links(path: str) -> None:
     """Refuse a lock file that is a hard link to a file with content: filelock before 4.3 truncates what it opens."""
     with storage_errors(path):
         try:

@@ -1,7 +1,7 @@
 """The manifest: one JSON object per row, sorted by the bytes of the ids.
 
-It contains no time, host or worker, so the same input gives the same bytes whatever the number of workers and the order
-in which they finish.
+It contains no time, host or worker, so the same input gives the same bytes.  The number of workers and the order in
+which they finish do not matter.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def read_pieces(
 def read_texts(
     out: str, opener: Callable[[str, int], int], opened: Callable[[BinaryIO], None] = lambda file: None
 ) -> Iterator[bytes]:
-    """Yield groups of lines of the manifest; none if there is no manifest.
+    """Yield complete lines of the manifest in large pieces; none if there is no manifest.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ __all__ = ["Placement", "StoredFiles"]
 
 BeginSizes = Callable[[tuple[str, bytes]], Callable[[], Sequence[int]]]
 NPY = byte_order(npy_name(""))
-NUL = b"\0"  # which no name in a file system holds
+NUL = b"\0"  # no file name contains it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class StoredFiles:
     format : str
         ``npy`` or ``hdf5``; the output of a row in the other format counts as missing.
     begin_sizes : callable
-        Starts to look up the sizes of files in a folder, given their names with NUL between them, and returns a
-        function that waits for them; -1 is a missing file.
+        Requests the sizes of files in a folder, whose names are joined by NUL, and returns a function that waits for
+        them; -1 for a missing file.
     unmade : collection of int
         Numbers of shards that have to be rebuilt; the output of a row in one of them counts as missing.
     """
@@ -49,10 +49,10 @@ class StoredFiles:
         self._begin_sizes = begin_sizes
         self._unmade = unmade
         self._shard_sizes: dict[str, int] = {}
-        self._sizes: dict[bytes, int] = {}  # of the files that were asked for last, many at once
+        self._sizes: dict[bytes, int] = {}  # of the files of the last request
 
     def has_output(self, row: Entry) -> bool:
-        """Tell whether the row's file is of the format and has the size that it was written with."""
+        """Return whether the row's file has the right format and its recorded size."""
         if row.path is None or row.output_size is None or row.output_size < 0:
             return False
         if self._format == "npy":
@@ -60,9 +60,9 @@ class StoredFiles:
         return self._shard_size(row.path) == row.output_size
 
     def begin_sizes(self, ids: Sequence[bytes], paths: Sequence[bytes]) -> Callable[[], Sequence[int]]:
-        """Start to look up the files of many rows, and return a function that waits for their sizes.
+        """Request the sizes of the files of many rows; return a function that waits for them.
 
-        `has_output` uses these sizes.  The size is -1 if there is no file, or the path is not that of the row.
+        A size is -1 if there is no file, or if the path is not that of the row.  `has_output` uses the received sizes.
         """
         if self._format != "npy":
             return lambda: [self._shard_size(text_of(path)) for path in paths]

@@ -33,9 +33,9 @@ def open_features(out: str | os.PathLike[str]) -> Features:
     Returns
     -------
     features : Features
-        A mapping from id to array for all items that are ``ok`` and have the config of OUT's melcli.yaml, sorted by the
-        bytes of their ids.  OUT may still contain features of an earlier config, for inputs that no longer existed when
-        everything was recomputed.
+        A mapping from id to array, sorted by the bytes of the ids.  It contains all items that are ``ok`` and have the
+        config of OUT's melcli.yaml.  OUT may still contain features of an earlier config, for inputs that no longer
+        existed when everything was recomputed.
 
     Raises
     ------
@@ -74,8 +74,8 @@ def _config_id(out: str, rows: RowIndex) -> str | None:
 class Features(Mapping[str, np.ndarray]):
     """A mapping from id to array that reads an array on access.
 
-    An array is returned only if the row has the path where melcli stores this item, and if the file has the row's
-    shape and type; a shard must also list the item at these frames.  Changed numbers are found by
+    An array is returned only if the row's path is where melcli stores this item, and the file has the row's shape and
+    type.  A shard must also list the item at these frames.  Changed numbers are found by
     ``melcli verify --read-data``.
 
     It can be pickled, sent to workers and used after a fork: open files stay with the process that opened them.  Only

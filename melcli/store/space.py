@@ -14,9 +14,9 @@ _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 class Space:
     """Free space for this user.
 
-    It includes quotas of users, groups and projects only if the file system reports them (XFS and ext4 do for projects,
-    NFS reports what its server does); no system call returns all of them.  Nor is it known what other processes will
-    write meanwhile.
+    It includes quotas of users, groups and projects only if the file system reports them.  XFS and ext4 do for
+    projects; NFS reports what its server does.  No system call returns all of them.  What other processes will write
+    meanwhile is not known.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import melcli
-from melcli.run.interrupts import ONE_SIGNAL_S, SIGNALS
+from melcli.run.interrupts import DUPLICATE_S, SIGNALS
 from tests.elapsed import run, wait_until
 from tests.run.corpus import LIGHT, plant, rows, tree
 
@@ -172,7 +172,7 @@ def test_another_thread_can_call_it(inline: None, sounds: Path, tmp_path: Path) 
 def test_a_signal_stops_the_run_and_reaches_the_handlers_of_the_program(
     number: signal.Signals, inline: None, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("melcli.run.execute.MOST_ITEMS", 1)
+    monkeypatch.setattr("melcli.run.execute.MAX_BATCH_ITEMS", 1)
     taken: list[int] = []
     before = signal.signal(number, lambda number, frame: taken.append(number))
     try:
@@ -199,7 +199,7 @@ def once(number: int) -> Callable[[int, int], None]:
 def test_ctrl_c_is_a_keyboard_interrupt_and_finished_work_is_kept(
     inline: None, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("melcli.run.execute.MOST_ITEMS", 1)
+    monkeypatch.setattr("melcli.run.execute.MAX_BATCH_ITEMS", 1)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -216,7 +216,7 @@ def test_a_second_ctrl_c_does_not_end_the_program(sounds: Path, tmp_path: Path) 
 
     def twice(done: int, total: int) -> None:
         signal.raise_signal(signal.SIGINT)
-        time.sleep(2 * ONE_SIGNAL_S)
+        time.sleep(2 * DUPLICATE_S)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -59,7 +59,7 @@ def test_so_they_are_when_most_of_it_is_on_the_disk(
     keys: dict[str, Any], channels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_sizes(monkeypatch, 16, 20 * 64)
-    monkeypatch.setattr("melcli.run.compute.OUTPUTS_AT_A_TIME", 2)
+    monkeypatch.setattr("melcli.run.compute.OUTPUTS_PER_PASS", 2)
     (source,) = plant(tmp_path, "a.wav", seconds=20.0, channels=3, rate_hz=11_025)
     config = melcli.load_config("keras", **LIGHT, channels=channels, **keys)
     stored = [*command(source, config, tmp_path / "out").values()]

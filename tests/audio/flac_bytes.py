@@ -1,4 +1,4 @@
-"""FLAC by hand: frames of any rate and number of channels, one after another in one file."""
+"""Build FLAC files with frames of any rate and number of channels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 __all__ = ["crc", "flac_of", "frame"]
 
 _RATE_CODES = {8_000: 4, 16_000: 5, 44_100: 9, 48_000: 10, 96_000: 11}
-_SPELLED_OUT = 13  # the rate in Hz behind the number
+_EXPLICIT_RATE = 13  # the rate in Hz follows the frame number
 _BITS_CODES = {16: 4, 24: 6}
 
 
@@ -23,11 +23,11 @@ def flac_of(parts: Iterable[tuple[np.ndarray, int]], *, block: int = 1024, bits:
     parts : iterable of np.ndarray [shape=(samples, channels)], int
         Integers, and their sampling rate in Hz.
     block : int
-        Samples of a frame.
+        Samples per frame.
     bits : int
-        Of a sample.
+        Bits per sample.
     tail : bytes
-        Behind the frames.
+        Appended after the frames.
     """
     parts = list(parts)
     signal, rate_hz = parts[0]
@@ -39,11 +39,11 @@ def flac_of(parts: Iterable[tuple[np.ndarray, int]], *, block: int = 1024, bits:
 
 
 def frame(number: int, samples: np.ndarray, rate_hz: int, bits: int = 16) -> bytes:
-    """Return a frame that holds samples as they are."""
-    code = _RATE_CODES.get(rate_hz, _SPELLED_OUT)
+    """Return a frame with uncompressed samples."""
+    code = _RATE_CODES.get(rate_hz, _EXPLICIT_RATE)
     head = b"\xff\xf8" + bytes((0x70 | code, samples.shape[1] - 1 << 4 | _BITS_CODES[bits] << 1))
     head += chr(number).encode() + struct.pack(">H", len(samples) - 1)
-    head += struct.pack(">H", rate_hz) if code == _SPELLED_OUT else b""
+    head += struct.pack(">H", rate_hz) if code == _EXPLICIT_RATE else b""
     head += bytes((crc(head, 8, 0x07),))
     verbatim = b"\x02"
     body = b"".join(
@@ -54,7 +54,7 @@ def frame(number: int, samples: np.ndarray, rate_hz: int, bits: int = 16) -> byt
 
 
 def crc(data: bytes, bits: int, polynomial: int) -> int:
-    """Compute a checksum, as the specification defines it."""
+    """Compute a checksum as in the specification."""
     table, value = _table(bits, polynomial), 0
     for byte in data:
         value = (value << 8 & (1 << bits) - 1) ^ table[value >> bits - 8 ^ byte]

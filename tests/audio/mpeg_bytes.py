@@ -1,4 +1,4 @@
-"""MPEG audio of LAME and by hand, and the tags and junk that are found around it."""
+"""MPEG audio by LAME and built by hand, with the tags and junk that occur around it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOISE = np.random.default_rng(1).bytes(2**20)
 
 
 def ape(num_bytes: int) -> bytes:
-    """Return an APEv2 tag with header and footer, and that many bytes between them."""
+    """Return an APEv2 tag with header and footer, and ``num_bytes`` between them."""
     size = (num_bytes + 32).to_bytes(4, "little")
     header = b"APETAGEX" + (2000).to_bytes(4, "little") + size + bytes(4) + b"\0\0\0\xa0" + bytes(8)
     footer = b"APETAGEX" + (2000).to_bytes(4, "little") + size + bytes(4) + b"\0\0\0\x80" + bytes(8)
@@ -27,7 +27,7 @@ def ape(num_bytes: int) -> bytes:
 
 
 def tagged(seconds: float = 3.0, rate_hz: int = 16_000, num_channels: int = 1, mode: str = "CONSTANT") -> bytes:
-    """Encode by LAME, with its tag in the first frame."""
+    """Encode with LAME, with its tag in the first frame."""
     file = io.BytesIO()
     signal = music(round(seconds * rate_hz), num_channels, rate_hz)
     soundfile.write(file, signal, rate_hz, format="MP3", bitrate_mode=mode, compression_level=0.5)
@@ -35,12 +35,12 @@ def tagged(seconds: float = 3.0, rate_hz: int = 16_000, num_channels: int = 1, m
 
 
 def bare(mp3: bytes) -> bytes:
-    """Take the first frame away, which holds the tag."""
+    """Remove the first frame, which contains the tag."""
     return mp3[frames_of(mp3)[1] :]
 
 
 def vbri(mp3: bytes) -> bytes:
-    """Have the frame of the tag hold that of Fraunhofer's encoders instead."""
+    """Replace the tag by that of Fraunhofer's encoders."""
     size = frames_of(mp3)[1]
     counts = len(mp3).to_bytes(4, "big") + (len(frames_of(mp3)) - 1).to_bytes(4, "big")
     tag = mp3[:4] + bytes(32) + b"VBRI\0\1" + bytes(4) + counts
@@ -48,20 +48,20 @@ def vbri(mp3: bytes) -> bytes:
 
 
 def uncounted(mp3: bytes) -> bytes:
-    """Have the tag count nothing."""
+    """Change the tag so that it counts nothing."""
     at = mp3.find(b"Xing" if b"Xing" in mp3[:200] else b"Info") + 4
     return mp3[:at] + bytes(116) + mp3[at + 116 :]
 
 
 def silence(header: bytes, num_frames: int) -> bytes:
-    """Return frames of layer 1 or 2 that are zeros behind the four bytes of their header."""
+    """Return frames of layer 1 or 2 with zeros after their four-byte header."""
     read = Header.read(header)
     assert read is not None
     return header.ljust(read.frame_bytes, b"\0") * num_frames
 
 
 def reader(data: bytes):
-    """Return a reader of bytes, see `melcli.audio.ending.Read`; strict, as pread is."""
+    """Return a function like `melcli.audio.ending.Read` for bytes; as strict as pread."""
 
     def read(offset: int, size: int) -> bytes:
         assert offset >= 0

@@ -1,4 +1,4 @@
-"""Small files that libsndfile refuses or decodes wrongly as they are, and some that are refused with good reason."""
+"""Small files that libsndfile refuses or decodes wrongly, and some that melcli must refuse."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["OddSound", "readable", "refused"]
 
 
 class OddSound(NamedTuple):
-    """One file.
+    """A test file.
 
     Attributes
     ----------
     label : str
-        Container, coding and what is odd.
+        Container, coding and special property.
     extension : str
-        With its dot.
+        With the dot.
     content : bytes
     num_samples : int
-        Per channel; 0 where it was not counted.
+        Per channel; 0 if not counted.
     """
 
     label: str
@@ -40,12 +40,12 @@ class OddSound(NamedTuple):
 
 
 def readable() -> list[OddSound]:
-    """Return files of every family that are read."""
+    """Return files of every family that melcli can read."""
     return [*_waves(), *_spheres(), *_mpegs(), *_flacs(), *_oggs()]
 
 
 def refused() -> list[bytes]:
-    """Return files of every family that end early, contradict themselves, change or hold another coding."""
+    """Return files of every family that are truncated, contradictory, change, or contain another coding."""
     return [*_refused_waves(), *_refused_mpegs(), *_refused_flacs(), *_refused_oggs()]
 
 

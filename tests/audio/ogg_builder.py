@@ -1,4 +1,4 @@
-"""Pages of Ogg and packets of Opus for the tests, made bit by bit."""
+"""Build Ogg pages and Opus packets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def page(
     sequence: int = 0,
     goes_on: bool = False,
 ) -> bytes:
-    """Build a page of packets; with ``goes_on`` the last one, of a multiple of 255 bytes, ends on the next page."""
+    """Build a page of packets; with ``goes_on``, the last one (a multiple of 255 bytes) ends on the next page."""
     lacing = bytes(size for packet in packets for size in [255] * (len(packet) // 255) + [len(packet) % 255])
     lacing = lacing[:-1] if goes_on else lacing
     head = b"OggS\0" + bytes([flags]) + struct.pack("<q", granule) + serial + struct.pack("<II", sequence, 0)
@@ -40,7 +40,7 @@ def page(
 
 
 def checked(data: bytes) -> bytes:
-    """Return a page with its right checksum."""
+    """Return a page with the correct checksum."""
     crc = 0
     for byte in data[:22] + bytes(4) + data[26:]:
         crc = (crc << 8 & 0xFFFFFFFF) ^ _CRC[crc >> 24 ^ byte]
@@ -48,7 +48,7 @@ def checked(data: bytes) -> bytes:
 
 
 def later(data: bytes, samples: int) -> bytes:
-    """Return a page whose granule position is higher by a number of samples."""
+    """Return a page with ``samples`` added to its granule position."""
     (granule,) = struct.unpack_from("<q", data, 6)
     return checked(data[:6] + struct.pack("<q", granule + samples) + data[14:])
 
@@ -59,7 +59,7 @@ def opus_header(*, pre_skip: int = 312, rate_hz: int = 48_000, channels: int = 1
 
 
 def pages_of(ogg: bytes) -> list[bytes]:
-    """Cut a file that begins with a page, and has nothing between pages, into its pages."""
+    """Split a file into its pages; there must be nothing between them."""
     found, at = [], 0
     while at < len(ogg):
         lacing = ogg[at + _HEADER_BYTES : at + _HEADER_BYTES + ogg[at + 26]]

@@ -1,4 +1,4 @@
-"""Audio files for the tests, made when they are needed."""
+"""Create audio files for the tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from melcli.audio.mpeg_header import Header
 
 __all__ = ["LOSSLESS", "LOSSY", "decode", "flac_claiming", "frames_of", "music", "reference", "untagged", "write"]
 
-# (file name, subtype) of everything in the contract that soundfile can write; the ending names the format.
+# (file name, subtype) of everything in the contract that soundfile can write; the extension is the format.
 LOSSLESS = [
     *(("a.wav", subtype) for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")),
     *(("a.wav", subtype) for subtype in ("IMA_ADPCM", "MS_ADPCM", "GSM610", "G721_32", "NMS_ADPCM_32")),
@@ -38,7 +38,7 @@ def music(num_samples: int, num_channels: int = 1, rate_hz: int = 16_000) -> np.
 
 
 def write(path: Path, signal: np.ndarray, rate_hz: int = 16_000, subtype: str | None = None, **options: object) -> Path:
-    """Write ``(samples, channels)``; in blocks, because libsndfile crashes in long writes of Ogg."""
+    """Write ``(samples, channels)`` in blocks, because libsndfile crashes in long writes of Ogg."""
     format_name = path.suffix[1:].upper()
     with soundfile.SoundFile(path, "w", rate_hz, signal.shape[1], subtype, format=format_name, **options) as file:
         for start in range(0, len(signal), 4096):
@@ -47,25 +47,25 @@ def write(path: Path, signal: np.ndarray, rate_hz: int = 16_000, subtype: str | 
 
 
 def decode(path: Path, dtype: Literal["float32", "float64"] = "float32") -> tuple[np.ndarray, AudioFile]:
-    """Read with the code under test: the whole signal, and the file after its end."""
+    """Decode with the code under test; return the whole signal, and the file after its end."""
     with AudioFile(str(path), dtype=dtype) as file:
         blocks = list(file.blocks())
     return np.concatenate(blocks), file
 
 
 def reference(path: Path, dtype: str = "float32") -> np.ndarray:
-    """Read with one plain call of soundfile."""
+    """Decode with a single call of soundfile."""
     return soundfile.read(path, dtype=dtype, always_2d=True)[0]
 
 
 def flac_claiming(data: bytes, num_samples: int) -> bytes:
-    """Patch the 36 bits of STREAMINFO that count the samples; 0 is an unknown number, as of a pipe."""
+    """Change the 36 bits of STREAMINFO that count the samples; 0 means unknown, as in a file from a pipe."""
     (bits,) = struct.unpack(">Q", data[18:26])
     return data[:18] + struct.pack(">Q", bits >> 36 << 36 | num_samples) + data[26:]
 
 
 def frames_of(mp3: bytes) -> list[int]:
-    """Offsets of the frames of a file of LAME, which begins with its first frame, found by the decoder's own rules."""
+    """Return the offsets of the frames of a LAME file that begins with its first frame, by the decoder's own rules."""
     offsets, at = [], 0
     while (header := Header.read(mp3, at)) is not None:
         offsets.append(at)
@@ -74,7 +74,7 @@ def frames_of(mp3: bytes) -> list[int]:
 
 
 def untagged(mp3: bytes) -> bytes:
-    """Overwrite the tag with the length that LAME puts into the first frame, which then decodes as a silent one."""
+    """Overwrite LAME's tag in the first frame, which then decodes as silence."""
     for tag in (b"Xing", b"Info"):
         at = mp3.find(tag, 0, 200)
         if at > 0:

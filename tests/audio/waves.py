@@ -1,4 +1,4 @@
-"""WAV files built by hand, byte for byte."""
+"""Build WAV files byte by byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RATE_HZ = 16_000
 
 
 def chunk(tag: bytes, content: bytes, claim: int | None = None) -> bytes:
-    """Return a chunk with its padding; it may claim another length than it has."""
+    """Return a chunk with its padding; ``claim`` replaces its length field."""
     length = len(content) if claim is None else claim
     return tag + struct.pack("<I", length) + content + b"\0" * (len(content) % 2)
 
@@ -39,14 +39,14 @@ def noise(num_samples: int, num_channels: int = 1) -> np.ndarray:
 
 
 def as_float(samples: np.ndarray) -> np.ndarray:
-    """Return 16-bit samples as they are decoded."""
+    """Return 16-bit samples as decoded floats."""
     return (samples / 32768).astype(np.float32)
 
 
 def data_at(file: bytes, name: str) -> tuple[int, int, str, int]:
     """Find the audio in a file that libsndfile wrote.
 
-    Returns its offset, the offset and form of its length, and how much more than the audio that counts.
+    Return its offset, the offset and format of its length field, and the difference between that length and the audio.
     """
     if name.endswith(".w64"):
         at = file.find(b"data\xf3\xac", 40)

@@ -1,4 +1,4 @@
-"""A made-up result of every benchmark, small and complete."""
+"""An artificial result of every benchmark, small and complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STAGES = {"decode": 2.0, "resample": 0.5, "fft": 1.0, "write": 0.5}
 
 
 def result() -> dict[str, Any]:
-    """Return what ``python -m benchmarks`` would write: the peer `slow` takes twice melcli's time, `quick` half."""
+    """Return a result of ``python -m benchmarks``: the peer `slow` takes twice melcli's time, `quick` half."""
     return {
         "date": "2026-01-02 03:04 UTC",
         "machine": {"cpu": "Abacus", "cores": 2, "ram_gb": 8.0, "kernel": "Linux 6", "python": "3.11.7"},

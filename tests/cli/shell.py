@@ -1,4 +1,4 @@
-"""melcli as a process of its own, as a shell starts it."""
+"""Run melcli in a separate process, as a shell does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Ended", "Run", "closed_pipe", "full_disk", "run_alone", "signals_hee
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended and what it printed."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -33,12 +33,12 @@ class Ended:
 
 
 class Run:
-    """A run that goes on.
+    """A run in progress.
 
     Attributes
     ----------
     process : subprocess.Popen
-        It leads a session of its own, which everything that it starts belongs to.
+        Leads its own session, which contains all processes that it starts.
     out : Path
         OUT.
     """
@@ -49,12 +49,12 @@ class Run:
 
     @property
     def rows_so_far(self) -> int:
-        """Rows in the journal."""
+        """Number of rows in the journal."""
         rows, _ = journal_of(str(self.out)) or ([], [])
         return len(rows)
 
     def wait_for_rows(self, count: int) -> None:
-        """Return once the journal holds so many rows; the run must still be going on then."""
+        """Wait until the journal has ``count`` rows; the run must still be in progress then."""
         ended = False
 
         def enough_or_ended() -> bool:
@@ -66,14 +66,14 @@ class Run:
             raise AssertionError(f"ended with {self.process.poll()} before {count} rows: {self.process.communicate()}")
 
     def signal(self, number: int, *, whole_group: bool) -> None:
-        """Send a signal to the run alone, or to all its processes, as a terminal does."""
+        """Send a signal to the run only, or to all its processes, as a terminal does."""
         if whole_group:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
 
     def end(self) -> Ended:
-        """Wait for the end."""
+        """Wait until the run ends."""
         try:
             out, err = communicate(self.process)
         except subprocess.TimeoutExpired:
@@ -83,18 +83,18 @@ class Run:
 
 
 def start(*arguments: Any, out: Path | None = None, before: str = "", **options: Any) -> Run:
-    """Start melcli, with one worker unless ``-j`` says otherwise.
+    """Start melcli, with one worker unless ``-j`` is given.
 
     Parameters
     ----------
     *arguments
-        Of the command line.
+        Arguments of the command line.
     out : Path
-        OUT, which ``-o`` is given for.
+        OUT, passed as ``-o``.
     before : str
-        Python to run in that process before melcli, such as a limit to set.
+        Python code to execute in that process before melcli, for example to set a limit.
     **options
-        Of `subprocess.Popen`.
+        Options of `subprocess.Popen`.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MELCLI_")}
     environment |= {"MELCLI_JOBS": "1"} | options.pop("env", {})  # each worker takes 0.5 s of CPU to start
@@ -113,7 +113,7 @@ def start(*arguments: Any, out: Path | None = None, before: str = "", **options:
 
 @contextmanager
 def signals_heeded() -> Iterator[None]:
-    """Heed signals, also in what is started, though the tests run under nohup or in the background of a script."""
+    """Restore the handling of signals, also in child processes, though the tests may run under nohup or in a script."""
     ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, signal.SIG_DFL)
@@ -130,12 +130,12 @@ def run_alone(*arguments: Any, **options: Any) -> Ended:
 
 
 def closed_pipe() -> int:
-    """Open what nobody reads any more, to write to."""
+    """Return a descriptor of a pipe whose reading end is closed."""
     reading, writing = os.pipe()
     os.close(reading)
     return writing
 
 
 def full_disk() -> int:
-    """Open what has no room, to write to."""
+    """Return a descriptor of a file on a full disk."""
     return os.open("/dev/full", os.O_WRONLY)

@@ -159,7 +159,7 @@ def test_nothing_is_deleted_when_a_folder_cannot_be_read(
     ended = melcli("prune", out, recordings, "--delete")
     monkeypatch.undo()
     assert ended.code == 2
-    assert "nothing is deleted, since the inputs in there are unknown" in ended.err
+    assert "nothing is deleted, because the inputs in these folders are unknown" in ended.err
     assert len(files(out)) == 5
 
 

@@ -136,7 +136,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
 def test_damaged_outputs_are_named_repaired_and_done_again(
     melcli: Command, extract: Command, out: Path, format: str, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("melcli.run.batching.MOST_SHARD_ITEMS", 2)
+    monkeypatch.setattr("melcli.run.batching.MAX_SHARD_ITEMS", 2)
     extract("-f", format)
     undisturbed, before = tree(out), rows(out)
     victim = "sub/c.npy" if format == "npy" else "features-00000.h5"

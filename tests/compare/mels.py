@@ -1,4 +1,4 @@
-"""Features that were never computed: what matters to a comparison is their shape and how they vary."""
+"""Artificial features, for which only the shape and the variation matter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["log_mels", "powers"]
 
 
 def powers(num_mels: int = 40, num_frames: int = 90, seed: int = 0) -> np.ndarray:
-    """Return mel powers of about 1e-9 to 1e1, float32, that change from bin to bin and from frame to frame."""
+    """Return mel powers from about 1e-9 to 1e1, float32, that vary between bins and between frames."""
     generator = np.random.default_rng(seed)
     steps = generator.normal(0.0, 1.0, (num_mels, num_frames))
     wander = np.cumsum(steps, axis=1) / 2 + np.linspace(0.0, -6.0, num_mels)[:, None]

@@ -12,7 +12,7 @@ __all__ = ["Memory"]
 
 
 class Memory:
-    """Arrays by id; what is None cannot be read."""
+    """Arrays by id; None means that an array cannot be read."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray | None], *, time_axis: int | None = None, alone: bool = False):
         self._arrays = arrays

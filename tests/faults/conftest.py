@@ -1,4 +1,4 @@
-"""What all loops share: the seed, the tally, and the page that is made of them."""
+"""Fixtures of all loops: the seed, the tally, and the page that is written from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOPS: pytest.StashKey[dict[str, dict[str, Any]]] = pytest.StashKey()
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """That of ``--seed``: another seed is another sequence of faults."""
+    """The value of ``--seed``: another seed gives another sequence of faults."""
     number = request.config.getoption("--seed")
     assert isinstance(number, int)
     return number
@@ -27,33 +27,33 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def tally(seed: int) -> Tally:
-    """What the loop counts; a test with violations fails."""
+    """Counts of the loop; a test with violations fails."""
     return Tally(seed)
 
 
 @pytest.fixture(scope="session")
 def corpus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Work for two workers, in several batches and shards: half a second of it, in the default tier a quarter."""
+    """Work for two workers, in several batches and shards: half a second of it; in the default tier a quarter."""
     whole = request.config.getoption("--all") or "soak" in request.config.getoption("markexpr")
     return Corpus(tmp_path_factory.mktemp("corpus"), files=64 if whole else 32)
 
 
 @pytest.fixture(scope="session")
 def light(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """So little work that most of a run is its start."""
+    """A small corpus, so that a run is mostly its start."""
     return Corpus(tmp_path_factory.mktemp("light"), files=16, settings=(*LIGHT, "-j", "2"))
 
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """An empty folder for TMPDIR, of a short name: sockets in it may not have long ones, and /tmp would do instead."""
+    """An empty folder for TMPDIR with a short name, since sockets in it cannot have long paths; /tmp would work too."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each loop its number of rounds: that of ``--rounds``, or that of the tier."""
+    """Set the number of rounds of each loop, by ``--rounds`` or by the tier."""
     rounds = config.getoption("--rounds")
     for item in items:
         parameters = _parameters(item) if isinstance(item, pytest.Function) else {}
@@ -67,13 +67,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    """Fail a loop that had violations, and keep what it counted."""
+    """Fail a loop with violations, and record its counts."""
     tally = pyfuncitem.funcargs.get("tally")
     if not isinstance(tally, Tally):
         return (yield)
     try:
         result = yield
-    except (Exception, pytest.fail.Exception) as error:  # it ended the loop too early
+    except (Exception, pytest.fail.Exception) as error:  # the loop ended early
         if not tally.violations:
             tally.violated(error, where=f"after round {tally.rounds - 1}")
         _keep(pyfuncitem, tally)
@@ -85,9 +85,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the figures of whole loops into docs/, though not of one that was shortened or skipped.
+    """Write the figures of complete loops into docs/, except those that were shortened or skipped.
 
-    A worker of pytest-xdist writes nothing.  It may get loops from ``-m full``; ``-m soak`` is refused before that.
+    A worker of pytest-xdist writes nothing.  It may run loops with ``-m full``; ``-m soak`` is refused earlier.
     """
     if hasattr(session.config, "workerinput"):
         return

@@ -1,4 +1,4 @@
-"""Sounds in every format that is read, and what can be wrong with their bytes; all of it seeded."""
+"""Sounds in every supported format, and ways to damage their bytes, with a seed."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ __all__ = ["BASES", "DAMAGES", "Sound", "base", "damaged", "flac_frames", "in_me
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """One intact file.
+    """An intact file.
 
     Attributes
     ----------
     label : str
-        Container, coding and whatever else is special.
+        Container, coding and special properties.
     extension : str
-        With its dot.
+        With the dot.
     content : bytes
     head_bytes : int
-        About how many of them are header.
+        Approximate size of the header.
     frames : int
         Samples per channel.
     counted : bool
-        Uncompressed, so that damage to the body changes no length.
+        Uncompressed, so that damage to the body does not change the length.
     """
 
     label: str
@@ -69,7 +69,7 @@ _CODINGS = [
 _ONE_CHANNEL = {"GSM610", "G721_32"}
 _MANY_CHANNELS = {"WAV PCM_16", "WAVEX FLOAT", "CAF PCM_16", "AIFF PCM_16", "AU PCM_16"}
 _COMPRESSED = {"GSM610", "G721_32", "IMA_ADPCM", "MS_ADPCM", "ALAC_16", "ALAC_24", "VORBIS", "OPUS", "MPEG_LAYER_III"}
-# Opus takes five rates and MP3 nine.
+# Opus supports five rates and MP3 nine.
 _RATES_HZ = {"OPUS": (8_000, 48_000), "MPEG_LAYER_III": (8_000, 44_100)}
 _SECONDS = 0.12
 
@@ -85,7 +85,7 @@ def base(
     seed: int = 0,
     bitrate_mode: str | None = None,
 ) -> Sound:
-    """Make one intact file; of as many frames as are told, or about a tenth of a second."""
+    """Create an intact file with the given number of frames, or about a tenth of a second."""
     frames = frames or max(1, min(4_000, round(_SECONDS * rate_hz)))
     signal = noise(seed, seconds=frames / rate_hz, rate_hz=rate_hz, channels=channels)
     file = io.BytesIO()
@@ -147,7 +147,7 @@ def _odd(sound: OddSound) -> Sound:
 
 
 class _Bases(Sequence[Sound]):
-    """All intact files; they are made when the first one is asked for."""
+    """All intact files; created on first access."""
 
     def __getitem__(self, number):
         return _bases()[number]
@@ -229,7 +229,7 @@ def _body_of_another(chance: random.Random, sound: Sound) -> bytes:
 
 
 def _wrong_length(chance: random.Random, sound: Sound) -> bytes:
-    """Set some field in the header, of two, four or eight bytes, to something extreme."""
+    """Set a header field of two, four or eight bytes to an extreme value."""
     damaged = bytearray(sound.content)
     extremes = (0, 1, 2, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 0x7FFFF000, 2**62, 2**63 - 1, 2**64 - 1)
     for _ in range(chance.randint(1, 2)):
@@ -245,7 +245,7 @@ def _doubled(chance: random.Random, sound: Sound) -> bytes:
 
 
 def _nonfinite(chance: random.Random, sound: Sound) -> bytes:
-    """Write NaN or infinity into the body, of either size and byte order; noise where numbers are no floats."""
+    """Write NaN or infinity into the body, in either size and byte order; this is noise for integer formats."""
     value = chance.choice((float("nan"), float("inf"), float("-inf"), 1e38, 1e300))
     form = chance.choice(("<f", ">f", "<d", ">d")) if abs(value) != 1e300 else chance.choice(("<d", ">d"))
     width = struct.calcsize(form)
@@ -274,7 +274,7 @@ def _hardly_any_frames(chance: random.Random, sound: Sound) -> bytes:
 
 
 def _intact(chance: random.Random, sound: Sound) -> bytes:
-    """Nothing is wrong but, at times, the name."""
+    """Change nothing, except the name at times."""
     return sound.content
 
 
@@ -293,17 +293,17 @@ DAMAGES: tuple[Damage, ...] = (
     ),
     *(_all_one_byte, _hardly_any_frames, _intact),
 )
-LENGTH_STAYS = {_body_bits, _nonfinite, _intact}  # of what is uncompressed
+LENGTH_STAYS = {_body_bits, _nonfinite, _intact}  # for uncompressed files
 
 
 def damaged(chance: random.Random) -> tuple[Sound, Damage, str, bytes]:
-    """Choose a file, what is wrong with it and the extension of its name; return these and its bytes."""
+    """Choose a file, a damage and an extension; return these and the damaged bytes."""
     sound, damage = chance.choice(_bases()), chance.choice(DAMAGES)
     extension = sound.extension if chance.random() < 0.85 else chance.choice(_CODINGS)[2]
     return sound, damage, extension, damage(chance, sound)
 
 
-# bombs: FLAC that is all silence, made here because libsndfile takes 16 times as many bytes for it
+# Bombs: FLAC of silence, built here because libsndfile takes 16 times as many bytes for it.
 
 
 def flac_frames(number_of_frames: int, block_samples: int = 65_535) -> bytes:
@@ -326,12 +326,12 @@ def silent_flac(
     Parameters
     ----------
     number_of_frames : int
-        Of `blocks` samples each.
+        Number of frames of `blocks` samples.
     rate_hz : int
     claim : int
-        The number of samples that the header tells; the true one if not given.
+        Number of samples in the header; by default the true one.
     blocks : int
-        Samples in a frame.
+        Samples per frame.
     """
     claim = number_of_frames * blocks if claim is None else claim
     packed = rate_hz << 44 | 0 << 41 | 15 << 36 | claim
@@ -340,12 +340,12 @@ def silent_flac(
 
 
 def with_length(content: bytes, at: int, width: int, value: int, order: str) -> bytes:
-    """Overwrite one number of a header."""
+    """Overwrite a number in a header."""
     return content[:at] + value.to_bytes(width, "little" if order == "<" else "big") + content[at + width :]
 
 
 def _utf8(number: int) -> bytes:
-    """UTF-8 as FLAC has it: of any number, surrogates too."""
+    """Encode like UTF-8, as in FLAC: any number, including surrogates."""
     if number < 0x10000:
         return bytes((0xE0 | number >> 12, 0x80 | number >> 6 & 0x3F, 0x80 | number & 0x3F))
     return bytes((0xF0 | number >> 18, *(0x80 | number >> shift & 0x3F for shift in (12, 6, 0))))
@@ -369,12 +369,12 @@ def _crc(data: bytes, bits: int, polynomial: int) -> int:
     return value
 
 
-# where they stand
+# Folders.
 
 
 @contextlib.contextmanager
 def in_memory() -> Iterator[Path]:
-    """Give a folder that is gone afterwards, on a file system in memory where there is one."""
+    """Yield a temporary folder, on a file system in memory if there is one."""
     shared = "/dev/shm"
     where = shared if os.access(shared, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="melcli-faults-", dir=where) as folder:

@@ -1,8 +1,7 @@
-"""Calls of the C library that fail on purpose, in every process of a run: failing_calls.c, compiled when tests need it.
+"""Make calls of the C library fail, in every process of a run: failing_calls.c, compiled when tests need it.
 
-What fails is the N-th call of a kind that touches OUT, counted over all processes together.  strace could inject the
-same, but takes three times as long and counts for each thread by itself; `test_failing_calls` holds one against the
-other.
+The N-th call of a kind that touches OUT fails, counted over all processes.  strace could inject the same, but takes
+three times as long and counts for each thread separately; `test_failing_calls` compares the two.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ class Call:
     Attributes
     ----------
     process, descriptor : int
-        Who made it, and on which descriptor, or -1 where it was given a name.
+        The calling process, and the descriptor, or -1 if the call used a path.
     kind : str
         One of `KINDS`.
     error : int
-        What it was made to fail with, or 0.
+        The injected errno, or 0.
     path, target : str
-        What it touched, and what that was renamed to.
+        The path, and the new path of a rename.
     """
 
     process: int
@@ -53,9 +52,9 @@ class FailingCalls:
     Parameters
     ----------
     library : Path
-        What `compiled` returned.
+        From `compiled`.
     folder : Path
-        Where counts and log are kept; not under OUT.
+        Folder for counts and log; not under OUT.
     """
 
     def __init__(self, library: Path, folder: Path) -> None:
@@ -66,14 +65,14 @@ class FailingCalls:
     def environment(
         self, out: Path, kind: str = "", at: int = 0, *, error: int = 0, on: bool = False
     ) -> dict[str, str]:
-        """Forget the run before, and return the environment of the next one.
+        """Forget the previous run, and return the environment of the next one.
 
         Parameters
         ----------
         out : Path
-            Calls that touch what lies in it count.
+            Calls on paths in this folder count.
         kind, at, error : str, int, int
-            Which call fails, from 1, and with what; none if they are not given.
+            Kind and number (from 1) of the failing call, and its errno; none if not given.
         on : bool
             Whether all later calls of that kind fail too.
         """
@@ -90,11 +89,11 @@ class FailingCalls:
         return environment | ({"FAILING_ON": "1"} if on else {})
 
     def counts(self) -> dict[str, int]:
-        """Return how many calls of each kind the run made."""
+        """Return the number of calls of each kind in the run."""
         return dict(zip(KINDS, struct.unpack(f"={len(KINDS)}Q", self._counts.read_bytes()), strict=True))
 
     def calls(self) -> list[Call]:
-        """Return the calls of the run in order; those of threads at the same time in either."""
+        """Return the calls of the run in order; simultaneous calls of threads are in any order."""
         fields = (line.split("\t") for line in self._log.read_text(errors="surrogateescape").splitlines())
         return [
             Call(
@@ -110,7 +109,7 @@ class FailingCalls:
 
 
 def compiled(folder: Path) -> Path:
-    """Compile the library, or skip the test aloud."""
+    """Compile the library, or skip the test with a message."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None or not Path("/proc/self/fd").is_dir():
         pytest.skip("needs gcc and Linux: calls fail by a library that is compiled here")
@@ -123,9 +122,9 @@ def compiled(folder: Path) -> Path:
 
 
 def check_flushes(calls: Iterable[Call]) -> None:
-    """Hold a run's calls against what a failed flush asks for: it never counts for one that went well.
+    """Check that a run never treats a failed flush as successful.
 
-    Linux tells of a lost page once, and takes it for written from then on.
+    Linux reports a lost page once, and treats it as written afterwards.
     """
     descriptors: set[tuple[int, int]] = set()
     lost: set[str] = set()

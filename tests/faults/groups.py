@@ -1,4 +1,4 @@
-"""Control groups of a test's own, for memory and for numbers of processes; only root may make them."""
+"""Control groups for a single test, for memory and for numbers of processes; only root can create them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.elapsed import wait_until
 
 __all__ = ["Group", "memory_group", "pids_group"]
 
-REMOVAL_S = 5.0  # that the kernel may take to let go of the processes of a group that have ended
+REMOVAL_S = 5.0  # in which the kernel releases the processes of a group that have ended
 _numbers = itertools.count()
 
 
@@ -27,19 +27,19 @@ class Group:
     Attributes
     ----------
     folder : Path
-        Where the kernel shows it.
+        Its folder in the control group file system.
     """
 
     folder: Path
 
     @property
     def enter(self) -> str:
-        """Python that puts a process into the group: ``before`` of `tests.cli.shell.start`."""
+        """Return Python code that moves a process into the group: ``before`` of `tests.cli.shell.start`."""
         return f"import os; open({str(self.folder / 'cgroup.procs')!r}, 'r+').write(str(os.getpid()))"
 
     @property
     def oom_kills(self) -> int:
-        """How many processes the kernel has killed since the group's memory ran out."""
+        """Number of processes that the kernel killed because the group was out of memory."""
         for name in ("memory.oom_control", "memory.events"):
             with suppress(OSError):
                 for line in (self.folder / name).read_text().splitlines():
@@ -50,23 +50,23 @@ class Group:
 
     @property
     def processes(self) -> list[int]:
-        """Who is in it."""
+        """Ids of the processes in the group."""
         return [int(line) for line in (self.folder / "cgroup.procs").read_text().split()]
 
 
 @contextmanager
 def memory_group(limit_bytes: int) -> Iterator[Group]:
-    """Make a group whose processes have so much memory together, swap included; skip the test where that cannot be."""
+    """Create a group with a memory limit including swap; skip the test if that is impossible."""
     with _group("memory", {"memory.limit_in_bytes": limit_bytes}, {"memory.max": limit_bytes}) as group:
         for name, value in (("memory.memsw.limit_in_bytes", limit_bytes), ("memory.swap.max", 0)):
-            with suppress(OSError):  # where swap is not counted there is none, as a rule
+            with suppress(OSError):  # a system that does not count swap usually has none
                 _write(group.folder / name, str(value))
         yield group
 
 
 @contextmanager
 def pids_group(most: int) -> Iterator[Group]:
-    """Make a group of so many processes and threads at most; skip the test where that cannot be."""
+    """Create a group with a limit for processes and threads; skip the test if that is impossible."""
     with _group("pids", {"pids.max": most}, {"pids.max": most}) as group:
         yield group
 
@@ -95,7 +95,7 @@ def _group(controller: str, version_1: dict[str, int], version_2: dict[str, int]
 
 
 def _write(path: Path, text: str) -> None:
-    """Write without making the file: open's flags for that would be refused."""
+    """Write without O_CREAT and O_TRUNC, which would be refused."""
     handle = os.open(path, os.O_WRONLY)
     try:
         os.write(handle, text.encode())
@@ -104,7 +104,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a group; whoever is in it, after a round that failed, is killed."""
+    """Remove a group; kill processes that a failed round left in it."""
     for process in Group(folder).processes:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

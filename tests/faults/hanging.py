@@ -1,8 +1,8 @@
-"""Reads that hang, by the name of the file, as on a network disk that no longer answers; the tests' own.
+"""Reads that hang for certain file names, as on a network disk that no longer answers.
 
-`HangingEngine` is the local engine, but in its workers a file called ``b.hang_header.wav`` hangs whenever its header is
-read, and ``b.hang_decode.wav`` once its header was read and it is decoded.  Each writes a file before it hangs, so that
-a test can wait for that: its name is in the environment variable `MARKER`.
+`HangingEngine` is the local engine.  In its workers, a file named ``b.hang_header.wav`` hangs whenever its header is
+read, and ``b.hang_decode.wav`` when it is decoded.  Each first writes a file, for which a test can wait: its name is in
+the environment variable `MARKER`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["BEFORE", "MARKER", "ROOT", "HangingEngine"]
 
 MARKER = "TESTS_HANGING_MARKER"
 ROOT = str(Path(__file__).parents[2])
-# For `tests.cli.shell.start`; PYTHONPATH has to name ROOT, so that workers find this module.
+# For `tests.cli.shell.start`; PYTHONPATH must contain ROOT, so that workers find this module.
 BEFORE = (
     "import melcli.run.engines.local as local\n"
     "from tests.faults.hanging import HangingEngine\n"

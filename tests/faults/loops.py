@@ -1,4 +1,4 @@
-"""Loops of faults: how many rounds, from which seed, and what was counted.
+"""Loops of faults: their rounds, seed and counts.
 
 A test that takes part looks like this::
 
@@ -32,11 +32,11 @@ from benchmarks.machine import describe_run
 from benchmarks.settings import OWN_PACKAGES
 from tests.elapsed import Stopwatch
 
-__all__ = ["MOST_VIOLATIONS", "NAMED", "Quick", "Tally", "entry_of", "fault_name", "loop"]
+__all__ = ["MAX_VIOLATIONS", "NAMED", "Quick", "Tally", "entry_of", "fault_name", "loop"]
 
-MOST_VIOLATIONS = 20  # after which a loop stops: they tell no more than the first few
-NAMED = 10  # violations that a failed test names
-MESSAGE_LINES = 6  # of each
+MAX_VIOLATIONS = 20  # after which a loop stops, since more of them add nothing
+NAMED = 10  # violations in the message of a failed test
+MESSAGE_LINES = 6  # per violation
 LINE_CHARACTERS = 300
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,14 +44,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Quick:
-    """Rounds of a loop in a test run that is no soak, by the tier; tests/faults/conftest.py replaces it by a number."""
+    """Rounds of a loop in a run without soaks, by the tier; tests/faults/conftest.py replaces it by a number."""
 
     default: int
     all: int
 
 
 def loop(*, quick: int, soak: int, default: int = 1) -> pytest.MarkDecorator:
-    """Give a test an argument ``rounds``.
+    """Add an argument ``rounds`` to a test.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def loop(*, quick: int, soak: int, default: int = 1) -> pytest.MarkDecorator:
     soak : int
         Rounds with ``-m soak``.
     default : int
-        Rounds in the default tier: one, unless a round is so little that one says nothing.
+        Rounds in the default tier: one, unless a single round is too small to mean something.
     """
     if not 1 <= default <= quick <= soak:
         raise ValueError(f"rounds have to grow from 1 on: default={default}, quick={quick}, soak={soak}")
@@ -74,21 +74,21 @@ def loop(*, quick: int, soak: int, default: int = 1) -> pytest.MarkDecorator:
 
 
 class Tally:
-    """What one loop counted.
+    """The counts of one loop.
 
     Parameters
     ----------
     seed : int
-        That of ``--seed``; a violation names it.
+        The value of ``--seed``; a violation names it.
 
     Attributes
     ----------
     rounds : int
         Rounds begun, or inputs counted.
     violations : list of str
-        What did not hold, each with its round and the seed.
+        Broken invariants, each with its round and the seed.
     notes : list of str
-        Measured remarks.
+        Measured figures.
     """
 
     def __init__(self, seed: int) -> None:
@@ -100,12 +100,12 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the loop began."""
+        """Seconds since the start of the loop."""
         return self._watch.wall_s
 
     @contextmanager
     def round(self) -> Iterator[int]:
-        """Count a round; what does not hold in it is noted as a violation, and the loop goes on.
+        """Count a round; record an error in it as a violation, and continue the loop.
 
         Yields
         ------
@@ -116,26 +116,26 @@ class Tally:
         self.rounds += 1
         try:
             yield number
-        except Exception as error:  # noqa: BLE001  reading a torn file raises nearly anything
+        except Exception as error:  # noqa: BLE001  reading a truncated file raises nearly anything
             self.violated(error, where=f"round {number}")
-        if len(self.violations) >= MOST_VIOLATIONS:
+        if len(self.violations) >= MAX_VIOLATIONS:
             pytest.fail(f"stopped in round {number}: {self.account()}", pytrace=False)
 
     def count(self, number: int) -> None:
-        """Count so many inputs at once, for rounds of many inputs: in addition to the round itself."""
+        """Add a number of inputs to the count, for rounds with many inputs."""
         self.rounds += number
 
     def note(self, remark: str) -> None:
-        """Add a measured remark, for docs/faults.md."""
+        """Add a measured figure, for docs/faults.md."""
         self.notes.append(remark)
 
     def violated(self, error: BaseException, *, where: str) -> None:
-        """Note a violation."""
+        """Record a violation."""
         lines = [line[:LINE_CHARACTERS] for line in f"{type(error).__name__}: {error}".splitlines() if line.strip()]
         self.violations.append(f"{where}, seed {self.seed}: " + "\n    ".join(lines[:MESSAGE_LINES]))
 
     def account(self) -> str:
-        """Say how many violations there were, and name the first ones."""
+        """Return the number of violations, and the first ones."""
         named = "\n  ".join(self.violations[:NAMED])
         return f"{len(self.violations)} violations in {self.rounds} rounds\n  {named}"
 
@@ -148,7 +148,7 @@ def fault_name(function: Callable[..., Any], parameters: Mapping[str, Any]) -> s
 
 
 def entry_of(tally: Tally) -> dict[str, Any]:
-    """Return what docs/faults.json keeps of a loop."""
+    """Return the entry of a loop in docs/faults.json."""
     run = describe_run()
     versions = {name: run["versions"].get(name) for name in ["melcli", *OWN_PACKAGES.values()]}
     return {
@@ -174,7 +174,7 @@ def _told(value: object) -> str:
 
 
 def _revision() -> str | None:
-    """Return melcli's revision in git, with a plus sign where the code differs from it."""
+    """Return melcli's git revision, with a plus sign if the code differs from it."""
     try:
         revision = _git("rev-parse", "--short", "HEAD")
         changed = _git("status", "--porcelain", "--", "melcli")

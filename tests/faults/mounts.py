@@ -1,4 +1,4 @@
-"""File systems of a test's own: small, full, read-only; only root may mount."""
+"""File systems for a single test: small, full, read-only; only root can mount them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK_BYTES = 4096
 
 @contextmanager
 def tmpfs(folder: Path, *, size_kb: int = 2048, most_files: int = 10_000) -> Iterator[Path]:
-    """Mount a file system in memory; skip the test aloud where that is not allowed."""
+    """Mount a file system in memory; skip the test with a message if that is not allowed."""
     options = f"size={size_kb}k,nr_inodes={most_files}"
     with _mounted(folder, "-t", "tmpfs", "-o", options, "tmpfs"):
         yield folder
@@ -27,7 +27,7 @@ def tmpfs(folder: Path, *, size_kb: int = 2048, most_files: int = 10_000) -> Ite
 
 @contextmanager
 def ext4(folder: Path, *, size_mb: int = 8) -> Iterator[Path]:
-    """Mount an ext4 in a file, without blocks that are kept back for root."""
+    """Mount an ext4 in a file, without blocks reserved for root."""
     make = shutil.which("mkfs.ext4", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
     if make is None:
         pytest.skip("needs mkfs.ext4")
@@ -51,21 +51,21 @@ def _mounted(folder: Path, *arguments: str) -> Iterator[None]:
         yield
     finally:
         if subprocess.run(["umount", folder], capture_output=True).returncode != 0:
-            subprocess.run(["umount", "--lazy", folder], check=True)  # so that nothing stays behind a failed test
+            subprocess.run(["umount", "--lazy", folder], check=True)  # also after a failed test
             pytest.fail(f"somebody still works in {folder}")
 
 
 def fill(folder: Path, *, leave_bytes: int = 0, name: str = "ballast") -> Path:
-    """Fill a file system but for so many bytes, rounded down to blocks; return the file that does."""
+    """Fill a file system except for ``leave_bytes``, rounded down to blocks; return the file that does."""
     ballast = folder / name
     with ballast.open("wb") as file, contextlib.suppress(*([] if leave_bytes else [OSError])):
-        while (free := _free_bytes(folder) - leave_bytes) >= BLOCK_BYTES:  # ext4 takes some for its own bookkeeping
+        while (free := _free_bytes(folder) - leave_bytes) >= BLOCK_BYTES:  # ext4 uses some for its own metadata
             os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), free // BLOCK_BYTES * BLOCK_BYTES)
     return ballast
 
 
 def fill_names(folder: Path, *, leave_files: int = 0) -> Path:
-    """Take all files that a file system may still have but for so many; return the folder of those that do."""
+    """Create files until a file system can hold only ``leave_files`` more; return their folder."""
     ballast = folder / "ballast.d"
     ballast.mkdir()
     for number in range(os.statvfs(folder).f_ffree - leave_files):

@@ -1,4 +1,4 @@
-"""docs/faults.json and docs/faults.md: the last figures of every loop, written by the test run that made them."""
+"""Write docs/faults.json and docs/faults.md: the last figures of every loop."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ much. What cannot run on a machine is skipped there, and the test says what is m
 
 
 def record(entries: Mapping[str, Mapping[str, Any]], docs: Path) -> None:
-    """Bring loops into docs/faults.json, leave what it says of others, and write docs/faults.md from it.
+    """Update loops in docs/faults.json, keep the other entries, and write docs/faults.md from it.
 
     Several test runs may do so at the same time.
 
     Parameters
     ----------
     entries : Mapping
-        Fault to what `tests.faults.loops.entry_of` says of its loop.
+        From a fault to the result of `tests.faults.loops.entry_of`.
     docs : Path
         The folder of both files.
     """
@@ -94,7 +94,7 @@ def _cell(text: str) -> str:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's own lock, which leaves no file behind."""
+    """Hold the folder's lock, which leaves no file behind."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

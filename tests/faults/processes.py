@@ -1,4 +1,4 @@
-"""The processes of a run, seen from outside: who they are, and which one has just been started."""
+"""Find the processes of a run from outside, including one that was just started."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def start_command(how: str, *arguments: Any, out: Path, env: Mapping[str, str] |
     Parameters
     ----------
     how : str
-        One of `STARTS`; a test of the script is skipped where it is not installed.
+        One of `STARTS`; a test of the script is skipped if it is not installed.
     *arguments
         The whole command line after ``melcli``.
     out : Path
-        OUT, for `Run`; the command line has to name it.
+        OUT, for `Run`; the command line must name it.
     env : Mapping
-        More of the environment.
+        Additional environment variables.
     **options
-        Of `subprocess.Popen`.
+        Options of `subprocess.Popen`.
     """
     words = [sys.executable, "-m", "melcli"]
     if how == "the installed script":
@@ -69,7 +69,7 @@ def start_command(how: str, *arguments: Any, out: Path, env: Mapping[str, str] |
 
 
 def descendants(run: Run) -> list[int]:
-    """List the processes that a run has started, and theirs, in less than a millisecond."""
+    """List the descendants of a run's process, in less than a millisecond."""
     found: list[int] = []
     parents = [run.process.pid]
     while parents:
@@ -82,7 +82,7 @@ def descendants(run: Run) -> list[int]:
 def _children_of(process: int) -> list[int]:
     """List the children of all threads of a process."""
     found: list[int] = []
-    with suppress(OSError):  # it ended
+    with suppress(OSError):  # the process ended
         for thread in os.listdir(f"/proc/{process}/task"):
             with suppress(OSError):
                 found += map(int, Path(f"/proc/{process}/task/{thread}/children").read_text().split())
@@ -90,15 +90,15 @@ def _children_of(process: int) -> list[int]:
 
 
 def wait_for_newborn(run: Run, known: Sequence[int] = (), *, within_s: float = HANG_S) -> int | None:
-    """Return a process of the run that was not known, as soon as it is there; None if the run ends before.
+    """Return a new process of the run as soon as it exists; None if the run ends before.
 
     Parameters
     ----------
     run : Run
     known : sequence of int
-        Processes that are no news.
+        Processes that are not new.
     within_s : float
-        How long to wait for one, in quiet seconds; None after that.
+        Time limit in quiet seconds; None is returned after it.
     """
     newborn: list[int] = []
 
@@ -112,7 +112,7 @@ def wait_for_newborn(run: Run, known: Sequence[int] = (), *, within_s: float = H
 
 
 def kill_one(process: int, number: int = signal.SIGKILL) -> bool:
-    """Send a signal to a process that may be gone; return whether it was still there."""
+    """Send a signal to a process that may have ended; return whether it still existed."""
     try:
         os.kill(process, number)
     except ProcessLookupError:
@@ -121,18 +121,18 @@ def kill_one(process: int, number: int = signal.SIGKILL) -> bool:
 
 
 def kill_any(run: Run, chance: random.Random, number: int = signal.SIGKILL) -> bool:
-    """Send a signal to one of the run's processes, any but the driver; return whether there was one."""
+    """Send a signal to a random process of the run except the driver; return whether there was one."""
     there = sorted(descendants(run))
     return bool(there) and kill_one(chance.choice(there), number)
 
 
 def workers_of(run: Run) -> list[int]:
-    """List the workers: all processes of the run's session but the driver."""
+    """List the workers: all processes of the run's session except the driver."""
     return [process for process in alive(run.process.pid) if process != run.process.pid]
 
 
 def empty(folder: Path) -> None:
-    """Remove all that is in a folder."""
+    """Remove the content of a folder."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -141,7 +141,7 @@ def empty(folder: Path) -> None:
 
 
 def wait_for_file(path: Path, run: Run, *, exists: bool = True) -> bool:
-    """Wait until a file is there, or is gone; return whether it happened before the run ended."""
+    """Wait until a file exists, or no longer exists; return whether that happened before the run ended."""
     happened = wait_until(lambda: path.exists() is exists or run.process.poll() is not None, poll_s=POLL_S)
     assert happened, f"{path} is {'not there' if exists else 'still there'}"
     return path.exists() is exists

@@ -228,7 +228,7 @@ def test_it_would_be_seen_if_damaged_lines_were_believed(
             yield number, start, line
             start += len(line)
 
-    monkeypatch.setattr("melcli.store.journal._believed", believe_all)
+    monkeypatch.setattr("melcli.store.journal._intact_lines", believe_all)
     forged = interrupted.journal.replace(b'"id":"a"', b'"id":"x"').replace(b'"path":"a.npy"', b'"path":"x.npy"')
     with pytest.raises(AssertionError, match="a row is believed that nobody wrote"):
         check_believed(interrupted.out, forged, interrupted.truth)

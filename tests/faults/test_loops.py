@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.loops import MOST_VIOLATIONS, ROOT, Tally, fault_name, loop
+from tests.faults.loops import MAX_VIOLATIONS, ROOT, Tally, fault_name, loop
 from tests.faults.page import page_of, record
 
 ENTRY = {
@@ -60,7 +60,7 @@ def test_a_loop_stops_when_all_goes_wrong() -> None:
 
     with pytest.raises(pytest.fail.Exception, match="stopped in round 19: 20 violations in 20 rounds"):
         all_rounds()
-    assert tally.rounds == MOST_VIOLATIONS
+    assert tally.rounds == MAX_VIOLATIONS
 
 
 def test_a_fault_has_the_name_of_its_docstring_and_its_parameters() -> None:

@@ -75,7 +75,7 @@ def test_a_group_that_is_too_small_is_named_at_the_start(tmp_path: Path, light: 
         assert "warning: the memory limit of this control group is 100 MB; 4 workers need at least" in ended.err
     with pids_group(FEWEST_PIDS) as pids:
         ended = Work(light, tmp_path / "2", "npy", *WORKERS).start(before=pids.enter).end()
-        assert "warning: processes and threads are short: the control group allows only" in ended.err
+        assert "warning: too few processes and threads: the control group allows only" in ended.err
 
 
 def check(work: Work, enter: str, named: re.Pattern[str]) -> Ended:

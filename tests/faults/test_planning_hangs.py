@@ -136,7 +136,7 @@ def test_a_process_that_cannot_end_is_left_behind(planning: Planning) -> None:
     ended = run.end()
     assert watch.quiet_s < AT_ONCE_S + 1
     assert ended.code == 143
-    assert f"process {process} is left behind, since the system does not end it at {planning.hanging}" in ended.err
+    assert f"process {process} remains, because the system does not end it at {planning.hanging}" in ended.err
     assert wait_until(lambda: not Path(f"/proc/{process}").exists())  # this one can be ended, by the end of its driver
 
 

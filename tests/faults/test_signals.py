@@ -23,7 +23,7 @@ from tests.faults.work import OVER, Corpus, Work, goes_on_for
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROMPT_S = 12.0  # in which a run has to end after a signal
 AT_ONCE_S = 2.0  # and after a second one
-# The first and the second; what comes sooner counts as the same one: `melcli.run.interrupts.ONE_SIGNAL_S`.
+# The first and the second; what comes sooner counts as the same one: `melcli.run.interrupts.DUPLICATE_S`.
 BETWEEN_S = (0.05, 0.3)
 ITEM_S = 0.5
 SUSPENDED_S = ITEM_S + pool.GRACE_S + 0.5  # after which a driver that counted it would end a worker

@@ -74,6 +74,9 @@ class Heard:
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         pass
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        pass
+
     def advanced(self, report: Report) -> None:
         pass
 
@@ -131,7 +134,7 @@ def test_deaths(
 
 def how_it_died(row: Row) -> str:
     assert row.reason == "decoder_crash", row
-    told = re.fullmatch(r".*: the worker that decoded it died (?:of (SIG\w+)|with exit code (\d+))", row.message or "")
+    told = re.fullmatch(r".*: the worker crashed with (?:(SIG\w+)|exit code (\d+))", row.message or "")
     assert told is not None, row
     return told[1] or f"exit{told[2]}"
 
@@ -174,7 +177,7 @@ def test_a_worker_that_is_stopped_is_ended_at_its_deadline(tmp_path: Path) -> No
     """As by a debugger, or by a disk that no longer answers: then no alarm strikes, and the driver ends it."""
     plant(tmp_path / "in", *[f"{number:02}.wav" for number in range(32)], seconds=0.8)
     heavy = ("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_stride=16", "-s", "num_mel_bins=4")
-    before = "import melcli.run.batching as batches; batches.STORING_S = 2"
+    before = "import melcli.run.batching as batches; batches.STORING_TIMEOUT_S = 2"
     limit = ("--timeout-per-item", f"{ITEM_S * stretch():.1f}")
     process = start("extract", tmp_path / "in", *heavy, *limit, "-j", "2", out=tmp_path / "out", before=before)
     process.wait_for_rows(1)
@@ -290,13 +293,13 @@ def test_every_worker_dies_at_start(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("most", [10, pytest.param(dispatcher.MAX_DEATHS_IN_A_ROW, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("most", [10, pytest.param(dispatcher.MAX_CRASHES_IN_A_ROW, marks=pytest.mark.soak)])
 def test_workers_that_keep_dying_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Every file kills its worker: it cannot be the files."""
-    monkeypatch.setattr(dispatcher, "MAX_DEATHS_IN_A_ROW", most)
+    monkeypatch.setattr(dispatcher, "MAX_CRASHES_IN_A_ROW", most)
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", FaultyEngine)
     plant(tmp_path / "in", *[f"{number:03}.SIGSEGV.wav" for number in range(4 * most)], seconds=0.05)
-    told = rf"{most} workers died one after another; of the last one: .* died of SIGSEGV"
+    told = rf"{most} workers crashed in a row; the last one: the worker crashed with SIGSEGV"
     with pytest.raises(WorkersFailing, match=told):
         run(tmp_path / "in", tmp_path / "out", "npy")
 

@@ -1,4 +1,4 @@
-"""Work that is stopped again and again: each start goes on with what the last one left, until one comes through."""
+"""Work that is stopped repeatedly: each run resumes from what the last one left, until one completes."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 WORKERS = 2
-BATCHES_IN_FLIGHT = 2  # of a worker, which may all be finished before the driver has written down the first
-BATCHES_PER_WORKER = 8  # that melcli cuts the files of an npy run into
-OVER = 3  # exit code of a run that comes through: one input is bad
-# A long FFT every few samples, so that there is work to interrupt, and little to store; several shards.
+BATCHES_IN_FLIGHT = 2  # per worker; all of them may finish before the driver records the first
+BATCHES_PER_WORKER = 8  # into which melcli divides the files of an npy run
+OVER = 3  # exit code of a run that completes: one input is bad
+# A long FFT every few samples, so that there is much to interrupt and little to store; several shards.
 SETTINGS = (
     *("-s", "sampling_rate=8000", "-s", "fft_length=8192", "-s", "sequence_stride=16", "-s", "num_mel_bins=24"),
     *("-s", "output.dtype=float64", "-s", "output.shard_mb=1", "-j", str(WORKERS)),
@@ -44,7 +44,7 @@ SETTINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Undisturbed:
-    """What a run that nothing disturbs leaves, and how long it takes."""
+    """The result and the duration of an undisturbed run."""
 
     tree: Mapping[str, bytes]
     whole_s: float
@@ -56,11 +56,11 @@ class Corpus:
     Parameters
     ----------
     folder : Path
-        For the sounds, and for runs that nothing disturbs.
+        Folder for the sounds and for undisturbed runs.
     files : int
-        How many good ones.
+        Number of good files.
     settings : tuple of str
-        Of the runs on them.
+        Options of all runs.
     """
 
     def __init__(self, folder: Path, *, files: int, settings: tuple[str, ...] = SETTINGS) -> None:
@@ -70,11 +70,11 @@ class Corpus:
         self._out = folder / "out"
         self._undisturbed: dict[str, Undisturbed] = {}
         plant(self.sounds, *[f"{number:03}.wav" for number in range(files // 2)], seconds=0.6)
-        plant(self.sounds, *[f"{number:03}.wav" for number in range(files // 2, files)], seconds=0.8)  # come first
+        plant(self.sounds, *[f"{number:03}.wav" for number in range(files // 2, files)], seconds=0.8)  # run first
         (self.sounds / "bad.wav").write_bytes(b"")
 
     def undisturbed(self, format_: str) -> Undisturbed:
-        """Extract without a disturbance, once for each format."""
+        """Extract without a disturbance, once per format."""
         if format_ not in self._undisturbed:
             watch = Stopwatch()
             ended = run_alone("extract", self.sounds, *self.settings, "-f", format_, out=self._out)
@@ -85,27 +85,27 @@ class Corpus:
 
 
 class Work:
-    """One OUT after another, on which runs are started and stopped.
+    """A sequence of OUTs on which runs are started and stopped.
 
     Parameters
     ----------
     corpus : Corpus
-        What they extract.
+        The inputs.
     out : Path
-        OUT; wiped once a run came through.
+        OUT; removed after a run completes.
     format_ : str
         ``npy`` or ``hdf5``.
     *arguments : str
-        More of the command line.
+        Additional arguments.
     keeps : bool
-        Whether what was written down may never be lost.
+        Whether recorded work must never be lost.
 
     Attributes
     ----------
     through : int
-        Runs that came through to the end.
+        Number of completed runs.
     worst_lost : int
-        Outputs that were finished and not yet written down, at most, in one stop.
+        Maximum number of finished outputs that one stop lost before they were recorded.
     """
 
     def __init__(self, corpus: Corpus, out: Path, format_: str, *arguments: str, keeps: bool = True) -> None:
@@ -121,7 +121,7 @@ class Work:
 
     @contextmanager
     def round(self, tally: Tally) -> Iterator[None]:
-        """Count a round; after a violation the next one begins again."""
+        """Count a round; after a violation the next one starts from the beginning."""
         before = len(tally.violations)
         with tally.round():
             yield
@@ -130,19 +130,19 @@ class Work:
 
     def start(self, *arguments: str, **options: Any) -> Run:
         """Start a run on what the last one left."""
-        assert self._undisturbed.tree  # extracted now, and not while the run goes on
+        assert self._undisturbed.tree  # extracted now, not during the run
         self._kept = finished(self.out) if self._keeps else {}
         self._lost_before = self._lost(self._kept)
         self._run = start(*self._arguments, *arguments, out=self.out, **options)
         return self._run
 
     def check_stopped(self, run: Run) -> Ended:
-        """Hold OUT against the oracle after a fault, and say how the run ended.
+        """Check OUT after a fault, and return how the run ended.
 
-        Nothing that was written down may be lost, nothing may be blamed but the bad file, and a worker may lose the
-        two batches that it has in hand.
+        No recorded work may be lost, only the bad file may be blamed, and a worker may lose its two batches in
+        progress.
         """
-        check_after_fault(self.out, session=run.process.pid)  # before `Run.end`, which waits for whoever holds a pipe
+        check_after_fault(self.out, session=run.process.pid)  # before `Run.end`, which waits for all that hold a pipe
         ended = run.end()
         check_printed(ended.err)
         assert not has_our_traceback(ended.err), ended.err
@@ -150,7 +150,7 @@ class Work:
         return ended
 
     def check_through(self, ended: Ended) -> None:
-        """Hold OUT against the oracle after a run that came to its end, and wipe it."""
+        """Check OUT after a completed run, and remove it."""
         assert ended.code == OVER, ended
         self._check_kept()
         check_after_rerun(self.out, self._undisturbed.tree, said=ended.err)
@@ -158,18 +158,18 @@ class Work:
         shutil.rmtree(self.out)
 
     def come_through(self) -> None:
-        """Let the next run come to its end and check it."""
+        """Let the next run complete and check it."""
         self.check_through(self.start().end())
 
     def wipe(self) -> None:
-        """End a run that may still go on, and remove OUT, so that the next one begins again."""
+        """End a run that may still be in progress, and remove OUT, so that the next one starts from the beginning."""
         if self._run is not None:
             kill_all(self._run)
         shutil.rmtree(self.out, ignore_errors=True)
 
     @property
     def whole_s(self) -> float:
-        """Seconds that a run from the beginning takes if nothing disturbs it."""
+        """Seconds that a complete run takes if nothing disturbs it."""
         return self._undisturbed.whole_s
 
     @property
@@ -183,7 +183,7 @@ class Work:
 
     @property
     def is_begun(self) -> bool:
-        """Whether the last run that was started has written anything down."""
+        """Whether the last started run has recorded any work."""
         return finished(self.out) != self._kept
 
     def _check_kept(self) -> dict[str, tuple[str, int, int]]:
@@ -193,13 +193,13 @@ class Work:
         return now
 
     def _lost(self, now: Mapping[str, tuple[str, int, int]]) -> set[tuple[Path, int]]:
-        """Return the outputs that are there and in no row, with their inodes: one that is made again has another."""
+        """Return the outputs without a row, with their inodes: a recomputed output has another inode."""
         named = {path for path, _, _ in now.values()}
         outputs = [path for path in self.out.rglob("*") if path.suffix in {".npy", ".h5"}]
         return {(path, path.stat().st_ino) for path in outputs if str(path.relative_to(self.out)) not in named}
 
     def _check_lost(self, now: Mapping[str, tuple[str, int, int]]) -> None:
-        lost = self._lost(now) - self._lost_before  # by this run, and not by the one before
+        lost = self._lost(now) - self._lost_before  # by this run, not by the one before
         self.worst_lost = max(self.worst_lost, len(lost))
         if any(path.suffix == ".npy" for path, _ in lost):
             to_do = self._corpus.files - len(self._kept)
@@ -210,7 +210,7 @@ class Work:
 
 
 def goes_on_for(run: Run, seconds: float) -> bool:
-    """Wait; tell whether the run still goes on then."""
+    """Wait; return whether the run is still in progress."""
     try:
         run.process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -219,20 +219,20 @@ def goes_on_for(run: Run, seconds: float) -> bool:
 
 
 def kill_all(run: Run) -> None:
-    """Kill whoever is left of a run."""
-    if alive(run.process.pid):  # or the number may have come again
+    """Kill all remaining processes of a run."""
+    if alive(run.process.pid):  # otherwise the number may have been reused
         with suppress(ProcessLookupError):
             os.killpg(run.process.pid, signal.SIGKILL)
     run.end()
 
 
 def has_our_traceback(said: str) -> bool:
-    """Whether a traceback was printed, but for one of Python itself, which had not come to melcli's `main` yet."""
+    """Return whether a traceback was printed, except one of Python itself before melcli's `main`."""
     return "Traceback" in said and any(part in said for part in ("/melcli/cli/", "/melcli/run/", "multiprocessing"))
 
 
 def finished(out: Path) -> dict[str, tuple[str, int, int]]:
-    """Return what OUT's books say is done: by id the output's path, its inode and its time of last change."""
+    """Return the finished outputs by manifest and journal: path, inode and time of change, by id."""
     found = {}
     for row in rows_of(out):
         assert row.reason in {None, "empty"}, row

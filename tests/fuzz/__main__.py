@@ -1,9 +1,9 @@
 """Fuzz one target: ``python -m tests.fuzz decode --seconds 60``.
 
-By atheris, which is led by the lines that melcli's Python takes, where it is installed; otherwise, and for HDF5, which
-is read in a process of its own, by the seeded mutator.  The run goes on after a find; each is shown once, by its class
-and place, its input is put beside the folder ``--work``, and the run ends with 1.  ``--keep`` chooses of that folder
-what the corpus lacks.
+Uses atheris if it is installed, which is guided by the lines that melcli's Python executes.  Otherwise, and for HDF5,
+which is read in a separate process, it uses the seeded mutator.  The run continues after a find.  Each find is shown
+once, by its class and place, its input is stored next to the folder ``--work``, and the run exits with 1.  ``--keep``
+adds inputs from that folder that the corpus lacks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HANGING_S = 60
 
 
 def main() -> None:
-    """Run one target, or keep what earlier runs found."""
+    """Run one target, or keep the inputs of earlier runs."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("target")
     parser.add_argument("--seconds", type=int, default=60)
@@ -49,14 +49,14 @@ def main() -> None:
 
 
 class _Watched:
-    """A target whose finds are written down, each once, and do not end the run."""
+    """A target whose finds are recorded, each once, and do not end the run."""
 
     def __init__(self, target: Callable[[bytes], None], work: Path, found: bytearray | mmap.mmap | None = None) -> None:
         self.found = bytearray(1) if found is None else found  # 1 after a find
         self._target = target
         self._work = work
         self._told: set[str] = set()
-        self._errors = os.fdopen(os.dup(2), "w", errors="backslashreplace")  # the target's own may be closed
+        self._errors = os.fdopen(os.dup(2), "w", errors="backslashreplace")  # the target may close descriptor 2
         self.num_inputs = 0
 
     def __call__(self, data: bytes) -> None:
@@ -64,10 +64,10 @@ class _Watched:
 
         self.num_inputs += 1
         before_mb = peak_mb()
-        started_s = time.thread_time()  # of this process, not of others that keep the machine busy
+        started_s = time.thread_time()  # of this process, not of others on the machine
         try:
             self._target(data)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is a find
+        except Exception as error:  # noqa: BLE001  any exception is a find
             self._tell(signature(error), data)
         if time.thread_time() - started_s > SLOW_S:
             self._tell("slow", data)
@@ -75,7 +75,7 @@ class _Watched:
             self._tell("memory", data)
 
     def close(self) -> None:
-        """Close the standard error of our own."""
+        """Close the duplicate of standard error."""
         self._errors.close()
 
     def _tell(self, what: str, data: bytes) -> None:
@@ -101,7 +101,7 @@ def _has_atheris() -> bool:
 
 
 def _by_atheris(target: str, work: Path, seconds: int, seed: int) -> int:
-    """Fuzz in a child, since libFuzzer ends its process, and with 0; return 1 if there was a find."""
+    """Fuzz in a child process, since libFuzzer ends its process with exit code 0; return 1 if there was a find."""
     found = mmap.mmap(-1, 1)  # shared with the child
     child = os.fork()
     if not child:
@@ -124,7 +124,7 @@ def _fuzz_by_atheris(target: str, work: Path, seconds: int, seed: int, found: mm
         "rss_limit_mb": MOST_MB,
         "max_len": 16_384,
         "print_final_stats": 1,
-        "close_fd_mask": 2,  # what native libraries print
+        "close_fd_mask": 2,  # hides the output of native libraries
     }
     arguments = [sys.argv[0], str(work), *(f"-{name}={value}" for name, value in options.items())]
     atheris.Setup(arguments, _Watched(TARGETS[target], work, found))
@@ -151,7 +151,7 @@ def _by_mutator(target: str, work: Path, seconds: int, seed: int) -> int:
 
 
 def _fill(target: str, work: Path) -> None:
-    """Put what is kept and what a corpus begins with into a folder."""
+    """Copy the kept inputs and the seeds of a target into a folder."""
     from tests.fuzz.kept import corpus_of, name_of
     from tests.fuzz.seeds import seeds
 
@@ -166,7 +166,7 @@ def _keep(target: str, work: Path) -> None:
     _fill(target, work)
     found = [path.read_bytes() for path in sorted(work.iterdir()) if path.is_file()]
     chosen, num_arcs = minimal(target, found)
-    if not num_arcs:  # HDF5 is read in another process, which leaves no steps here
+    if not num_arcs:  # HDF5 is read in another process, whose lines are not traced
         chosen = seeds(target)
     kept = len(corpus_of(target))
     print(f"{target}: {len(found)} inputs take {num_arcs} steps; {len(chosen)} are enough, {kept} were kept")

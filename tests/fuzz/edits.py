@@ -1,4 +1,4 @@
-"""Changes to bytes that break readers: what both the seeded mutator and hypothesis make of a corpus."""
+"""Changes to bytes that break readers, for the seeded mutator and for Hypothesis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 __all__ = ["TELLING", "Edit", "changed", "random_edits"]
 
-# Lengths that overflow, and the marks by which the readers know what they read.
+# Lengths that overflow, and magic numbers of the formats.
 TELLING = (
     *(b"", b"\0", b"\xff", b"\n", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\x80", b"\x01"),
     *(b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"RIFF", b"data", b"fLaC", b"OggS", b"ID3", b"SSND", b"\xff\xfb\x90\x00"),
@@ -18,16 +18,16 @@ TELLING = (
 
 
 class Edit(NamedTuple):
-    """Bytes that take the place of others.
+    """A replacement of bytes.
 
     Attributes
     ----------
     place : float
-        Where, from 0 to 1.
+        Position, from 0 to 1.
     goes : int
-        How many bytes are taken away; with -1 all that follow.
+        Number of bytes to remove; -1 for all that follow.
     comes : bytes
-        What is put there.
+        Bytes to insert.
     """
 
     place: float
@@ -36,7 +36,7 @@ class Edit(NamedTuple):
 
 
 def changed(data: bytes, edits: Iterable[Edit]) -> bytes:
-    """Make the changes, one after another."""
+    """Apply the changes in order."""
     result = bytearray(data)
     for edit in edits:
         start = round(edit.place * len(result))
@@ -45,12 +45,12 @@ def changed(data: bytes, edits: Iterable[Edit]) -> bytes:
 
 
 def random_edits(chance: random.Random, others: Sequence[bytes]) -> list[Edit]:
-    """Choose one to four changes; a piece of another input is one of them now and then."""
+    """Choose one to four changes; some insert a piece of another input."""
     return [_random_edit(chance, others) for _ in range(chance.choice((1, 1, 2, 4)))]
 
 
 def _random_edit(chance: random.Random, others: Sequence[bytes]) -> Edit:
-    place = chance.random() ** chance.choice((1, 4))  # headers more often than the rest
+    place = chance.random() ** chance.choice((1, 4))  # more often in headers
     goes = chance.choice((0, 1, 1, 2, 4, 8, 100, -1))
     kind = chance.randrange(4)
     if kind == 0:

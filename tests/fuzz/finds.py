@@ -1,4 +1,4 @@
-"""What a find is called, so that one bug counts once; and the finds that are not mended yet."""
+"""The signature of a find, so that one bug counts once; and the finds that are not fixed yet."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["OPEN", "signature"]
 
 _ROOT = Path(melcli.__file__).parent.parent
 
-# By target and signature: what it is.  Empty is how it should be; what was mended has to go, which a test sees to.
+# Description by target and signature.  It should be empty; a test checks that fixed finds are removed.
 OPEN: Mapping[str, Mapping[str, str]] = {}
 
 
 def signature(error: BaseException) -> str:
-    """Return class and place of what a target raised: the innermost function of melcli's or the fuzzer's."""
+    """Return class and place of an exception: the innermost function of melcli or the fuzzer."""
     ours = [
         f"{Path(frame.filename).relative_to(_ROOT)}:{frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)

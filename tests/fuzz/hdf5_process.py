@@ -1,4 +1,4 @@
-"""A process that opens HDF5 files, since libhdf5 may crash on a damaged one."""
+"""A process that opens HDF5 files, since libhdf5 may crash on a damaged file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POLL_S = 1.0
 
 
 def ask(path: str) -> str:
-    """Return what broke when a file was read; nothing if it was read or refused as it should be."""
+    """Return the violation when a file was read; empty if it was read or refused correctly."""
     child = _child()
     assert child.stdin is not None
     assert child.stdout is not None
@@ -59,13 +59,13 @@ def _close(child: subprocess.Popen[str]) -> None:
 
 
 def _read(path: str) -> str:
-    """Read a shard by the numbers of a manifest, and all that is in the file."""
+    """Read a shard by the numbers of a manifest, and everything in the file."""
     from melcli.errors import StorageError
     from melcli.store.foreign_arrays import open_arrays
     from melcli.store.hdf5 import ShardReader
 
     try:
-        # What `melcli.store.reader.Features` turns into a StorageError.
+        # What `melcli.store.reader.Features` translates into a StorageError.
         with_numbers = ShardReader(path)
         try:
             assert with_numbers.read(0, 2).dtype.kind in "fiu"
@@ -73,7 +73,7 @@ def _read(path: str) -> str:
             with_numbers.close()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         pass
-    except Exception as error:  # noqa: BLE001  that is what is looked for
+    except Exception as error:  # noqa: BLE001  any other exception is a find
         return f"ShardReader raised {type(error).__name__}: {error}"
     try:
         opened = open_arrays(path)

@@ -1,4 +1,4 @@
-"""The corpus: reading it, and choosing which inputs are worth keeping."""
+"""Read the corpus, and choose inputs that are worth keeping."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def corpus_of(target: str) -> dict[str, bytes]:
 
 
 def name_of(data: bytes) -> str:
-    """Return the name that an input is kept under."""
+    """Return the file name of an input."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
 def keep(target: str, inputs: Iterable[bytes]) -> None:
-    """Write inputs into a target's corpus."""
+    """Write inputs to a target's corpus."""
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
     for data in inputs:
@@ -42,7 +42,7 @@ def keep(target: str, inputs: Iterable[bytes]) -> None:
 
 
 def arcs_of(target: str, data: bytes) -> set[Arc]:
-    """Return the steps from line to line that an input takes through melcli, whether it breaks a promise or not."""
+    """Return the transitions from line to line in melcli for an input, even if it is a find."""
     arcs: set[Arc] = set()
     before: dict[FrameType, int] = {}
 
@@ -66,13 +66,13 @@ def arcs_of(target: str, data: bytes) -> set[Arc]:
 
 
 def minimal(target: str, inputs: Iterable[bytes]) -> tuple[list[bytes], int]:
-    """Choose inputs, the small ones first, that together take all steps that any of them takes.
+    """Choose a set of inputs, small ones first, that together cover all transitions of all inputs.
 
     Returns
     -------
     chosen : list of bytes
     num_arcs : int
-        Steps from line to line that they take.
+        Number of transitions from line to line that they cover.
     """
     seen: set[Arc] = set()
     chosen = []

@@ -1,4 +1,4 @@
-"""How much memory one input may take, and whether one took more."""
+"""The memory limit for an input, and the check of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MOST_MB = 600  # of the process that reads, of which 100 are there before the fi
 
 
 def peak_mb() -> int:
-    """Return the most memory that this process has had so far."""
-    try:  # what getrusage says begins with the peak of the process that started this one
+    """Return the peak memory of this process."""
+    try:  # getrusage would include the peak of the parent process
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         return int(status.partition("VmHWM:")[2].split()[0]) // 1024
     except (OSError, IndexError):
@@ -20,5 +20,5 @@ def peak_mb() -> int:
 
 
 def over_limit(before_mb: int) -> bool:
-    """Tell whether the peak rose over the limit since it was ``before_mb``; it never falls, and counts once."""
+    """Return whether the peak exceeded the limit since it was ``before_mb``; it never falls, so it counts once."""
     return before_mb < peak_mb() > MOST_MB

@@ -1,4 +1,4 @@
-"""What a corpus begins with: one small good input of every kind that a target reads."""
+"""The seeds of a corpus: one small good input of every kind that a target reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NUMBERS = np.arange(12, dtype="<f4").reshape(STORED_SHAPE)
 
 
 def seeds(target: str) -> list[bytes]:
-    """Return the inputs that a target's corpus begins with."""
+    """Return the seeds of a target."""
     return list(_KINDS[target]())
 
 
@@ -82,7 +82,7 @@ def _lines() -> Iterator[bytes]:
 
 
 def _odd_rows() -> Iterator[bytes]:
-    """Rows that JSON can say and melcli never would."""
+    """Yield rows that are valid JSON but that melcli never writes."""
     row = json.loads(make_row("a").to_json())
     for key, value in (
         *(("id", 5), ("id", [1]), ("id", None), ("id", ""), ("id", "\x1b[2J"), ("path", 7), ("path", "../../x.npy")),

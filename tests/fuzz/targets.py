@@ -1,8 +1,8 @@
-"""One function for each way into melcli: it takes any bytes, and raises only where a promise is broken.
+"""Fuzz targets, one for each kind of input: each takes any bytes, and raises only if a promise is broken.
 
-What may come out is a result or one of melcli's own errors, which has to be one printable line; whatever else is raised
-is a find.  So is an input that takes more than a second, or the process over 600 MB; `tests.fuzz.__main__` and, for
-HDF5, `tests.fuzz.hdf5_process` watch over that.
+The result must be a value or one of melcli's own errors, as one printable line; any other exception is a find.  So is
+an input that takes more than a second, or a process over 600 MB.  `tests.fuzz.__main__` and, for HDF5,
+`tests.fuzz.hdf5_process` check these limits.
 """
 
 from __future__ import annotations
@@ -60,17 +60,17 @@ __all__ = ["TARGETS", "Target", "overwritten", "true_journal"]
 Target = Callable[[bytes], None]
 
 MOST_READS = 5000  # of a container's bytes, before the decoder sees it
-MOST_SAMPLES = 4_000_000  # that are decoded of one input; blocks do not grow with the length
+MOST_SAMPLES = 4_000_000  # decoded per input; blocks do not grow with the length
 RATE_HZ = 8_000
 STORED_SHAPE = (3, 4)
 
 
-# what melcli may say
+# Allowed errors.
 
 
 @contextlib.contextmanager
 def _allowed(*kinds: type[MelcliError]) -> Iterator[None]:
-    """Let the errors of these classes pass, if people can be shown them."""
+    """Allow errors of these classes, if their messages are printable."""
     try:
         yield
     except kinds as error:
@@ -86,12 +86,12 @@ def _hold_to_promise(error: MelcliError) -> None:
         assert error.message, "an error without a word"
 
 
-# where it reads from
+# Temporary files.
 
 
 @cache
 def _scratch() -> str:
-    """Return a folder of this process, in memory where there is such a place."""
+    """Return a folder of this process, in memory if possible."""
     memory = "/dev/shm"
     folder = tempfile.mkdtemp(prefix="melcli-fuzz-", dir=memory if os.path.isdir(memory) else None)
     weakref.finalize(_scratch, shutil.rmtree, folder, ignore_errors=True)
@@ -110,7 +110,7 @@ def _file(name: str, data: bytes) -> str:
 
 
 def containers(data: bytes) -> None:
-    """Read what containers say of their end, without decoding."""
+    """Find the end of a file by its container, without decoding."""
     num_reads = 0
 
     def read(offset: int, size: int) -> bytes:
@@ -148,7 +148,7 @@ def _view_holds(view: View, file_size: int) -> None:
 
 
 def decode(data: bytes) -> None:
-    """Decode, mix and resample as `extract` does; to keep what is truncated changes nothing of what is not."""
+    """Decode, mix and resample as `extract` does; ``truncated="keep"`` must not change intact files."""
     path = _file("a.wav", data)
     strict = _decoded(path, "fail")
     kept = _decoded(path, "keep")
@@ -159,7 +159,7 @@ def decode(data: bytes) -> None:
 
 
 def _decoded(path: str, truncated: Literal["fail", "keep"]) -> tuple[int, tuple[str, ...]] | None:
-    """Return how many samples come out, and the flags; None for a file that is refused."""
+    """Return the number of decoded samples and the flags; None for a file that is refused."""
     options = AudioOptions(truncated=truncated)
     with (
         _allowed(AudioError),
@@ -184,7 +184,7 @@ def _decoded(path: str, truncated: Literal["fail", "keep"]) -> tuple[int, tuple[
 
 
 def document(data: bytes) -> None:
-    """Read YAML: refused, or settings that know their lines."""
+    """Read YAML: refuse it, or return settings with their line numbers."""
     with _allowed(ConfigError):
         for key, setting in read_document(data.decode("utf-8", "replace"), "a.yaml").items():
             assert isinstance(key, str)
@@ -192,14 +192,14 @@ def document(data: bytes) -> None:
 
 
 def config(data: bytes) -> None:
-    """Resolve a file: refused, or a config that is the same when it is written and read again."""
+    """Resolve a file: refuse it, or return a config that is the same after writing and reading."""
     path = _file("a.yaml", data)
     with _allowed(ConfigError):
         _held(resolve_config(path))
 
 
 def sets(data: bytes) -> None:
-    """Resolve ``--set`` and the environment, split at NUL: every other one is of the environment."""
+    """Resolve ``--set`` and the environment, split at NUL: every second one is for the environment."""
     words = [os.fsdecode(word) for word in data.split(b"\0")]
     environ = dict(word.partition("=")[::2] for word in words[1::2])
     with _allowed(ConfigError):
@@ -215,11 +215,11 @@ def _held(made: Config) -> None:
     assert again.config_id == made.config_id
 
 
-# OUT's books
+# Manifest and journal.
 
 
 def journal_damage(data: bytes) -> None:
-    """Read a journal that was cut and overwritten as ``data`` says: true rows, perhaps fewer, never a false one."""
+    """Read a journal that was cut and overwritten: the result may lack rows, but never contains a false one."""
     whole, rows = true_journal()
     out = _out_with_journal(overwritten(whole, data))
     with _allowed(StorageError):
@@ -229,7 +229,7 @@ def journal_damage(data: bytes) -> None:
 
 
 def journal(data: bytes) -> None:
-    """Read a journal of any lines whose seals are right: OUT may come from anybody."""
+    """Read a journal of any lines with correct checksums, since OUT may be untrusted."""
     lines = (b'{"crc32":"%08x",%b\n' % (zlib.crc32(line), line) for line in data.split(b"\n"))
     out = _out_with_journal(b"".join(lines))
     with _allowed(StorageError):
@@ -255,7 +255,7 @@ def manifest(data: bytes) -> None:
 
 
 def _verify_reads(out: str) -> None:
-    """Read the books with their damages, which are lines to print, and every row that is none of them."""
+    """Read manifest and journal with their damages, which must be printable lines, and all rows."""
     with Scratch() as scratch:
         books = read_records(out, scratch)
         for damage in books.damages:
@@ -266,7 +266,7 @@ def _verify_reads(out: str) -> None:
 
 
 def _books_hold(out: str) -> None:
-    """Do with the books what a run does."""
+    """Use manifest and journal as a run does."""
     with Scratch() as scratch:
         history = read_history(out, scratch)
         _plan_holds(history, scratch)
@@ -279,7 +279,7 @@ def _books_hold(out: str) -> None:
 
 
 def _plan_holds(history: History, scratch: Scratch) -> None:
-    """Plan a run in which no input changed since: each of its items gets a sign."""
+    """Plan a run in which no input changed: each item gets a sign."""
     items = (Item(row.item_id, row.source, min(row.source_size, 1 << 60), 1) for row in history.entries())
     found = ItemTable([list(map(item_values, items))], scratch)
     for stored_as in ("npy", "hdf5"):
@@ -298,7 +298,7 @@ def _plan_holds(history: History, scratch: Scratch) -> None:
 
 @cache
 def true_journal() -> tuple[bytes, list[Row]]:
-    """Return the bytes of a journal with a row a line, and the rows."""
+    """Return the bytes of a journal with one row per line, and the rows."""
     rows = [make_row(name) for name in ODD_IDS]
     out = _out_with_journal(b"")
     with Journal(out) as book:
@@ -315,7 +315,7 @@ def _out_with_journal(data: bytes) -> str:
 
 
 def overwritten(whole: bytes, program: bytes) -> bytes:
-    """Follow a program of steps: a place of two bytes, how many bytes go, how many follow and come instead."""
+    """Apply a program of steps: a position (two bytes), the number of bytes to remove, and the bytes to insert."""
     damaged = bytearray(whole)
     while len(program) >= 4:
         place = int.from_bytes(program[:2], "big") % (len(damaged) + 1)
@@ -329,7 +329,7 @@ def overwritten(whole: bytes, program: bytes) -> bytes:
 
 
 def stored_npy(data: bytes) -> None:
-    """Read a file that the manifest speaks of: these very numbers, or refused."""
+    """Read a file that the manifest lists: it has exactly those numbers, or is refused."""
     path = _file("a.npy", data)
     try:
         numbers = read_npy(path, np.dtype("<f4"), [STORED_SHAPE, STORED_SHAPE[::-1]])
@@ -340,12 +340,12 @@ def stored_npy(data: bytes) -> None:
 
 
 def npy(data: bytes) -> None:
-    """Read a ``.npy`` that anybody wrote."""
+    """Read an untrusted ``.npy`` file."""
     _read_arrays(_file("a.npy", data))
 
 
 def npz(data: bytes) -> None:
-    """Read a ``.npz`` that anybody wrote."""
+    """Read an untrusted ``.npz`` file."""
     _read_arrays(_file("a.npz", data))
 
 
@@ -361,7 +361,7 @@ def _read_arrays(path: str) -> None:
 
 
 def hdf5(data: bytes) -> None:
-    """Read a shard, as one of OUT's and as anybody's, in a process of its own, which libhdf5 may crash."""
+    """Read a shard, as one of OUT and as an untrusted file, in a separate process that libhdf5 may crash."""
     said = ask(_file("a.h5", data))
     assert not said, said
 
@@ -370,7 +370,7 @@ def hdf5(data: bytes) -> None:
 
 
 def lists(data: bytes) -> None:
-    """Read lists of inputs: names byte for byte."""
+    """Read lists of inputs: names are kept byte for byte."""
     path = _file("list", data)
     for separator in (b"\n", b"\0"):
         with _allowed(ConfigError):
@@ -382,7 +382,7 @@ def lists(data: bytes) -> None:
 
 
 def names(data: bytes) -> None:
-    """Print any name, and find its place below OUT."""
+    """Print any name, and derive its path below OUT."""
     name = os.fsdecode(data)
     shown = printable(name)
     assert shown.encode("utf-8").decode("utf-8").splitlines() in ([shown], [])
@@ -398,7 +398,7 @@ def names(data: bytes) -> None:
 
 
 def globs(data: bytes) -> None:
-    """Hold a name, which is the first line, against globs, which are the others."""
+    """Match a name (the first line) against globs (the other lines)."""
     name, *given = (os.fsdecode(line) for line in data.split(b"\n"))
     with _allowed(ConfigError):
         selection = Selection(SourceOptions(include=tuple(given[::2]), exclude=tuple(given[1::2])))

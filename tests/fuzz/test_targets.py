@@ -116,7 +116,7 @@ def test_the_damage_to_the_journal_is_damage(program):
 
 
 def test_a_row_that_nobody_wrote_is_a_find(monkeypatch):
-    monkeypatch.setattr("melcli.store.journal._believed", lambda lines: ((0, line) for line in lines))
+    monkeypatch.setattr("melcli.store.journal._intact_lines", lambda lines: ((0, line) for line in lines))
     forged = b'{"crc32":"00000000","rows":[%b],"shards":[]}\n' % make_row("forged").to_json().encode()
     end = len(true_journal()[0]).to_bytes(2, "big")
     steps = [end + bytes([0, len(forged[at : at + 250])]) + forged[at : at + 250] for at in range(0, len(forged), 250)]

@@ -1,9 +1,9 @@
-"""What counts as the right answer to a case of `tests.golden.identify_cases`.
+"""Decide whether an answer to a case of `tests.golden.identify_cases` is right.
 
-A key is right where it is the one that made the features, a number within 1e-3 of it.  Other keys may say the same
-thing, as ``std: 0.5`` of decibels and ``std: 0.05`` of log10 do, and some say nothing on a given clip, as a floor that
-no value reaches.  So keys that are not as they were are judged by what they do: with them in place of the true ones
-the core has to give the same features.
+A key is right if it equals the one that made the features; a number must be within 1e-3.  Other keys may be equivalent,
+such as ``std: 0.5`` of decibels and ``std: 0.05`` of log10, and some have no effect on a given clip, such as a floor
+that no value reaches.  So keys that differ are judged by their effect: with them instead of the true ones, the core
+must give the same features.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ __all__ = ["FOLDER", "Known", "made_by", "read_cases", "tolerance", "wrong_keys"
 
 FOLDER = Path(__file__).parents[1] / "golden" / "identify"
 SAME_NUMBER = 1e-3  # relative
-SAME_FEATURES = 2e-5  # of their range: what float32 leaves of the packages' own arithmetic
-HALF_PRECISION = 2.0**-11  # what rounding to float16 changes, relative
+SAME_FEATURES = 2e-5  # of their range: the rounding of the packages' own float32 arithmetic
+HALF_PRECISION = 2.0**-11  # relative error of rounding to float16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """One case: an audio file, the features that a package made of it, and the options that do the same."""
+    """A case: an audio file, the features that a package made from it, and the equivalent options."""
 
     name: str
     audio: Path
@@ -41,7 +41,7 @@ class Known:
 
 
 def read_cases(folder: Path) -> dict[str, Known]:
-    """Read what `tests.golden.identify_cases` wrote, packed or not."""
+    """Read the output of `tests.golden.identify_cases`, packed or not."""
     packed = folder / "features.npz"
     arrays = dict(np.load(packed)) if packed.exists() else {}
     return {
@@ -57,7 +57,7 @@ def read_cases(folder: Path) -> dict[str, Known]:
 
 
 def wrong_keys(case: Known, found: FeatureOptions) -> list[str]:
-    """Name the keys of an answer that are not right; none where all is as it has to be."""
+    """Return the keys of an answer that are wrong."""
     different = [
         key.name
         for key in fields(FeatureOptions)
@@ -73,14 +73,14 @@ def wrong_keys(case: Known, found: FeatureOptions) -> list[str]:
 
 
 def made_by(options: FeatureOptions, audio: Path) -> np.ndarray:
-    """Make features of a file, in float64."""
+    """Compute features of a file, in float64."""
     signal = _signal(audio, options.sampling_rate)
     keys = {key.name: getattr(options, key.name) for key in fields(options)} | {"compute_dtype": "float64"}
     return MelSpectrogram(**keys)(signal)
 
 
 def tolerance(features: np.ndarray) -> float:
-    """Return the difference from which on features are others."""
+    """Return the difference above which features count as different."""
     exact = features.astype(np.float64)
     rounding = HALF_PRECISION * np.abs(exact).max() if features.dtype == np.float16 else 0.0
     return float(max(SAME_FEATURES * np.ptp(exact), rounding))

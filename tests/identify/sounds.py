@@ -1,4 +1,4 @@
-"""Clips to identify features of, and features that melcli makes of them."""
+"""Clips for identify, and features that melcli computes from them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def speech() -> np.ndarray:
 
 
 def named(config: str, **keys: Any) -> FeatureOptions:
-    """Return the options of a named config with other keys."""
+    """Return the options of a named config, with some keys changed."""
     return resolve_config(config, sets=[f"{key}={yaml_value(value)}" for key, value in keys.items()]).features
 
 
 def made(path: Path, options: FeatureOptions, *, channels: Any = "mix") -> np.ndarray:
-    """Make features of a file as `melcli extract` does."""
+    """Compute features of a file as `melcli extract` does."""
     audio = load_audio(str(path), AudioOptions(channels=channels), sampling_rate=options.sampling_rate)
     return MelSpectrogram(**to_plain(options))(audio.signals[0])

@@ -1,8 +1,8 @@
-"""Ways to break the core on purpose, small enough to be overlooked; the comparisons must notice each of them.
+"""Deliberate small faults in the core; the comparisons must detect each of them.
 
 A damage takes pytest's ``monkeypatch`` and breaks `melcli.mel` until the test ends.  `DAMAGES` has them by name, at
-least one for every key, in the order of work.  Each knows options under which it shows; for those that concern Keras's
-settings `leaves_its_mark` knows on which of these they change anything at all.
+least one for every key, in the order of the stages.  Each has options with which it is detectable.  For the damages of
+Keras's settings, `leaves_its_mark` tells which settings they affect.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["DAMAGES", "KERAS_DAMAGES", "Damage", "leaves_its_mark"]
 
 @dataclass(frozen=True)
 class Damage:
-    """What it breaks, the key whose action that is, and options under which it must be seen."""
+    """What it breaks, the key that it affects, and options with which it must be detected."""
 
     breaks: Callable[[Any], None]
     key: str
@@ -47,7 +47,7 @@ DAMAGES: dict[str, Damage] = {}
 
 
 def damage(key, **shown_by):
-    """Enter a damage under its function's name."""
+    """Register a damage under its function's name."""
 
     def enter(breaks):
         DAMAGES[breaks.__name__] = Damage(breaks, key, shown_by)
@@ -57,7 +57,7 @@ def damage(key, **shown_by):
 
 
 def misread(monkeypatch, module, name, **keys):
-    """Let one function or class that a module of the core uses believe that some keys have other values."""
+    """Make one function or class of the core see other values of some keys."""
     right = getattr(module, name)
 
     def misreading(*arguments, **named):
@@ -237,7 +237,7 @@ def periodic_window(monkeypatch):
 
 
 def spectrum_by(monkeypatch, formula):
-    """Take a formula of power and options for what becomes of the bins."""
+    """Replace the spectrum by a formula of power and options."""
 
     def magnitude_spectrum(frames, options, *, out):
         out[:] = formula(np.abs(np.fft.rfft(frames)) ** 2, options)
@@ -292,7 +292,7 @@ def filters_one_bin_up(monkeypatch):
 
 
 def edges_by(monkeypatch, change):
-    """Change what the edges are made of: lowest and highest in hertz, number of filters, scale."""
+    """Change the inputs of the edges: lowest and highest in hertz, number of filters, scale."""
     right = filters._edges_mel
     monkeypatch.setattr(filters, "_edges_mel", lambda *arguments: change(right, *arguments))
 
@@ -374,7 +374,7 @@ def logarithm_of_ten_rounded(monkeypatch):
 
 
 def before_levels(monkeypatch, change):
-    """Do something to the powers before their logarithm is taken; it may change the keys, too."""
+    """Change the powers before their logarithm; may also change the keys."""
     right = log_compression.to_levels
 
     def to_levels(powers, logarithm, **keys):
@@ -410,7 +410,7 @@ def reference_below_the_floor(monkeypatch):
 
 
 def relate_each(monkeypatch):
-    """Take the loudest of each signal for itself."""
+    """Use the loudest value of each signal instead of the call's."""
     right = postprocess._apply_loudest
 
     def relate(batch, options):
@@ -498,16 +498,16 @@ def mean_over_the_bins(monkeypatch):
 
 
 def over_the_batch(monkeypatch, key, change):
-    """Do what a key asks for to the whole batch rather than to each of its signals."""
-    right = spectrogram.finish
+    """Apply a key to the whole batch instead of each of its signals."""
+    right = spectrogram.postprocess
 
-    def finish_all(batch, options):
+    def postprocess_all(batch, options):
         right(batch, replace(options, **{key: getattr(FeatureOptions(), key)}))
         whole = np.array(batch)
         for chunks, changed in zip(batch, change(whole), strict=True):
             chunks[:] = changed
 
-    monkeypatch.setattr(spectrogram, "finish", finish_all)
+    monkeypatch.setattr(spectrogram, "postprocess", postprocess_all)
 
 
 @damage("mean", mean="all")
@@ -531,7 +531,7 @@ def eps_on_the_variance(monkeypatch):
     right = normalization._deviation
 
     def deviation(chunks, std, ddof):
-        return np.sqrt(right(chunks, std, ddof) ** 2 + 0.1) - 0.1  # what is added to it later
+        return np.sqrt(right(chunks, std, ddof) ** 2 + 0.1) - 0.1  # std_eps is added later
 
     monkeypatch.setattr(normalization, "_deviation", deviation)
 
@@ -573,7 +573,7 @@ KERAS_DAMAGES = (
 
 
 def leaves_its_mark(damage, options, *, batch):
-    """Tell whether one of `KERAS_DAMAGES` changes the numbers of these options, on a batch or on one signal."""
+    """Return whether one of `KERAS_DAMAGES` changes the numbers of these options, on a batch or on one signal."""
     if damage == "symmetric_window":
         return options.window in ("hann", "hamming")
     if damage == "window_at_the_left":

@@ -1,4 +1,4 @@
-"""Strategies of hypothesis: legal options over all keys but compute_dtype, and signals that they leave a frame of."""
+"""Hypothesis strategies: valid options for all keys except compute_dtype, and signals long enough for a frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["DTYPES", "REAL", "SMALL", "Sizes", "calls", "legal_options", "noise"
 
 
 class Sizes(NamedTuple):
-    """How large the keys may be that count something."""
+    """Limits for the keys that count something."""
 
     fft_length: tuple[int, int]
     sequence_length: int  # at least
@@ -24,7 +24,7 @@ class Sizes(NamedTuple):
     num_frames: int  # at most
 
 
-SMALL = Sizes((2, 48), 1, (1, 40), 10, 60, (1, 200), 30)  # what loops in Python can do
+SMALL = Sizes((2, 48), 1, (1, 40), 10, 60, (1, 200), 30)  # small enough for loops in Python
 REAL = Sizes((128, 1024), 100, (50, 400), 128, 500, (4000, 6000), 100)
 
 DTYPES = st.sampled_from(["float32", "float64"])
@@ -34,7 +34,7 @@ LOGARITHMS = [(True, None), (False, None), (False, "ln"), (False, "log10")]  # p
 
 
 def floats(least, most):
-    """Draw numbers that could stand in a config, rather than the smallest that a float can hold."""
+    """Draw numbers that are plausible in a config, not the smallest floats."""
     return st.integers(0, 1000).map(lambda thousandths: round(least + (most - least) * thousandths / 1000, 9))
 
 
@@ -54,12 +54,12 @@ def legal_options(draw, sizes=SMALL):
     for part in parts:
         options.update(draw(part))
     if options["num_samples"] is not None and options["num_samples"] + options["pad_end"] < 1:
-        options["num_samples"] = None  # no sample would be left of any signal: refused
+        options["num_samples"] = None  # otherwise no sample would remain, which is refused
     return options
 
 
 def preparation(sizes):
-    """Draw what is done to a signal."""
+    """Draw the keys that prepare a signal."""
     return st.fixed_dictionaries(
         {
             "input_scale": st.sampled_from([1.0, 100.0, 32768.0, 0.5]),
@@ -74,7 +74,7 @@ def preparation(sizes):
 
 @st.composite
 def framing(draw, sizes):
-    """Draw what says where frames stand, and the window."""
+    """Draw the positions of frames, and the window."""
     fft_length = draw(st.integers(*sizes.fft_length))
     length = draw(st.none() | st.integers(sizes.sequence_length, fft_length))
     left_and_right = st.lists(st.integers(0, sizes.padding), min_size=2, max_size=2)
@@ -106,7 +106,7 @@ SPECTRUM = st.fixed_dictionaries(
 
 @st.composite
 def filtering(draw, sizes):
-    """Draw filters; their top may lie above half the rate, as in Keras."""
+    """Draw filters; their upper edge may exceed half the rate, as in Keras."""
     sampling_rate = draw(st.integers(50, 48_000))
     top = draw(st.none() | floats(0.7, 1.3))
     return {
@@ -122,7 +122,7 @@ def filtering(draw, sizes):
 
 @st.composite
 def logarithms(draw, num_mel_bins):
-    """Draw linear values, levels, or cepstra of them."""
+    """Draw linear values, levels, or cepstra of levels."""
     power_to_db, log = draw(st.sampled_from(LOGARITHMS))
     is_linear = log is None and not power_to_db
     num_ceps = None if is_linear else draw(st.none() | st.integers(1, num_mel_bins))
@@ -142,7 +142,7 @@ def logarithms(draw, num_mel_bins):
 
 @st.composite
 def normalization(draw, sizes, num_features):
-    """Draw what is done to finished features."""
+    """Draw the steps on finished features."""
 
     def statistic(least, most):
         return st.sampled_from(["bin", "all"]) | floats(least, most) | lists(num_features, least, most)
@@ -159,7 +159,7 @@ def normalization(draw, sizes, num_features):
 
 
 def noise(samples, seed, batch=()):
-    """Return white noise 20 dB below full scale; of every other seed, a third of it is silent."""
+    """Return white noise 20 dB below full scale; for every second seed, a third of it is silent."""
     signals = 0.1 * np.random.default_rng(seed).standard_normal((*batch, samples))
     if seed % 2:
         signals[..., : samples // 3] = 0.0
@@ -168,7 +168,7 @@ def noise(samples, seed, batch=()):
 
 @st.composite
 def calls(draw, batches=BATCHES):
-    """Draw options, and a signal or a batch that is long enough for them."""
+    """Draw options, and a signal or a batch long enough for them."""
     options = draw(legal_options())
     samples = draw(st.integers(*SMALL.samples).filter(lambda samples: reference.count_frames(samples, **options) > 0))
     return options, noise(samples, draw(SEEDS), draw(batches))

@@ -1,8 +1,8 @@
-"""The features as their definition reads: plain Python loops in float64, one value at a time.
+"""Compute features by their definition: plain Python loops in float64, one value at a time.
 
-Slow and without a trick, and written from the definition of the keys rather than from `melcli.mel`, which it imports
-nothing of.  One small function stands for each step, in the order of work: signal, frames, spectrum, filters, levels,
-cepstra, normalization.  A signal is a list of numbers, frames are a list of such lists; ``key`` holds all options.
+It is slow and simple, and written from the definition of the keys, without importing `melcli.mel`.  There is one small
+function for each step, in order: signal, frames, spectrum, filters, levels, cepstra, normalization.  A signal is a list
+of numbers, frames are a list of such lists; ``key`` contains all options.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """Every key that changes numbers, and its default: Keras's 13, the 24 further ones, and those of the cepstra."""
+    """Every key that changes numbers, with its default: Keras's 13, the 24 others, and those of the cepstra."""
 
     fft_length: int = 2048
     sequence_stride: int = 512
@@ -87,7 +87,7 @@ class Keys:
 
     @property
     def frame_length(self):
-        """Keras's rectangle is as long as the FFT, whatever sequence_length says."""
+        """Frame length; without a window it is the FFT length, whatever sequence_length is, as in Keras."""
         spans_fft = self.window is None and self.padding in ("center", "same")
         return self.fft_length if spans_fft else self.window_length
 
@@ -101,7 +101,7 @@ class Keys:
 
 
 class TooShort(ValueError):
-    """No sample or no frame is left."""
+    """The signal has no sample or no frame."""
 
 
 def mel_spectrogram(signals, /, **keys):
@@ -128,7 +128,7 @@ def each(batch, change):
 
 
 def signal(samples, key):
-    """Return the samples that the frames are cut from."""
+    """Return the samples that are divided into frames."""
     samples = [key.input_scale * sample for sample in samples]
     samples = resized(samples, key.num_samples, 0.0)
     samples = resized(samples, max(0, len(samples) + key.pad_end), 0.0)
@@ -136,12 +136,12 @@ def signal(samples, key):
 
 
 def resized(items, length, filling):
-    """Return the first ``length`` items, with so many fillings behind them as are wanting."""
+    """Return the first ``length`` items, padded with ``filling``."""
     return items if length is None else items[:length] + [filling] * (length - len(items))
 
 
 def preemphasized(samples, key):
-    """Subtract from each sample a part of the one before it; the modes differ in what becomes of the first."""
+    """Subtract from each sample a part of the previous one; the modes differ in the first sample."""
     if key.preemphasis == 0 or not samples:
         return samples
     first = {"signal": [samples[0]], "signal_valid": [], "frame": [(1 - key.preemphasis) * samples[0]]}
@@ -153,7 +153,7 @@ def preemphasized(samples, key):
 
 
 def frames(samples, key):
-    """Cut a signal into frames, each without its mean if asked."""
+    """Divide a signal into frames; subtract the mean of each if configured."""
     first, count = first_and_count(len(samples), key)
     if count < 1:
         raise TooShort
@@ -163,7 +163,7 @@ def frames(samples, key):
 
 
 def first_and_count(num_samples, key):
-    """Return where the first frame begins, and how many frames there are; fewer than one where it is too short."""
+    """Return the position of the first frame, and the number of frames; below one if the signal is too short."""
     fft_length, length, stride = key.fft_length, key.window_length, key.sequence_stride
     if key.padding in ("center", "same"):
         reach = fft_length // 2 if key.padding == "center" else (fft_length - stride) // 2
@@ -180,13 +180,13 @@ def first_and_count(num_samples, key):
 
 
 def count_frames(num_samples, /, **keys):
-    """Count the frames of a signal before num_frames; fewer than one where it is too short."""
+    """Count the frames of a signal before num_frames; below one if it is too short."""
     key = Keys(**keys)
     return first_and_count(len(signal([0.0] * num_samples, key)), key)[1]
 
 
 def sample_at(samples, index, pad_mode):
-    """Return the sample at an index that may lie outside of the signal."""
+    """Return the sample at an index, which may be outside the signal."""
     if 0 <= index < len(samples):
         return samples[index]
     return {"constant": nothing, "reflect": mirrored, "symmetric": mirrored_with_end}[pad_mode](samples, index)
@@ -197,7 +197,7 @@ def nothing(samples, index):
 
 
 def mirrored(samples, index):
-    """See the signal in mirrors at its end samples, again and again."""
+    """Mirror the signal repeatedly at its end samples."""
     last = len(samples) - 1
     if last == 0:
         return samples[0]
@@ -206,7 +206,7 @@ def mirrored(samples, index):
 
 
 def mirrored_with_end(samples, index):
-    """See the signal in mirrors half a sample beyond its ends, again and again: the end sample stands twice."""
+    """Mirror the signal repeatedly, and repeat the end samples."""
     index %= 2 * len(samples)
     return samples[index if index < len(samples) else 2 * len(samples) - 1 - index]
 
@@ -220,7 +220,7 @@ def without_mean(frame):
 
 
 def mel_powers(frame, bank, key):
-    """Return what each filter lets through of a frame."""
+    """Return the output of each filter for a frame."""
     values = [bin_value(magnitude, key) for magnitude in magnitudes(frame, key)]
     return [dot(weights, values) for weights in bank]
 
@@ -248,7 +248,7 @@ def window(key):
     return [NAMED_WINDOWS[key.window](math.pi * k / steps) for k in range(length)]
 
 
-# Of an angle that goes once from 0 to pi over the window.
+# The angle goes from 0 to pi over the window.
 NAMED_WINDOWS = {
     "hann": lambda angle: math.sin(angle) ** 2,
     "hamming": lambda angle: 0.08 + 0.92 * math.sin(angle) ** 2,
@@ -258,7 +258,7 @@ NAMED_WINDOWS = {
 
 
 def bin_value(magnitude, key):
-    """Floor, then offset, the power of a bin; then take it to the exponent that its root is to have."""
+    """Apply floor and offset to the power of a bin; then raise its root to the exponent."""
     power = max(magnitude**2, key.mag_floor) + key.mag_eps
     return math.sqrt(power) ** key.mag_exp
 
@@ -295,7 +295,7 @@ def triangle(bins, lower, peak, upper, key):
 
 
 def norm(lower, upper, key):
-    """Return what a triangle is multiplied by: Slaney's are all of area 1 over hertz."""
+    """Return the factor of a triangle: with Slaney's norm, all have area 1 over hertz."""
     if key.mel_norm is None:
         return 1.0
     return 2.0 / (hertz(upper, key.mel_scale) - hertz(lower, key.mel_scale))
@@ -332,7 +332,7 @@ LOGARITHMS = {"dB": lambda power: 10.0 * math.log10(power), "log10": math.log10,
 
 
 def levels(batch, key):
-    """Take the logarithm of all values of a call, if one is asked for."""
+    """Take the logarithm of all values of a call, if configured."""
     if key.unit is None:
         return batch
     log = LOGARITHMS[key.unit]
@@ -343,7 +343,7 @@ def levels(batch, key):
 
 
 def raised(batch, depth):
-    """Raise every level to the floor, which hangs from the loudest level of the whole call."""
+    """Raise every level to the floor, which depends on the loudest level of the whole call."""
     floor = loudest(batch) - depth
     return each(batch, lambda level: max(level, floor))
 
@@ -364,7 +364,7 @@ def cepstra(batch, batch_of_frames, key):
 
 
 def cepstrum(level, frame, key):
-    """Return the first coefficients of one frame's levels; its energy may take the place of coefficient 0."""
+    """Return the first coefficients of one frame's levels; the energy may replace coefficient 0."""
     coefficients = [lifter(i, key) * dot(cosines(i, key), level) for i in range(key.num_ceps)]
     if key.use_energy:
         coefficients[0] = LOGARITHMS[key.unit](max(energy(frame), key.min_power))
@@ -379,7 +379,7 @@ def cosines(i, key):
 
 
 def lifter(i, key):
-    """Return what coefficient ``i`` is multiplied by."""
+    """Return the factor of coefficient ``i``."""
     if key.cepstral_lifter == 0:
         return 1.0
     return 1.0 + key.cepstral_lifter / 2 * math.sin(math.pi * i / key.cepstral_lifter)
@@ -393,7 +393,7 @@ def energy(frame):
 
 
 def standardized(row, key):
-    """Subtract the mean and divide by the standard deviation in one signal; where there is none, all is 0."""
+    """Subtract the mean and divide by the standard deviation of one signal; without a deviation, all is 0."""
     means = statistics(row, key.mean, average)
     stds = statistics(row, key.std, lambda values: deviation(values, key.std_ddof))
     return [
@@ -406,7 +406,7 @@ def standardized(row, key):
 
 
 def statistics(row, wanted, statistic):
-    """Return one number for each feature: the given ones, or the statistic of the feature or of everything."""
+    """Return one number per feature: the given ones, or the statistic of the feature or of everything."""
     num_features = len(row[0])
     if wanted == "bin":
         return [statistic([frame[feature] for frame in row]) for feature in range(num_features)]
@@ -416,7 +416,7 @@ def statistics(row, wanted, statistic):
 
 
 def average(values):
-    """Return the mean, counted from the first value, so that equal values have exactly their own."""
+    """Return the mean, relative to the first value, so that equal values have exactly that mean."""
     return values[0] + math.fsum(value - values[0] for value in values) / len(values)
 
 

@@ -1,9 +1,9 @@
-"""How far from the reference float64 may honestly lie, value by value.
+"""Compute the tolerance for each value when comparing with the float64 reference.
 
-The promise is 1e-9 of every filter's output.  From there on a definition may magnify what rounding leaves: the
-logarithm of next to nothing, the root of 0, a transform that sums, a division by a small standard deviation.  So a
-range takes the place of every value and goes through the same steps, and the tolerance becomes as wide as the
-definition is ill-conditioned for this very signal, and no wider.
+The promise is 1e-9 for the output of every filter.  After that, a definition may magnify rounding errors: the logarithm
+of almost nothing, the root of 0, a sum, a division by a small standard deviation.  So a range replaces every value and
+goes through the same steps.  The tolerance is as wide as the definition is ill-conditioned for this signal, and no
+wider.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ ROUNDING = 1e-14  # of a sum in float64, as a part of the sizes of what is summe
 
 
 def tolerance(signals, /, **keys):
-    """Return how far each feature may lie from the reference, in the shape of the features.
+    """Return the tolerance of each feature, in the shape of the features.
 
-    Infinite where a deviation is nothing but rounding: the quotient may be anything there.
+    It is infinite if a deviation is only rounding error: then the quotient is arbitrary.
     """
     key = reference.Keys(**keys)
     rows = np.atleast_2d(signals).tolist()
     batch = [reference.frames(reference.signal(row, key), key) for row in rows]
-    # Pre-emphasis and the removal of an offset may double a sample, each.
+    # Pre-emphasis and removing an offset may each double a sample.
     roundings = [ROUNDING * 4 * key.input_scale * max(map(abs, row)) for row in rows]
     ranges = np.array([mel_ranges(*pair, key) for pair in zip(batch, roundings, strict=True)])
     low, high = level_ranges(ranges[:, 0], ranges[:, 1], key)
@@ -43,7 +43,7 @@ def tolerance(signals, /, **keys):
 
 
 def mel_ranges(frames, rounding, key):
-    """Return the least and the greatest output of each filter, each (frames, mels)."""
+    """Return the minimum and maximum output of each filter, each (frames, mels)."""
     magnitudes = np.array([reference.magnitudes(frame, key) for frame in frames])
     slack = rounding * key.frame_length * max(1.0, np.abs(reference.window(key)).max())
     least, greatest = (
@@ -57,7 +57,7 @@ def mel_ranges(frames, rounding, key):
 
 
 def slope_rounding(key):
-    """Return what the heights of each triangle may be off, (mels, 1): a narrow one at a high frequency is the worst."""
+    """Return the rounding error of each triangle, (mels, 1): narrow ones at high frequencies have the largest."""
     top = key.sampling_rate // 2 if key.max_freq is None else key.max_freq
     edges = np.linspace(
         reference.mel(key.min_freq, key.mel_scale), reference.mel(top, key.mel_scale), key.num_mel_bins + 2
@@ -65,12 +65,12 @@ def slope_rounding(key):
     edges_hz = np.array([reference.hertz(edge, key.mel_scale) for edge in edges])
     axis = edges if key.mel_triangles == "mel" else edges_hz
     norms = 2 / (edges_hz[2:] - edges_hz[:-2]) if key.mel_norm else np.ones(key.num_mel_bins)
-    # HTK's formulas lose what is small beside their 700 Hz and 2595 mels.
+    # HTK's formulas lose digits of numbers that are small compared with 700 Hz and 2595 mels.
     return (ROUNDING * (axis[-1] + 1000.0) / np.diff(axis)[:-1] * norms)[:, np.newaxis]
 
 
 def level_ranges(low, high, key):
-    """Return the least and the greatest level, each (batch, frames, mels)."""
+    """Return the minimum and maximum level, each (batch, frames, mels)."""
     if key.unit is None:
         return low, high
     log = np.vectorize(reference.LOGARITHMS[key.unit], otypes=[float])
@@ -85,7 +85,7 @@ def level_ranges(low, high, key):
 
 
 def energy_ranges(frames, rounding, key):
-    """Return the least and the greatest level of the energy of each frame, (frames, 2)."""
+    """Return the minimum and maximum level of the energy of each frame, (frames, 2)."""
     roots = np.sqrt([reference.energy(frame) for frame in frames])
     slack = rounding * np.sqrt(key.frame_length)
     bounds = np.stack([np.maximum(0.0, roots - slack), roots + slack], axis=1) ** 2
@@ -93,7 +93,7 @@ def energy_ranges(frames, rounding, key):
 
 
 def cepstra_radii(centers, radii, energies, key):
-    """Return the coefficients and how far they may be off, each (batch, frames, ceps)."""
+    """Return the coefficients and their tolerances, each (batch, frames, ceps)."""
     transform = np.array(
         [np.multiply(reference.lifter(i, key), reference.cosines(i, key)) for i in range(key.num_ceps)]
     )
@@ -112,7 +112,7 @@ def fitted(array, num_frames):
 
 
 def normalized_radii(centers, radii, key):
-    """Return how far off ``(x - mean) / (std + std_eps)`` may be: the mean moves, and so does the divisor."""
+    """Return the tolerance of ``(x - mean) / (std + std_eps)``: both the mean and the divisor vary."""
     axes = {"bin": (1,), "all": (1, 2)}
     shift = radii.mean(axis=axes[key.mean], keepdims=True) if isinstance(key.mean, str) else 0.0
     radii = radii + shift + ROUNDING * np.abs(centers).max()

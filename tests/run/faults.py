@@ -1,8 +1,8 @@
-"""Faults inside a worker, by the name of the file that it decodes; they are the tests' own and not melcli's.
+"""Faults inside a worker, chosen by the name of the file that it decodes.
 
-`FaultyEngine` is the local engine, but its workers do what a file's name says: ``b.SIGSEGV.wav``, ``b.exit0.wav``,
-``b.hang.wav``, ``b.shout.wav`` (prints and aborts), ``b.hoard.wav`` (takes all memory).  The fault strikes when that
-file is decoded: others of its batch may already be staged.  What hangs is ended by ``limits.timeout_per_item_s``.
+`FaultyEngine` is the local engine, but its workers act on a file's name: ``b.SIGSEGV.wav``, ``b.exit0.wav``,
+``b.hang.wav``, ``b.shout.wav`` (prints and aborts), ``b.hoard.wav`` (allocates all memory).  The fault occurs when that
+file is decoded; others of its batch may already be staged.  ``limits.timeout_per_item_s`` ends a hanging worker.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from melcli.run.engines.local import LocalEngine
 
 __all__ = ["BEFORE", "FaultyEngine"]
 
-# For `tests.cli.shell.start`; PYTHONPATH has to name the folder of `tests`, so that workers find this module.
+# For `tests.cli.shell.start`; PYTHONPATH must contain the folder of `tests`, so that workers find this module.
 BEFORE = (
     "import melcli.run.engines.local as local\n"
     "from tests.run.faults import FaultyEngine\n"

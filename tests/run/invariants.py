@@ -1,9 +1,9 @@
-"""The oracle: what has to hold under OUT after any fault, and once the same command ran again.
+"""Check the invariants: what must hold in OUT after any fault, and after the same command ran again.
 
 I1  Every final-named file is complete and equals its row.
 I2  A row ``ok`` means that the output is there.
 I3  The same command again ends with the bytes of an undisturbed run.
-I4  A bad input changes no other: it is among the inputs, so I3 says so too.
+I4  A bad input does not affect others: it is among the inputs, so I3 covers this.
 I6  No raw control character reaches the terminal.
 I7  No process is left, no lock is held, and no temporary file survives the next run.
 """
@@ -36,27 +36,27 @@ __all__ = [
     "torn",
 ]
 
-# Of Unicode's format characters, those that letters or numbers are written with.
+# Unicode format characters that letters or numbers need.
 VISIBLE_OR_JOINING = {
     *("\u200c", "\u200d", "\u06dd", "\u070f", "\u0890", "\u0891", "\u08e2", "\U000110bd", "\U000110cd"),
     *map(chr, range(0x600, 0x606)),
     *map(chr, range(0x13430, 0x13440)),
 }
 
-ENDING_S = 2.0  # that the processes of a run may take to end after it
+ENDING_S = 2.0  # within which the processes of a run must end after it
 
 
 def check_after_fault(out: Path, *, said: str = "", session: int | None = None) -> None:
-    """Hold OUT against I1, I2, I6 and I7, as it stands right after a fault.
+    """Check I1, I2, I6 and I7 for OUT right after a fault.
 
     Parameters
     ----------
     out : Path
-        An OUT that was new when the run began: of a stale item the file may be newer than its row.
+        An OUT that was new when the run began: the file of a stale item may be newer than its row.
     said : str
-        What the run printed, off a terminal.
+        Output of the run, not on a terminal.
     session : int
-        Session that the run was started in; all of it has to be gone.
+        Session of the run; all its processes must have ended.
     """
     check_printed(said)
     if session is not None:
@@ -67,15 +67,15 @@ def check_after_fault(out: Path, *, said: str = "", session: int | None = None) 
 
 
 def check_after_rerun(out: Path, undisturbed: Mapping[str, bytes], *, said: str = "") -> None:
-    """Hold OUT against I3, I4, I6 and I7, after the command ran again and came to its end.
+    """Check I3, I4, I6 and I7 for OUT after the command ran again and completed.
 
     Parameters
     ----------
     out : Path
     undisturbed : Mapping
-        `tests.run.corpus.tree` of a run that nothing disturbed.
+        `tests.run.corpus.tree` of an undisturbed run.
     said : str
-        What the second run printed.
+        Output of the second run.
     """
     check_printed(said)
     check_finished(out)
@@ -86,7 +86,7 @@ def check_after_rerun(out: Path, undisturbed: Mapping[str, bytes], *, said: str 
 
 
 def check_finished(out: Path) -> None:
-    """Hold OUT against I1, I2 and the second half of I7, after a run that came to its end."""
+    """Check I1, I2 and the second half of I7 for OUT after a completed run."""
     _check_outputs(out)
     assert [path for path in out.rglob("*") if path.name.endswith(".tmp")] == []
     assert not (out / ".melcli" / "journal.jsonl").exists()
@@ -97,13 +97,13 @@ def check_finished(out: Path) -> None:
 
 
 def check_printed(said: str) -> None:
-    """Hold against I6 what was printed off a terminal: lines, and in them nothing that steers a terminal."""
+    """Check I6 for output that was not on a terminal: lines without terminal control characters."""
     raw = {character for character in said if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
     assert raw <= {"\n", *VISIBLE_OR_JOINING}
 
 
 def torn(out: Path) -> list[str]:
-    """List the items whose rows say that their output is there, and it is not, or not as the row says."""
+    """List the items whose outputs are missing or differ from their rows."""
     found = []
     shards: dict[Path, _Shard] = {}
     for row in rows_of(out):
@@ -119,12 +119,12 @@ def torn(out: Path) -> list[str]:
 
 
 def alive(session: int) -> list[int]:
-    """List the processes of a session; one that ended and waits to be reaped does not count."""
+    """List the processes of a session, without zombies."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, _, its_session = status.read_text(errors="replace").rpartition(")")[2].split()[:4]
-        except OSError:  # it ended while we looked
+        except OSError:  # it ended in the meantime
             continue
         if int(its_session) == session and state != "Z":
             found.append(int(status.parent.name))
@@ -132,7 +132,7 @@ def alive(session: int) -> list[int]:
 
 
 def check_nobody_left(session: int) -> None:
-    """Hold against the first half of I7 a run that has ended; an overloaded machine gets more time to end it."""
+    """Check the first half of I7 for a run that has ended; on an overloaded machine with more time."""
     wait_until(lambda: not alive(session), ENDING_S, poll_s=0.02)
     assert [_command(process) for process in alive(session)] == []
 
@@ -148,7 +148,7 @@ def _command(process: int) -> str:
 
 def _check_outputs(out: Path) -> None:
     for path in sorted(out.rglob("*.npy")):
-        np.load(path, allow_pickle=False)  # which notices when a part is missing
+        np.load(path, allow_pickle=False)  # fails if a part is missing
     shards = {path: _read_shard(path) for path in sorted(out.glob("*.h5"))}
     for row in rows_of(out):
         if row.status == "ok":
@@ -163,7 +163,7 @@ class _Shard(NamedTuple):
 
 
 def _read_shard(path: Path) -> _Shard:
-    """Read all of a shard, which has checksums."""
+    """Read a whole shard, which has checksums."""
     with h5py.File(path, locking=False) as file:
         features, frames = file["features"][:], file["num_frames"][:]
         assert features.shape[file["features"].attrs["time_axis"]] == frames.sum()

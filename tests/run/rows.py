@@ -1,4 +1,4 @@
-"""Rows of inputs that were extracted, counted in a report."""
+"""Rows of extracted inputs, counted in a report."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from melcli.byte_order import byte_order, ids_in_order
 from melcli.run import batching
 from melcli.run.batching import (
-    FEWEST_PER_WORKER,
-    MOST_BYTES,
-    MOST_ITEMS,
-    MOST_SHARD_ITEMS,
-    STORING_S,
+    MAX_BATCH_BYTES,
+    MAX_BATCH_ITEMS,
+    MAX_SHARD_ITEMS,
+    MIN_BATCHES_PER_WORKER,
+    STORING_TIMEOUT_S,
     Batch,
     item_timeout_s,
     shard_batches,
@@ -36,7 +36,7 @@ def item(name: str, size: int = 1, extension: str = ".wav", mtime_ns: int = 0) -
 
 
 @st.composite
-def item_lists(draw: st.DrawFn, *, largest: int = 2 * MOST_BYTES) -> list[Item]:
+def item_lists(draw: st.DrawFn, *, largest: int = 2 * MAX_BATCH_BYTES) -> list[Item]:
     """Items as a search brings them: sorted by id, each id once."""
     names = ids_in_order(draw(st.sets(st.text("abc/\udcff", min_size=1, max_size=5), max_size=150)))
     kinds = st.sampled_from([".wav", ".flac", ".mp3", ".OGG", ""])
@@ -60,14 +60,14 @@ def small_batches(items: Sequence[Item], workers: int, **more: int) -> list[Batc
         return list(batching.small_batches(wanted, workers, **more))
 
 
-def plan_shards(items: Sequence[Item], sizes: Mapping[str, int], most_bytes: int, first: int) -> list[Batch]:
+def plan_shards(items: Sequence[Item], sizes: Mapping[str, int], max_bytes: int, first: int) -> list[Batch]:
     with to_do(items, sizes) as wanted:
-        return in_batches(wanted, batching.plan_shards(wanted, most_bytes, first))
+        return in_batches(wanted, batching.plan_shards(wanted, max_bytes, first))
 
 
-def planned_before(items: Sequence[Item], shards: Sequence[PlannedShard]) -> list[Batch]:
+def reusable_shards(items: Sequence[Item], shards: Sequence[PlannedShard]) -> list[Batch]:
     with to_do(items) as wanted:
-        return in_batches(wanted, batching.planned_before(wanted, shards))
+        return in_batches(wanted, batching.reusable_shards(wanted, shards))
 
 
 def in_batches(wanted: ToDo, shards: Sequence[PlannedShard]) -> list[Batch]:
@@ -93,22 +93,22 @@ def test_small_batches_hold_each_item_once_the_longest_first(items: list[Item], 
 @given(item_lists(), st.integers(1, 8))
 def test_small_batches_are_small(items: list[Item], workers: int) -> None:
     for batch in small_batches(items, workers):
-        assert 1 <= len(batch.items) <= MOST_ITEMS
-        assert len(batch.items) == 1 or batch.cost <= MOST_BYTES
+        assert 1 <= len(batch.items) <= MAX_BATCH_ITEMS
+        assert len(batch.items) == 1 or batch.cost <= MAX_BATCH_BYTES
         assert batch.shard is None
 
 
 @given(st.integers(0, 2000), st.integers(1, 8))
 def test_there_are_batches_enough_for_all_workers(count: int, workers: int) -> None:
     batches = list(small_batches([item(f"{number:04}") for number in range(count)], workers))
-    assert len(batches) >= min(count, FEWEST_PER_WORKER * workers)
+    assert len(batches) >= min(count, MIN_BATCHES_PER_WORKER * workers)
 
 
 @given(item_lists(), st.integers(1, 8), st.integers(1, 3))
-def test_small_batches_can_be_smaller_still(items: list[Item], workers: int, most_items: int) -> None:
-    batches = list(small_batches(items, workers, most_items=most_items))
+def test_small_batches_can_be_smaller_still(items: list[Item], workers: int, max_items: int) -> None:
+    batches = list(small_batches(items, workers, max_items=max_items))
     assert sorted(ids(batches)) == [one.id for one in items]
-    assert all(len(batch.items) <= most_items for batch in batches)
+    assert all(len(batch.items) <= max_items for batch in batches)
 
 
 @given(item_lists())
@@ -144,7 +144,7 @@ def test_a_batch_has_the_time_of_its_items_and_some_to_store_them() -> None:
     small, large = item("a"), item("b", 10**9)
     batch = Batch(items=(small, large))
     assert batch.timeout_within_s(None) == batch.timeout_s
-    assert batch.timeout_within_s(2.0) == STORING_S + 4.0
+    assert batch.timeout_within_s(2.0) == STORING_TIMEOUT_S + 4.0
     assert item_timeout_s(large) >= item_timeout_s(small) + 900
     assert batch.timeout_s >= item_timeout_s(large)
 
@@ -170,15 +170,15 @@ def test_shards_are_as_full_as_they_may_be(items: list[Item]) -> None:
 
 
 def test_a_shard_holds_no_more_items_than_one_line_of_the_journal_should() -> None:
-    items = [item(f"{number:06d}", 0) for number in range(MOST_SHARD_ITEMS + 1)]
+    items = [item(f"{number:06d}", 0) for number in range(MAX_SHARD_ITEMS + 1)]
     full, rest = plan_shards(items, dict.fromkeys((one.id for one in items), 0), MOST, 0)
-    assert (len(full.items), len(rest.items)) == (MOST_SHARD_ITEMS, 1)
+    assert (len(full.items), len(rest.items)) == (MAX_SHARD_ITEMS, 1)
 
 
 @given(item_lists(largest=3 * MOST))
 def test_what_was_planned_before_is_found_again(items: list[Item]) -> None:
     batches = plan_shards(items, decoded_bytes_of(items), MOST, 3)
-    assert planned_before(items, shards_of(batches)) == batches
+    assert reusable_shards(items, shards_of(batches)) == batches
 
 
 @given(item_lists(largest=3 * MOST), st.data())
@@ -192,7 +192,7 @@ def test_a_shard_with_a_changed_item_is_not_planned_again_and_the_others_are(
     larger, later = changed._replace(size=changed.size + 1), changed._replace(mtime_ns=changed.mtime_ns + 1)
     instead = data.draw(st.sampled_from([larger, later]))
     now = [instead if one == changed else one for one in items]
-    assert planned_before(now, shards_of(batches)) == [batch for batch in batches if changed not in batch.items]
+    assert reusable_shards(now, shards_of(batches)) == [batch for batch in batches if changed not in batch.items]
 
 
 @given(item_lists(largest=3 * MOST), st.data())
@@ -204,7 +204,7 @@ def test_a_shard_without_one_of_its_items_or_with_one_more_is_not_planned_again(
         return
     other = data.draw(st.sampled_from(items))
     fewer = [one for one in items if one != other]
-    kept = planned_before(fewer, shards_of(batches))
+    kept = reusable_shards(fewer, shards_of(batches))
     assert kept == [batch for batch in batches if other not in batch.items]
     # The plan was made without `other`; now it is there, perhaps between two items of one shard.
     before = plan_shards(fewer, decoded_bytes_of(fewer), MOST, 0)
@@ -213,14 +213,14 @@ def test_a_shard_without_one_of_its_items_or_with_one_more_is_not_planned_again(
         for batch in before
         if byte_order(batch.items[0].id) < byte_order(other.id) < byte_order(batch.items[-1].id)
     ]
-    assert planned_before(items, shards_of(before)) == [batch for batch in before if batch not in spoiled]
+    assert reusable_shards(items, shards_of(before)) == [batch for batch in before if batch not in spoiled]
 
 
 def test_the_digest_tells_items_apart_that_look_alike() -> None:
     (batch,) = plan_shards([item("a", 11)], {"a": 1}, MOST, 0)
     for other in (item("a", 1, mtime_ns=1), item("a", 1), item("a", 110)):
-        assert planned_before([other], shards_of([batch])) == []
-    assert planned_before([item("b", 11)], shards_of([batch])) == []
+        assert reusable_shards([other], shards_of([batch])) == []
+    assert reusable_shards([item("b", 11)], shards_of([batch])) == []
 
 
 def test_no_item_stands_in_two_shards_though_two_plans_would_fit() -> None:
@@ -228,5 +228,5 @@ def test_no_item_stands_in_two_shards_though_two_plans_would_fit() -> None:
     both = [item("a"), item("b")]
     first = plan_shards(both, decoded_bytes_of(both), MOST, 0)
     second = plan_shards(both[:1], decoded_bytes_of(both), MOST, 1)
-    placed = ids(planned_before(both, shards_of([*first, *second])))
+    placed = ids(reusable_shards(both, shards_of([*first, *second])))
     assert sorted(placed) == sorted(set(placed))

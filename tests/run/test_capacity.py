@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from melcli.run import execute
-from melcli.run.capacity import Capacity, capacity_warnings, examine_capacity
+from melcli.run.capacity import Capacity, capacity_warnings, read_capacity
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant
 
@@ -56,14 +56,14 @@ MB = 1_000_000
             Capacity(group_free_tasks=7),
             4,
             "npy",
-            "processes and threads are short: the control group allows only 7 more; 4 workers need 10: "
+            "too few processes and threads: the control group allows only 7 more; 4 workers need 10: "
             "use -j 2, or raise the limit",
         ),
         (
             Capacity(user_tasks=3),
             8,
             "npy",
-            "processes and threads are short: the limit of this user (ulimit -u) is 3; 8 workers need 18: "
+            "too few processes and threads: the limit of this user (ulimit -u) is 3; 8 workers need 18: "
             "raise the limit",
         ),
     ],
@@ -92,14 +92,14 @@ def test_enough_is_no_warning(capacity: Capacity) -> None:
 
 
 def test_this_machine_is_enough() -> None:
-    assert capacity_warnings(examine_capacity(), workers=1, format_="npy") == []
+    assert capacity_warnings(read_capacity(), workers=1, format_="npy") == []
 
 
 def test_the_warning_is_told_once_and_changes_nothing_else(
     melcli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plant(tmp_path / "in", "a.wav", "b.wav")
-    monkeypatch.setattr(execute, "examine_capacity", lambda: Capacity(group_memory_bytes=70 * MB))
+    monkeypatch.setattr(execute, "read_capacity", lambda: Capacity(group_memory_bytes=70 * MB))
     ended = melcli("extract", tmp_path / "in", *LIGHT, "-j", "8", "-o", tmp_path / "out", "--json", "-q")
     warning = (
         "the memory limit of this control group is 70 MB; 2 workers need at least 96 MB: use -j 1, or raise the limit"

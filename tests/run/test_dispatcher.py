@@ -22,11 +22,11 @@ from melcli.mel.options import FeatureOptions
 from melcli.run import dispatcher as dispatcher_module
 from melcli.run.batching import Batch, planned_shard
 from melcli.run.deadline import remaining_s
-from melcli.run.dispatcher import MAX_DEATHS_IN_A_ROW, MAX_LOSSES_IN_A_ROW, Dispatcher
-from melcli.run.engines.contract import BatchLost, BatchTimedOut, Engine, WorkerCrashed
+from melcli.run.dispatcher import MAX_CRASHES_IN_A_ROW, MAX_LOSSES_IN_A_ROW, Dispatcher
+from melcli.run.engines.contract import Advance, BatchLost, BatchTimedOut, Engine, WorkerCrashed
 from melcli.run.interrupts import Interrupts
-from melcli.run.job import Job, Tried
-from melcli.run.job import Outcome as BatchOutcome
+from melcli.run.job import BatchResult as BatchOutcome
+from melcli.run.job import Job, TrialDone
 from melcli.run.limits import Limits
 from melcli.run.losses import WorkerLoss, losses_in_words
 from melcli.run.report import FailureLimit, Report
@@ -101,7 +101,7 @@ def deadly(*culprits: str, error: Exception | None = None) -> Script:
 
 
 @dataclass
-class Outcome:
+class BatchResult:
     """What one pass came to; also its listener."""
 
     report: Report
@@ -111,6 +111,8 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     losses: list[WorkerLoss] = field(default_factory=list)
     retries: list[tuple[int, int]] = field(default_factory=list)
+    finishing: list[int] = field(default_factory=list)
+    in_progress: list[tuple[int, float]] = field(default_factory=list)
 
     def found(self, found: Found) -> None:
         raise AssertionError("a dispatcher finds nothing")
@@ -130,9 +132,13 @@ class Outcome:
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         self.retries.append((num_inputs, batches))
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        self.finishing.append(num_batches)
+
     def advanced(self, report: Report) -> None:
         assert report is self.report
         self.advances += 1
+        self.in_progress.append(_in_progress(report))
 
     def write(self, rows: Sequence[Row | Line]) -> None:
         self.written += [row if isinstance(row, Row) else row_of(json.loads(row.text)) for row in rows]
@@ -145,12 +151,12 @@ class Outcome:
 def drive(
     engine: Engine,
     *batches: Batch,
-    outcome: Outcome | None = None,
+    outcome: BatchResult | None = None,
     limit: FailureLimit | None = None,
     interrupts: Interrupts | None = None,
     of: Job = JOB,
     until_s: float = math.inf,
-) -> Outcome:
+) -> BatchResult:
     outcome = outcome or outcome_of(*batches)
     one_pass = Dispatcher(
         engine,
@@ -165,14 +171,14 @@ def drive(
     return outcome
 
 
-def outcome_of(*batches: Batch) -> Outcome:
-    return Outcome(Report(out="OUT", to_do=sum(len(one.items) for one in batches)))
+def outcome_of(*batches: Batch) -> BatchResult:
+    return BatchResult(Report(out="OUT", to_do=sum(len(one.items) for one in batches)))
 
 
 def answer(script: Script, one: Batch, trial: bool) -> Any:
     """Return what a worker returns: of a trial nothing but that it is over."""
     made = script(one, trial)
-    return Tried() if trial else came_of(made, seconds={"fft": 2.0, "write": 0.5}, cpu_s=1.5)
+    return TrialDone() if trial else came_of(made, seconds={"fft": 2.0, "write": 0.5}, cpu_s=1.5)
 
 
 def came_of(made: list[Row], **known: Any) -> BatchOutcome:
@@ -267,26 +273,26 @@ def test_failures_are_told_and_counted() -> None:
 @pytest.mark.parametrize(
     "error, reason, words",
     [
-        (WorkerCrashed(SEGV), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGSEGV"),
-        (WorkerCrashed(3), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 3"),
-        (WorkerCrashed(0), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 0"),
-        (WorkerCrashed(1), "decoder_crash", "in/c.wav: the worker that decoded it died with exit code 1"),
+        (WorkerCrashed(SEGV), "decoder_crash", "in/c.wav: the worker crashed with SIGSEGV"),
+        (WorkerCrashed(3), "decoder_crash", "in/c.wav: the worker crashed with exit code 3"),
+        (WorkerCrashed(0), "decoder_crash", "in/c.wav: the worker crashed with exit code 0"),
+        (WorkerCrashed(1), "decoder_crash", "in/c.wav: the worker crashed with exit code 1"),
         (
             WorkerCrashed(SEGV, stderr=f"{TRACEBACK} / KeyError: 3"),
             "decoder_crash",
-            "in/c.wav: the worker that decoded it died of SIGSEGV",
+            "in/c.wav: the worker crashed with SIGSEGV",
         ),
-        (WorkerCrashed(KILL), "decoder_crash", "in/c.wav: the worker that decoded it died of SIGKILL"),
+        (WorkerCrashed(KILL), "decoder_crash", "in/c.wav: the worker crashed with SIGKILL"),
         (
             WorkerCrashed(KILL, out_of_memory=True),
             "out_of_memory",
-            "in/c.wav: the system killed the worker that decoded it, alone, because memory ran out",
+            "in/c.wav: the system killed the worker because memory ran out, with only this input in progress",
         ),
         *(
             (
                 WorkerCrashed(1, stderr=f"{TRACEBACK} / {said}"),
                 reason,
-                "in/c.wav: the worker that decoded it ended by an unexpected exception",
+                "in/c.wav: an unexpected exception ended the worker",
             )
             for said, reason in [
                 ("KeyError: 3", "internal"),
@@ -299,14 +305,14 @@ def test_failures_are_told_and_counted() -> None:
         (
             BatchTimedOut(),
             "timeout",
-            "in/c.wav: the worker took too long with it and was ended; 65 s are allowed (--timeout-per-item)",
+            "in/c.wav: the worker took too long and was stopped; 65 s are allowed (--timeout-per-item)",
         ),
         (
             BatchTimedOut(stderr="hm"),
             "timeout",
-            "in/c.wav: the worker took too long with it and was ended; 65 s are allowed (--timeout-per-item)",
+            "in/c.wav: the worker took too long and was stopped; 65 s are allowed (--timeout-per-item)",
         ),
-        (BatchLost("hm"), "internal", "in/c.wav: the worker that decoded it was lost: hm"),
+        (BatchLost("hm"), "internal", "in/c.wav: the worker was lost: hm"),
     ],
 )
 def test_a_lost_batch_is_looked_into_and_the_culprit_named(error: BatchLost, reason: str, words: str) -> None:
@@ -415,7 +421,7 @@ def test_an_item_is_blamed_for_a_kill_only_if_nothing_else_was_in_flight() -> No
     assert open_then[-1] == 1
 
 
-@pytest.mark.parametrize("result", [None, 3, Tried(), []])
+@pytest.mark.parametrize("result", [None, 3, TrialDone(), []])
 def test_what_is_no_outcome_is_a_loss_and_never_passes_for_work(result: object) -> None:
     results = iter([result])
     with scripted(finish) as engine:
@@ -494,14 +500,17 @@ def test_workers_that_end_whenever_they_store_end_the_run_and_blame_no_item() ->
         return finish(one)
 
     outcome = outcome_of(batch("a", "b"))
-    with scripted(script) as engine, pytest.raises(WorkersFailing, match=r"dies each time when it stores .* no more$"):
+    with (
+        scripted(script) as engine,
+        pytest.raises(WorkersFailing, match=r"crash each time when they store .* no more$"),
+    ):
         drive(engine, batch("a", "b"), outcome=outcome)
     assert outcome.told == []
 
 
 def test_the_time_is_up_for_batches_too_that_were_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher_module, "DRAIN_S", 0.1 * stretch())
-    monkeypatch.setattr(dispatcher_module, "TICK_S", 0.02)
+    monkeypatch.setattr(dispatcher_module, "DRAIN_TIMEOUT_S", 0.1 * stretch())
+    monkeypatch.setattr(dispatcher_module, "POLL_INTERVAL_S", 0.02)
 
     def script(one: Batch, trial: bool) -> list[Row]:
         if "b" in names(one):
@@ -621,13 +630,13 @@ def test_workers_that_only_die_end_the_run() -> None:
 
 @pytest.mark.full
 def test_workers_that_die_of_every_item_of_a_large_batch_end_the_run_before_its_end() -> None:
-    everything = [chr(number) for number in range(0x100, 0x100 + MAX_DEATHS_IN_A_ROW)]
+    everything = [chr(number) for number in range(0x100, 0x100 + MAX_CRASHES_IN_A_ROW)]
     with (
         scripted(deadly(*everything)) as engine,
-        pytest.raises(WorkersFailing, match=rf"^{MAX_DEATHS_IN_A_ROW} workers died .*: the worker .* SIGSEGV$"),
+        pytest.raises(WorkersFailing, match=rf"^{MAX_CRASHES_IN_A_ROW} workers crashed in a row; .* SIGSEGV$"),
     ):
         drive(engine, batch(*everything))
-    assert MAX_DEATHS_IN_A_ROW <= len(engine.calls) <= MAX_DEATHS_IN_A_ROW + 2
+    assert MAX_CRASHES_IN_A_ROW <= len(engine.calls) <= MAX_CRASHES_IN_A_ROW + 2
 
 
 @pytest.mark.full
@@ -644,7 +653,7 @@ def test_culprits_that_are_known_by_then_are_written_down(
             raise WorkerCrashed(SEGV)
         if names(one) == "y":  # the last to be tried: from now on, workers only die
             changed = True
-            monkeypatch.setattr(dispatcher_module, "MAX_DEATHS_IN_A_ROW", most)
+            monkeypatch.setattr(dispatcher_module, "MAX_CRASHES_IN_A_ROW", most)
         return finish(one)
 
     batches = [batch("a", "x", "y")]
@@ -656,7 +665,7 @@ def test_culprits_that_are_known_by_then_are_written_down(
 
 def test_many_culprits_in_one_batch_do_not() -> None:
     """Each is tried twice, and so they are far fewer than workers that never work."""
-    everything = [chr(number) for number in range(0x100, 0x100 + MAX_DEATHS_IN_A_ROW // 2 - 1)]
+    everything = [chr(number) for number in range(0x100, 0x100 + MAX_CRASHES_IN_A_ROW // 2 - 1)]
     with scripted(deadly(*everything)) as engine:
         outcome = drive(engine, batch(*everything), batch("a"))
     assert (outcome.report.failed, outcome.report.done) == (len(everything), 1)
@@ -693,6 +702,8 @@ def test_a_signal_lets_what_is_in_flight_come_back_and_hands_out_no_more(number:
         with scripted(script) as engine:
             outcome = drive(engine, *[batch(name) for name in "abcdefghij"], interrupts=interrupts)
     assert 3 <= len(engine.calls) <= 5
+    assert len(outcome.finishing) == 1  # told once, and at once
+    assert 1 <= outcome.finishing[0] <= 2
     assert len(outcome.written) == len(engine.calls) == outcome.report.done
     assert outcome.report.stopped_by == number.name
     assert outcome.report.exit_code == 128 + number
@@ -756,8 +767,8 @@ def test_a_batch_may_take_as_long_as_its_items_may(per_item_s: float | None) -> 
 
 
 def test_what_does_not_come_back_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher_module, "DRAIN_S", 0.1)
-    monkeypatch.setattr(dispatcher_module, "TICK_S", 0.05)
+    monkeypatch.setattr(dispatcher_module, "DRAIN_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(dispatcher_module, "POLL_INTERVAL_S", 0.05)
     with Interrupts() as interrupts:
 
         def script(one: Batch, trial: bool) -> list[Row]:
@@ -809,3 +820,15 @@ def test_a_pool_that_breaks_since_the_run_is_ended_is_no_trouble_of_its_own() ->
         outcome = drive(SinkingEngine(1), *map(batch, "abcdef"), interrupts=interrupts)
     assert outcome.report.exit_code == 143
     assert outcome.ids == ["a"]
+
+
+def test_the_report_says_how_far_the_batches_are_that_are_in_flight() -> None:
+    with scripted(finish) as engine:
+        engine.in_progress = Advance(5, 7.5)
+        outcome = drive(engine, batch("a"))
+    assert set(outcome.in_progress) == {(5, 7.5)}
+    assert _in_progress(outcome.report) == (0, 0.0)  # nothing is in flight at the end
+
+
+def _in_progress(report: Report) -> tuple[int, float]:
+    return report.items_in_progress, report.audio_s_in_progress

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from melcli.audio.options import AudioOptions
 from melcli.config.config import Config
@@ -20,7 +21,7 @@ from melcli.run import estimate as estimates
 from melcli.run.batching import Batch, planned_shard
 from melcli.run.engines.contract import BatchLost
 from melcli.run.estimate import Estimate
-from melcli.run.job import Job, Measured
+from melcli.run.job import Job, MeasuredItem
 from melcli.run.process_batch import run_batch
 from melcli.run.to_do import ToDo
 from melcli.scratch import Scratch
@@ -60,7 +61,7 @@ class Listed:
         (item,) = argument[1].items
         self.asked.append(item.id)
         try:
-            future.set_result([Measured(item.id, self._seconds(item), self._num_outputs)])
+            future.set_result([MeasuredItem(item.id, self._seconds(item), self._num_outputs)])
         except BatchLost as error:
             future.set_exception(error)
         return future
@@ -124,6 +125,7 @@ def test_many_files_of_one_kind(tmp_path: Path, extension: str) -> None:
     items, config = items_in(tmp_path / "in"), Config(features=LIGHT)
     estimate = expected_space(job_for(tmp_path / "out", config), items, InlineEngine(1))
     assert estimate.num_sampled <= 64
+    assert estimate.audio_s == pytest.approx(sum(soundfile.info(item.source).duration for item in items), rel=0.05)
     assert estimate.expected_bytes == pytest.approx(written(tmp_path / "out", config, items), rel=0.05)
 
 
@@ -247,21 +249,21 @@ def test_a_dry_run_has_workers_of_its_own_and_writes_nothing(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "changes, remark",
+    "changes, sentence",
     [
-        ({}, "about 1.50 GB of features are to be written (from 64 of 9,000 headers); 2.00 GB are free"),
+        ({}, "the features need about 1.50 GB (estimated from 64 of 9,000 headers); 2.00 GB are free"),
         (
             {"compressed": True},
-            "at most about 1.50 GB of features are to be written (from 64 of 9,000 headers); 2.00 GB are free",
+            "the features need at most about 1.50 GB (estimated from 64 of 9,000 headers); 2.00 GB are free",
         ),
         (
             {"free_bytes": 1_400_000_000},
-            "about 1.50 GB of features are to be written (from 64 of 9,000 headers), and only 1.40 GB are free",
+            "the features need about 1.50 GB (estimated from 64 of 9,000 headers); only 1.40 GB are free",
         ),
     ],
 )
-def test_the_remark(changes: dict[str, Any], remark: str) -> None:
+def test_the_sentence(changes: dict[str, Any], sentence: str) -> None:
     known = {"num_items": 9000, "num_sampled": 64, "expected_bytes": 1_500_000_000, "free_bytes": 2_000_000_000}
     estimate = Estimate(**(known | changes))
-    assert estimate.remark() == remark
-    assert estimate.fits == ("only" not in remark)
+    assert estimate.sentence() == sentence
+    assert estimate.fits == ("only" not in sentence)

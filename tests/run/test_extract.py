@@ -71,6 +71,9 @@ class Heard:
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         pass
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        pass
+
     def advanced(self, report: Report) -> None:
         assert report.done + report.failed <= report.to_do
 
@@ -161,7 +164,7 @@ def test_a_killed_overwrite_leaves_no_row_over_other_features(
     other = replace(FEATURES, num_mel_bins=FEATURES.num_mel_bins + 1)
     overwrite: dict[str, Any] = {"format_": format_, "features": other, "rerun": Rerun(overwrite=True)}
     with monkeypatch.context() as patch:
-        patch.setattr("melcli.run.execute.conclude", die)
+        patch.setattr("melcli.run.execute.merge_journal", die)
         with pytest.raises(Killed):
             run(out, tmp_path / "in", **overwrite)
     check_after_fault(out)

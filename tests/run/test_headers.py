@@ -17,7 +17,7 @@ from melcli.run.batching import Batch
 from melcli.run.deadline import remaining_s, result_until
 from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.headers import measure
-from melcli.run.job import Job, Measured
+from melcli.run.job import Job, MeasuredItem
 from melcli.run.limits import Limits
 from melcli.sources.items import Item
 
@@ -51,7 +51,7 @@ class Engine:
         self.timeouts_s.append(timeout_s)
         loss = next((self.losses[item.id].pop(0) for item in items if self.losses.get(item.id)), None)
         if loss is None:
-            future.set_result([Measured(item.id, 1.0, 1) for item in items])
+            future.set_result([MeasuredItem(item.id, 1.0, 1) for item in items])
         else:
             future.set_exception(loss)
         return future
@@ -104,7 +104,7 @@ def test_workers_that_are_killed_at_once_are_halved_once() -> None:
 
 def test_workers_that_only_die_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "MAX_LOSSES_IN_A_ROW", 5)
-    with pytest.raises(WorkersFailing, match="the workers cannot work: SIGSEGV"):
+    with pytest.raises(WorkersFailing, match="workers crash on every call: SIGSEGV"):
         durations(Engine({name: [CRASHED] * 10 for name in "abcdefghi"}), *"abcdefghi")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from melcli.run.interrupts import ONE_SIGNAL_S, SIGNALS, Interrupted, Interrupts
+from melcli.run.interrupts import DUPLICATE_S, SIGNALS, Interrupted, Interrupts
 from tests.elapsed import wait, wait_until
 
 
@@ -42,10 +42,23 @@ def test_a_second_signal_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("os._exit", end)
     with Interrupts() as interrupts, interrupts.deferred(lambda: None):
         signal.raise_signal(signal.SIGTERM)
-        time.sleep(2 * ONE_SIGNAL_S)
+        time.sleep(2 * DUPLICATE_S)
         with pytest.raises(SystemExit) as ended:
             signal.raise_signal(signal.SIGINT)
     assert ended.value.code == 130
+
+
+def test_a_second_signal_to_a_program_that_calls_melcli_is_raised() -> None:
+    before = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(before)
+    with Interrupts(ends_process=False) as interrupts:
+        assert signal.set_wakeup_fd(before) == before  # nobody listens for a second one
+        with interrupts.deferred(lambda: None):
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(2 * DUPLICATE_S)
+            with pytest.raises(Interrupted, match="stopped by SIGTERM"):
+                signal.raise_signal(signal.SIGINT)
+    assert interrupts.number == signal.SIGTERM
 
 
 def test_after_the_work_a_signal_is_raised_again() -> None:

@@ -82,7 +82,7 @@ def plan(
         return Told(
             make_plan(
                 ItemTable([list(map(item_values, items))], scratch),
-                lambda settle: (entry_of(row.to_json().encode()) for row in rows),
+                lambda find_unchanged: (entry_of(row.to_json().encode()) for row in rows),
                 config_id=CONFIG,
                 stored=stored,
                 rerun=Rerun(**rerun),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from melcli.run.profile import ADVICE, limit, profile_lines, stage_seconds
+from melcli.run.profile import ADVICE, bottleneck, profile_lines, stage_seconds
 from melcli.run.report import Report
 from melcli.stopwatch import STAGES
 
@@ -27,7 +27,7 @@ def report(*, cpu_s: float | None = None, workers: int = 2, working_s: float = 1
 
 
 def said_limit(one: Report) -> str:
-    return limit(one, stage_seconds(one))
+    return bottleneck(one, stage_seconds(one))
 
 
 def test_every_stage_has_its_seconds_in_the_order_of_work_and_waiting_is_the_rest() -> None:
@@ -62,7 +62,7 @@ def test_each_stage_has_a_line() -> None:
         "    other      0.50 s   2.5%  #",
         "     wait      4.00 s  20.0%  ######",
     ]
-    assert last == f"limit: {ADVICE['decode']}"
+    assert last == f"bottleneck: {ADVICE['decode']}"
 
 
 def test_one_worker_is_one() -> None:
@@ -80,7 +80,7 @@ def test_the_stage_that_takes_most_is_the_limit_and_there_is_something_to_be_don
     [
         (report(fft=19.0, elapsed_s=25.0), "start-up, plan and manifest take longer"),
         (report(fft=10.0), "too few files at a time"),
-        (report(decode=9.0, fft=9.0, cpu_s=9.0), "reading and writing: the workers were held up for 50% of their time"),
+        (report(decode=9.0, fft=9.0, cpu_s=9.0), "reading and writing: the workers waited 50% of their time"),
     ],
 )
 def test_what_else_may_hold_a_run_back(one: Report, words: str) -> None:

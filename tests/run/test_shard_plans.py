@@ -64,7 +64,7 @@ def kill(extract: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
         with monkeypatch.context() as patch:
             patch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=die))
-            patch.setattr("melcli.run.execute.conclude", lambda *_, **__: None)
+            patch.setattr("melcli.run.execute.merge_journal", lambda *_, **__: None)
             patch.setattr("melcli.run.isolation.TASKS_PER_WORKER", 1)  # so that a shard has its row before the next
             with pytest.raises(Killed):
                 extract(out, *more)
@@ -92,7 +92,7 @@ def test_before_any_row_another_command_plans_its_own_shards(
     extract(tmp_path / "undisturbed", *other)
     kill(tmp_path / "out", after=0)
     ended = extract(tmp_path / "out", *other)
-    assert (ended.code, "no row describes" in ended.err) == (0, False)
+    assert (ended.code, "no row lists" in ended.err) == (0, False)
     check_after_rerun(tmp_path / "out", tree(tmp_path / "undisturbed"))
 
 
@@ -138,7 +138,7 @@ def test_a_plan_that_was_dropped_is_not_followed_later_over_shards_of_another(
 def test_a_file_of_a_dropped_plan_is_replaced_or_named(
     extract: Command, kill: Callable[..., None], tmp_path: Path
 ) -> None:
-    """A kill between a shard's rename and its row leaves a file that no row describes."""
+    """A kill between a shard's rename and its row leaves a file that no row lists."""
     out = tmp_path / "out"
     kill(out, after=0)
     extract(tmp_path / "undisturbed", *OTHERS["size"])
@@ -147,7 +147,7 @@ def test_a_file_of_a_dropped_plan_is_replaced_or_named(
     ended = extract(out, *OTHERS["size"])
     assert ended.code == 0
     assert (
-        "warning: no row describes features-00001.h5 and 1 more: "
+        "warning: no row lists features-00001.h5 and 1 more: "
         "an interrupted run planned it with another config or shard_mb\n"
     ) in ended.err
     for number in (1, 2):

@@ -12,7 +12,7 @@ import pytest
 
 from melcli.run.engines.contract import BatchTimedOut
 from melcli.run.engines.local import LocalEngine
-from melcli.run.watchdog import TAIL_BYTES, Watchdog, tail, watchdog
+from melcli.run.watchdog import MAX_TAIL_BYTES, Watchdog, tail, watchdog
 from tests.elapsed import HANG_S, Stopwatch, stretch
 
 
@@ -77,7 +77,7 @@ def test_each_item_is_told_what_was_printed_while_it_was_read_and_nothing_else(
 @pytest.mark.full
 def test_of_much_the_end_is_told(engine: LocalEngine) -> None:
     told, _ = engine.submit(items, [b"a" * 10**6 + b"the end", b"b"], timeout_s=HANG_S).result(HANG_S)
-    assert told == ["a" * (TAIL_BYTES - 7) + "the end", "b"]
+    assert told == ["a" * (MAX_TAIL_BYTES - 7) + "the end", "b"]
 
 
 @pytest.mark.full
@@ -120,7 +120,7 @@ def file(tmp_path: Path) -> Iterator[int]:
 
 
 def test_the_end_of_a_file_is_told_in_one_printable_line(file: int) -> None:
-    os.write(file, b"x" * TAIL_BYTES + b"free(): \x1b[31minvalid\n\n\t pointer 0x5581aabbccdd\r\n\x9f 0x1f\n")
+    os.write(file, b"x" * MAX_TAIL_BYTES + b"free(): \x1b[31minvalid\n\n\t pointer 0x5581aabbccdd\r\n\x9f 0x1f\n")
     told = tail(file)
     assert told.endswith(r"xfree(): \x1b[31minvalid / pointer 0x... / \x9f 0x1f")
     assert told.isprintable()

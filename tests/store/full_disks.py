@@ -1,7 +1,7 @@
-"""Shards built on a disk that fills up after so many bytes: `python -m tests.store.full_disks OUT WAY`.
+"""Build shards on a disk that fills up after some bytes: `python -m tests.store.full_disks OUT WAY`.
 
-It is a process of its own, since what is tested is that HDF5 does not end it.  It prints the size of the shard, and
-for each number of bytes what came of it.
+It is a separate process, since the test is that HDF5 does not end it.  It prints the size of the shard, and the result
+for each number of bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STEPS = 14
 
 @contextmanager
 def limited_files(max_bytes: int) -> Iterator[None]:
-    """Let the system write no file larger than this; what fits of a write is still written."""
+    """Limit the size of files by the system; the part of a write that fits is written."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, before[1]))
     try:
@@ -41,7 +41,7 @@ def limited_files(max_bytes: int) -> Iterator[None]:
 
 @contextmanager
 def full_after(max_bytes: int) -> Iterator[None]:
-    """Let writes fail once so many bytes were written, and go well again where they write over what is there."""
+    """Make writes fail after ``max_bytes``, but succeed when they overwrite existing data."""
 
     class Full(io.FileIO):
         def write(self, data: Any, /) -> int:
@@ -61,7 +61,7 @@ def full_after(max_bytes: int) -> Iterator[None]:
 
 @contextmanager
 def broken_after(max_bytes: int) -> Iterator[None]:
-    """Let every write fail for good once so many bytes were written, as a disk that is pulled out."""
+    """Make every write fail after ``max_bytes``, like a disk that is removed."""
 
     class Broken(io.FileIO):
         left = max_bytes
@@ -83,7 +83,7 @@ def broken_after(max_bytes: int) -> Iterator[None]:
 
 @contextmanager
 def unreadable_after(most_reads: int) -> Iterator[None]:
-    """Let nothing be read back after so many times that something was; HDF5 2.0 does it once."""
+    """Make reads fail after ``most_reads``; HDF5 2.0 reads back once."""
 
     class Unreadable(io.FileIO):
         left = most_reads
@@ -100,7 +100,7 @@ def unreadable_after(most_reads: int) -> Iterator[None]:
 
 @contextmanager
 def never_cut_after(max_bytes: int) -> Iterator[None]:
-    """Let the file not be brought to its length where that is larger."""
+    """Make truncating a file to more than ``max_bytes`` fail."""
 
     class Uncut(io.FileIO):
         def truncate(self, size: int | None = None, /) -> int:
@@ -113,7 +113,7 @@ def never_cut_after(max_bytes: int) -> Iterator[None]:
 
 
 class Refusing(io.FileIO):
-    """Does nothing that it is asked, and says what that was."""
+    """Refuses every operation, and records which."""
 
     def write(self, data: Any, /) -> int:
         raise OSError(errno.EIO, "write")
@@ -127,7 +127,7 @@ class Refusing(io.FileIO):
 
 @contextmanager
 def _beneath(file: type[io.FileIO]) -> Iterator[None]:
-    """Put a file beneath the one that defers errors."""
+    """Replace the base class of the file that defers errors."""
     right = hdf5._DeferringFile
     hdf5._DeferringFile = type("Deferring", (right, file), {})  # type: ignore[misc, assignment]
     try:
@@ -146,11 +146,11 @@ WAYS: dict[str, Callable[[int], Any]] = {
 
 
 def write_shard(out: str) -> int:
-    """Write items larger together than HDF5's cache, 8 MiB in HDF5 2.0, in blocks that end within its chunks."""
+    """Write items larger than HDF5's cache (8 MiB in HDF5 2.0), in blocks that end inside its chunks."""
     sink = hdf5.Hdf5Sink(out, "features-00000.h5", time_axis=1, attributes={"config": "{}"}, max_bytes=0)
     try:
         for number in range(8):
-            features = np.full((80, 4000), -100.0, np.float32)  # silence takes little time to compress
+            features = np.full((80, 4000), -100.0, np.float32)  # silence compresses fast
             features[:, ::20] = np.random.default_rng(number).normal(-40.0, 20.0, (80, 200))
             sink.put(f"i{number}", stored(features, chunk_frames=500))
         return sink.commit()["i0"].output_size
@@ -159,7 +159,7 @@ def write_shard(out: str) -> int:
 
 
 def outcome(out: str, way: Callable[[int], Any], max_bytes: int) -> str:
-    """Write a shard on such a disk and return what came of it."""
+    """Write a shard on such a disk and return the result."""
     try:
         with way(max_bytes):
             write_shard(out)

@@ -1,4 +1,4 @@
-"""Rows to write, and names that file systems allow and programs fear."""
+"""Rows to write, and names that file systems allow but programs often mishandle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ODD_IDS = [
     "\u202evaw",
     os.fsdecode(b"latin-1 \xe9\xff"),
     os.fsdecode(b"\x80/half of \xe9\x9f"),
-    "n" * 251,  # and .npy: the longest name that there is
+    "n" * 251,  # and .npy: the longest possible name
     "-rf *",
     "\ufeff",
 ]
@@ -41,9 +41,9 @@ FAILED_FIELDS = {field.name for field in fields(FailedRow)}
 
 
 def make_row(id: str = "a", *, status: str = "ok", **known: Any) -> Any:
-    """Return a row of an item with the given fields, and otherwise as little as a valid row can have.
+    """Return a row with the given fields, and otherwise the minimum of a valid row.
 
-    A failed row drops the fields of an output.
+    For a failed row, the fields of an output are dropped.
     """
     least = {"source": f"{id}.wav", "source_size": 1, "source_mtime_ns": 2, "config_id": "0" * 16}
     if status == "failed":
@@ -86,5 +86,5 @@ def rows_of(out: str | os.PathLike[str]) -> list[Row]:
 
 
 def names_below(folder) -> set[str]:
-    """Return every file below a folder, and every link to one, as paths relative to it."""
+    """Return all files and links to files below a folder, as relative paths."""
     return {os.path.relpath(os.path.join(above, name), folder) for above, _, names in os.walk(folder) for name in names}

@@ -1,4 +1,4 @@
-"""Every store that the contract holds for.  A new one adds an entry to `STORES` and no tests."""
+"""All stores to which the contract applies.  A new store adds an entry to `STORES` and no tests."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def in_memory(*chunks: np.ndarray) -> Spool:
 def stored(
     features: np.ndarray, time_axis: int = 1, *, chunk_frames: int | None = None, folder: str | None = None
 ) -> StoredFeatures:
-    """Return features as a worker hands them to a sink.
+    """Return features as a worker passes them to a sink.
 
     Parameters
     ----------
     features : np.ndarray
     time_axis : int
     chunk_frames : int, optional
-        Frames of a chunk; all of them in one without it.
+        Frames per chunk; by default there is one chunk.
     folder : str, optional
-        Where the chunks are on a disk.
+        Folder for chunks on a disk.
     """
     num_frames = features.shape[time_axis]
     ends = range(chunk_frames or num_frames, num_frames, chunk_frames or 1)
@@ -61,18 +61,18 @@ def stored(
 
 @dataclass(frozen=True)
 class Store:
-    """A way to store features, and the layout of the features it is given.
+    """A way to store features, with the layout of its features.
 
     Attributes
     ----------
     format : str
-        As ``output.format`` names it.
+        The value of ``output.format``.
     time_axis : int
-        Axis of an item's features that is time.
+        The time axis of an item's features.
     open : callable
-        From OUT to a sink.
+        Returns a sink for OUT.
     chunk_frames : int or None
-        Frames of a chunk of the features, which are on a disk then; else they are in memory, in one.
+        Frames per chunk of features on a disk; None: the features are in memory, in one chunk.
     """
 
     format: str
@@ -81,12 +81,12 @@ class Store:
     chunk_frames: int | None = None
 
     def features(self, num_frames: int, dtype: str = "float32", seed: int = 0) -> np.ndarray:
-        """Make up features of one item."""
+        """Create features of one item."""
         numbers = np.random.default_rng([seed, num_frames]).normal(-40.0, 20.0, (NUM_FEATURES, num_frames))
         return np.ascontiguousarray(numbers if self.time_axis == 1 else numbers.T, dtype=dtype)
 
     def write(self, out: str, items: Mapping[str, np.ndarray]) -> dict[str, Row]:
-        """Store items as a worker does, and the manifest that tells of them; return its rows."""
+        """Store items as a worker does, and write their manifest; return its rows."""
         os.makedirs(out, exist_ok=True)
         sink = self.open(out)
         try:
@@ -100,7 +100,7 @@ class Store:
         return rows
 
     def put(self, sink: Any, item_id: str, features: np.ndarray) -> None:
-        """Give an item to a sink."""
+        """Add an item to a sink."""
         if self.chunk_frames is None:
             sink.put(item_id, stored(features, self.time_axis))
         else:
@@ -108,7 +108,7 @@ class Store:
             sink.put(item_id, stored(features, self.time_axis, chunk_frames=self.chunk_frames, folder=folder))
 
     def row(self, item_id: str, features: np.ndarray, placed: Placement) -> Row:
-        """Make the row of an item that was stored."""
+        """Create the row of a stored item."""
         where: dict[str, Any] = {"path": placed.path, "start": placed.start, "output_size": placed.output_size}
         frames, mels = features.shape[self.time_axis], features.shape[1 - self.time_axis]
         return make_row(item_id, num_frames=frames, num_features=mels, dtype=features.dtype.name, **where)

@@ -7,7 +7,7 @@ import os
 import socket
 
 from melcli.run.engines.channel import Channel
-from melcli.run.engines.child import ChildProcess, unnamed_file
+from melcli.run.engines.child_process import ChildProcess, open_unnamed_file
 from melcli.store.files import close_quietly
 from melcli.threads import ONE_THREAD
 
@@ -59,7 +59,7 @@ class WorkerProcess(ChildProcess):
             driver_end, worker_end = socket.socketpair()
             after_start.enter_context(worker_end)
             on_failure.enter_context(driver_end)
-            stderr = unnamed_file(folder)
+            stderr = open_unnamed_file(folder)
             if stderr is not None:
                 on_failure.callback(close_quietly, stderr)
             main = MAIN.format(

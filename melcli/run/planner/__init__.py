@@ -1,1 +1,1 @@
-"""A process for the file-system calls of planning, which a run can leave behind if a dead mount hangs it."""
+"""The process that makes the file-system calls of planning; a run can abandon it if a dead mount blocks it."""

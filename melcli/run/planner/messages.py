@@ -1,4 +1,4 @@
-"""Messages between the driver and the planning process: written by `marshal`, each after its length."""
+"""Messages between the driver and the planning process: the length, then the data of `marshal`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ PART, DONE, ERROR = range(3)  # kinds of messages to the driver
 
 
 def encode(message: tuple[Any, ...]) -> bytes:
-    """Return a message after its length."""
+    """Return the bytes of a message: its length, then its data."""
     data = marshal.dumps(message)
     return len(data).to_bytes(HEADER_BYTES) + data

@@ -1,7 +1,7 @@
 """The planner: file-system calls of planning in another process, with a deadline.
 
-A call of the system into a dead mount cannot be ended, neither by a signal nor by a thread.  So a process of its own
-makes these calls, and the driver waits only for a pipe: it heeds signals and ``--max-time`` meanwhile.
+Neither a signal nor a thread can end a system call that blocks in a dead mount.  So another process makes these calls.
+The driver only waits for a pipe, and reacts to signals and ``--max-time`` meanwhile.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from melcli.sources.file_calls import SEARCH, FileCalls, Name
 
 __all__ = ["Planner"]
 
-SILENT_S = 10.0  # without a message, after which people are told where the process is
-SILENT_AT_END_S = 1.0  # the same, where planning ends early
-TICK_S = 1.0
-MAX_RESTARTS = 4  # of a process that somebody kills
-MAX_BEGUN = 2  # calls at a time, whose messages both pipes take
+WARN_AFTER_S = 10.0  # without a message from the process
+WARN_AT_END_AFTER_S = 1.0  # if planning ends early
+POLL_INTERVAL_S = 1.0
+MAX_RESTARTS = 4  # of a process that was killed
+MAX_PENDING = 2  # calls at a time; both pipes have space for their messages
 
 
 class Planner:
     """Makes the calls of `melcli.sources.file_calls.FileCalls` in another process; a context manager.
 
-    The process is started at once, so that it imports what it needs while its driver does.  The thread that makes a
-    `Planner` has to outlive it.  Where the system starts no process, the calls are made in this one.
+    The constructor starts the process, so that it imports its modules while the driver imports its own.  The thread
+    that creates a `Planner` must outlive it.  If the system cannot start a process, this process makes the calls.
 
     Parameters
     ----------
     warn : callable
-        Called with a sentence about a process that does not answer.
+        Receives a warning about a process that does not answer.
 
     Attributes
     ----------
@@ -51,16 +51,16 @@ class Planner:
         self.until_s = math.inf
         self._warn = warn
         self._warned = ""
-        self._heard_s = time.monotonic()
-        self._here: FileCalls | None = None
+        self._last_message_s = time.monotonic()
+        self._local_calls: FileCalls | None = None
         self._process: PlanningProcess | None = None
         self._restarts = 0
-        self._search: list[tuple[Name, Any]] = []  # calls of the search so far, which a successor makes again
-        self._begun: deque[_Begun] = deque()  # and those that wait for their results
+        self._search: list[tuple[Name, Any]] = []  # finished calls of the search, which a new process repeats
+        self._pending: deque[_PendingCall] = deque()  # calls without a result
         try:
             self._process = PlanningProcess()
         except OSError:
-            self._here = FileCalls()
+            self._local_calls = FileCalls()
 
     def __enter__(self) -> Planner:
         return self
@@ -69,28 +69,28 @@ class Planner:
         self.close(early=error is not None)
 
     def parts(self, name: Name, argument: Any = None) -> Iterator[Any]:
-        """Yield what a call of `FileCalls` yields; what a killed process has yielded is yielded again.
+        """Yield the results of a call of `FileCalls`; after a restart of the process, earlier results are repeated.
 
         Raises
         ------
         TimeUp
-            It is ``until_s``.
+            The call has not ended by ``until_s``.
         MelcliError
-            The call raised it; or the process was killed several times.
+            The call raised it, or the process was killed several times.
         OSError
             The call raised it.
         """
-        if self._here is not None:
-            yield from self._here.parts(name, argument)
+        if self._local_calls is not None:
+            yield from self._local_calls.parts(name, argument)
             return
-        while self._begun:
+        while self._pending:
             self._finish_first()
         if name == "begin":
             self._search.clear()
         while True:
             try:
                 self._send(name, argument)
-                yield from self._answers()
+                yield from self._results()
             except EOFError:
                 self._restart()
             else:
@@ -99,59 +99,59 @@ class Planner:
             self._search.append((name, argument))
 
     def begin(self, name: Name, argument: Any = None) -> Callable[[], Any]:
-        """Begin a call that yields one result, and return what waits for it; errors as in `parts`."""
-        if self._here is not None:
-            return self._here.begin(name, argument)
-        if len(self._begun) == MAX_BEGUN:
+        """Start a call with one result, and return a function that waits for the result; errors as in `parts`."""
+        if self._local_calls is not None:
+            return self._local_calls.begin(name, argument)
+        if len(self._pending) == MAX_PENDING:
             self._finish_first()
-        begun = _Begun(name, argument)
-        self._begun.append(begun)
+        call = _PendingCall(name, argument)
+        self._pending.append(call)
         try:
             self._send(name, argument)
         except EOFError:
             self._restart()
-        return lambda: self._result(begun)
+        return lambda: self._result(call)
 
-    def _result(self, begun: _Begun) -> Any:
-        while begun in self._begun:
+    def _result(self, call: _PendingCall) -> Any:
+        while call in self._pending:
             self._finish_first()
-        return begun.result
+        return call.result
 
     def _finish_first(self) -> None:
-        """Wait for the result of the call that was begun first."""
-        first = self._begun[0]
+        """Wait for the result of the first pending call."""
+        first = self._pending[0]
         while True:
             try:
-                (first.result,) = self._answers()
+                (first.result,) = self._results()
             except EOFError:
                 self._restart()
                 continue
             except (MelcliError, OSError):
-                self._begun.popleft()
+                self._pending.popleft()
                 raise
-            self._begun.popleft()
+            self._pending.popleft()
             return
 
     def close(self, *, early: bool = False) -> None:
-        """End the process, or leave it behind if the system does not end it.
+        """End the process, or abandon it if it does not end.
 
         Parameters
         ----------
         early : bool
-            Whether planning is not over: if the process did not answer, people are told where it is.
+            Whether planning is not complete.  Then a warning names the path at which the process does not answer.
         """
         process, self._process = self._process, None
         if process is None:
             return
-        silent_s = time.monotonic() - self._heard_s
+        silent_s = time.monotonic() - self._last_message_s
         if not process.end():
-            self._warn(f"process {process.pid} is left behind, since the system does not end it{process.place()}")
-        elif early and silent_s > SILENT_AT_END_S:
+            self._warn(f"process {process.pid} remains, because the system does not end it{process.at_path()}")
+        elif early and silent_s > WARN_AT_END_AFTER_S:
             self._warn(_silence(silent_s, process))
         process.close()
 
     def _restart(self) -> None:
-        """Start another process, and take it to where the one was that has ended."""
+        """Start another process, and repeat the calls of the search and the pending calls."""
         while True:
             error = self._end_of_process()
             if self._restarts == MAX_RESTARTS:
@@ -164,31 +164,31 @@ class Planner:
             try:
                 for call in self._search:
                     self._send(*call)
-                    for _ in self._answers():
+                    for _ in self._results():
                         pass
-                for begun in self._begun:
-                    self._send(begun.name, begun.argument)
+                for pending in self._pending:
+                    self._send(pending.name, pending.argument)
             except EOFError:
                 continue
             return
 
     def _send(self, name: Name, argument: Any) -> None:
         process = self._running()
-        self._heard_s = time.monotonic()
+        self._last_message_s = time.monotonic()
         rest = memoryview(encode((name, argument)))
         while rest:
             rest = process.send(rest, self._wait_s(process))
 
-    def _answers(self) -> Iterator[Any]:
-        """Yield what the call yields that was sent first of those without an answer."""
+    def _results(self) -> Iterator[Any]:
+        """Yield the results of the first call that was sent and is not finished."""
         process = self._running()
         self._heard_s = time.monotonic()  # a call may have been begun long before
         while True:
             message = process.receive(self._wait_s(process))
             if message is None:
                 continue
-            self._heard_s = time.monotonic()
-            kind, value = marshal.loads(message)  # noqa: S302  from our own process
+            self._last_message_s = time.monotonic()
+            kind, value = marshal.loads(message)  # noqa: S302  from melcli's own process
             if kind == DONE:
                 return
             if kind == ERROR:
@@ -201,38 +201,38 @@ class Planner:
         return self._process
 
     def _wait_s(self, process: PlanningProcess) -> float:
-        """Return how long to wait for the process this time, and warn if it has been silent for long."""
+        """Return the seconds to wait for the process, and warn if it has not answered for long."""
         now_s = time.monotonic()
         if now_s >= self.until_s:
             raise TimeUp
-        silent_s = now_s - self._heard_s
-        if silent_s > SILENT_S and self._warned != process.place():
-            self._warned = process.place()
+        silent_s = now_s - self._last_message_s
+        if silent_s > WARN_AFTER_S and self._warned != process.at_path():
+            self._warned = process.at_path()
             self._warn(_silence(silent_s, process))
-        return min(TICK_S, self.until_s - now_s)
+        return min(POLL_INTERVAL_S, self.until_s - now_s)
 
     def _end_of_process(self) -> WorkersFailing:
-        """Return what to raise where the process was killed.
+        """Return the error for a process that was killed.
 
         Raises
         ------
         RuntimeError
-            It ended by an error of ours.
+            The process ended because of a bug in melcli.
         """
         process, self._process = self._process, None
         if process is None:
             raise ValueError("this planner is closed")
         process.end()
-        code, where, said = process.exit_code, process.place(), process.stderr_tail()
+        code, where, stderr = process.exit_code, process.at_path(), process.stderr_tail()
         process.close()
         if code is not None and code >= 0:
-            raise RuntimeError(f"the planning process ended with {code}{where}: {said}")
+            raise RuntimeError(f"the planning process ended with {code}{where}: {stderr}")
         how = "ended" if code is None else f"was killed by {_signal_name(-code)}"
         return WorkersFailing(f"the planning process {how}{where}; OUT is as it was", hint="run the same command again")
 
 
-class _Begun:
-    """A call that was begun, and its result."""
+class _PendingCall:
+    """A call that was started, and its result."""
 
     def __init__(self, name: Name, argument: Any) -> None:
         self.name = name
@@ -248,4 +248,4 @@ def _signal_name(number: int) -> str:
 
 
 def _silence(silent_s: float, process: PlanningProcess) -> str:
-    return f"the search for inputs has not gone on for {silent_s:.0f} s{process.place()}"
+    return f"the search for inputs has made no progress for {silent_s:.0f} s{process.at_path()}"

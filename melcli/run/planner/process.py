@@ -9,61 +9,60 @@ import signal
 import time
 
 from melcli.printable import printable
-from melcli.run.engines.child import ChildProcess, unnamed_file
+from melcli.run.engines.child_process import ChildProcess, open_unnamed_file
 from melcli.run.planner.messages import HEADER_BYTES
 
 __all__ = ["PlanningProcess"]
 
 MAIN = """
 from melcli.run.planner.server import serve
-serve({driver}, {place})
+serve({driver}, {path_file})
 """
-END_S = 1.0  # in which a killed process ends, unless it is in a call of the system that does not return
-TICK_S = 0.002
+EXIT_TIMEOUT_S = 1.0  # after SIGKILL; a process in a system call that blocks does not end
+EXIT_POLL_S = 0.002
 READ_BYTES = 1 << 16
-HELD_BACK = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}  # they are the driver's
+BLOCKED_SIGNALS = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}  # the driver handles them
 
 
 class PlanningProcess(ChildProcess):
-    """A process that answers calls, one after another.  The thread that starts it has to outlive it.
+    """A process that answers calls, one after another.  The thread that starts it must outlive it.
 
     Raises
     ------
     OSError
-        The system starts no process.
+        The system cannot start a process.
     """
 
     def __init__(self) -> None:
         self._received = bytearray()
         self._poll: dict[int, select.poll] = {}
-        with contextlib.ExitStack() as failing, contextlib.ExitStack() as started:
-            stderr, self._place = unnamed_file(None), unnamed_file(None, append=False)
-            for file in (stderr, self._place):
+        with contextlib.ExitStack() as on_failure, contextlib.ExitStack() as after_start:
+            stderr, self._path_file = open_unnamed_file(None), open_unnamed_file(None, append=False)
+            for file in (stderr, self._path_file):
                 if file is not None:
-                    failing.callback(os.close, file)
-            theirs_in, self._calls = os.pipe()
-            self._results, theirs_out = os.pipe()
-            theirs, ours = [theirs_in, theirs_out], [self._calls, self._results]
-            for descriptor in theirs:
-                started.callback(os.close, descriptor)
-            for descriptor in ours:
-                failing.callback(os.close, descriptor)
+                    on_failure.callback(os.close, file)
+            child_stdin, self._calls = os.pipe()
+            self._results, child_stdout = os.pipe()
+            for descriptor in (child_stdin, child_stdout):
+                after_start.callback(os.close, descriptor)
+            for descriptor in (self._calls, self._results):
+                on_failure.callback(os.close, descriptor)
                 os.set_blocking(descriptor, False)
-            # It inherits this, so that a signal for the whole group does not end it before the driver has heeded it.
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
-            started.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+            # The process inherits this mask, so that a signal for the group does not end it before the driver reacts.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
+            after_start.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
             super().__init__(
-                MAIN.format(driver=os.getpid(), place=self._place),
-                stdin=theirs_in,
-                stdout=theirs_out,
+                MAIN.format(driver=os.getpid(), path_file=self._path_file),
+                stdin=child_stdin,
+                stdout=child_stdout,
                 stderr=stderr,
-                keep=[] if self._place is None else [self._place],
-                options=["-S"],  # the search path is given anyway
+                keep=[] if self._path_file is None else [self._path_file],
+                options=["-S"],  # the code sets the search path
             )
-            self._files = failing.pop_all()
+            self._files = on_failure.pop_all()
 
     def send(self, message: memoryview, timeout_s: float) -> memoryview:
-        """Send of a message what it takes within that time, and return the rest.
+        """Send as much of a message as the process accepts within the timeout, and return the rest.
 
         Raises
         ------
@@ -78,21 +77,21 @@ class PlanningProcess(ChildProcess):
             raise EOFError from None
 
     def receive(self, timeout_s: float) -> bytes | None:
-        """Return the next message, or None where more of it is to come, or nothing came within that time.
+        """Return the next message; None if it is not complete, or nothing arrived within the timeout.
 
         Raises
         ------
         EOFError
             The process has ended.
         """
-        if (message := self._taken()) is not None:
+        if (message := self._take_message()) is not None:
             return message
         if self._is_ready(self._results, select.POLLIN, timeout_s):
-            piece = os.read(self._results, READ_BYTES)
-            if not piece:
+            data = os.read(self._results, READ_BYTES)
+            if not data:
                 raise EOFError
-            self._received += piece
-        return self._taken()
+            self._received += data
+        return self._take_message()
 
     def _is_ready(self, descriptor: int, event: int, timeout_s: float) -> bool:
         if descriptor not in self._poll:
@@ -100,8 +99,8 @@ class PlanningProcess(ChildProcess):
             self._poll[descriptor].register(descriptor, event)
         return bool(self._poll[descriptor].poll(1000 * timeout_s))
 
-    def _taken(self) -> bytes | None:
-        """Take the first message off what was received."""
+    def _take_message(self) -> bytes | None:
+        """Remove the first complete message from the received bytes, and return it."""
         end = HEADER_BYTES + int.from_bytes(self._received[:HEADER_BYTES])
         if len(self._received) < max(end, HEADER_BYTES):
             return None
@@ -109,25 +108,25 @@ class PlanningProcess(ChildProcess):
         del self._received[:end]
         return message
 
-    def place(self) -> str:
-        """Return the path that it is at, for the end of a sentence; empty where that is not known."""
-        if self._place is None:
+    def at_path(self) -> str:
+        """Return " at " and the current path of the process, for the end of a sentence; "" if it is unknown."""
+        if self._path_file is None:
             return ""
-        size = int.from_bytes(os.pread(self._place, HEADER_BYTES, 0))
-        path = os.fsdecode(os.pread(self._place, size, HEADER_BYTES))
+        size = int.from_bytes(os.pread(self._path_file, HEADER_BYTES, 0))
+        path = os.fsdecode(os.pread(self._path_file, size, HEADER_BYTES))
         return f" at {printable(path)}" if path else ""
 
     def end(self) -> bool:
-        """Kill it and return whether it ended: a call of the system that does not return holds it."""
+        """Kill the process, and return whether it ended; it does not end while a system call blocks."""
         self.kill()
-        until_s = time.monotonic() + END_S
+        until_s = time.monotonic() + EXIT_TIMEOUT_S
         while not self.has_ended():
             if time.monotonic() > until_s:
                 self.forget()
                 return False
-            time.sleep(TICK_S)
+            time.sleep(EXIT_POLL_S)
         return True
 
     def close(self) -> None:
-        """Give back the descriptors."""
+        """Close the descriptors."""
         self._files.close()

@@ -1,6 +1,6 @@
 """The main loop of the planning process.
 
-It imports little, because a run waits for it: neither NumPy nor what reads audio.
+It imports little, because a run waits for it: neither NumPy nor the modules that read audio.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from melcli.sources.file_calls import FileCalls
 __all__ = ["serve"]
 
 
-def serve(driver: int, place: int | None) -> NoReturn:
-    """Answer calls that come from standard input until it ends; what they yield goes to standard output.
+def serve(driver_pid: int, path_file: int | None) -> NoReturn:
+    """Answer calls from standard input until it ends; the results go to standard output.
 
     Parameters
     ----------
-    driver : int
-        The process number of the driver.
-    place : int or None
-        Descriptor of a file that holds the path which the process is at, after its length.
+    driver_pid : int
+        The process id of the driver.
+    path_file : int or None
+        Descriptor of a file for the current path of the process: its length, then the path.
     """
-    exit_with_driver(driver, 0)
-    calls = FileCalls() if place is None else FileCalls(lambda path: _write_place(place, path))
+    exit_with_driver(driver_pid, 0)
+    calls = FileCalls() if path_file is None else FileCalls(lambda path: _write_path(path_file, path))
     while header := _read(HEADER_BYTES):
-        name, argument = marshal.loads(_read(int.from_bytes(header)))  # noqa: S302  from our own process
+        name, argument = marshal.loads(_read(int.from_bytes(header)))  # noqa: S302  from melcli's own process
         try:
             for part in calls.parts(name, argument):
                 _write(encode((PART, part)))
         except (MelcliError, OSError) as error:
-            import pickle  # late, since it takes longer than all the rest
+            import pickle  # imported late: it takes longer than the rest of the start
 
             _write(encode((ERROR, pickle.dumps(error))))
         else:
             _write(encode((DONE, None)))
-    os._exit(0)  # nothing is to be finished
+    os._exit(0)  # nothing is left to do
 
 
-def _write_place(place: int, path: str) -> None:
+def _write_path(path_file: int, path: str) -> None:
     name = os.fsencode(path)
-    os.pwrite(place, len(name).to_bytes(HEADER_BYTES) + name, 0)
+    os.pwrite(path_file, len(name).to_bytes(HEADER_BYTES) + name, 0)
 
 
 def _read(size: int) -> bytes:
-    """Read so many bytes; fewer at the end."""
+    """Read this number of bytes; fewer at the end of the input."""
     data = bytearray()
     while len(data) < size and (piece := os.read(0, size - len(data))):
         data += piece

@@ -1,4 +1,4 @@
-"""Imported by a worker that is to end as soon as it is ready; counts how often one is started."""
+"""Imported by a worker that must end as soon as it is ready; counts how often one is started."""
 
 from __future__ import annotations
 

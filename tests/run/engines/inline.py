@@ -1,4 +1,4 @@
-"""Engines of the tests that need no process of their own."""
+"""Test engines without separate processes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from threading import Event
 from typing import Any
 
 from melcli.run.batching import Batch
-from melcli.run.engines.contract import BatchLost
+from melcli.run.engines.contract import Advance, BatchLost
 from melcli.run.worker_tasks import run_batch
 
 __all__ = ["InlineEngine", "ScriptedEngine"]
 
 
 class InlineEngine:
-    """Does every call at once, in this process: a whole run takes 20 ms rather than half a second.
+    """Makes every call at once, in this process: a whole run takes 20 ms instead of half a second.
 
     Parameters
     ----------
     workers : int
-        As many as it says that it has.
+        Number of workers to report.
     before : callable
-        Is given every argument before its call; what it raises is the future's exception.
+        Called with every argument before its call; an exception becomes that of the future.
     folder, imports, max_memory_bytes
-        As `LocalEngine` has them; this process needs none of it.
+        As for `LocalEngine`; ignored here.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class InlineEngine:
         self._before = before
 
     start_problem = ""
+    in_progress: Advance = Advance()
 
     def start(self, until_s: float = math.inf) -> None:
         pass
@@ -67,27 +68,27 @@ class InlineEngine:
 
 
 class ScriptedEngine:
-    """Does no work: answers by a script, one call after another, from a thread.
+    """Answers calls by a script, in order, from a thread.
 
     Parameters
     ----------
     workers : int
-        As many as it says that it has.
+        Number of workers to report.
     script : callable
-        From a batch, and whether it is only tried, to its rows; may raise.
+        Returns the rows of a batch; its second argument is whether the batch is a trial.  May raise.
 
     Attributes
     ----------
     calls : list
-        Whether it was a trial, and the batch, of every call in order.
+        For every call in order, whether it was a trial, and the batch.
     open : int
-        Calls that were submitted and not yet answered.
+        Number of calls in flight.
     most_open : int
-        The most calls that were handed out and not yet answered.
+        Maximum number of calls in flight.
     most_kept : int
-        The most futures that somebody still held when a further call came.
+        Maximum number of futures that were still referenced when another call came.
     released : Event
-        Scripts that wait for it are let go by `stop`.
+        Set by `stop`; scripts may wait for it.
     """
 
     def __init__(self, workers: int, script: Callable[[Batch, bool], Any]) -> None:
@@ -102,6 +103,7 @@ class ScriptedEngine:
         self._thread = ThreadPoolExecutor(1)
 
     start_problem = ""
+    in_progress: Advance = Advance()
 
     def start(self, until_s: float = math.inf) -> None:
         pass
@@ -113,7 +115,7 @@ class ScriptedEngine:
         self.workers = min(self.workers, workers)
 
     def answer_by(self, script: Callable[[Batch, bool], Any]) -> None:
-        """Answer by another script from now on."""
+        """Use another script from now on."""
         self._script = script
 
     def submit(self, function: Callable[[Any], Any], argument: Any, *, timeout_s: float) -> Future[Any]:

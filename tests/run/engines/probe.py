@@ -1,4 +1,4 @@
-"""Things to do inside a worker, and a process of its own that starts one: ``python -m tests.run.engines.probe``."""
+"""Calls to make inside a worker, and a process that starts one: ``python -m tests.run.engines.probe``."""
 
 from __future__ import annotations
 
@@ -35,29 +35,39 @@ def refuse(sentence: str) -> None:
 
 
 def shout(words: str) -> None:
-    """Print as a native library does, and die."""
+    """Print like a native library, and crash."""
     os.write(1, words.encode())
     os.write(2, words.encode())
     os.abort()
 
 
 def work(share: float) -> int:
-    """Pretend to do so much of what a worker does in its life."""
+    """Pretend to have done a share of the work in a worker's life."""
     watchdog.num_items += round(share * MAX_ITEMS_PER_WORKER)
     return os.getpid()
+
+
+def advance(seconds: float) -> None:
+    """Process an item, and 3 s of audio of the next one, and be busy for some time."""
+    with watchdog.item(60.0):
+        watchdog.advance(10.0)
+    watchdog.advance(3.0)
+    for _ in range(round(100 * seconds)):
+        watchdog.advance(0.0)
+        time.sleep(0.01)
 
 
 _hoard: list[bytes] = []
 
 
 def hoard(num_bytes: int) -> int:
-    """Keep so much memory."""
+    """Allocate memory."""
     _hoard.append(b"\1" * num_bytes)
     return os.getpid()
 
 
 def hang_in_c(timeout_s: float) -> None:
-    """Sleep in C without letting go of Python's lock."""
+    """Sleep in C without releasing Python's lock."""
     with watchdog.item(timeout_s):
         ctypes.PyDLL(None).sleep(60)
 
@@ -72,15 +82,15 @@ def end(code: int) -> None:
 
 
 def stop_in_item(timeout_s: float) -> None:
-    """Begin an item and be stopped, as by a debugger."""
+    """Begin an item and stop the process, as a debugger does."""
     with watchdog.item(timeout_s):
-        signal.setitimer(signal.ITIMER_REAL, 0)  # the alarm would end the process once it goes on
+        signal.setitimer(signal.ITIMER_REAL, 0)  # the alarm would end the process once it continues
         os.kill(os.getpid(), signal.SIGSTOP)
         time.sleep(60)
 
 
 def send(*messages: Any) -> None:
-    """Send messages that this worker should not send now."""
+    """Send messages at the wrong time."""
     (sender,) = [watchdog._report]
     for message in messages:
         sender._end.send(message)  # type: ignore[union-attr]
@@ -104,7 +114,7 @@ def answer_another(result: int) -> int:
 
 
 def send_garbage(result: int) -> int:
-    """Send what cannot be unpickled."""
+    """Send data that cannot be unpickled."""
     end = watchdog._report._end  # type: ignore[union-attr]
     end._end.sendall((9).to_bytes(8, "big") + b"\x80\x05garbage")
     time.sleep(60)
@@ -112,13 +122,13 @@ def send_garbage(result: int) -> int:
 
 
 def nap(seconds: float) -> int:
-    """Sleep, and tell which worker slept."""
+    """Sleep, and return the id of the worker."""
     time.sleep(seconds)
     return os.getpid()
 
 
 def nap_in_items(seconds: float) -> None:
-    """Sleep in several items, each of which may take as long; only the driver counts."""
+    """Sleep in several items, each within its limit, so that only the driver's limit applies."""
     for _ in range(6):
         with watchdog.item(seconds):
             signal.setitimer(signal.ITIMER_REAL, 0)  # the alarm would end this process
@@ -126,14 +136,14 @@ def nap_in_items(seconds: float) -> None:
 
 
 def spin(file: str) -> None:
-    """Write down which process this is, and be busy for ever."""
+    """Write down the process id, and be busy forever."""
     Path(file).write_text(str(os.getpid()))
     while True:
         pass
 
 
 def threads(size: int) -> dict[str, Any]:
-    """Multiply and transform, and tell how many threads the libraries have and how many the process."""
+    """Multiply and transform; return the number of threads of the libraries and of the process."""
     import numpy as np
     import scipy.fft
     import threadpoolctl
@@ -154,7 +164,7 @@ def core_limit(nothing: None) -> tuple[int, int]:
 
 
 def main(what: str, argument: str, folder: str | None = None) -> None:
-    """Start an engine and have ``what`` done in a worker."""
+    """Start an engine and make the call ``what`` in a worker."""
     resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
     from tests.run.engines.probe import core_limit, die, nap_in_items, spin, threads  # not those of __main__
 

@@ -300,7 +300,7 @@ def test_an_interpreter_that_cannot_be_started_is_told(monkeypatch: pytest.Monke
 def test_where_the_system_allows_no_more_processes_fewer_workers_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = 2
     monkeypatch.setattr(pool, "WorkerProcess", Scarce(allowed))
-    monkeypatch.setattr(pool, "usable_cpus", lambda: 8)
+    monkeypatch.setattr(worker_starter, "usable_cpus", lambda: 8)
     engine = LocalEngine(6)
     try:
         engine.start()
@@ -335,7 +335,7 @@ def test_a_worker_that_is_not_ready_in_time_is_given_up(monkeypatch: pytest.Monk
 
 @pytest.mark.full
 def test_of_many_workers_the_first_are_ready_before_the_last_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(worker_starter, "usable_cpus", lambda: 2)
     engine = LocalEngine(16)
     try:
         engine.start()
@@ -709,3 +709,13 @@ def test_modules_in_the_working_directory_are_not_imported(tmp_path: Path) -> No
 )
 def test_how_a_worker_died_is_told_for_every_end(number: int | None, how: str) -> None:
     assert WorkerCrashed(number).exit_description == how
+
+
+def test_the_advance_of_a_call_is_known_before_its_end(engine: LocalEngine) -> None:
+    assert engine.in_progress == (0, 0.0)
+    calls = [engine.submit(probe.advance, 3.0 * stretch(), timeout_s=HANG_S) for _ in range(2)]
+    assert wait_until(lambda: engine.in_progress == (2, 26.0), HANG_S)
+    assert not any(call.done() for call in calls)
+    for call in calls:
+        call.result(HANG_S)
+    assert engine.in_progress == (0, 0.0)

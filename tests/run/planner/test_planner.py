@@ -117,14 +117,14 @@ def test_time_that_is_up_ends_a_call(planner: Planner, sources: Path) -> None:
 def test_silence_is_told_once(
     planner: Planner, sources: Path, warned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SILENT_S", 0.1)
-    monkeypatch.setattr(module, "TICK_S", 0.05)
+    monkeypatch.setattr(module, "WARN_AFTER_S", 0.1)
+    monkeypatch.setattr(module, "POLL_INTERVAL_S", 0.05)
     result_of(planner, "hash", "in/a.wav")
     os.kill(pid_of(planner), signal.SIGSTOP)
     planner.until_s = deadline_in(0.5)
     with pytest.raises(TimeUp):
         result_of(planner, "hash", "in/b")
-    assert warned == ["the search for inputs has not gone on for 0 s at in/a.wav"]
+    assert warned == ["the search for inputs has made no progress for 0 s at in/a.wav"]
 
 
 def test_a_killed_process_has_a_successor(planner: Planner, sources: Path) -> None:
@@ -156,7 +156,7 @@ def test_calls_that_are_begun_give_their_own_results(planner: Planner, sources: 
 
 @pytest.mark.full
 def test_an_error_of_ours_is_no_kill(warned: list[str], sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "MAIN", "import sys; sys.exit('no such thing')  # {driver} {place}")
+    monkeypatch.setattr(process, "MAIN", "import sys; sys.exit('no such thing')  # {driver} {path_file}")
     with Planner(warned.append) as planner, pytest.raises(RuntimeError, match="ended with 1: no such thing"):
         look(planner)
 

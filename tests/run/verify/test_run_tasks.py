@@ -139,7 +139,7 @@ def test_many_culprits_do_not_end_it_while_the_workers_can_work(monkeypatch: pyt
 
 def test_workers_that_die_whatever_they_are_asked_end_it() -> None:
     engine = DyingEngine(lambda asked: WorkerCrashed(-11))
-    with pytest.raises(WorkersFailing, match=r"^the workers cannot work: SIGSEGV$"):
+    with pytest.raises(WorkersFailing, match=r"^workers crash on every call: SIGSEGV$"):
         list(run_tasks(engine, (task("a") for _ in range(100))))  # type: ignore[arg-type]
 
 

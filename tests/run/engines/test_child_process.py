@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.run.engines.child import UNKNOWN_EXIT_CODE, ChildProcess, unnamed_file
+from melcli.run.engines.child_process import UNKNOWN_EXIT_CODE, ChildProcess, open_unnamed_file
 from tests.elapsed import wait_until
 
 
@@ -24,7 +24,7 @@ def test_a_child_that_the_system_reaps_has_no_known_exit_code() -> None:
 
 
 def test_a_child_tells_how_it_ended_and_what_it_printed() -> None:
-    stderr = unnamed_file(None)
+    stderr = open_unnamed_file(None)
     child = ChildProcess("raise SystemExit('no such\\n thing')", stderr=stderr, keep=[])
     assert wait_until(child.has_ended, 5.0)
     assert (child.exit_code, child.stderr_tail()) == (1, "no such / thing")
@@ -35,7 +35,7 @@ def test_a_child_tells_how_it_ended_and_what_it_printed() -> None:
 @pytest.mark.parametrize("append", [True, False])
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_unnamed_files(tmp_path: Path, append: bool, in_memory: bool) -> None:
-    file = unnamed_file(None if in_memory else str(tmp_path), append=append)
+    file = open_unnamed_file(None if in_memory else str(tmp_path), append=append)
     assert file is not None
     assert os.listdir(tmp_path) == []
     os.write(file, b"first")

@@ -1,4 +1,4 @@
-"""A Python process with code of melcli: start, end, exit code, and its standard error in a file without a name."""
+"""A Python process that runs melcli's code: start, end, exit code, and standard error in an unnamed file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from melcli.null_device import open_null
 from melcli.run.engines.interpreter import python_command
 from melcli.run.watchdog import tail
 
-__all__ = ["UNKNOWN_EXIT_CODE", "ChildProcess", "unnamed_file"]
+__all__ = ["UNKNOWN_EXIT_CODE", "ChildProcess", "open_unnamed_file"]
 
-UNKNOWN_EXIT_CODE: int | None = None  # the exit code of a process that somebody else has reaped
+UNKNOWN_EXIT_CODE: int | None = None  # for a process that the system or another part of the program reaped
 
 
 class ChildProcess:
@@ -25,25 +25,25 @@ class ChildProcess:
     Parameters
     ----------
     main : str
-        Its code.
+        Python source.
     stdin, stdout, stderr : int or None
-        Descriptors; None: the null device.  ``stderr`` is a file, which `close_stderr` closes.
+        Descriptors; None for the null device.  ``stderr`` is a file, which `close_stderr` closes.
     keep : sequence of int
-        Other descriptors that it inherits.
+        Further descriptors that the process inherits.
     options : sequence of str
-        Of its interpreter.
+        Options of the interpreter.
     environment : Mapping
-        What is added to that of this process.
+        Environment variables, in addition to those of this process.
 
     Attributes
     ----------
     exit_code : int or None
-        Minus the signal's number where a signal ended it; `UNKNOWN_EXIT_CODE` where that is not known, or not yet.
+        The negative signal number if a signal ended the process; `UNKNOWN_EXIT_CODE` while it runs, or if unknown.
 
     Raises
     ------
     OSError
-        The system has no file descriptor, no process or no memory left.
+        The system has no file descriptor, process or memory left.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ChildProcess:
         executable, *rest = python_command(main)
         null = open_null()
         try:
-            self._process = subprocess.Popen(  # noqa: S603  code of melcli, and no shell
+            self._process = subprocess.Popen(  # noqa: S603  melcli's own code, without a shell
                 [executable, *options, *rest],
                 stdin=null if stdin is None else stdin,
                 stdout=null if stdout is None else stdout,
@@ -75,21 +75,21 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def kill(self) -> None:
-        """Kill it; it may take a while to end, as in a read from a disk that does not answer."""
-        if not self.has_ended():  # and so reaped: the number may be another process's by now
+        """Send SIGKILL; a process that reads from a disk that does not respond may end much later."""
+        if not self.has_ended():  # after the process is reaped, another process may get its id
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGKILL)
 
     def has_ended(self) -> bool:
-        """Tell whether it has ended, and reap it."""
+        """Return whether the process has ended, and reap it."""
         return self._process.returncode is not None or self._reap()
 
     def is_stopped(self) -> bool:
-        """Tell whether it is stopped, as by SIGSTOP."""
+        """Return whether the process is stopped, as by SIGSTOP."""
         if sys.platform == "darwin" and sys.version_info < (3, 13):  # without waitid
             return False
         with contextlib.suppress(ChildProcessError):
@@ -97,25 +97,26 @@ class ChildProcess:
         return False
 
     def stderr_tail(self) -> str:
-        """Return the end of what it printed to standard error, in one printable line; a worker cuts it at each item."""
+        """Return the tail of standard error as one printable line; a worker truncates the file at each item."""
         return "" if self._stderr is None else tail(self._stderr)
 
     def forget(self) -> None:
-        """Let `subprocess` not wait for a process that was killed and that the system has not come to yet."""
+        """Make `subprocess` not wait for a process on which SIGKILL has no effect yet."""
         if self._process.returncode is None:
             self._process.returncode = -signal.SIGKILL
 
     def close_stderr(self) -> None:
-        """Close the file."""
+        """Close the file of standard error."""
         if self._stderr is not None:
             with contextlib.suppress(OSError):
                 os.close(self._stderr)
             self._stderr = None
 
     def _reap(self) -> bool:
-        """Ask the system before `subprocess` does, which takes a process that was reaped elsewhere for one with code 0.
+        """Reap the process if it has ended; return whether it has.
 
-        So it is where this process was started with SIGCHLD ignored: then the system reaps all children itself.
+        `subprocess` reports exit code 0 for a process that was reaped elsewhere, so `os.waitid` comes first.  If this
+        process was started with SIGCHLD ignored, the system reaps all children itself.
         """
         if sys.platform == "darwin" and sys.version_info < (3, 13):  # without waitid
             self.exit_code = self._process.poll()
@@ -131,15 +132,15 @@ class ChildProcess:
         return True
 
 
-def unnamed_file(folder: str | None, *, append: bool = True) -> int | None:
-    """Open a new file that no folder lists; None where that fails: a full disk is reported elsewhere.
+def open_unnamed_file(folder: str | None, *, append: bool = True) -> int | None:
+    """Open a new file without a name; return None if that fails, since a full disk is reported elsewhere.
 
     Parameters
     ----------
     folder : str or None
-        Where it is created; None: in memory, or in the temporary folder where the system has no such files.
+        The folder of the file.  None for a file in memory, or in the temporary folder if the system has no such files.
     append : bool
-        Whether all that is written goes to its end, also once somebody has cut it.
+        Whether writes append to the file, also after it was truncated.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | (os.O_APPEND if append else 0)
     if folder is None and sys.platform == "linux":
@@ -147,15 +148,15 @@ def unnamed_file(folder: str | None, *, append: bool = True) -> int | None:
             descriptor = os.memfd_create("melcli")
             fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
             return descriptor
-    import tempfile  # late, with what it takes: the planning process is started first of all
+    import tempfile  # imported late, because the start of the planning process must not wait for it
 
     from melcli.store.files import temporary_name
 
-    where = tempfile.gettempdir() if folder is None else folder
+    folder = tempfile.gettempdir() if folder is None else folder
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # not every file system has it
-            return os.open(where, flags | os.O_TMPFILE, 0o600)
-    path = os.path.join(where, temporary_name())
+        with contextlib.suppress(OSError):  # some file systems do not support O_TMPFILE
+            return os.open(folder, flags | os.O_TMPFILE, 0o600)
+    path = os.path.join(folder, temporary_name())
     with contextlib.suppress(OSError):
         descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         os.unlink(path)

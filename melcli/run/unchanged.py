@@ -1,4 +1,4 @@
-"""Rows of the manifest whose items are plainly done, found many at once; most rows of a rerun are such."""
+"""Find rows of the manifest with an unchanged item, many at once, since most rows of a rerun are unchanged."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from melcli.audio.revisions import is_outdated
 from melcli.byte_order import byte_order, text_of
 from melcli.sources.item_table import ItemTable
 from melcli.store.entries import PlainRow, all_unescaped
-from melcli.store.history import Settle, Settled
+from melcli.store.history import FindUnchanged, UnchangedRows
 from melcli.store.placement import StoredFiles
 
-__all__ = ["settle_with"]
+__all__ = ["unchanged_finder"]
 
-Look = tuple[bytes, int, int]  # id, size and time of an item
+Fingerprint = tuple[bytes, int, int]  # id, size and time of an item
 
 
-def settle_with(
+def unchanged_finder(
     items: ItemTable, *, config_id: str, stored: StoredFiles, mark_done: Callable[[Sequence[int]], Sequence[bool]]
-) -> Settle:
-    """Return what finds the rows of items that are done.
+) -> FindUnchanged:
+    """Return a function that finds rows whose items are done.
 
-    It says no more than `melcli.run.plan.make_plan` would: any doubt, such as a second row of an item, leaves the row
-    to that.
+    It only finds rows for which `melcli.run.plan.make_plan` would decide the same.  Rows in doubt, such as a second row
+    of an item, are left to `make_plan`.
 
     Parameters
     ----------
     items : ItemTable
     config_id : str
-        Of this run.
+        The config of this run.
     stored : StoredFiles
-        Tells whether an output is there.
+        Checks whether an output exists.
     mark_done : callable
-        Marks items by their numbers, and tells of each whether nothing was known of it so far; 0 is no item.
+        Marks items by their numbers, and returns for each whether it was new; 0 is no item.
     """
     merge = _Merge(items)
     kinds: dict[tuple[bytes, ...], bool] = {}
@@ -45,7 +45,7 @@ def settle_with(
             return False
         return not is_outdated(text_of(coding), int(decoding) if decoding else None, "")
 
-    def settle(rows: list[PlainRow]) -> Callable[[], Settled]:
+    def find_unchanged(rows: list[PlainRow]) -> Callable[[], UnchangedRows]:
         escaped, statuses, sizes, times, codings, decodings, channels, paths, output_sizes, config_ids = zip(
             *rows, strict=True
         )
@@ -58,17 +58,17 @@ def settle_with(
         if not all(kinds[kind] for kind in set(made)):
             numbers = [number if kinds[kind] else 0 for number, kind in zip(numbers, made, strict=True)]
 
-        def settled() -> Settled:
-            are_there = [found >= 0 and b"%d" % found == size for found, size in zip(wait(), output_sizes, strict=True)]
-            return Settled(ids, mark_done(numbers if all(are_there) else list(map(mul, numbers, are_there))))
+        def finish() -> UnchangedRows:
+            exist = [found >= 0 and b"%d" % found == size for found, size in zip(wait(), output_sizes, strict=True)]
+            return UnchangedRows(ids, mark_done(numbers if all(exist) else list(map(mul, numbers, exist))))
 
-        return settled
+        return finish
 
-    return settle
+    return find_unchanged
 
 
 class _Merge:
-    """Finds the numbers of items by id, size and time, if rows come in order; others are not found.
+    """Finds the numbers of items by id, size and time, for rows in the order of the items.
 
     Parameters
     ----------
@@ -77,32 +77,33 @@ class _Merge:
 
     def __init__(self, items: ItemTable) -> None:
         self._pieces = items.scratch.pieces(f"SELECT id, size, mtime_ns FROM {items.table} ORDER BY number")
-        self._items: list[Look] = []  # all of them come after the rows so far
-        self._number = 1  # of the first of them
+        self._items: list[Fingerprint] = []  # the next items, which follow all earlier rows
+        self._number = 1  # of the first of these items
 
-    def __call__(self, looks: list[Look]) -> Sequence[int]:
-        """Return the numbers of items that look just so; 0 where none is found."""
-        while len(self._items) < len(looks) and (piece := next(self._pieces, None)):
+    def __call__(self, rows: list[Fingerprint]) -> Sequence[int]:
+        """Return the number of the item with each fingerprint; 0 if there is none."""
+        while len(self._items) < len(rows) and (piece := next(self._pieces, None)):
             self._items += piece
-        if self._items[: len(looks)] == looks:  # nearly always
-            return self._passed(len(looks))
-        ids = [look[0] for look in looks]
-        return self._found(ids, set(looks)) if all(map(lt, ids, ids[1:])) else [0] * len(looks)
+        if self._items[: len(rows)] == rows:  # the usual case
+            return self._consume(len(rows))
+        ids = [row[0] for row in rows]
+        return self._find(ids, set(rows)) if all(map(lt, ids, ids[1:])) else [0] * len(rows)
 
-    def _found(self, ids: Sequence[bytes], looks: Set[Look]) -> Sequence[int]:
+    def _find(self, ids: Sequence[bytes], rows: Set[Fingerprint]) -> Sequence[int]:
+        """Return the number of the item with each id, if its fingerprint is in ``rows``; the ids are sorted."""
         numbers = dict.fromkeys(ids, 0)
         while self._items:
             count = bisect_right(self._items, ids[-1], key=itemgetter(0))
             items = self._items[:count]
-            for item, number in zip(items, self._passed(count), strict=True):
-                if item in looks:
+            for item, number in zip(items, self._consume(count), strict=True):
+                if item in rows:
                     numbers[item[0]] = number
             if self._items:
                 break
             self._items = next(self._pieces, [])
         return list(numbers.values())
 
-    def _passed(self, count: int) -> range:
+    def _consume(self, count: int) -> range:
         """Remove the first ``count`` items, and return their numbers."""
         self._items = self._items[count:]
         self._number += count

@@ -21,7 +21,7 @@ from melcli.sources.item_values import item_values
 from melcli.sources.items import Item
 from melcli.store import manifest
 from melcli.store.entries import Entry
-from melcli.store.history import History, Settle, read_history
+from melcli.store.history import FindUnchanged, History, read_history
 from melcli.store.rows import Row
 from tests.store.rows import make_row
 from tests.store.stores import stored_files
@@ -62,8 +62,8 @@ def plans(out: Path, items: list[Item], stored_as: str) -> Iterator[tuple[Plan, 
             yield plan, history.in_order
 
 
-def slowly(history: History) -> Callable[[Settle | None], Iterator[Entry]]:
-    return lambda settle: history.entries()
+def slowly(history: History) -> Callable[[FindUnchanged | None], Iterator[Entry]]:
+    return lambda find_unchanged: history.entries()
 
 
 @pytest.mark.parametrize("stored_as", ["npy", "hdf5"])
@@ -73,7 +73,7 @@ def test_the_plan_is_the_same(tmp_path: Path, stored_as: str, monkeypatch: pytes
     An output with a size below 0 is never there.
     """
     chance = random.Random(stored_as)
-    settled = 0
+    num_unchanged = 0
     for number in range(examples(100)):
         monkeypatch.setattr(manifest, "PIECE_BYTES", chance.choice([1, 1000, 2000, 1 << 18]))
         out = tmp_path / str(number)
@@ -91,8 +91,8 @@ def test_the_plan_is_the_same(tmp_path: Path, stored_as: str, monkeypatch: pytes
         assert (quick, quick_order) == (slow, slow_order)
         places = [(os.fsencode(row.id), os.fsencode(row.item_id)) for row in rows]
         assert quick_order == all(map(lt, places, places[1:]))
-        settled += sum(sign == "=" for _, sign in quick)
-    assert settled > 5
+        num_unchanged += sum(sign == "=" for _, sign in quick)
+    assert num_unchanged > 5
 
 
 def test_a_second_row_does_not_undo_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
