@@ -22,7 +22,7 @@ FEATURES = FeatureOptions(sampling_rate=8000, fft_length=512, sequence_stride=25
 def test_a_source_is_opened_once_for_some_of_its_outputs(
     at_a_time: int, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("melcli.run.compute.OUTPUTS_AT_A_TIME", at_a_time)
+    monkeypatch.setattr("melcli.run.compute.OUTPUTS_PER_PASS", at_a_time)
     config = Config(audio=AudioOptions(channels="each"), features=FEATURES)
     samples = noise(1, seconds=1.0, channels=5)
     opened: list[AudioStream] = []

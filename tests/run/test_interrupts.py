@@ -55,7 +55,7 @@ def test_a_second_signal_to_a_program_that_calls_melcli_is_raised() -> None:
         assert signal.set_wakeup_fd(before) == before  # nobody listens for a second one
         with interrupts.deferred(lambda: None):
             signal.raise_signal(signal.SIGTERM)
-            time.sleep(2 * ONE_SIGNAL_S)
+            time.sleep(2 * DUPLICATE_S)
             with pytest.raises(Interrupted, match="stopped by SIGTERM"):
                 signal.raise_signal(signal.SIGINT)
     assert interrupts.number == signal.SIGTERM
