@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,9 +19,11 @@ from melcli.cli.root import melcli
 from melcli.config.config import SECTIONS, Config
 from melcli.config.named import named_configs
 from melcli.config.resolve import resolve_config
+from melcli.mel.options import KERAS_KEYS, FeatureOptions
 from melcli.options import key_types
 from melcli.store.damage import DAMAGES
 from melcli.store.rows import ROW_FIELDS
+from tests.elapsed import run
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,6 +49,39 @@ def load(path: str) -> ModuleType:
 def test_the_page_of_commands_is_what_the_commands_say():
     script = load("docs/write_commands.py")
     assert script.PAGE.read_text(encoding="utf-8") == script.page(), "run: python docs/write_commands.py"
+
+
+def test_the_number_of_keys_is_counted() -> None:
+    others = set(key_types(FeatureOptions)) - set(KERAS_KEYS)
+    (told,) = re.findall(r"(\d+) keys beyond Keras's 13", (ROOT / "docs" / "changes.md").read_text(encoding="utf-8"))
+    assert (int(told), len(KERAS_KEYS)) == (len(others), 13)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_paragraph_breaks_off(page: str) -> None:
+    text = re.sub(r"```.*?```|<!--.*?-->", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text)]
+    prose = [part for part in paragraphs if re.match(r"[A-Z`\[(]", part) and "\n|" not in part]
+    assert [part[-80:] for part in prose if not re.search(r"[.:!?)\]`*]$", part)] == []
+
+
+def test_the_man_page_is_what_the_commands_say() -> None:
+    script = load("docs/write_man.py")
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert page == script.page(), "run: python docs/write_man.py"
+    for name, _ in script.commands(melcli, "melcli"):
+        assert f'.SS "{name}"\n' in page
+    assert {".SH NAME", ".SH SYNOPSIS", ".SH COMMANDS", ".SH ENVIRONMENT", ".SH EXIT STATUS"} <= set(page.splitlines())
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+def test_the_man_page_has_no_mistake_that_groff_sees() -> None:
+    page = str(ROOT / "docs" / "melcli.1")
+    done = run(["groff", "-man", "-Tutf8", "-ww", "-rLL=80n", page], text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = re.sub("\x1b\\[[0-9;]*m|.\b", "", done.stdout)
+    assert "melcli extract recordings -o features -c keras_speech -s num_mel_bins=64" in shown
+    assert "--max-memory-per-worker MB" in shown
 
 
 def test_the_code_map_lists_every_module() -> None:

@@ -49,7 +49,7 @@ FOREIGN = {
     "yaml": {"melcli.config.document"},
     "numpy": {
         *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
-        *("melcli.run.process_batch", "melcli.run.compute", "melcli.run.warm", "melcli.api"),
+        *("melcli.run.process_batch", "melcli.run.compute", "melcli.run.sample_time", "melcli.run.warm", "melcli.api"),
     },
     "scipy": {"melcli.mel"},
     "soundfile": {"melcli.audio.decoder"},

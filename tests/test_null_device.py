@@ -117,7 +117,7 @@ def test_a_run_is_done_also_without_standard_streams(without: Callable[..., Ende
 @pytest.mark.full
 def test_what_nobody_takes_is_refused_in_a_sentence(without: Callable[..., Ended]) -> None:
     full = full_disk()
-    ended = without("extract", "in", *LIGHT, "-n", "-o", "out", stdout=full)
+    ended = without("extract", "in", *LIGHT, "-nv", "-o", "out", stdout=full)
     os.close(full)
     assert ended.code == 6
     assert ended.err.splitlines()[-1] == "melcli: error: cannot write to standard output: No space left on device"

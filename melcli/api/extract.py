@@ -197,6 +197,9 @@ class _Listener(Listener):
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         pass
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Do nothing; the signal is raised again at the end."""
+
     def advanced(self, report: Report) -> None:
         if self._progress is not None:
             self._progress(report.done + report.failed, report.to_do)

@@ -25,6 +25,9 @@ NO_BUGS = {
 }
 
 
+COMPLETION_VARIABLE = "_MELCLI_COMPLETE"  # by which Click is asked to complete a command line
+
+
 def main() -> "NoReturn":
     """Run the command that the arguments name, and end with one of the exit codes in docs/reference/exit_codes.md."""
     try:
@@ -103,8 +106,8 @@ def _run(command: "click.Group") -> object:
         return command.main(standalone_mode=False)
     except ReaderGone as gone:
         return gone.exit_code
-    except SystemExit:  # Click's, and only if nobody reads its help
-        return ReaderGone.exit_code
+    except SystemExit as exit:  # Click's: of completion, or if nobody reads its help
+        return exit.code if COMPLETION_VARIABLE in os.environ else ReaderGone.exit_code
 
 
 def _open_closed_streams() -> None:

@@ -1,22 +1,27 @@
-"""``melcli config``: list named configs, and show, compare and check configs."""
+"""``melcli config``: list named configs; show, compare, check and start configs."""
 
 from __future__ import annotations
 
 import os
+import textwrap
+from dataclasses import replace
 
 import click
 
 from melcli.cli.command_group import CommandGroup
+from melcli.cli.completion import complete_config, complete_setting
 from melcli.cli.output import say, tell, tell_json
 from melcli.cli.refusals import tell_error
 from melcli.errors import CHECK_FAILED
 
 __all__ = ["config"]
 
+LIST_WIDTH = 80
+
 
 @click.group(cls=CommandGroup)
 def config() -> None:
-    """List, show, compare and check configs.
+    """List, show, compare, check and start configs.
 
     Named configs have aliases: -c large-v3 is the same as -c whisper_128. Upper and lower case, - _ and . make no
     difference. 'melcli config list --search' searches names, aliases and comments.
@@ -28,6 +33,7 @@ def config() -> None:
     melcli config show mine.yaml -s num_mel_bins=64
     melcli config diff hifigan vits
     melcli config check configs/*.yaml
+    melcli config init whisper -o mine.yaml
     """
 
 
@@ -36,7 +42,7 @@ def config() -> None:
     "--search", metavar="WORDS", help="List only configs whose name, aliases or comments contain all of these words."
 )
 def list_(search: str | None) -> None:
-    """List the configs that come with melcli, with a line on each.
+    """List the configs that come with melcli, by family.
 
     Configs marked as unverified have not been compared with the numbers of their project. With --search, the aliases
     that match are listed too; upper and lower case, - _ and . make no difference. The exit code is 5 if no config
@@ -50,16 +56,74 @@ def list_(search: str | None) -> None:
     if not found:
         raise NoInput(f"no config matches {search!r}", hint=nearest_config(search or ""))
     width = max(len(hit.name) for hit in found)
+    family = ""
     for hit in found:
+        if configs[hit.name].parent.name != family:
+            family = configs[hit.name].parent.name
+            tell(f"{family}:")
         mark = " (unverified)" if hit.labels.unverified else ""
-        tell(f"{hit.name:<{width}}  {configs[hit.name].parent.name:<10} {hit.labels.description}{mark}")
-        if hit.aliases:
-            tell(f"{'':<{width}}  {'':<10} also known as {', '.join(hit.aliases)}")
+        aliases = [f"Also known as {', '.join(hit.aliases)}."] if hit.aliases else []
+        for text in (f"{hit.labels.description}{mark}", *aliases):
+            for line in textwrap.wrap(text, LIST_WIDTH - width - 4, break_long_words=False, break_on_hyphens=False):
+                tell(f"  {hit.name:<{width}}  {line}")
+                hit = replace(hit, name="")
 
 
 @config.command()
-@click.argument("name", metavar="NAME|FILE", default="keras")
-@click.option("-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key, as in extract.")
+@click.argument("base", metavar="[NAME]", default="keras", shell_complete=complete_config)
+@click.option("-o", "--out", "path", type=click.Path(), metavar="FILE", help="Write to a new file.")
+def init(base: str, path: str | None) -> None:
+    """Print a template of a config: every key with its meaning.
+
+    The template equals the named config until you remove the # before a key. The default is keras.
+
+    \b
+    melcli config init whisper -o mine.yaml
+    melcli extract recordings -o features -c mine.yaml
+    """
+    from melcli.config.template import template
+    from melcli.errors import ConfigError
+    from melcli.printable import printable
+
+    text = "\n".join(template(base))
+    if path is None:
+        tell(text)
+        return
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+    except FileExistsError:
+        raise ConfigError(f"{printable(path)} exists", hint="name a new file with -o") from None
+    except OSError as error:
+        raise ConfigError(f"{printable(path)} cannot be written: {error.strerror}") from None
+    say(f"wrote {printable(path)}")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of a config.
+
+    Editors use it to complete and check keys. 'melcli config show' and 'melcli config init' name the installed file of
+    the schema in their first line.
+    """
+    import json
+
+    from melcli.config.schema import schema as made
+
+    tell(json.dumps(made(), indent=2))
+
+
+@config.command()
+@click.argument("name", metavar="NAME|FILE", default="keras", shell_complete=complete_config)
+@click.option(
+    "-s",
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=complete_setting,
+    help="Set a key, as in extract.",
+)
 def show(name: str, sets: tuple[str, ...]) -> None:
     """Print every value of a config and where it was set.
 
@@ -68,10 +132,12 @@ def show(name: str, sets: tuple[str, ...]) -> None:
     save it and use it with -c.
     """
     from melcli.config.resolve import resolve_config
+    from melcli.config.schema import schema_line
     from melcli.explain.explanation import explain
     from melcli.printable import printable
 
     resolved = resolve_config(name, sets=sets, environ=os.environ)
+    tell(schema_line())
     for line in explain(name, resolved):
         tell(f"# {printable(line)}".rstrip())
     tell(f"#\n# config_id {resolved.config_id}")
@@ -79,8 +145,8 @@ def show(name: str, sets: tuple[str, ...]) -> None:
 
 
 @config.command()
-@click.argument("one", metavar="NAME|FILE")
-@click.argument("other", metavar="NAME|FILE")
+@click.argument("one", metavar="NAME|FILE", shell_complete=complete_config)
+@click.argument("other", metavar="NAME|FILE", shell_complete=complete_config)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with each key and its two values.")
 def diff(one: str, other: str, as_json: bool) -> int:
     """Print the keys in which two configs differ, and nothing else.
@@ -101,7 +167,7 @@ def diff(one: str, other: str, as_json: bool) -> int:
 
 
 @config.command()
-@click.argument("files", metavar="NAME|FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="NAME|FILE...", nargs=-1, required=True, shell_complete=complete_config)
 def check(files: tuple[str, ...]) -> int:
     """Check configs; the exit code is 2 if one of them is invalid.
 

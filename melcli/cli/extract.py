@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from melcli.cli.completion import complete_config, complete_setting
 from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.limit_options import WholeNumber, bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
-from melcli.cli.plan import count_signs, plain_plan, tell_plan
+from melcli.cli.plan import plain_plan, tell_plan, totals
 from melcli.cli.refusals import WrongUsage
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ GROUPS = {
     default="keras",
     envvar=CONFIG_VARIABLE,
     metavar="NAME|FILE",
+    shell_complete=complete_config,
     help="A named config or a YAML file.  [default: keras]",
 )
 @click.option(
@@ -64,6 +66,7 @@ GROUPS = {
     "sets",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=complete_setting,
     help="Set a key of the config, such as num_mel_bins=80; can be repeated.",
 )
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
@@ -79,7 +82,8 @@ GROUPS = {
     "-n",
     "--dry-run",
     is_flag=True,
-    help="Print the plan (+ new, * stale, = done, ! failed, - without an input); write nothing.",
+    help="Print the totals of the plan, and write nothing; -v lists the items"
+    " (+ new, * stale, = done, ! failed, - without an input).",
 )
 @input_options
 @click.option(
@@ -108,7 +112,12 @@ GROUPS = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only failures, errors and warnings about lost audio.")
-@click.option("-v", "--verbose", is_flag=True, help="Also print the run id, the config and the counts of the plan.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also print run id, config and plan; with -n its items.",
+)
 @log_file_option
 def extract(**arguments: Any) -> int:
     """Extract mel spectrograms of audio files and folders.
@@ -254,21 +263,23 @@ def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
     from melcli.scratch import Scratch
 
     with Planner(warn) as planner, Scratch() as scratch:
-        return _tell_survey(survey(request, scratch, planner), request, arguments)
+        surveyed = survey(request, scratch, planner)
+        planner.close()
+        return _tell_survey(surveyed, request, arguments)
 
 
 def _tell_survey(surveyed: Survey, request: Request, arguments: dict[str, Any]) -> int:
-    plan = surveyed.plan
-    space = None if arguments["quiet"] and not arguments["as_json"] else _expected_space(request, plan.to_do())
+    plan, quiet = surveyed.plan, arguments["quiet"]
+    space = None if quiet and not arguments["as_json"] else _expected_space(request, plan.to_do())
+    if not quiet:
+        remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
+        listing = "" if arguments["verbose"] or arguments["as_json"] else "; -v lists the items"
+        for line in filter(None, (*totals(plan, space, request.workers), *remarks, f"nothing was written{listing}")):
+            say(line)
     if arguments["as_json"]:
         tell_json({"plan": plain_plan(plan), "space": space and space.to_json()})
-    else:
+    elif arguments["verbose"]:
         tell_plan(plan)
-    if not arguments["quiet"]:
-        remarks = (_remark(request, arguments), surveyed.found.account, surveyed.found.warning)
-        disk_space = "" if space is None else f"{'disk space' if space.fits else 'warning'}: {space.sentence()}"
-        for line in filter(None, (*remarks, disk_space, f"{count_signs(plan)}; nothing was written")):
-            say(line)
     return 0
 
 

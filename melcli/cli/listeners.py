@@ -62,6 +62,11 @@ class Listeners:
         for listener in self._listeners:
             listener.retrying(num_inputs, batches=batches)
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Tell them that a signal came."""
+        for listener in self._listeners:
+            listener.stopping(report, num_batches)
+
     def advanced(self, report: Report) -> None:
         """Tell them how far the run is."""
         for listener in self._listeners:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from melcli.cli.output import tell
 
 if TYPE_CHECKING:
+    from melcli.run.estimate import Estimate
     from melcli.run.plan import Plan
 
-__all__ = ["count_signs", "other_config", "plain_plan", "tell_plan"]
+__all__ = ["count_signs", "other_config", "plain_plan", "tell_plan", "totals"]
 
 LINES_PER_INSERT = 1000
 
@@ -56,3 +57,22 @@ def count_signs(plan: Plan) -> str:
 
     counts = plan.counts()
     return ", ".join(f"{counts[sign]:,} {meaning}" for sign, meaning in SIGNS.items())
+
+
+def totals(plan: Plan, space: Estimate | None, workers: int) -> Iterator[str]:
+    """Yield what a run would do in numbers: items, and, if they are known, hours, bytes and time."""
+    from melcli.cli.progress_line import rough_time
+    from melcli.store.space import format_size
+
+    yield count_signs(plan)
+    if space is None:
+        return
+    length = f"{space.audio_s / 3600:,.1f} h" if space.audio_s >= 360 else f"{space.audio_s:,.1f} s"
+    most = "at most " if space.compressed else ""
+    used = "1 worker" if workers == 1 else f"{workers:,} workers"
+    time = "" if space.time_s is None else f", {rough_time(space.time_s)} with {used}"
+    yield f"about {length} of audio, {most}{format_size(space.expected_bytes)} of features{time}"
+    free = format_size(space.free_bytes)
+    yield f"estimated from {space.num_sampled:,} of {space.num_items:,} headers; {free} are free"
+    if not space.fits:
+        yield f"warning: {space.sentence()}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from melcli.cli.colors import colored
-from melcli.cli.output import say, stderr_may_fail
+from melcli.cli.output import say
+from melcli.cli.progress_line import Pace, fields_of, fit, part_of, remaining_audio_s
 
 if TYPE_CHECKING:
+    from melcli.cli.terminal_bar import TerminalBar
     from melcli.run.losses import WorkerLoss
     from melcli.run.report import Report
     from melcli.sources.found import Found
@@ -19,22 +23,8 @@ __all__ = ["Progress"]
 
 LINE_EVERY_S = 30.0
 FAILURES_SHOWN = 20
-
-
-class _BarStream:
-    """Standard error as the bar writes to it: never an error, after which tqdm would keep its lock for ever."""
-
-    def __init__(self) -> None:
-        self.encoding = sys.stderr.encoding  # which signs the bar can be made of
-        self.fileno = sys.stderr.fileno  # how wide the terminal is
-
-    def write(self, text: str) -> None:
-        with stderr_may_fail():
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        with stderr_may_fail():
-            sys.stderr.flush()
+DRAW_EVERY_S = 0.1
+DEFAULT_COLUMNS = 80
 
 
 class Progress:
@@ -43,7 +33,8 @@ class Progress:
     Parameters
     ----------
     style : "auto", "bar", "lines" or "none"
-        ``auto`` is a bar on a terminal and lines elsewhere, so that no log is full of bars.
+        ``auto`` is a bar on a terminal and lines elsewhere, so that no log is full of bars.  A terminal that cannot
+        write over a line (``TERM=dumb``) gets lines.
     quiet : bool
         Failures only.
     verbose : bool
@@ -51,13 +42,16 @@ class Progress:
     """
 
     def __init__(self, style: str, *, quiet: bool, verbose: bool) -> None:
-        on_terminal = sys.stderr.isatty()
+        on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._style = "none" if quiet else ("bar" if on_terminal else "lines") if style == "auto" else style
         self._quiet = quiet
         self._verbose = verbose
-        self._bar: Any = None
+        self._bar: TerminalBar | None = None
+        self._report: Report | None = None  # what the bar shows
         self._failures = 0
+        self._pace = Pace()
         self._last_line_s = time.monotonic()
+        self._last_draw_s = 0.0
 
     def found(self, found: Found) -> None:
         """Print what was skipped."""
@@ -74,9 +68,10 @@ class Progress:
             counts = f"{report.to_do:,} to do, {report.unchanged:,} unchanged, {report.failed_before:,} failed before"
             self.write(f"{counts}, {report.orphans:,} in OUT without an input")
         if self._style == "bar" and report.to_do:
-            from tqdm import tqdm
+            from melcli.cli.terminal_bar import TerminalBar
 
-            self._bar = tqdm(total=report.to_do, unit="file", dynamic_ncols=True, leave=False, file=_BarStream())
+            self._bar, self._report = TerminalBar(), report
+            self._draw()
 
     def failed(self, row: FailedRow) -> None:
         """Name a failure; the first ones here, all of them in failures.jsonl."""
@@ -92,34 +87,60 @@ class Progress:
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         """Say nothing; the summary counts them."""
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Say at once that the first signal was understood."""
+        batches = "1 batch" if num_batches == 1 else f"{num_batches:,} batches"
+        again = "press Ctrl-C again" if report.signal_number == signal.SIGINT else "send the signal again"
+        self.write(f"finishing {batches}; {again} to stop now")
+
     def advanced(self, report: Report) -> None:
-        """Move the bar, or write a line when it is time for one."""
+        """Draw the line again, or write one when it is time for it."""
+        now_s = time.monotonic()
+        self._pace.add(now_s, report.audio_s + report.audio_s_in_progress)
         if self._bar is not None:
-            self._bar.set_postfix_str(_so_far(report), refresh=False)
-            self._bar.update(report.done + report.failed - self._bar.n)
-        elif self._style == "lines" and time.monotonic() - self._last_line_s >= LINE_EVERY_S:
-            self._last_line_s = time.monotonic()
-            self.write(f"{_local_time()}  {report.done + report.failed:,} of {report.to_do:,}  {_so_far(report)}")
+            if now_s - self._last_draw_s >= DRAW_EVERY_S:
+                self._last_draw_s = now_s
+                self._draw()
+        elif self._style == "lines" and now_s - self._last_line_s >= LINE_EVERY_S:
+            self._last_line_s = now_s
+            self.write("  ".join([_local_time(), *(field.text for field in fields_of(report, self._left_s(report)))]))
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Take the line of progress away."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
     def write(self, text: str) -> None:
-        """Write a line, above the bar if there is one."""
+        """Write a line, above that of progress if there is one."""
         if self._bar is not None:
             self._bar.clear()
         say(text)
-        if self._bar is not None:
-            self._bar.refresh()
+        self._draw()
+
+    def _left_s(self, report: Report) -> float | None:
+        if not report.left or report.stopped_by is not None:
+            return None
+        return self._pace.left_s(remaining_audio_s(report))
+
+    def _draw(self) -> None:
+        bar, report = self._bar, self._report
+        if bar is None or report is None:
+            return
+        layout = fit(fields_of(report, self._left_s(report)), _columns() - 1)
+        failures, gap, rest = layout.before.partition("  ")
+        if report.failed:
+            failures = colored(failures, "failed", sys.stderr)
+        bar.show(part_of(report), f"{failures}{gap}{rest}", layout.bar_columns, layout.after)
+
+
+def _columns() -> int:
+    """Return the width of the terminal, which may change."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or DEFAULT_COLUMNS
+    except (OSError, ValueError):
+        return DEFAULT_COLUMNS
 
 
 def _local_time() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _so_far(report: Report) -> str:
-    rate = report.audio_s / report.elapsed_s if report.elapsed_s else 0.0
-    return f"{report.audio_s / 3600:,.1f} h of audio, {rate:,.0f}x real time, {report.failed:,} failed"

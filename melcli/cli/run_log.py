@@ -172,6 +172,9 @@ class RunLog:
         """Note what is run again after a loss."""
         self.event("retry", inputs=num_inputs, batches=batches)
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Do nothing; the end of the run names the signal."""
+
     def advanced(self, report: Report) -> None:
         """Note why the run stops, and every 30 s how far it is."""
         if report.stopped_by is not None and self._stopped_by is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcli.cli.completion import complete_config, complete_setting
 from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.limit_options import limits, planned_limit_options
 from melcli.cli.output import errors_as_json, say, tell_json, warn
@@ -26,9 +27,21 @@ __all__ = ["status"]
     is_flag=True,
     help="With --check: exit with 0 also if inputs failed that extract does not retry.",
 )
-@click.option("-c", "--config", metavar="NAME|FILE", help="The config to plan with.  [default: the config of OUT]")
 @click.option(
-    "-s", "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of the config; can be repeated."
+    "-c",
+    "--config",
+    metavar="NAME|FILE",
+    help="The config to plan with.  [default: the config of OUT]",
+    shell_complete=complete_config,
+)
+@click.option(
+    "-s",
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a key of the config; can be repeated.",
+    shell_complete=complete_setting,
 )
 @input_options
 @click.option("--checksum", is_flag=True, help="Detect changed inputs by content instead of size and time.")

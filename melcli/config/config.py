@@ -151,4 +151,9 @@ def yaml_value(value: Any) -> str:
     if isinstance(value, str):
         plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and isinstance(read_value(value, ""), str)
         return value if plain else "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float):
+        mantissa, exponent_sign, exponent = repr(value).partition("e")
+        # Readers of YAML 1.1, such as PyYAML, take 1e-10 for text and 1.0e-10 for a number.
+        point = ".0" if exponent_sign and "." not in mantissa else ""
+        return f"{mantissa}{point}{exponent_sign}{exponent}"
     return repr(value)

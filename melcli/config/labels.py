@@ -68,7 +68,8 @@ def read_labels(lines: Iterable[str]) -> Labels:
     """
     texts: dict[str, str] = {}
     current = "description"
-    for number, line in enumerate(lines):
+    told = (line for line in lines if not line.startswith("# yaml-language-server:"))
+    for number, line in enumerate(told):
         if not line.startswith("#"):
             break
         text = line[1:].rstrip()

@@ -20,6 +20,7 @@ __all__ = [
     "config_labels",
     "config_name",
     "config_path",
+    "configs_folder",
     "display_path",
     "named_configs",
     "nearest_config",
@@ -55,7 +56,7 @@ def named_configs() -> dict[str, Path]:
     ConfigError
         The folder of configs is not there: a broken installation.
     """
-    return {path.stem: path for path in sorted(_folder().rglob("*.yaml"))}
+    return {path.stem: path for path in sorted(configs_folder().rglob("*.yaml"))}
 
 
 def config_name(name: str) -> str | None:
@@ -124,7 +125,7 @@ def config_labels(path: Path) -> Labels:
 
 def display_path(path: Path) -> str:
     """Write a path as users know it: that of a named config from ``configs/`` on, any other as it was given."""
-    folder = _folder()
+    folder = configs_folder()
     return str(path.relative_to(folder.parent)) if path.is_relative_to(folder) else str(path)
 
 
@@ -160,7 +161,14 @@ def _folded(name: str) -> str:
     return re.sub(r"[-_.\s]", "", name).lower()
 
 
-def _folder() -> Path:
+def configs_folder() -> Path:
+    """Return the folder of the named configs.
+
+    Raises
+    ------
+    ConfigError
+        It is not there: a broken installation.
+    """
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "configs", package.parent / "configs"):
         if folder.is_dir():

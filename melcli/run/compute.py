@@ -22,8 +22,17 @@ __all__ = ["compute_outputs"]
 OUTPUTS_PER_PASS = 16  # over the samples of a source
 
 
+def _ignore(audio_s: float) -> None:
+    pass
+
+
 def compute_outputs(
-    open_audio: Callable[[], AudioStream], config: Config, *, scratch: str, stopwatch: Stopwatch
+    open_audio: Callable[[], AudioStream],
+    config: Config,
+    *,
+    scratch: str,
+    stopwatch: Stopwatch,
+    on_audio: Callable[[float], None] = _ignore,
 ) -> tuple[AudioStream, list[StoredFeatures]]:
     """Compute the features of a source, one array for each output.
 
@@ -39,6 +48,8 @@ def compute_outputs(
         Folder of unnamed files for features that do not fit into memory.
     stopwatch : Stopwatch
         Measures the stages.
+    on_audio : callable
+        Receives the seconds of processed audio after each block, in the first pass only.
 
     Returns
     -------
@@ -56,14 +67,23 @@ def compute_outputs(
     """
     outputs: list[StoredFeatures] = []
     while True:
-        audio, next_outputs = _compute_pass(open_audio, config, scratch, stopwatch, first=len(outputs))
+        audio, next_outputs = _compute_pass(
+            open_audio, config, scratch, stopwatch, first=len(outputs), on_audio=on_audio
+        )
         outputs += next_outputs
+        on_audio = _ignore
         if len(outputs) == audio.num_outputs:
             return audio, outputs
 
 
 def _compute_pass(
-    open_audio: Callable[[], AudioStream], config: Config, scratch: str, stopwatch: Stopwatch, *, first: int
+    open_audio: Callable[[], AudioStream],
+    config: Config,
+    scratch: str,
+    stopwatch: Stopwatch,
+    *,
+    first: int,
+    on_audio: Callable[[float], None],
 ) -> tuple[AudioStream, list[StoredFeatures]]:
     """Compute `OUTPUTS_PER_PASS` outputs, starting with number ``first``, block by block."""
     features, output = config.features, config.output
@@ -78,6 +98,7 @@ def _compute_pass(
         for block in audio.blocks():
             for channel, stream in zip(channels, streams, strict=True):
                 stream.push(block[:, channel], last=False)
+            on_audio(len(block) / features.sampling_rate)
         for stream in streams:
             stream.push(np.empty(0, dtype=features.compute_dtype), last=True)
     for spool in spools:

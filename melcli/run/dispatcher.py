@@ -109,7 +109,9 @@ class Dispatcher:
                 self._check_limits(interrupts)
                 self._report.working_s = time.monotonic() - started_s
                 self._report.tick()
+                self._report.items_in_progress, self._report.audio_s_in_progress = self._engine.in_progress
                 self._listener.advanced(self._report)
+            self._report.items_in_progress, self._report.audio_s_in_progress = 0, 0.0
             self._check_limits(interrupts)
         if self._report.stopped_by == MAX_TIME and not self._report.left:
             self._report.stopped_by = None  # the batches in flight were the last ones
@@ -126,8 +128,11 @@ class Dispatcher:
         if time.monotonic() >= self._until_s and self._in_flight:
             self._stop(MAX_TIME)
         if interrupts.number is not None:
+            is_news = self._report.signal_number is None
             self._report.signal_number = interrupts.number
             self._stop(signal.Signals(interrupts.number).name)
+            if is_news and self._in_flight:
+                self._listener.stopping(self._report, self._in_flight.num_dispatched)
 
     def _collect(self) -> None:
         collected = self._in_flight.collect(POLL_INTERVAL_S)

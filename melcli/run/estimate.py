@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from statistics import fmean
 from typing import Any
@@ -15,12 +16,14 @@ from typing import Any
 from melcli.config.config import Config
 from melcli.mel.framing import count_output_frames
 from melcli.run.batching import Batch
-from melcli.run.engines.contract import Engine
+from melcli.run.engines.contract import BatchLost, Engine
+from melcli.run.engines.cpus import usable_cpus
 from melcli.run.headers import measure
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job, MeasuredItem
 from melcli.run.limits import Limits
 from melcli.run.to_do import EXPANSION, ToDo
+from melcli.run.worker_tasks import time_sample
 from melcli.store.files import storage_errors
 from melcli.store.space import Space, format_size, space_at
 
@@ -30,6 +33,8 @@ MAX_SAMPLES = 64
 MIN_SAMPLES_PER_EXTENSION = 8
 MAX_INTERPOLATED = 16  # items between two sampled ones; their mean stands for all items between
 NPY_HEADER_BYTES = 128
+MAX_TIMED_ITEMS = 12
+SAMPLE_TIMEOUT_S = 60.0
 MAX_DRY_RUN_WORKERS = 4  # starting more takes longer than their work
 
 
@@ -50,6 +55,10 @@ class Estimate:
         The approximate size of the features.
     free_bytes : int
         The free disk space, see `melcli.store.space.Space`.
+    audio_s : float
+        The approximate duration of the audio, in seconds.
+    time_s : float or None
+        The approximate time of the run, in seconds; None if unknown.
     compressed : bool
         Whether the features are compressed, so that ``expected_bytes`` is an upper bound.
     """
@@ -58,6 +67,8 @@ class Estimate:
     num_sampled: int
     expected_bytes: int
     free_bytes: int
+    audio_s: float = 0.0
+    time_s: float | None = None
     compressed: bool = False
 
     @property
@@ -75,6 +86,8 @@ class Estimate:
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""
         return {
+            "audio_s": round(self.audio_s, 3),
+            "expected_s": None if self.time_s is None else round(self.time_s, 1),
             "expected_bytes": self.expected_bytes,
             "free_bytes": self.free_bytes,
             "is_bound": self.compressed,
@@ -114,21 +127,22 @@ def expected_space(job: Job, to_do: ToDo, engine: Engine, *, until_s: float = ma
     """
     with storage_errors(job.out):
         space = space_at(job.out)
-    samples = [(kind, sizes, _choose(sizes, count)) for kind, sizes, count in _sample_counts(to_do)]
+    samples = _samples(to_do)
     items = {(kind, index): to_do.by_size(kind, index) for kind, _, indexes in samples for index in indexes}
     # Each item is a call of its own, so that all workers take part.
     batches = (Batch(items=(item,)) for item in items.values())
-    by_id = {measured_item.id: measured_item for measured_item in measure(job, batches, engine, until_s)}
+    by_id = {one.id: one for one in measure(job, batches, engine, until_s)}
     measured = {key: by_id[item.id] for key, item in items.items()}
-    expected_bytes = sum(
-        _group_bytes(sizes, {index: measured[kind, index] for index in indexes}, job.config, space)
+    groups = [
+        _expect_group(sizes, {index: measured[kind, index] for index in indexes}, job.config, space)
         for kind, sizes, indexes in samples
-    )
+    ]
     return Estimate(
         num_items=len(to_do),
         num_sampled=len(measured),
-        expected_bytes=expected_bytes,
+        expected_bytes=sum(num_bytes for num_bytes, _ in groups),
         free_bytes=space.free_bytes,
+        audio_s=sum(audio_s for _, audio_s in groups),
         compressed=job.config.output.format == "hdf5",
     )
 
@@ -141,13 +155,40 @@ def expected_space_alone(
 
     job = Job(out=out, config=config, config_id=config.config_id, limits=limits or Limits())
     with Interrupts():
+        began_s = time.monotonic()
         engine = LocalEngine(
             max(1, min(workers, MAX_DRY_RUN_WORKERS, len(to_do))), imports=("melcli.run.process_batch",)
         )
         try:
-            return expected_space(job, to_do, engine)
+            engine.start()
+            start_s = time.monotonic() - began_s
+            space = expected_space(job, to_do, engine)
+            speed = _speed(job, to_do, engine) * min(workers, usable_cpus(), len(to_do)) / engine.workers
+            return replace(space, time_s=start_s + space.audio_s / speed if speed else None)
         finally:
             engine.stop()
+
+
+def _speed(job: Job, to_do: ToDo, engine: Engine) -> float:
+    """Return the seconds of audio that all workers together process in a second, by a trial; 0 if it fails."""
+    keys = [(kind, index) for kind, _, indexes in _samples(to_do) for index in indexes]
+    stride = -(-len(keys) // MAX_TIMED_ITEMS)
+    items = [to_do.by_size(kind, index) for kind, index in keys[::stride]]
+    futures = []
+    for number in range(engine.workers):
+        first = number * len(items) // engine.workers
+        own = (*items[first:], *items[:first])  # another order for each, so that no file is read twice at a time
+        futures.append(engine.submit(time_sample, (job, Batch(items=own)), timeout_s=SAMPLE_TIMEOUT_S))
+    try:
+        timed = [future.result() for future in futures]
+    except BatchLost:  # by an item that will fail
+        return 0.0
+    return float(sum(one.audio_s / one.elapsed_s for one in timed))
+
+
+def _samples(to_do: ToDo) -> list[tuple[str, array[int], list[int]]]:
+    """Return each extension, the sizes of its items, and the indexes of its samples."""
+    return [(kind, sizes, _choose(sizes, count)) for kind, sizes, count in _sample_counts(to_do)]
 
 
 def _sample_counts(to_do: ToDo) -> Iterator[tuple[str, array[int], int]]:
@@ -179,8 +220,10 @@ def _choose(sizes: Sequence[int], count: int) -> list[int]:
     return sorted(indexes)
 
 
-def _group_bytes(sizes: Sequence[int], measured: Mapping[int, MeasuredItem], config: Config, space: Space) -> int:
-    """Estimate the size of the features of one extension; durations of items without a sample are interpolated.
+def _expect_group(
+    sizes: Sequence[int], measured: Mapping[int, MeasuredItem], config: Config, space: Space
+) -> tuple[int, float]:
+    """Estimate bytes and seconds of one extension; durations of items without a sample are interpolated.
 
     Parameters
     ----------
@@ -196,9 +239,10 @@ def _group_bytes(sizes: Sequence[int], measured: Mapping[int, MeasuredItem], con
         by_size[sizes[index]].append(sample.duration_s)
     known_sizes, durations_s = list(by_size), [fmean(same_size) for same_size in by_size.values()]
     num_outputs = fmean(sample.num_outputs for sample in measured.values())
-    expected_bytes = 0.0
+    expected_bytes = audio_s = 0.0
     for sample in measured.values():
         expected_bytes += sample.num_outputs * _output_bytes(sample.duration_s, config, space)
+        audio_s += sample.duration_s
     for start, end in pairwise([-1, *measured, len(sizes)]):
         between = range(start + 1, end)
         stride = len(between) // MAX_INTERPOLATED + 1
@@ -206,7 +250,8 @@ def _group_bytes(sizes: Sequence[int], measured: Mapping[int, MeasuredItem], con
         if estimated_s:
             mean_bytes = fmean(_output_bytes(duration_s, config, space) for duration_s in estimated_s)
             expected_bytes += len(between) * num_outputs * mean_bytes
-    return round(expected_bytes)
+            audio_s += len(between) * fmean(estimated_s)
+    return round(expected_bytes), audio_s
 
 
 def _interpolate(size: int, sizes: Sequence[int], durations_s: Sequence[float]) -> float:

@@ -98,6 +98,7 @@ class Execution:
             limits=request.limits,
         )
         space = expected_space(job, self._to_do, engine, until_s=self._until_s)
+        report.expected_audio_s = space.audio_s
         if not space.fits:
             listener.warned(space.sentence())
         flush = request.durability != "none"

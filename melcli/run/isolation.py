@@ -108,6 +108,11 @@ class InFlight(Generic[TaskT]):
         """Return the tasks that are in flight or waiting, without the fresh ones."""
         return [attempt.task for attempt in (*self._attempts.values(), *self._waiting)]
 
+    @property
+    def num_dispatched(self) -> int:
+        """The number of calls that have not come back."""
+        return len(self._attempts)
+
     def dispatch(self) -> None:
         """Submit tasks until the window is full."""
         while self._has_waiting() and len(self._attempts) < TASKS_PER_WORKER * self._engine.workers:

@@ -12,7 +12,7 @@ from melcli.store.durability import Durability
 from melcli.store.lines import Line
 from melcli.store.rows import FailedRow
 
-__all__ = ["BatchResult", "Job", "MeasuredItem", "TrialDone"]
+__all__ = ["BatchResult", "Job", "MeasuredItem", "TimedSample", "TrialDone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,14 @@ class BatchResult:
 @dataclass(frozen=True, slots=True)
 class TrialDone:
     """The result of a trial: the item was extracted without storing it, and did not crash the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSample:
+    """The time that a worker took for some seconds of audio."""
+
+    audio_s: float
+    elapsed_s: float
 
 
 @dataclass(frozen=True, slots=True)

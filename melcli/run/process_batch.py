@@ -177,7 +177,8 @@ def _compute(
         origin["format"] = audio.format
         return audio
 
-    return compute_outputs(open_audio, job.config, scratch=job.scratch or own_folder(job.out), stopwatch=stopwatch)
+    scratch = job.scratch or own_folder(job.out)
+    return compute_outputs(open_audio, job.config, scratch=scratch, stopwatch=stopwatch, on_audio=watchdog.advance)
 
 
 def _origin(item: Item, job: Job) -> dict[str, Any]:

@@ -91,6 +91,12 @@ class Report(Tally):
         Start of the run, by `time.monotonic`.
     elapsed_s : float
         Duration of the run, in seconds.
+    expected_audio_s : float
+        The approximate audio of all inputs to process, in seconds, from some headers; 0 while unknown.
+    items_in_progress : int
+        Items that workers have finished, in batches that are still in flight.
+    audio_s_in_progress : float
+        Seconds of audio that workers have processed in these batches.
     """
 
     out: str
@@ -116,6 +122,9 @@ class Report(Tally):
     worker_cpu_s: float = 0.0
     started_s: float = field(default_factory=time.monotonic)
     elapsed_s: float = 0.0
+    expected_audio_s: float = 0.0
+    items_in_progress: int = 0
+    audio_s_in_progress: float = 0.0
 
     def add_batch(self, tally: Tally, failures: Sequence[FailedRow] = ()) -> None:
         """Add the counts of a batch and its failures."""
@@ -195,6 +204,9 @@ class Listener(Protocol):
 
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         """Receive the number of inputs that are dispatched again after a loss."""
+
+    def stopping(self, report: Report, num_batches: int) -> None:
+        """Receive that a signal came, and the number of batches in flight, which are still finished."""
 
     def advanced(self, report: Report) -> None:
         """Receive the progress, after every batch and at least twice a second."""

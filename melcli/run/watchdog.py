@@ -37,17 +37,24 @@ class Watchdog:
     def __init__(self) -> None:
         self.num_items = 0
         self._report: Callable[[float], None] | None = None
+        self._tell_advance: Callable[[int, float], None] | None = None
+        self._items_done = 0
+        self._audio_s = 0.0
 
-    def start(self, report: Callable[[float], None]) -> None:
-        """Start to watch.
+    def start(self, report: Callable[[float], None], tell_advance: Callable[[int, float], None] | None = None) -> None:
+        """Start to watch a call.
 
         Parameters
         ----------
         report : callable
             Called at the start of each step, with the seconds that it may take.
+        tell_advance : callable, optional
+            Called with the finished items and the seconds of processed audio of the call, when they change.
         """
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         self._report = report
+        self._tell_advance = tell_advance
+        self._items_done, self._audio_s = 0, 0.0
 
     @contextlib.contextmanager
     def item(self, timeout_s: float) -> Iterator[None]:
@@ -64,6 +71,14 @@ class Watchdog:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        self._items_done += 1
+        self.advance(0.0)
+
+    def advance(self, audio_s: float) -> None:
+        """Count seconds of audio as processed."""
+        self._audio_s += audio_s
+        if self._tell_advance is not None:
+            self._tell_advance(self._items_done, self._audio_s)
 
     def step(self, allowed_s: float) -> None:
         """Report the start of a step outside of items, which may take ``allowed_s`` seconds, to the driver."""

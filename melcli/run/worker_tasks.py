@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from melcli.run.batching import Batch
-from melcli.run.job import BatchResult, Job, MeasuredItem, TrialDone
+from melcli.run.job import BatchResult, Job, MeasuredItem, TimedSample, TrialDone
 
 __all__ = [
     "library_versions",
@@ -14,6 +14,7 @@ __all__ = [
     "read_array",
     "read_item",
     "run_batch",
+    "time_sample",
     "try_batch",
 ]
 
@@ -37,6 +38,13 @@ def measure_batch(task: tuple[Job, Batch]) -> list[MeasuredItem]:
     from melcli.run import process_batch
 
     return process_batch.measure_batch(task)
+
+
+def time_sample(task: tuple[Job, Batch]) -> TimedSample:
+    """See `melcli.run.sample_time.time_sample`."""
+    from melcli.run import sample_time
+
+    return sample_time.time_sample(task)
 
 
 def library_versions(nothing: None) -> dict[str, str]:

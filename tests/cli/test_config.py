@@ -1,9 +1,10 @@
-"""``melcli config list|show|diff|check``."""
+"""``melcli config``: every command of the group."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from melcli.config.named import config_labels, named_configs
 from melcli.config.resolve import resolve_config
+from melcli.config.schema import schema
 from tests.cli.shell import Ended, run_alone
 from tests.elapsed import fail_after
 from tests.run.invariants import check_printed
@@ -21,30 +23,41 @@ Command = Callable[..., Ended]
 def test_list_names_every_config_with_a_line_on_it(melcli: Command) -> None:
     ended = melcli("config", "list")
     assert (ended.code, ended.err) == (0, "")
-    lines = {line.split()[0]: line for line in ended.out.splitlines()}
+    lines = {line.split()[0]: line for line in ended.out.splitlines() if re.match(r"  \S", line)}
     assert list(lines) == list(named_configs())
     assert {"keras", "keras_speech", "keras_music"} <= set(lines)
-    assert all(len(line.split()) > 5 for line in lines.values())
+    assert all(len(line.split()) > 2 for line in lines.values())
 
 
 def test_list_marks_what_is_unverified(melcli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     unverified = {name for name, path in named_configs().items() if config_labels(path).unverified}
     lines = melcli("config", "list").out.splitlines()
-    assert {line.split()[0] for line in lines if line.endswith(" (unverified)")} == unverified
+    assert max(map(len, lines)) <= 80
+    marked, name = set(), ""
+    for line in lines:
+        name = line[2:].split()[0] if re.match(r"  \S", line) else name
+        if line.endswith("(unverified)"):
+            marked.add(name)
+    assert marked == unverified
+    families = [line.removesuffix(":") for line in lines if not line.startswith(" ")]
+    assert families == sorted({path.parent.name for path in named_configs().values()})
+    names = [line[2:].split()[0] for line in lines if re.match(r"  \S", line)]
+    assert names == list(named_configs())
 
 
 @pytest.mark.parametrize("words", ["large v3", "large-v3", "Large_V3"])
 def test_list_is_searched(melcli: Command, words: str) -> None:
     ended = melcli("config", "list", "--search", words)
     assert (ended.code, ended.err) == (0, "")
-    found, aliases = ended.out.splitlines()
-    assert found.startswith("whisper_128  asr        Whisper's log-mel spectrogram with 128 filters")
-    assert aliases.strip().startswith("also known as large-v3, whisper-large-v3, large-v3-turbo, ")
+    family, found, *more = ended.out.splitlines()
+    assert family == "asr:"
+    assert found.startswith("  whisper_128  Whisper's log-mel spectrogram with 128 filters")
+    assert "Also known as large-v3, whisper-large-v3, large-v3-turbo, " in " ".join(line.strip() for line in more)
 
 
 def test_a_search_without_aliases_has_one_line_for_each_config(melcli: Command) -> None:
     ended = melcli("config", "list", "--search", "spectral.py")
-    assert [line.split()[0] for line in ended.out.splitlines()] == [
+    assert [line.split()[0] for line in ended.out.splitlines() if re.match(r"  \S", line)] == [
         "librosa", "librosa_mfcc", "librosa_power", "librosa_power_to_db_max",
     ]  # fmt: skip
 
@@ -63,6 +76,8 @@ def test_a_search_that_finds_nothing_ends_with_5(melcli: Command, words: str, sa
 def test_show_explains_in_comments(melcli: Command) -> None:
     ended = melcli("config", "show", "large-v3")
     comments = [line for line in ended.out.splitlines() if line.startswith("#")]
+    schema_line, *comments = comments
+    assert schema_line.startswith("# yaml-language-server: $schema=file:///")
     assert comments[0].startswith("# whisper_128: Whisper's log-mel spectrogram")
     assert comments[1].startswith("# Equals: openai-whisper 20250625, ")
     assert "# levels  log10(max(x, 1e-10)), no more than 80 dB below the loudest" in comments
@@ -227,3 +242,20 @@ def test_a_config_from_standard_input_that_is_closed():
     ended = run_alone("config", "show", "/dev/stdin", before="import os, sys; os.close(0); sys.stdin = None")
     assert ended.code == 2
     assert ended.err == "melcli: error: /dev/stdin: cannot be read: standard input is closed\n"
+
+
+def test_the_schema_is_printed_as_json(melcli: Command) -> None:
+    assert json.loads(melcli("config", "schema").out) == schema()
+
+
+def test_init_writes_a_new_file_and_replaces_none(melcli: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    ended = melcli("config", "init", "whisper", "-o", path)
+    assert (ended.code, ended.out, ended.err) == (0, "", f"wrote {path}\n")
+    assert path.read_text(encoding="utf-8") == melcli("config", "init", "whisper").out
+    assert resolve_config(str(path)) == resolve_config("whisper")
+    path.write_text("mine", encoding="utf-8")
+    refused = melcli("config", "init", "-o", path)
+    assert (refused.code, refused.err) == (2, f"melcli: error: {path} exists\nhint: name a new file with -o\n")
+    assert path.read_text(encoding="utf-8") == "mine"
+    assert melcli("config", "init", "-o", tmp_path / "no" / "a.yaml").code == 2

@@ -130,7 +130,7 @@ def test_5_when_nothing_matched(tmp_path: Path) -> None:
     assert (ended.code, ended.out) == (5, "")
     problem, hint = ended.err.splitlines()
     assert problem == "melcli: error: no audio file matched; skipped 1: 1 other (.txt 1)"
-    assert hint == "hint: melcli reads audio files; -h lists the formats, and --include takes other names"
+    assert hint == "hint: melcli reads audio files; -h lists the formats, and --include selects other names"
     assert not (tmp_path / "out").exists()
 
 
@@ -255,12 +255,12 @@ def test_75_from_a_second_run_while_the_first_one_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("arguments", full_but([["-n"], ["--json"]], ["--json"]))
+@pytest.mark.parametrize("arguments", full_but([["-nv"], ["--json"]], ["--json"]))
 @pytest.mark.parametrize("target", full_but([closed_pipe, full_disk], closed_pipe))
 def test_not_1_when_standard_output_takes_nothing(
     sounds: Path, tmp_path: Path, target: Callable[[], int], arguments: list[str]
 ) -> None:
-    """As in ``melcli extract -n ... | head -1``: 1 is for bugs of ours."""
+    """As in ``melcli extract -nv ... | head -1``: 1 is for bugs of ours."""
     output = target()
     try:
         ended = extract(sounds, tmp_path / "out", *arguments, stdout=output)
@@ -273,6 +273,6 @@ def test_not_1_when_standard_output_takes_nothing(
 @pytest.mark.full
 def test_names_that_the_terminal_cannot_show_are_no_bug(tmp_path: Path) -> None:
     plant(tmp_path / "in", "\N{GREEK CAPITAL LETTER OMEGA}.wav")
-    ended = extract(tmp_path / "in", tmp_path / "out", "-n", env={"PYTHONIOENCODING": "latin-1"})
+    ended = extract(tmp_path / "in", tmp_path / "out", "-nv", env={"PYTHONIOENCODING": "latin-1"})
     assert ended.code == 0
     assert ended.out == "+ \\u03a9\n"

@@ -106,7 +106,7 @@ def test_a_listed_file_that_is_not_there_is_one_failure(extract: Extract, sounds
     ended = extract("--files-from", "-", stdin=b"in/a.wav\nin/gone.wav\n")
     assert ended.code == 3
     assert "failed: in/gone.wav: the file does not exist, or no longer [vanished]" in ended.err
-    assert signs(extract("--files-from", "-", "-n", stdin=b"in/a.wav\nin/gone.wav\n").out) == {
+    assert signs(extract("--files-from", "-", "-nv", stdin=b"in/a.wav\nin/gone.wav\n").out) == {
         "in/a": "=",
         "in/gone": "!",
     }
@@ -117,7 +117,7 @@ def test_a_pipe_fails_and_is_left_alone_the_next_time(extract: Extract, sounds: 
     for arguments in (["in"], ["in", "--checksum", "--overwrite"]):
         assert extract(*arguments).code == 3
         assert rows(out)["pipe"]["reason"] == "unreadable"
-    assert signs(extract("in", "-n").out)["pipe"] == "!"
+    assert signs(extract("in", "-nv").out)["pipe"] == "!"
 
 
 def test_names_that_clash_are_refused_and_can_be_kept_apart(extract: Extract, sounds: Path, out: Path) -> None:
@@ -165,9 +165,10 @@ def test_only_what_is_new_or_changed_is_done(extract: Extract, sounds: Path, out
     (sounds / "a.wav").write_bytes(encode(noise(99), ".wav"))
     plant(sounds, "new.wav")
     (sounds / "b.flac").unlink()
-    plan = extract("in", "-n")
+    plan = extract("in", "-nv")
     assert signs(plan.out) == {"a": "*", "b": "-", "bad": "!", "deep/er/c": "=", "new": "+"}
-    assert plan.last_line == "1 new, 1 stale, 1 done, 1 failed, 1 without an input; nothing was written"
+    assert plan.err.splitlines()[0] == "1 new, 1 stale, 1 done, 1 failed, 1 without an input"
+    assert plan.last_line == "nothing was written"
     ended = extract("in")
     assert ended.last_line.startswith("3 ok (1 unchanged)  1 failed  ")
     after = times(out)
@@ -186,7 +187,7 @@ def test_an_output_that_is_gone_or_cut_is_made_again(extract: Extract, sounds: P
         (out / "a.npy").unlink()
     else:
         (out / "a.npy").write_bytes(before["a.npy"][:-1])
-    assert signs(extract("in", "-n").out) == {"a": "*", "b": "=", "bad": "!", "deep/er/c": "="}
+    assert signs(extract("in", "-nv").out) == {"a": "*", "b": "=", "bad": "!", "deep/er/c": "="}
     extract("in")
     assert tree(out) == before
 
@@ -194,8 +195,8 @@ def test_an_output_that_is_gone_or_cut_is_made_again(extract: Extract, sounds: P
 def test_a_touched_source_is_done_again_but_not_with_checksum(extract: Extract, sounds: Path, out: Path) -> None:
     extract("in", "--checksum")
     os.utime(sounds / "a.wav", ns=(1, 1))
-    assert signs(extract("in", "-n").out)["a"] == "*"
-    assert signs(extract("in", "-n", "--checksum").out)["a"] == "="
+    assert signs(extract("in", "-nv").out)["a"] == "*"
+    assert signs(extract("in", "-nv", "--checksum").out)["a"] == "="
 
 
 def test_a_source_that_changed_in_secret_is_found_with_checksum(extract: Extract, sounds: Path, out: Path) -> None:
@@ -203,8 +204,8 @@ def test_a_source_that_changed_in_secret_is_found_with_checksum(extract: Extract
     status = (sounds / "a.wav").stat()
     (sounds / "a.wav").write_bytes(encode(noise(99), ".wav"))
     os.utime(sounds / "a.wav", ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert signs(extract("in", "-n").out)["a"] == "="
-    assert signs(extract("in", "-n", "--checksum").out)["a"] == "*"
+    assert signs(extract("in", "-nv").out)["a"] == "="
+    assert signs(extract("in", "-nv", "--checksum").out)["a"] == "*"
 
 
 def test_a_failed_input_is_tried_again_when_it_changed_or_when_asked(extract: Extract, sounds: Path, out: Path) -> None:
@@ -212,7 +213,7 @@ def test_a_failed_input_is_tried_again_when_it_changed_or_when_asked(extract: Ex
     assert "bad.wav" not in extract("in").err
     assert "bad.wav" in extract("in", "--retry-failed").err
     (sounds / "bad.wav").write_bytes(encode(noise(5), ".wav"))
-    assert signs(extract("in", "-n").out)["bad"] == "*"
+    assert signs(extract("in", "-nv").out)["bad"] == "*"
     assert extract("in").code == 0
     assert rows(out)["bad"]["status"] == "ok"
     assert (out / "failures.jsonl").read_bytes() == b""
@@ -247,7 +248,7 @@ def test_overwrite_of_shards_leaves_what_is_read_right(extract: Extract, sounds:
 
 
 def test_a_dry_run_writes_nothing(extract: Extract, sounds: Path, out: Path) -> None:
-    ended = extract("in", "-n")
+    ended = extract("in", "-nv")
     assert (ended.code, ended.out) == (0, "+ a\n+ b\n+ bad\n+ deep/er/c\n")
     assert not out.exists()
     plain = json.loads(extract("in", "-n", "--json").out)
@@ -260,17 +261,19 @@ def test_a_dry_run_writes_nothing(extract: Extract, sounds: Path, out: Path) -> 
     assert not (out / ".melcli").exists()
 
 
-def test_a_dry_run_tells_the_room_that_is_needed(
+def test_a_dry_run_begins_with_the_totals(
     extract: Extract, sounds: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = extract("in", "-n")
-    assert re.search(
-        r"^disk space: the features need about [\d.]+ kB \(estimated from 4 of 4 headers\); .* are free$",
-        ended.err,
-        re.MULTILINE,
-    )
+    assert ended.out == ""
+    plan, sizes, basis, end = ended.err.splitlines()
+    assert plan == "4 new, 0 stale, 0 done, 0 failed, 0 without an input"
+    assert re.fullmatch(r"about 0\.8 s of audio, [\d.]+ kB of features, \d+ s with \d+ workers?", sizes), sizes
+    assert re.fullmatch(r"estimated from 4 of 4 headers; .* are free", basis)
+    assert end == "nothing was written; -v lists the items"
     space = json.loads(extract("in", "-n", "-q", "--json").out)["space"]
     assert (space["num_items"], space["num_sampled"], space["is_bound"]) == (4, 4, False)
+    assert (space["audio_s"], 0 <= space["expected_s"] < 30) == (0.75, True)
     assert extract("in", "-n", "-q").err == ""
     with monkeypatch.context() as patch:
         patch.setattr("melcli.run.estimate.space_at", lambda path: Space(free_bytes=9, block_bytes=1, free_files=1))
@@ -281,7 +284,7 @@ def test_a_dry_run_tells_the_room_that_is_needed(
     extract("in")
     assert space["expected_bytes"] == sum(path.stat().st_blocks * 512 for path in out.rglob("*.npy"))
     ended = extract("in", "-n", "--json")
-    assert (json.loads(ended.out)["space"], "room:" in ended.err) == (None, False)
+    assert (json.loads(ended.out)["space"], "about " in ended.err) == (None, False)
 
 
 def test_a_dry_run_without_workers_still_tells_its_plan(
@@ -291,7 +294,7 @@ def test_a_dry_run_without_workers_still_tells_its_plan(
         raise WorkersFailing("a worker cannot be started")
 
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", refuse)
-    ended = extract("in", "-n")
+    ended = extract("in", "-nv")
     assert (ended.code, ended.out) == (0, "+ a\n+ b\n+ bad\n+ deep/er/c\n")
     assert "warning: how much room is needed is not known: a worker cannot be started\n" in ended.err
 
@@ -371,7 +374,7 @@ SAID_OF_THEM = "warning: filters 2 and 5 of 64 are empty: no bin is inside them 
 def test_empty_filters_are_named_once(extract: Extract, sounds: Path, out: Path, arguments: list[str]) -> None:
     ended = extract("in", *TOO_MANY_MELS, *arguments)
     assert ended.err.count("are empty") == 1
-    assert ended.err.startswith(SAID_OF_THEM)
+    assert SAID_OF_THEM in ended.err
     assert ("are empty" in ended.out) == (arguments == ["-j", "2", "--json"])  # in `warnings`; a plan has none
     assert "are empty" not in extract("in", *TOO_MANY_MELS, *arguments, "-q").err
 
@@ -526,9 +529,9 @@ def test_each_channel_is_an_output(extract: Extract, sounds: Path, out: Path) ->
     assert [row["channel"] for row in rows(out).values()] == [0, 0, 0, 1]
     assert list(open_features(out)) == ["a.ch0", "b.ch0", "stereo.ch0", "stereo.ch1"]
     again = ["-s", "channels=each", "--exclude", "bad.wav", "--exclude", "deep"]
-    assert signs(extract("in", "-n", *again).out) == {"a": "=", "b": "=", "stereo": "="}
+    assert signs(extract("in", "-nv", *again).out) == {"a": "=", "b": "=", "stereo": "="}
     (out / "stereo.ch1.npy").unlink()
-    assert signs(extract("in", "-n", *again).out) == {"a": "=", "b": "=", "stereo": "*"}
+    assert signs(extract("in", "-nv", *again).out) == {"a": "=", "b": "=", "stereo": "*"}
 
 
 @pytest.mark.parametrize("channels", ["mix", "each"])
@@ -541,7 +544,7 @@ def test_hdf5_holds_what_npy_holds(extract: Extract, sounds: Path, channels: str
     assert len(npy) == (4 if channels == "mix" else 5)
     for item_id in npy:
         np.testing.assert_array_equal(npy[item_id], hdf5[item_id])
-    assert signs(extract("in", "-n", "-s", f"channels={channels}", "-f", "hdf5", out="hdf5").out) == {
+    assert signs(extract("in", "-nv", "-s", f"channels={channels}", "-f", "hdf5", out="hdf5").out) == {
         **dict.fromkeys(("a", "b", "deep/er/c", "stereo"), "="),
         "bad": "!",
     }

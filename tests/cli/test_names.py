@@ -106,7 +106,7 @@ def test_names_are_kept_to_the_byte_and_escaped_where_shown(
         assert set(os.listdir(os.fsencode(out))) >= {os.fsencode(f"{stem}.npy") for stem in STEMS}
         np.testing.assert_array_equal(np.load(out / "latin\udce9.npy"), open_features(out)["latin\udce9"])
 
-    again = melcli("extract", sounds, *LIGHT, "-f", format_, "-n", "-o", out)
+    again = melcli("extract", sounds, *LIGHT, "-f", format_, "-nv", "-o", out)
     check_printed(again.out + again.err)
     assert set(again.out.splitlines()) >= {r"= new\x0aline", r"= latin\xe9", r"! bad esc\x1b[31mred", "= ω"}
     assert [line[0] for line in again.out.splitlines()].count("=") == len(STEMS)

@@ -70,7 +70,7 @@ class Corpus:
         return {item_id: sign for item_id, sign in planned.items() if sign in "+*"}
 
     def planned(self, *options: str) -> dict[str, str]:
-        return signs(self._melcli("extract", self.inputs, "-o", self.out, *LIGHT, *options, "-n").out)
+        return signs(self._melcli("extract", self.inputs, "-o", self.out, *LIGHT, *options, "-nv").out)
 
     def status(self, *options: str, inputs: bool = True) -> dict[str, str]:
         ended = self._melcli("status", self.out, *[self.inputs] * inputs, "-v", *options)
@@ -214,7 +214,7 @@ def test_a_reason_that_is_not_of_the_list_is_refused_with_the_list(melcli: Comma
 def test_an_input_after_the_flag_stays_an_input(corpus: Corpus, melcli: Command) -> None:
     """Click takes what follows an option with an optional value for its value."""
     corpus.extract()
-    ended = melcli("extract", "-n", "-o", corpus.out, *LIGHT, "--retry-failed", corpus.inputs)
+    ended = melcli("extract", "-nv", "-o", corpus.out, *LIGHT, "--retry-failed", corpus.inputs)
     assert signs(ended.out) == {"good": "=", **retried(*FAILURES)}
 
 

@@ -44,7 +44,7 @@ def test_it_is_the_plan_of_extract(melcli: Command, sounds: Path, out: Path) -> 
     before = times(out)
     ended = melcli("status", out, sounds, "-v")
     assert (ended.code, signs(ended.out)) == (0, PLAN)
-    assert ended.out == melcli("extract", sounds, "-o", out, *LIGHT, "-n").out
+    assert ended.out == melcli("extract", sounds, "-o", out, *LIGHT, "-nv").out
     assert ended.last_line == COUNTS
     assert times(out) == before
 

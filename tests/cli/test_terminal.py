@@ -51,14 +51,18 @@ def on_a_terminal(*arguments: object, out: Path) -> tuple[int, str]:
     return run.end().code, shown.decode()
 
 
+def plain(shown: str) -> str:
+    """Return what was shown without its colors."""
+    return re.sub(r"\x1b\[[\d;]*m", "", shown)
+
+
 def test_a_bar_on_a_terminal(sounds: Path, tmp_path: Path) -> None:
     code, shown = on_a_terminal("extract", sounds, *LIGHT, out=tmp_path / "out")
     assert code == 3
-    assert re.search(r"\r[^\r\n]*\| \d+/13 \[", shown)  # tqdm's
-    assert re.search(r"h of audio, [\d,]+x real time, \d failed", shown)
+    assert re.search(r"\r[01] failed  \|[^|]+\|  \d+%  \d+ of 13 files  0\.0(?: of 0\.0)? h", plain(shown))
     lines = [line.split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")]
     assert f"failed:\x1b[0m {sounds}/bad\\x1b[31m.wav: the file has 0 bytes [empty]" in shown
-    assert shown.count("\x1b[31m") == 1  # that of the word, and not the one in the name
+    assert "bad\x1b" not in shown
     assert lines[-2].startswith("12 ok  1 failed  ")  # below no rest of a bar
     assert lines[-1] == ""
 
@@ -108,7 +112,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_a_line_every_half_minute(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     listener = Progress("auto", quiet=False, verbose=False)
-    report = Report(out="OUT", to_do=8000, started_s=1000.0)
+    report = Report(out="OUT", to_do=8000, started_s=1000.0, expected_audio_s=40_000.0)
     listener.planned(report)
     for _ in range(180):  # a minute and a half, told twice a second
         clock[0] += 0.5
@@ -119,9 +123,9 @@ def test_a_line_every_half_minute(clock: list[float], capsys: pytest.CaptureFixt
         listener.advanced(report)
     listener.close()
     assert capsys.readouterr().err.splitlines() == [
-        "2026-11-30 20:17:10  1,200 of 8,000  1.7 h of audio, 200x real time, 0 failed",
-        "2026-11-30 20:17:40  2,400 of 8,000  3.3 h of audio, 200x real time, 0 failed",
-        "2026-11-30 20:18:10  3,600 of 8,000  5.0 h of audio, 200x real time, 0 failed",
+        "2026-11-30 20:17:10  0 failed  15%  1,200 of 8,000 files  1.7 of 11.1 h  200x real time  3 min left",
+        "2026-11-30 20:17:40  0 failed  30%  2,400 of 8,000 files  3.3 of 11.1 h  200x real time  2 min left",
+        "2026-11-30 20:18:10  0 failed  45%  3,600 of 8,000 files  5.0 of 11.1 h  200x real time  2 min left",
     ]
     assert progress.LINE_EVERY_S == 30.0
 
@@ -174,7 +178,7 @@ def test_a_run_that_nobody_listens_to_is_done_all_the_same(
 
 @pytest.mark.full
 def test_a_plan_is_told_though_nobody_takes_the_remarks(sounds: Path, tmp_path: Path, nowhere: int) -> None:
-    planned = run_alone("extract", sounds, *LIGHT, "-n", out=tmp_path / "out", stderr=nowhere, env=BUFFERED)
+    planned = run_alone("extract", sounds, *LIGHT, "-nv", out=tmp_path / "out", stderr=nowhere, env=BUFFERED)
     assert planned.code == 0
     assert planned.out.count("+ ") == 13
     assert run_alone("extract", sounds, *LIGHT, "-q", out=tmp_path / "out").code == 3
@@ -224,3 +228,40 @@ def test_the_libraries_of_the_command_use_one_thread_unless_told(given: dict[str
     without = "import os; os.environ.pop('OMP_NUM_THREADS', None); " if not given else ""
     ended = run_alone("config", "list", before=without + before, env=given)
     assert (ended.code, ended.out.splitlines()[-1]) == (0, used)
+
+
+def test_a_terminal_that_cannot_write_over_a_line_gets_none(
+    melcli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, sounds: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\r" not in melcli("extract", sounds, *LIGHT, "-o", tmp_path / "out").err
+
+
+def test_a_failure_is_counted_below_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_columns", lambda: 50)
+    listener = Progress("bar", quiet=False, verbose=False)
+    report = Report(out="OUT", to_do=8)
+    listener.planned(report)
+    report.failed = 1
+    listener.warned("a line above")
+    before, _, after = capsys.readouterr().err.partition("warning: a line above\n")
+    assert "\r0 failed  " in before
+    assert before.endswith(" \r")  # the line was taken away
+    assert after.startswith("\r1 failed  ")
+    assert "1 of 8 files" in after
+
+
+@pytest.mark.parametrize(
+    "number, batches, said",
+    [
+        (2, 2, "finishing 2 batches; press Ctrl-C again to stop now\n"),
+        (2, 1, "finishing 1 batch; press Ctrl-C again to stop now\n"),
+        (15, 3, "finishing 3 batches; send the signal again to stop now\n"),
+    ],
+)
+def test_a_signal_is_answered_at_once(capsys: pytest.CaptureFixture[str], number: int, batches: int, said: str) -> None:
+    Progress("lines", quiet=False, verbose=False).stopping(Report(out="OUT", signal_number=number), batches)
+    assert capsys.readouterr().err == said

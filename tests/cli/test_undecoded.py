@@ -76,7 +76,7 @@ def test_the_globs_hold_for_them(melcli: Command, mixed: Path, tmp_path: Path) -
 
 def test_plans_show_them(melcli: Command, mixed: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    planned = melcli("extract", mixed, *LIGHT, "-n", "-o", out)
+    planned = melcli("extract", mixed, *LIGHT, "-nv", "-o", out)
     assert (planned.code, planned.out) == (0, "+ a\n+ a.m4a\n+ my talk.mp4\n")
     assert "warning" not in planned.err
     melcli("extract", mixed, *LIGHT, "-o", out)
@@ -106,12 +106,12 @@ def test_a_converted_file_is_a_new_item_and_nothing_else_changes(melcli: Command
     assert melcli(*arguments).code == 3
 
     (folder / "a.flac").write_bytes(encode(noise(1, seconds=0.1), ".flac"))
-    assert melcli(*arguments, "-n").out == "+ a\n! a.m4a\n"
+    assert melcli(*arguments, "-nv").out == "+ a\n! a.m4a\n"
     assert melcli(*arguments).code == 3
     assert {item_id: row["status"] for item_id, row in rows(out).items()} == {"a": "ok", "a.m4a": "failed"}
 
     (folder / "a.flac").unlink()
-    assert melcli(*arguments, "-n").out == "- a\n! a.m4a\n"
+    assert melcli(*arguments, "-nv").out == "- a\n! a.m4a\n"
     assert melcli(*arguments).code == 3
     assert rows(out)["a"]["status"] == "ok"
 

@@ -700,7 +700,7 @@ def test_differences_are_named_with_both_values():
     assert mine.differences(Config()) == [
         "channels: OUT mix, now each",
         "window: OUT hann, now null",
-        "min_power: OUT 1e-10, now 1e-09",
+        "min_power: OUT 1.0e-10, now 1.0e-09",
         "format: OUT npy, now hdf5",
     ]
     assert Config().differences(resolve_config()) == []
@@ -773,7 +773,7 @@ def test_what_is_written_is_to_be_read_by_people(write):
     assert "  window: [0.0, 0.5]" in lines
     assert "  max_freq: null" in lines
     assert "  power_to_db: true" in lines
-    assert "  min_power: 1e-10" in lines
+    assert "  min_power: 1.0e-10" in lines
     assert lines[-8:-5] == ["  format: npy", "  dtype: float16", "  shard_mb: 64"]
     assert lines[-5:] == [
         "made_by:",

@@ -50,7 +50,7 @@ def test_clocks_that_go_back(
             changed.write_bytes(encode(noise(chance.randrange(2**30), seconds=0.1), ".wav"))
             new_ns = old_ns if restored else old_ns - chance.randrange(1, 10**9 * DAY_S)
             os.utime(changed, ns=(new_ns, new_ns))
-            plan = signs(melcli("extract", sounds, *LIGHT, "-n", "-o", out).out)
+            plan = signs(melcli("extract", sounds, *LIGHT, "-nv", "-o", out).out)
             assert plan.get(changed.stem, "=") == ("=" if restored else "*")
             assert melcli("extract", sounds, *LIGHT, "--checksum", "-o", out).code == 0
             check_finished(out)

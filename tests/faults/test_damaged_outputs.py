@@ -221,7 +221,7 @@ def test_a_source_from_the_past_or_the_future_is_new(source: Path, tmp_path: Pat
     extract(melcli, source, out, "npy")
     for time_ns in (1, 2**62):
         os.utime(source / "b.wav", ns=(time_ns, time_ns))
-        assert "+" not in (plan := melcli("extract", source, *SETTINGS["npy"], "-n", "-o", out).out)
+        assert "+" not in (plan := melcli("extract", source, *SETTINGS["npy"], "-nv", "-o", out).out)
         assert "* b\n" in plan
         extract(melcli, source, out, "npy")
         assert rows(out)["b"]["source_mtime_ns"] == time_ns

@@ -189,7 +189,7 @@ def _check_as_if_never_moved(melcli: Callable[..., Ended], command: tuple[Any, .
     for item_id, row in expected.items():
         differing = {key for key in row if row[key] != found[item_id][key]} - place
         assert not differing, f"{item_id}: {sorted(differing)}: {row} and {found[item_id]}"
-    told = signs(melcli(*command, "-n", "-o", folder / "out").out)
+    told = signs(melcli(*command, "-nv", "-o", folder / "out").out)
     assert {told[item_id] for item_id in expected} <= {"=", "!"}
 
 
@@ -239,7 +239,7 @@ def test_a_sly_rewrite_is_found_by_its_content(
     command = ("extract", path.parent, *LIGHT, "--checksum", "-o", tmp_path / "out")
     assert melcli(*command).code == 0
     assert not MOVES
-    assert signs(melcli(*command[:-3], *command[-2:], "-n").out) == {"00": "="}
-    assert signs(melcli(*command, "-n").out) == {"00": "*"}
+    assert signs(melcli(*command[:-3], *command[-2:], "-nv").out) == {"00": "="}
+    assert signs(melcli(*command, "-nv").out) == {"00": "*"}
     assert melcli(*command).code == 0
     _check_as_if_never_moved(melcli, command[:-2], tmp_path)

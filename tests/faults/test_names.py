@@ -203,7 +203,7 @@ def _run_and_check(folder: Path, made: dict[bytes, bool], format_: str) -> None:
         stored = {path[len(os.fsencode(out)) + 1 :] for path in _files(os.fsencode(out))}
         assert {name for name in stored if b".npy" in name[-4:]} == {name + b".npy" for name in made if made[name]}
     before = times(out)
-    again = run_alone(*command, "-n", out=out)
+    again = run_alone(*command, "-nv", out=out)
     check_printed(again.err + again.out)
     assert run_alone(*command, out=out).code == 3
     assert times(out) == before

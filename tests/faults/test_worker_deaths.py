@@ -74,6 +74,9 @@ class Heard:
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         pass
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        pass
+
     def advanced(self, report: Report) -> None:
         pass
 

@@ -23,7 +23,7 @@ from melcli.run import dispatcher as dispatcher_module
 from melcli.run.batching import Batch, planned_shard
 from melcli.run.deadline import remaining_s
 from melcli.run.dispatcher import MAX_CRASHES_IN_A_ROW, MAX_LOSSES_IN_A_ROW, Dispatcher
-from melcli.run.engines.contract import BatchLost, BatchTimedOut, Engine, WorkerCrashed
+from melcli.run.engines.contract import Advance, BatchLost, BatchTimedOut, Engine, WorkerCrashed
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import BatchResult as BatchOutcome
 from melcli.run.job import Job, TrialDone
@@ -111,6 +111,8 @@ class BatchResult:
     warnings: list[str] = field(default_factory=list)
     losses: list[WorkerLoss] = field(default_factory=list)
     retries: list[tuple[int, int]] = field(default_factory=list)
+    finishing: list[int] = field(default_factory=list)
+    in_progress: list[tuple[int, float]] = field(default_factory=list)
 
     def found(self, found: Found) -> None:
         raise AssertionError("a dispatcher finds nothing")
@@ -130,9 +132,13 @@ class BatchResult:
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         self.retries.append((num_inputs, batches))
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        self.finishing.append(num_batches)
+
     def advanced(self, report: Report) -> None:
         assert report is self.report
         self.advances += 1
+        self.in_progress.append(_in_progress(report))
 
     def write(self, rows: Sequence[Row | Line]) -> None:
         self.written += [row if isinstance(row, Row) else row_of(json.loads(row.text)) for row in rows]
@@ -696,6 +702,8 @@ def test_a_signal_lets_what_is_in_flight_come_back_and_hands_out_no_more(number:
         with scripted(script) as engine:
             outcome = drive(engine, *[batch(name) for name in "abcdefghij"], interrupts=interrupts)
     assert 3 <= len(engine.calls) <= 5
+    assert len(outcome.finishing) == 1  # told once, and at once
+    assert 1 <= outcome.finishing[0] <= 2
     assert len(outcome.written) == len(engine.calls) == outcome.report.done
     assert outcome.report.stopped_by == number.name
     assert outcome.report.exit_code == 128 + number
@@ -812,3 +820,15 @@ def test_a_pool_that_breaks_since_the_run_is_ended_is_no_trouble_of_its_own() ->
         outcome = drive(SinkingEngine(1), *map(batch, "abcdef"), interrupts=interrupts)
     assert outcome.report.exit_code == 143
     assert outcome.ids == ["a"]
+
+
+def test_the_report_says_how_far_the_batches_are_that_are_in_flight() -> None:
+    with scripted(finish) as engine:
+        engine.in_progress = Advance(5, 7.5)
+        outcome = drive(engine, batch("a"))
+    assert set(outcome.in_progress) == {(5, 7.5)}
+    assert _in_progress(outcome.report) == (0, 0.0)  # nothing is in flight at the end
+
+
+def _in_progress(report: Report) -> tuple[int, float]:
+    return report.items_in_progress, report.audio_s_in_progress

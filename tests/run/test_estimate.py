@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from melcli.audio.options import AudioOptions
 from melcli.config.config import Config
@@ -124,6 +125,7 @@ def test_many_files_of_one_kind(tmp_path: Path, extension: str) -> None:
     items, config = items_in(tmp_path / "in"), Config(features=LIGHT)
     estimate = expected_space(job_for(tmp_path / "out", config), items, InlineEngine(1))
     assert estimate.num_sampled <= 64
+    assert estimate.audio_s == pytest.approx(sum(soundfile.info(item.source).duration for item in items), rel=0.05)
     assert estimate.expected_bytes == pytest.approx(written(tmp_path / "out", config, items), rel=0.05)
 
 

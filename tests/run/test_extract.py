@@ -71,6 +71,9 @@ class Heard:
     def retrying(self, num_inputs: int, *, batches: int) -> None:
         pass
 
+    def stopping(self, report: Report, num_batches: int) -> None:
+        pass
+
     def advanced(self, report: Report) -> None:
         assert report.done + report.failed <= report.to_do
 

@@ -25,11 +25,12 @@ from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
-from melcli.run import compute, process_batch
+from melcli.run import compute, process_batch, sample_time
 from melcli.run.batching import Batch, item_timeout_s, planned_shard
 from melcli.run.job import Job
 from melcli.run.limits import Limits
 from melcli.run.process_batch import measure_batch, try_batch
+from melcli.run.sample_time import time_sample
 from melcli.run.watchdog import Watchdog
 from melcli.sources.items import Item
 from melcli.stopwatch import STAGES, Stopwatch
@@ -510,3 +511,34 @@ def test_each_stage_of_each_item_is_told_in_its_turn(tmp_path: Path, monkeypatch
     audio = ["decode", "resample", "decode", "resample"]
     assert laps[:half] == ["other", *audio, "fft", "mel", "log", "postprocess", "log", "other", "write"]
     assert laps[2 * half :] == ["other"]  # the rows, once all is stored
+
+
+@pytest.mark.parametrize("channels", ["mix", "each"])
+def test_audio_is_counted_while_a_file_is_processed_and_once_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: Any
+) -> None:
+    told: list[float] = []
+
+    class Listening(Watchdog):
+        def advance(self, audio_s: float) -> None:
+            told.append(audio_s)
+
+    monkeypatch.setattr(process_batch, "watchdog", Listening())
+    monkeypatch.setattr(compute, "OUTPUTS_PER_PASS", 1)  # so that the file is read once for each channel
+    one = batch(*plant(tmp_path, "a.wav", seconds=40.0, channels=2))
+    run_batch((job(tmp_path / "out", audio=AudioOptions(channels=channels)), one))
+    assert len([audio_s for audio_s in told if audio_s]) > 1  # block by block
+    assert sum(told) == pytest.approx(40.0, abs=0.01)
+
+
+def test_a_sample_is_timed_and_nothing_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = tmp_path / "b.wav"
+    bad.write_bytes(b"")
+    task = job(tmp_path / "out"), batch(bad, *plant(tmp_path, "a.wav", seconds=1.0))
+    timed = time_sample(task)
+    assert timed.audio_s == pytest.approx(1.0, abs=0.01)
+    assert timed.elapsed_s > 0
+    monkeypatch.setattr(sample_time, "SAMPLE_S", 0.0)
+    plant(tmp_path, "a.wav", seconds=120.0)
+    assert 0 < time_sample(task).audio_s < 120.0  # it does not go on to the end of a long file
+    assert not (tmp_path / "out").exists()

@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 
 from melcli.errors import MelcliError
 
-__all__ = ["Answer", "Call", "Channel", "MalformedMessage", "Message", "Progress", "Ready", "WorkerEnd", "pack"]
+__all__ = [
+    "Advanced",
+    "Answer",
+    "Call",
+    "Channel",
+    "MalformedMessage",
+    "Message",
+    "Progress",
+    "Ready",
+    "WorkerEnd",
+    "pack",
+]
 
 HEADER = struct.Struct("!Q")
 READ_BYTES = 1 << 18
@@ -65,6 +76,14 @@ class Progress(NamedTuple):
     allowed_s: float
 
 
+class Advanced(NamedTuple):
+    """How far the worker is with a call: finished items, and seconds of processed audio."""
+
+    number: int
+    num_items: int
+    audio_s: float
+
+
 class Answer(NamedTuple):
     """The result of a call.
 
@@ -86,7 +105,7 @@ class Answer(NamedTuple):
     needs_replacement: bool = False
 
 
-Message = Ready | Progress | Answer
+Message = Ready | Progress | Advanced | Answer
 
 
 class Channel:

@@ -6,12 +6,27 @@ import math
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-__all__ = ["BatchLost", "BatchTimedOut", "Engine", "WorkerCrashed"]
+__all__ = ["Advance", "BatchLost", "BatchTimedOut", "Engine", "WorkerCrashed"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+
+class Advance(NamedTuple):
+    """How far the calls are that are in progress.
+
+    Attributes
+    ----------
+    num_items : int
+        Items that are finished in their worker.
+    audio_s : float
+        Seconds of audio that were processed.
+    """
+
+    num_items: int = 0
+    audio_s: float = 0.0
 
 
 class BatchLost(Exception):
@@ -98,6 +113,10 @@ class Engine(Protocol):
     @property
     def start_problem(self) -> str:
         """Why fewer workers run than were requested; empty if all run."""
+
+    @property
+    def in_progress(self) -> Advance:
+        """The sum over all calls that workers process at the moment."""
 
     def start(self, until_s: float = math.inf) -> None:
         """Start the workers, and wait until the first one is ready.

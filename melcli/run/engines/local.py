@@ -15,7 +15,7 @@ from typing import TypeVar
 from melcli.errors import StorageError, WorkersFailing
 from melcli.run.deadline import result_until
 from melcli.run.engines.channel import pack
-from melcli.run.engines.contract import BatchLost
+from melcli.run.engines.contract import Advance, BatchLost
 from melcli.run.engines.pool import WorkerPool
 from melcli.run.engines.pool_worker import PendingCall
 from melcli.run.engines.start_retries import LIMITS
@@ -86,6 +86,11 @@ class LocalEngine:
             with contextlib.suppress(InvalidStateError):
                 future.set_exception(BatchLost("the engine has stopped"))
         return future
+
+    @property
+    def in_progress(self) -> Advance:
+        """The sum over all calls that workers process at the moment."""
+        return self._pool.in_progress
 
     @property
     def start_problem(self) -> str:

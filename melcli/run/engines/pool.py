@@ -19,11 +19,11 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from melcli.run.engines.channel import Answer, Call, MalformedMessage, Progress, Ready
-from melcli.run.engines.contract import BatchLost
+from melcli.run.engines.channel import Advanced, Answer, Call, MalformedMessage, Progress, Ready
+from melcli.run.engines.contract import Advance, BatchLost
 from melcli.run.engines.launcher import DRIVER_SIGNALS, EXIT_POLL_S, EXIT_TIMEOUT_S, Launcher
 from melcli.run.engines.oom import count_oom_kills
-from melcli.run.engines.pool_worker import PendingCall, PoolWorker, WorkerState
+from melcli.run.engines.pool_worker import NO_ADVANCE, PendingCall, PoolWorker, WorkerState
 from melcli.run.engines.process import WorkerProcess
 from melcli.run.engines.wake_pipe import WakePipe
 from melcli.run.engines.worker_starter import WorkerStarter
@@ -98,6 +98,12 @@ class WorkerPool:
         """Make `run` kill the workers and return."""
         self._is_stopping = True
         self._wake_pipe.wake()
+
+    @property
+    def in_progress(self) -> Advance:
+        """The sum over all calls that workers process at the moment."""
+        advances = [worker.advance for worker in [*self._workers] if worker.call is not None]
+        return Advance(sum(one.num_items for one in advances), sum(one.audio_s for one in advances))
 
     def close(self) -> None:
         """Close threads and descriptors; `run` does so at its end."""
@@ -212,6 +218,7 @@ class WorkerPool:
             worker.state = WorkerState.BUSY
             worker.deadline_s = time.monotonic() + worker.call.timeout_s
             worker.step_deadline_s = float("inf")
+            worker.advance = NO_ADVANCE
             worker.oom_kills = count_oom_kills()
             self._send(worker, Call(worker.call_number, worker.call.task))
 
@@ -279,6 +286,8 @@ class WorkerPool:
             raise MalformedMessage
         elif isinstance(message, Progress):
             worker.step_deadline_s = time.monotonic() + message.allowed_s + GRACE_S
+        elif isinstance(message, Advanced):
+            worker.advance = Advance(message.num_items, message.audio_s)
         elif isinstance(message, Answer) and worker.call is not None:
             future, worker.call = worker.call.future, None
             worker.state = WorkerState.IDLE

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
+from melcli.run.engines.contract import Advance, BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.engines.oom import count_oom_kills
 from melcli.run.engines.process import WorkerProcess
 
-__all__ = ["PendingCall", "PoolWorker", "WorkerState"]
+__all__ = ["NO_ADVANCE", "PendingCall", "PoolWorker", "WorkerState"]
+
+
+NO_ADVANCE = Advance()
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +62,8 @@ class PoolWorker:
         The number of the last call.
     step_deadline_s : float
         Deadline of the current step of the call, by `time.monotonic`.
+    advance : Advance
+        How far the call is.
     stopped_since_s : float or None
         When the process was first seen stopped (SIGSTOP), by `time.monotonic`; None if it runs.
     num_answers : int
@@ -81,6 +86,7 @@ class PoolWorker:
     call: PendingCall | None = None
     call_number: int = 0
     step_deadline_s: float = float("inf")
+    advance: Advance = NO_ADVANCE
     stopped_since_s: float | None = None
     num_answers: int = 0
     oom_kills: int = 0

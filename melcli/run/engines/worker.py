@@ -10,7 +10,7 @@ import time
 from typing import NoReturn
 
 from melcli.errors import MelcliError
-from melcli.run.engines.channel import Answer, Progress, Ready, WorkerEnd
+from melcli.run.engines.channel import Advanced, Answer, Progress, Ready, WorkerEnd
 from melcli.run.engines.parent_death import exit_with_driver
 from melcli.run.watchdog import watchdog
 
@@ -19,6 +19,7 @@ __all__ = ["MAX_ITEMS_PER_WORKER", "prepare", "serve"]
 # The pool replaces a worker after this, since native libraries may leak memory; its successor starts first.
 MAX_ITEMS_PER_WORKER = 5_000
 MAX_GROWTH_BYTES = 256_000_000
+MIN_ADVANCE_INTERVAL_S = 0.2  # between messages, as often as a person sees a bar move
 MIN_PROGRESS_INTERVAL_S = 0.05  # between messages, to keep their cost low for small files
 OOM_SCORE_ADJUSTMENT = 500  # if memory runs out, the system kills a worker rather than the driver
 
@@ -65,7 +66,7 @@ def serve(end: WorkerEnd, max_memory_bytes: int | None) -> NoReturn:
 def _process_calls(end: WorkerEnd) -> None:
     base_bytes = _resident_bytes()
     for call in end.calls():
-        watchdog.start(_ProgressSender(end, call.number))
+        watchdog.start(_ProgressSender(end, call.number), _AdvanceSender(end, call.number))
         result, error = None, None
         try:
             result = call.run()
@@ -91,6 +92,21 @@ class _ProgressSender:
             return
         self._sent_s, self._allowed_s = now_s, allowed_s
         self._end.send(Progress(self._number, allowed_s))
+
+
+class _AdvanceSender:
+    """Reports how far a call is, but not more often than a person could see."""
+
+    def __init__(self, end: WorkerEnd, number: int) -> None:
+        self._end = end
+        self._number = number
+        self._sent_s = time.monotonic()  # a call that ends sooner needs no message
+
+    def __call__(self, num_items: int, audio_s: float) -> None:
+        now_s = time.monotonic()
+        if now_s - self._sent_s >= MIN_ADVANCE_INTERVAL_S:
+            self._sent_s = now_s
+            self._end.send(Advanced(self._number, num_items, audio_s))
 
 
 def _disable_core_dumps() -> None:

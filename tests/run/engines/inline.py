@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any
 
 from melcli.run.batching import Batch
-from melcli.run.engines.contract import BatchLost
+from melcli.run.engines.contract import Advance, BatchLost
 from melcli.run.worker_tasks import run_batch
 
 __all__ = ["InlineEngine", "ScriptedEngine"]
@@ -43,6 +43,7 @@ class InlineEngine:
         self._before = before
 
     start_problem = ""
+    in_progress: Advance = Advance()
 
     def start(self, until_s: float = math.inf) -> None:
         pass
@@ -102,6 +103,7 @@ class ScriptedEngine:
         self._thread = ThreadPoolExecutor(1)
 
     start_problem = ""
+    in_progress: Advance = Advance()
 
     def start(self, until_s: float = math.inf) -> None:
         pass

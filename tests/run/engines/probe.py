@@ -47,6 +47,16 @@ def work(share: float) -> int:
     return os.getpid()
 
 
+def advance(seconds: float) -> None:
+    """Process an item, and 3 s of audio of the next one, and be busy for some time."""
+    with watchdog.item(60.0):
+        watchdog.advance(10.0)
+    watchdog.advance(3.0)
+    for _ in range(round(100 * seconds)):
+        watchdog.advance(0.0)
+        time.sleep(0.01)
+
+
 _hoard: list[bytes] = []
 
 

@@ -709,3 +709,13 @@ def test_modules_in_the_working_directory_are_not_imported(tmp_path: Path) -> No
 )
 def test_how_a_worker_died_is_told_for_every_end(number: int | None, how: str) -> None:
     assert WorkerCrashed(number).exit_description == how
+
+
+def test_the_advance_of_a_call_is_known_before_its_end(engine: LocalEngine) -> None:
+    assert engine.in_progress == (0, 0.0)
+    calls = [engine.submit(probe.advance, 3.0 * stretch(), timeout_s=HANG_S) for _ in range(2)]
+    assert wait_until(lambda: engine.in_progress == (2, 26.0), HANG_S)
+    assert not any(call.done() for call in calls)
+    for call in calls:
+        call.result(HANG_S)
+    assert engine.in_progress == (0, 0.0)
