@@ -26,8 +26,8 @@ from melcli.mel.options import FeatureOptions
 __all__ = ["Candidate", "named", "rivals", "searched", "settled_from"]
 
 NUM_FRAMES, NUM_FRAMES_BY_BIN = 24, 40  # that are looked at while spectrum and filters are searched
-# Of the guesses with each offset under the logarithm, so many are tried with the commonest spectra, and so many of
-# these with all usual bands; the best of all start a descent.
+# Guesses with each offset under the logarithm that are tried with the commonest spectra, and then with all usual bands;
+# and those of all guesses that a descent starts from.
 MAX_PLACEMENTS, MAX_SCANNED, MAX_DESCENTS = 8, 8, 4
 MAX_MISFIT_OF_RIGHT_FRAMES = 0.02  # a misfit that no other rate or stride has been seen to leave
 # Times the misfit: so near each other are those of the same frames, by another padding.

@@ -40,7 +40,7 @@ from melcli.mel.options import FeatureOptions
 __all__ = ["MAX_EXACT_MISFIT", "Descent"]
 
 MAX_EXACT_MISFIT = 3e-5  # a misfit that only rounding leaves
-MAX_MISFIT_AFTER_COARSE = 0.5  # a misfit after one round that no further round has been seen to mend
+MAX_MISFIT_AFTER_COARSE = 0.5  # a misfit after one round that further rounds have never repaired
 # A misfit of the best upper and then the best lower edge from which all pairs are tried.
 MAX_MISFIT_OF_SINGLE_EDGES = 0.3
 MAX_MISFIT_TO_REFINE = 0.2  # a misfit that edges between the usual ones may still mend
