@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, product
+from itertools import product
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
 from melcli.identify.cepstral import cepstral_keys
-from melcli.identify.descent import FOUND, Descent
+from melcli.identify.common_values import MEL_COUNTS
+from melcli.identify.descent import MAX_EXACT_MISFIT, Descent
 from melcli.identify.effort import Effort
 from melcli.identify.initial_guesses import starts
 from melcli.identify.levels import level_keys
 from melcli.identify.refine import Settling
+from melcli.identify.shapes import PADDINGS
 from melcli.identify.variations import varied
+from melcli.mel.framing import first_sample
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["Candidate", "named", "rivals", "searched", "settled_from"]
 
-NUM_FRAMES, NUM_FRAMES_BY_BIN = 32, 48  # that are looked at while spectrum and filters are searched
-# Of the guesses so many are tried with the commonest edges, at the file's own rate and at all others together; so many
-# of these have their edges moved step by step; and so many of these go on.
-EDGED, EDGED_AT_OTHER_RATES, MOVED = 12, 8, 4
-PLACEMENTS, PLACEMENTS_AT_OTHER_RATES = 12, 2
-DESCENTS = 3
-WITH_ANY_EDGES = 2
-PLACEMENT_IS_RIGHT = 0.02  # a misfit that no other rate or stride has been seen to leave
-SAME_FRAMES = 1e-9  # misfits so near each other are those of the same frames, by another padding
-SLOPELESS = 0.5  # a misfit from which no moving of edges has been seen to lead to the right ones
-NO_EXPLANATION = 0.95  # a misfit that no edges mend
+NUM_FRAMES, NUM_FRAMES_BY_BIN = 24, 40  # that are looked at while spectrum and filters are searched
+# Of the guesses with each offset under the logarithm, so many are tried with the commonest spectra, and so many of
+# these with all usual bands; the best of all start a descent.
+MAX_PLACEMENTS, MAX_SCANNED, MAX_DESCENTS = 8, 8, 4
+MAX_MISFIT_OF_RIGHT_FRAMES = 0.02  # a misfit that no other rate or stride has been seen to leave
+# Times the misfit: so near each other are those of the same frames, by another padding.
+MAX_RATIO_OF_ALIKE_MISFITS = 1.02
+# A misfit of the best usual band from which no descent has been seen to lead to the right one.
+MAX_MISFIT_TO_DESCEND = 0.75
+MAX_MISFIT_OF_RIGHT_AXES = 0.6  # a misfit that features taken with the other axis as time have not been seen to have
+USUAL_NUMS_OF_FEATURES = {*MEL_COUNTS, 16, 36, 48, 50, 96, 100, 160, 192, 200, 229, 256}  # of mels or cepstra
+MAX_PROBE_MISFIT = 0.995  # a misfit of the few bands that frames are compared by; tones leave 0.97 of the right ones
 MAX_LEVELLINGS = 3
 MAX_SETTLED = 2  # of those that nearly fit, if none fits
-PROMISING = 0.2  # a misfit above it is no explanation
+MAX_MISFIT_TO_SETTLE = 0.2  # a misfit above it is no explanation
 # What comes after the filters where no other value is tried.
 NEUTRAL = {"ref_power": 1.0, "log_offset": 0.0, "mean": 0.0, "std": 1.0, "std_ddof": 1, "std_eps": 0.0}
 # Keys that make the shape.
@@ -115,27 +121,37 @@ def searched(
         How much may be tried.
     """
     reached: list[_Guess] = []
-    for guesses in _ranked(views, known, effort, reached):
+    for guesses in _ranked(views, effort, reached):
         for guess in guesses:
-            if effort.spent:
-                break
-            options, misfit = guess.descent.run(guess.options)
-            found = replace(guess, options=options, misfit=misfit)
+            found = _descended(guess, effort)
             reached.append(found)
-            effort.nearest = min(effort.nearest, misfit)
-            for alike in _at_all_rates(found.options, found.settling) if misfit <= max(FOUND, exact) else ():
-                candidate = settled_from(alike, found.settling, known)
-                if candidate is None:
-                    continue
+            alike = _at_all_rates(found.options, found.settling) if found.misfit <= max(MAX_EXACT_MISFIT, exact) else ()
+            for candidate in _settled(alike, found.settling, known):
                 yield candidate
                 if candidate.relative < exact:
                     return
+            if effort.spent or found.misfit < MAX_MISFIT_OF_RIGHT_FRAMES:
+                break
     for found in sorted(reached, key=attrgetter("misfit"))[:MAX_SETTLED]:
-        candidate = settled_from(found.options, found.settling, known) if found.misfit < PROMISING else None
-        if candidate is not None:
+        for candidate in _settled(
+            [found.options] if found.misfit < MAX_MISFIT_TO_SETTLE else (), found.settling, known
+        ):
             yield candidate
             if candidate.relative < exact:
                 return
+
+
+def _descended(guess: _Guess, effort: Effort) -> _Guess:
+    options, misfit = guess.descent.run(guess.options)
+    effort.nearest = min(effort.nearest, misfit)
+    return replace(guess, options=options, misfit=misfit)
+
+
+def _settled(
+    many: Iterable[FeatureOptions], settling: Settling, known: Mapping[str, FeatureOptions]
+) -> Iterator[Candidate]:
+    candidates = (settled_from(options, settling, known) for options in many)
+    return (candidate for candidate in candidates if candidate is not None)
 
 
 def _at_all_rates(options: FeatureOptions, settling: Settling) -> Iterator[FeatureOptions]:
@@ -159,80 +175,111 @@ def _at_all_rates(options: FeatureOptions, settling: Settling) -> Iterator[Featu
             yield changed
 
 
-def _ranked(
-    views: Sequence[Settling], known: Mapping[str, FeatureOptions], effort: Effort, reached: Sequence[_Guess]
-) -> Iterator[list[_Guess]]:
+def _ranked(views: Sequence[Settling], effort: Effort, reached: Sequence[_Guess]) -> Iterator[list[_Guess]]:
     """Yield where to search from, for as long as nothing came near.
 
-    At the file's own rate, the whole clip and then cut ones; with all usual edges, which takes 1,500 trials for each
-    guess; and then at other rates.
+    At the file's own rate, the whole clip and then cut ones; then at other rates; and at last with an unusual number of
+    mels.
     """
     if not views:
         return
     own, *others = views[0].clip.rates()
+    usual = _with_usual_counts(views)
+    likely = usual
     for rates in ([own], others):
-        later: list[_Guess] = []
         for cut in (False, True):
             if _is_over(effort, reached):
                 return
-            guesses = _guesses(views, rates, known, effort, cut=cut)[:DESCENTS]
-            yield [guess for guess in guesses if guess.misfit < SLOPELESS]
-            later += [guess for guess in guesses if guess.misfit >= SLOPELESS]
-        for guess in sorted(later, key=attrgetter("misfit"))[:WITH_ANY_EDGES]:
-            if not _is_over(effort, reached) and guess.misfit < NO_EXPLANATION:
-                yield [_reached(guess, guess.descent.with_any_edges)]
+            guesses = _guesses(likely, rates, effort, cut=cut)[:MAX_DESCENTS]
+            yield guesses
+            if guesses and _has_right_axes(guesses[0]):
+                likely = [view for view in likely if _have_alike_axes(guesses[0].settling, view)]
+    unlikely = [view for view in views if view not in usual]
+    if unlikely and not _is_over(effort, reached):
+        yield _guesses(unlikely, [own], effort, cut=False)[:MAX_DESCENTS]
 
 
 def _is_over(effort: Effort, reached: Sequence[_Guess]) -> bool:
-    return effort.spent or min((found.misfit for found in reached), default=1.0) < PLACEMENT_IS_RIGHT
+    return effort.spent or min((found.misfit for found in reached), default=1.0) < MAX_MISFIT_OF_RIGHT_FRAMES
 
 
-def _by_channels(guesses: Sequence[_Guess]) -> list[list[_Guess]]:
-    """Put together the guesses that take the channels in the same way."""
-    return [list(group) for _, group in groupby(guesses, key=lambda guess: guess.settling.clip.audio.channels)]
+def _has_right_axes(guess: _Guess) -> bool:
+    return guess.misfit < MAX_MISFIT_OF_RIGHT_AXES
+
+
+def _have_alike_axes(one: Settling, other: Settling) -> bool:
+    return one.seen.time_major == other.seen.time_major
+
+
+def _by_kind(guesses: Sequence[_Guess]) -> list[list[_Guess]]:
+    """Put together the guesses that take channels and logarithm in the same way.
+
+    With an offset of 1 under the logarithm, also wrong frames fit half of features that are none of these.
+    """
+    alike: dict[Any, list[_Guess]] = {}
+    for guess in guesses:
+        kind = guess.settling.clip.audio.channels, guess.options.log_offset
+        alike.setdefault(kind, []).append(guess)
+    return list(alike.values())
 
 
 def _guesses(
     views: Sequence[Settling],
     rates: Sequence[int],
-    known: Mapping[str, FeatureOptions],
     effort: Effort,
     *,
     cut: bool,
 ) -> list[_Guess]:
     """Return where some rates may be searched from, the likeliest first.
 
-    A band that is far from that of any config hides which frames are right, so the likeliest have their edges moved.
+    A band that is far from that of any config hides which frames are right, so the likeliest are tried with all.
     """
-    is_own = rates[0] == views[0].clip.sampling_rate
-    edged, most = (EDGED, PLACEMENTS) if is_own else (EDGED_AT_OTHER_RATES, PLACEMENTS_AT_OTHER_RATES)
     guesses: list[_Guess] = []
-    for view, rate in product(views, rates):
-        if effort.spent:
-            break
-        number = NUM_FRAMES if view.seen.normalized == "no" else NUM_FRAMES_BY_BIN
-        descent = Descent(view.clip, view.seen, view.seen.telling_frames(number), effort)
-        ranked = starts(len(view.clip.at(rate)), rate, view.seen, descent, known, most, cut=cut)
-        guesses += [_Guess(misfit, options, descent, view) for misfit, options in ranked]
-    possible = [guess for guess in guesses if guess.misfit < NO_EXPLANATION]
-    likely = [
-        guess
-        for channels in _by_channels(possible)
-        for guess in _distinct(sorted(channels, key=attrgetter("misfit")))[:edged]
+    for view in views:
+        if any(_has_right_axes(guess) and not _have_alike_axes(guess.settling, view) for guess in guesses):
+            continue
+        for rate in rates:
+            number = NUM_FRAMES if view.seen.normalized == "no" else NUM_FRAMES_BY_BIN
+            descent = Descent(view.clip, view.seen, view.seen.telling_frames(number), effort)
+            ranked = starts(len(view.clip.at(rate)), rate, view.seen, descent, cut=cut)
+            guesses += [_Guess(misfit, options, descent, view) for misfit, options in ranked]
+    possible = [guess for guess in guesses if guess.misfit < MAX_PROBE_MISFIT]
+    likely = [guess for alike in _by_kind(possible) for guess in _few_of_a_stride(alike, 3)[:MAX_PLACEMENTS]]
+    spread = [
+        replace(guess, options=options, misfit=misfit)
+        for guess in likely
+        for options, misfit in guess.descent.with_usual_spectra(guess.options)
     ]
-    edged_ones = [_reached(guess, guess.descent.with_usual_edges) for guess in likely]
-    edged_ones.sort(key=attrgetter("misfit"))
-    moved = [_reached(guess, guess.descent.with_moved_edges) for guess in edged_ones[:MOVED]]
-    return sorted([*moved, *edged_ones[MOVED:]], key=attrgetter("misfit"))
+    best = [guess for alike in _by_kind(spread) for guess in _few_of_a_stride(alike, 4)[:MAX_SCANNED]]
+    scanned = [_with_usual_bands(guess) for guess in best]
+    return [guess for guess in _few_of_a_stride(scanned, 2) if guess.misfit < MAX_MISFIT_TO_DESCEND]
 
 
-def _reached(guess: _Guess, step: Callable[[FeatureOptions], tuple[FeatureOptions, float]]) -> _Guess:
-    options, misfit = step(guess.options)
+def _with_usual_counts(views: Sequence[Settling]) -> list[Settling]:
+    """Return the views with a usual number of mels or cepstra, or all if there are none."""
+    usual = [view for view in views if view.seen.num_features in USUAL_NUMS_OF_FEATURES]
+    return usual or list(views)
+
+
+def _with_usual_bands(guess: _Guess) -> _Guess:
+    options, misfit = guess.descent.with_usual_bands(guess.options)
     return replace(guess, options=options, misfit=misfit)
 
 
+def _few_of_a_stride(guesses: Sequence[_Guess], most: int) -> list[_Guess]:
+    """Return the distinct guesses in order, a few of each stride with and without padding."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    kept = []
+    for guess in _distinct(sorted(guesses, key=attrgetter("misfit"))):
+        kind = *_frames_of(guess)[:-1], guess.options.padding == "valid"
+        counts[kind] += 1
+        if counts[kind] <= most:
+            kept.append(guess)
+    return kept
+
+
 def _distinct(guesses: Sequence[_Guess]) -> list[_Guess]:
-    """Return one of the guesses that differ in padding alone, by the same frames; they are in order.
+    """Return one of the guesses that are as good and differ in little more than padding; they are in order.
 
     Frames that were appended are other ones than those of samples that were.
     """
@@ -241,12 +288,20 @@ def _distinct(guesses: Sequence[_Guess]) -> list[_Guess]:
         alike = (
             other
             for other in distinct
-            if guess.misfit - other.misfit <= SAME_FRAMES
-            and (guess.options.num_frames is None) == (other.options.num_frames is None)
+            if guess.misfit <= MAX_RATIO_OF_ALIKE_MISFITS * other.misfit and _frames_of(guess) == _frames_of(other)
         )
         if next(alike, None) is None:
             distinct.append(guess)
     return distinct
+
+
+def _frames_of(guess: _Guess) -> tuple[Any, ...]:
+    """Return what tells guesses apart that are not as good as the same; the window last."""
+    options, seen = guess.options, guess.settling.seen
+    window = options.window_length if options.padding == "valid" else None
+    kind = seen.time_major, seen.linear, seen.cepstral, options.log_offset == 0.0, options.num_frames is None
+    spectrum = options.mag_exp, options.preemphasis > 0
+    return *kind, *spectrum, options.sampling_rate, options.sequence_stride, options.num_samples is None, window
 
 
 def settled_from(options: FeatureOptions, settling: Settling, known: Mapping[str, FeatureOptions]) -> Candidate | None:
@@ -257,8 +312,7 @@ def settled_from(options: FeatureOptions, settling: Settling, known: Mapping[str
     if settling.seen.cepstral:
         cepstral = {"num_ceps": settling.seen.num_features, "log": "ln"}
         options = varied(options, **cepstral) or options
-    either = [varied(options, drop_last=drop_last) for drop_last in (False, True)]
-    options = next((changed for changed in either if changed is not None and settling.fits(changed)), options)
+    options = next((changed for changed in _same_frames(options, settling) if settling.fits(changed)), options)
     norms = (None, "slaney") if settling.seen.normalized != "no" else (options.mel_norm,)  # told by floors alone
     settled = settling.best(_levelled(varied(options, mel_norm=norm), settling, known) for norm in norms)
     for _ in range(MAX_LEVELLINGS):
@@ -266,17 +320,32 @@ def settled_from(options: FeatureOptions, settling: Settling, known: Mapping[str
             return None
         settled = settling.settle(settled)
         again = _levelled(settled, settling, known)
-        if again is None or again == settled or settling.mean(again) > settling.enough(settling.mean(settled)):
+        if again is None or again == settled or settling.distance(again) > settling.enough(settling.distance(settled)):
             break
         settled = again
     difference = None if settled is None else settling.difference(settled)
     return None if settled is None or difference is None else Candidate(settled, settling, difference.relative)
 
 
+def _same_frames(options: FeatureOptions, settling: Settling) -> Iterator[FeatureOptions]:
+    """Yield other ways to have the same frames, of which there may be more or fewer at the end."""
+    lengths = dict.fromkeys(((options.num_samples, options.num_frames), (None, None), (None, settling.seen.num_frames)))
+    paddings = dict.fromkeys((options.padding, *PADDINGS))
+    for (num_samples, num_frames), padding, drop_last in product(lengths, paddings, (False, True)):
+        keys = {"num_samples": num_samples, "num_frames": num_frames, "padding": padding, "drop_last": drop_last}
+        changed = varied(options, **keys)
+        if changed is not None and first_sample(changed) == first_sample(options):
+            yield changed
+
+
 def _levelled(
     options: FeatureOptions | None, settling: Settling, known: Mapping[str, FeatureOptions]
 ) -> FeatureOptions | None:
     """Return the options with the likeliest logarithm, floor and normalization."""
+    if options is None:
+        return None
+    gain = options.input_scale**options.mag_exp
+    options = varied(options, input_scale=1.0, log_offset=options.log_offset / gain)
     mels = None if options is None else settling.mels(options)
     if options is None or mels is None:
         return None

@@ -17,10 +17,10 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["cepstral_keys"]
 
-SCALES = (1.0, 32_768.0)
+INPUT_SCALES = (1.0, 32_768.0)
 LIFTERS = (0.0, 22.0)
-NEAR = 0.02  # how near the fitted factors are to those of a logarithm, a norm and a lifter, relative
-NOT_REACHED = 1e-30
+MAX_FACTOR_ERROR = 0.02  # how near the fitted factors are to those of a logarithm, a norm and a lifter, relative
+UNREACHED_POWER = 1e-30
 
 
 def cepstral_keys(
@@ -42,10 +42,10 @@ def cepstral_keys(
     frames = seen.telling_frames(seen.num_frames)
     frames = frames[frames < len(mel)]
     factor, _, _ = affine_fit(np.maximum(mel[frames] + options.log_offset, options.min_power), seen.of(frames))
-    floors = {(0.0, 1e-10, 80.0), (1e-6, NOT_REACHED, None), (0.0, NOT_REACHED, None)}
+    floors = {(0.0, 1e-10, 80.0), (1e-6, UNREACHED_POWER, None), (0.0, UNREACHED_POWER, None)}
     floors |= {(o.log_offset, o.min_power, o.top_db) for o in known if o.num_ceps is not None}
     for logarithm, norm, q in _likely(factor, options.num_mel_bins):
-        for scale, energy, floor in product(SCALES, (False, True), sorted(floors, key=repr)):
+        for scale, energy, floor in product(INPUT_SCALES, (False, True), sorted(floors, key=repr)):
             offset, min_power, top_db = floor
             yield {
                 "power_to_db": logarithm == "db",
@@ -68,7 +68,7 @@ def _likely(factor: np.ndarray, num_mel_bins: int) -> Iterator[tuple[str, str, f
         for log, norm, q in product(UNITS_PER_NEPER, ("ortho", "none"), LIFTERS)
     )
     nearest = ranked[0][0]
-    yield from ((log, norm, q) for misfit, log, norm, q in ranked if misfit <= nearest + NEAR)
+    yield from ((log, norm, q) for misfit, log, norm, q in ranked if misfit <= nearest + MAX_FACTOR_ERROR)
 
 
 def _misfit(factor: np.ndarray, unit: float, norm: str, q: float, num_mel_bins: int) -> float:

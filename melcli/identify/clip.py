@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from operator import attrgetter
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +25,11 @@ __all__ = ["RATES_HZ", "Clip", "open_clips"]
 # What front ends and scripts resample to: librosa's default, telephone, speech, music, film.
 RATES_HZ = (16_000, 22_050, 24_000, 44_100, 48_000, 32_000, 8_000)
 MAX_SECONDS = 300  # takes up to a minute and 1 GB; a few seconds tell as much
+_OF_FRAMES = attrgetter(
+    *("sampling_rate", "sequence_stride", "fft_length", "frame_length", "window", "window_periodic", "input_scale"),
+    *("preemphasis", "preemphasis_mode", "remove_dc_offset", "mag_exp", "mag_floor", "mag_eps"),
+)
+_OF_SIGNALS = attrgetter("padding", "pad_mode", "drop_last", "num_samples", "pad_end", "sequence_length")
 MAX_CHANNELS = 2  # that are tried one by one, beside their mean
 
 
@@ -48,6 +54,7 @@ class Clip:
         self.audio = audio
         self.sampling_rate = sampling_rate
         self._signals: dict[int, np.ndarray] = {}
+        self._windows: dict[tuple[Any, ...], np.ndarray] = {}
         self.at(sampling_rate)
 
     def rates(self) -> list[int]:
@@ -91,13 +98,53 @@ class Clip:
         signal = self.at(options.sampling_rate)
         if frames[-1] >= count_frames(count_prepared_samples(len(signal), options), options):
             return None
-        # Of a long file no more than these frames need: the padding at its end is not seen, and may drop some of it.
-        end = first_sample(options) + int(frames[-1]) * options.sequence_stride + 2 * options.fft_length
-        cut = frame_signal(prepare_signal(signal[: end + abs(options.pad_end)], options), options)
+        cut = self._inner_frames(options, frames)
+        if cut is None:
+            # Of a long file no more than these frames need: the padding at its end is not seen, and may drop some.
+            end = first_sample(options) + int(frames[-1]) * options.sequence_stride + 2 * options.fft_length
+            prepared = prepare_signal(signal[: end + abs(options.pad_end)], options)
+            cut = frame_signal(prepared, options)[frames]
         windowed = np.zeros((len(frames), options.fft_length), dtype=cut.dtype)
-        window = analysis_window(options).astype(cut.dtype)
-        window_frames(cut[frames], window, options, out=windowed[:, : options.frame_length])
+        window_frames(cut, self._window(options), options, out=windowed[:, : options.frame_length])
         return magnitude_spectrum(windowed, options)
+
+    def spectral_key(self, options: FeatureOptions, frames: np.ndarray) -> tuple[Any, ...]:
+        """Return what decides the spectrum of some frames: options of the same key have the same spectrum."""
+        if self._has_inner(options, frames):
+            return (*_OF_FRAMES(options), first_sample(options))
+        return (*_OF_FRAMES(options), *_OF_SIGNALS(options))
+
+    def _has_inner(self, options: FeatureOptions, frames: np.ndarray) -> bool:
+        """Tell whether frames lie within the signal, so that no padding is seen."""
+        first = first_sample(options) + int(frames[0]) * options.sequence_stride
+        end = first_sample(options) + int(frames[-1]) * options.sequence_stride + options.frame_length
+        num_samples = len(self.at(options.sampling_rate))
+        most = min(num_samples, options.num_samples or num_samples)
+        return first >= 1 and end < most + min(0, options.pad_end)
+
+    def _inner_frames(self, options: FeatureOptions, frames: np.ndarray) -> np.ndarray | None:
+        """Return frames that no padding reaches into, of the prepared signal; None where one does."""
+        if not self._has_inner(options, frames):
+            return None
+        signal = self.at(options.sampling_rate)
+        starts = first_sample(options) + frames * options.sequence_stride
+        on_signal = options.preemphasis and options.preemphasis_mode != "frame"
+        if on_signal:
+            starts = starts - (options.preemphasis_mode == "signal")
+        cut: np.ndarray = np.lib.stride_tricks.sliding_window_view(signal, options.frame_length + bool(on_signal))[
+            starts
+        ]
+        if options.input_scale != 1.0:
+            cut = cut * cut.dtype.type(options.input_scale)
+        if on_signal:
+            cut = cut[:, 1:] - cut.dtype.type(options.preemphasis) * cut[:, :-1]
+        return cut
+
+    def _window(self, options: FeatureOptions) -> np.ndarray:
+        key = options.frame_length, options.window, options.window_periodic
+        if key not in self._windows:
+            self._windows[key] = analysis_window(options).astype(np.float32)
+        return self._windows[key]
 
 
 def open_clips(path: str) -> list[Clip]:

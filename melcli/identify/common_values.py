@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 __all__ = [
     "BELOW_NYQUIST_HZ",
     "CEPSTRAL_FLOORS",
-    "COMMON_MAX_FREQS_HZ",
-    "COMMON_MIN_FREQS_HZ",
+    "CEPSTRAL_MAX_FREQS_HZ",
+    "CEPSTRAL_MELS",
+    "CEPSTRAL_MIN_FREQS_HZ",
+    "CEPSTRAL_WINDOWS",
+    "COARSE_MAX_FREQS_HZ",
+    "COARSE_MIN_FREQS_HZ",
     "FFT_LENGTHS",
     "LOG_OFFSETS",
     "MAX_FREQS_HZ",
     "MEL_COUNTS",
     "MIN_FREQS_HZ",
     "PREEMPHASES",
+    "PROBED_FFT_LENGTHS",
+    "PROBED_PREEMPHASES",
+    "PROBE_MAX_FREQS_HZ",
+    "PROBE_MIN_FREQS_HZ",
+    "SCALES_AND_NORMS",
+    "SHORT_WINDOW_S",
     "TRIANGLES",
-    "USUAL_FFT_LENGTHS",
+    "UPPER_MIN_FREQS_HZ",
     "USUAL_MIN_FREQS_HZ",
     "WINDOWS",
     "WINDOW_LENGTHS",
@@ -47,6 +59,10 @@ WINDOW_LENGTHS = (
 WINDOW_LENGTHS_S = (0.01, 0.016, 0.02, 0.025, 0.03, 0.032, 0.04, 0.046, 0.05, 0.0625, 0.064, 0.08, 0.1, 0.128)
 
 MEL_COUNTS = (13, 20, 22, 23, 24, 26, 30, 32, 40, 60, 64, 80, 128)  # under cepstra
+CEPSTRAL_MELS = (20, 40)  # the fewest that are tried at first, and how many to begin with
+CEPSTRAL_WINDOWS: tuple[Literal["hann", "hamming"], ...] = ("hann", "hamming")
+CEPSTRAL_MIN_FREQS_HZ = (0.0, 20.0, 60.0)
+CEPSTRAL_MAX_FREQS_HZ = (3700.0, 8000.0)
 # Of the mels under cepstra, at full scale 1: librosa's and Kaldi's, none, and torchaudio's.
 CEPSTRAL_FLOORS: tuple[dict[str, float | None], ...] = (
     {"min_power": 1e-10, "top_db": 80.0, "log_offset": 0.0},
@@ -86,10 +102,23 @@ MAX_FREQS_HZ = (
     *(7690.0, 7700.0, 7800.0, 8000.0, 9000.0, 10_000.0, 11_000.0, 11_025.0, 12_000.0, 14_000.0, 15_000.0, 15_500.0),
     *(16_000.0, 18_000.0, 20_000.0, 22_050.0, 24_000.0),
 )
-COMMON_MIN_FREQS_HZ = (0.0, 20.0, 50.0, 80.0, 125.0, 200.0, 300.0)
-COMMON_MAX_FREQS_HZ = (4000.0, 7600.0, 8000.0, 11_025.0, 12_000.0, 16_000.0)
-USUAL_MIN_FREQS_HZ = (0.0, 20.0, 32.7, 50.0, 60.0, 80.0, 125.0, 300.0)
-USUAL_FFT_LENGTHS = (1024, 2048, 512)
+PROBE_MIN_FREQS_HZ = (0.0, 125.0)
+PROBE_MAX_FREQS_HZ = (3800.0, 8000.0)
+COARSE_MIN_FREQS_HZ = (0.0, 60.0, 125.0, 300.0)
+COARSE_MAX_FREQS_HZ = (3800.0, 5500.0, 8000.0, 11_025.0, 16_000.0)
+UPPER_MIN_FREQS_HZ = (0.0, 60.0, 300.0)
+USUAL_MIN_FREQS_HZ = (0.0, 20.0, 27.5, 32.7, 40.0, 50.0, 60.0, 80.0, 90.0, 125.0, 150.0, 200.0, 300.0)
+SCALES_AND_NORMS: tuple[tuple[Literal["htk", "slaney"], Literal["slaney"] | None], ...] = (
+    ("htk", None),
+    ("slaney", "slaney"),
+    ("htk", "slaney"),
+)
+PROBED_FFT_LENGTHS = (512, 1024, 2048)
+SHORT_WINDOW_S = 0.025  # of Kaldi and Whisper
+PROBED_PREEMPHASES: tuple[dict[str, Any], ...] = (
+    {"preemphasis": 0.0, "preemphasis_mode": "signal", "remove_dc_offset": False},
+    {"preemphasis": 0.97, "preemphasis_mode": "frame", "remove_dc_offset": True},
+)
 BELOW_NYQUIST_HZ = (0.0, 100.0, 200.0, 400.0)  # Kaldi counts a high frequency of 0 and less from there
 
 WINDOWS = (

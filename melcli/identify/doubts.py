@@ -18,10 +18,10 @@ __all__ = ["doubts", "is_of_each_range"]
 
 CONSTANTS = ("mean", "std", "input_scale", "ref_power", "log_offset", "min_power", "top_db", "mag_floor", "mag_eps")
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
-AT_END = 1e-5  # of the range: how near its ends values are to count as scaled to it
+END_TOLERANCE = 1e-5  # of the range: how near its ends values are to count as scaled to it
 PEAKS = (1.0, 0.99, 0.95, 0.9, 0.5)  # that people scale samples to
-NEAR = 1e-3  # of a peak
-ENOUGH_AT_FLOOR = 0.05  # of all values: where so many stand at a floor, the next clip reaches it too
+MAX_PEAK_ERROR = 1e-3  # of a peak
+MIN_SHARE_AT_FLOOR = 0.05  # of all values: where so many stand at a floor, the next clip reaches it too
 
 
 def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptions]) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptio
     odd = _odd(options, known)
     said = []
     values = view.seen.values
-    if is_of_each_range(values, options) and (odd or _share_at_floor(values) < ENOUGH_AT_FLOOR):
+    if is_of_each_range(values, options) and (odd or _share_at_floor(values) < MIN_SHARE_AT_FLOOR):
         said.append(
             f"the values reach from {_number(values.min())} to {_number(values.max())} exactly, as after min-max "
             "scaling of each file, which no config has; the mean and std below are right for this "
@@ -66,7 +66,7 @@ def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptio
 def is_of_each_range(values: np.ndarray, options: FeatureOptions) -> bool:
     """Tell whether min-max scaling of the file gives such values: they reach both ends of a usual range."""
     low, high = float(values.min()), float(values.max())
-    slack = AT_END * (high - low)
+    slack = END_TOLERANCE * (high - low)
     clipped = options.clip is not None and any(abs(end - low) < slack for end in options.clip)
     if isinstance(options.std, str) or clipped:
         return False
@@ -88,7 +88,7 @@ def _odd(options: FeatureOptions, known: Iterable[FeatureOptions]) -> list[str]:
 
 
 def _share_at_floor(values: np.ndarray) -> float:
-    return float(np.mean(values <= values.min() + AT_END * np.ptp(values)))
+    return float(np.mean(values <= values.min() + END_TOLERANCE * np.ptp(values)))
 
 
 def _peak(options: FeatureOptions, view: Settling) -> float | None:
@@ -102,7 +102,7 @@ def _peak(options: FeatureOptions, view: Settling) -> float | None:
         scale = options.input_scale * math.exp(-options.mean / (unit * options.mag_exp))
     else:
         return None
-    return next((peak for peak in PEAKS if abs(scale * loudest / peak - 1) < NEAR), None)
+    return next((peak for peak in PEAKS if abs(scale * loudest / peak - 1) < MAX_PEAK_ERROR), None)
 
 
 def _of_the_file(odd: Sequence[str]) -> str:

@@ -8,9 +8,10 @@ from time import monotonic
 
 __all__ = ["Effort"]
 
-MAX_TRIALS = 16_000  # of about 0.5 ms of CPU
-PRODUCTS_PER_TRIAL = 4e6  # multiplications of a spectrum by filters, over which a trial counts as more than one
-TOLD_EVERY = 100  # trials
+MAX_TRIALS = 90_000  # of about 0.06 ms of CPU
+VALUES_PER_TRIAL = 2_560  # mel powers, of 32 frames and 80 mels
+TRIALS_PER_SPECTRUM = 10
+TOLD_EVERY = 1_000  # trials
 
 
 class Effort:
@@ -61,9 +62,9 @@ class Effort:
         """Allow a multiple of the trials, as for a file whose channels may be taken in several ways."""
         self._max_trials *= max(1, factor)
 
-    def spend(self, products: float) -> None:
-        """Count a trial of so many multiplications."""
-        self.trials += 1 + products / PRODUCTS_PER_TRIAL
+    def spend(self, values: float) -> None:
+        """Count trials by the number of mel powers that they compute."""
+        self.trials += values / VALUES_PER_TRIAL
         if self._until_s < math.inf and monotonic() > self._until_s:
             self.out_of_time = True
         if self._listener is not None and self.trials >= self._told + TOLD_EVERY:

@@ -45,6 +45,6 @@ class JointSettling(Settling):
         measured = [difference for difference in found if difference is not None]
         return max(measured, key=lambda one: one.relative) if len(measured) == len(found) else None
 
-    def mean(self, options: FeatureOptions | None) -> float:
-        """Return the mean absolute difference over all clips, in the unit of the first one's range."""
-        return sum(part.mean(options) * (self.range / part.range) for part in self._all) / len(self._all)
+    def distance(self, options: FeatureOptions | None) -> float:
+        """Return the mean distance over all clips, in the unit of the first one's range."""
+        return sum(part.distance(options) * (self.range / part.range) for part in self._all) / len(self._all)

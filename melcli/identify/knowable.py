@@ -14,8 +14,8 @@ from typing import Any
 __all__ = ["is_knowable", "significant_digits"]
 
 MAX_DIGITS = 3
-SAME = 1e-6  # relative
-NOT_REACHED = 1e-30  # floors below it are no floors
+MAX_USUAL_NUMBER_ERROR = 1e-6  # relative
+MAX_UNREACHED_POWER = 1e-30  # floors below it are no floors
 
 
 def is_knowable(value: Any, usual: Iterable[Any]) -> bool:
@@ -28,11 +28,13 @@ def is_knowable(value: Any, usual: Iterable[Any]) -> bool:
     usual : iterable
         The values of named front ends.
     """
-    if not isinstance(value, float) or abs(value) <= NOT_REACHED or not math.isfinite(value):
+    if not isinstance(value, float) or abs(value) <= MAX_UNREACHED_POWER or not math.isfinite(value):
         return True
     if significant_digits(value) <= MAX_DIGITS or math.frexp(abs(value))[0] == 0.5:
         return True
-    return any(isinstance(other, float) and math.isclose(value, other, rel_tol=SAME) for other in usual)
+    return any(
+        isinstance(other, float) and math.isclose(value, other, rel_tol=MAX_USUAL_NUMBER_ERROR) for other in usual
+    )
 
 
 def significant_digits(value: float) -> int:

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from melcli.identify.common_values import LOG_OFFSETS
 from melcli.identify.refine import Difference, Settling
 from melcli.identify.variations import varied
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["Answer", "name", "untold"]
 
-SAME = 2e-5  # of the range: features so near each other are taken for the same
-MAX_NAMED = 6  # configs, those with the fewest other keys, that the found keys are brought to
+MAX_SAME_RESIDUAL = 2e-5  # of the range: features so near each other are taken for the same
+MAX_NAMED_CONFIGS = 6  # configs, those with the fewest other keys, that the found keys are brought to
 PAIRS = (("log", "power_to_db"), ("padding", "pad_mode"), ("preemphasis", "preemphasis_mode"))
 
 # Keys that do nothing where the clip does not come to them; and with which logarithm and normalization they may matter.
@@ -64,7 +65,7 @@ def name(
         None where the options do not give features of this shape.
     """
     if base is None:
-        likely = sorted(known, key=lambda config: len(_differing(options, known[config])))[:MAX_NAMED]
+        likely = sorted(known, key=lambda config: len(_differing(options, known[config])))[:MAX_NAMED_CONFIGS]
         brought = {config: _brought_to(known[config], options, settling) for config in likely}
         base = min(brought, key=lambda config: len(_differing(brought[config], known[config])))
         options = _with_usual_limits(brought[base], settling, known[base])
@@ -79,22 +80,22 @@ def untold(answer: Answer, settling: Settling, known: Mapping[str, FeatureOption
     """Return the keys that other usual values would do as well for, with these values."""
     told: dict[str, list[Any]] = {}
     for key in UNTOLD:
-        usual = {getattr(options, key) for options in known.values()} - {getattr(answer.options, key)}
-        for value in sorted(usual, key=repr):
+        usual = {getattr(options, key) for options in known.values()} | {*(LOG_OFFSETS if key == "log_offset" else ())}
+        for value in sorted(usual - {getattr(answer.options, key)}, key=repr):
             changed = varied(answer.options, **{key: value})
             if changed is None or _idle(key, changed):
                 continue
-            if _same_in_all(answer.options, changed, settling):
+            if _same_in_all(answer.options, changed, settling, max(MAX_SAME_RESIDUAL, answer.difference.relative)):
                 told.setdefault(key, []).append(value)
     return told
 
 
-def _same(one: FeatureOptions, other: FeatureOptions, settling: Settling) -> bool:
-    """Tell whether two options give the same features of a clip."""
+def _same(one: FeatureOptions, other: FeatureOptions, settling: Settling, enough: float) -> bool:
+    """Tell whether two options give the same features of a clip, but for so much of the range."""
     made, changed = settling.features(one), settling.features(other)
     if made is None or changed is None:
         return False
-    return bool(np.abs(changed - made).max() <= SAME * np.ptp(made))
+    return bool(np.abs(changed - made).max() <= enough * np.ptp(made))
 
 
 def _idle(key: str, options: FeatureOptions) -> bool:
@@ -110,10 +111,10 @@ def _idle(key: str, options: FeatureOptions) -> bool:
 
 def _brought_to(config: FeatureOptions, options: FeatureOptions, settling: Settling) -> FeatureOptions:
     """Return the options with every key that allows it at the value of a config."""
-    least = settling.mean(options) * 1.02 + SAME * 1e-2 * settling.range
+    least = settling.distance(options) * 1.02 + MAX_SAME_RESIDUAL * 1e-2 * settling.range
     for keys in [*((key,) for key in _differing(options, config)), *PAIRS]:
         changed = varied(options, **{key: getattr(config, key) for key in keys})
-        if changed is not None and settling.mean(changed) <= least:
+        if changed is not None and settling.distance(changed) <= least:
             options = changed
     return options
 
@@ -134,8 +135,10 @@ def _with_usual_limits(options: FeatureOptions, settling: Settling, config: Feat
     return options
 
 
-def _same_in_all(one: FeatureOptions, other: FeatureOptions, settling: Settling) -> bool:
-    return all(_same(one, other, part) for part in settling.parts)
+def _same_in_all(
+    one: FeatureOptions, other: FeatureOptions, settling: Settling, enough: float = MAX_SAME_RESIDUAL
+) -> bool:
+    return all(_same(one, other, part, enough) for part in settling.parts)
 
 
 def _differing(one: FeatureOptions, other: FeatureOptions) -> list[str]:

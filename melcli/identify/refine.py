@@ -22,10 +22,11 @@ from melcli.options import to_plain
 
 __all__ = ["Difference", "Settling", "linear"]
 
-CACHED_MELS = 8  # of one clip, up to 3,000 frames each
-ALIKE = 2e-7  # of the range: a mean difference that only rounding leaves
+MAX_CACHED_MELS = 8  # of one clip, up to 3,000 frames each
+MAX_ROUNDING_RESIDUAL = 2e-7  # of the range: a mean difference that only rounding leaves
 ROUNDING_SHARE = 0.05  # of what rounding to a narrow type may change, by which equally good options differ
-BETTER = 0.98  # what a difference has to fall to for a key to be changed
+MAX_SHARE_OF_GAIN = 0.98  # what a difference has to fall to for a key to be changed
+TAIL_SHARE = 0.02  # of the 99.9th percentile that counts beside the mean
 MAX_ROUNDS = 3
 
 # Keys that are tried together, since one of them alone makes things worse.
@@ -110,11 +111,11 @@ class Settling:
         self.clip = clip
         self.seen = seen
         self.known = known
-        self._means: dict[FeatureOptions, float] = {}
+        self._distances: dict[FeatureOptions, float] = {}
         self.range = float(np.ptp(seen.values))
         self.rounding = rounding
         self._rounded = rounding * float(np.abs(seen.values).mean())
-        self._mels = lru_cache(CACHED_MELS)(self._compute_mels)
+        self._mels = lru_cache(MAX_CACHED_MELS)(self._compute_mels)
 
     @property
     def parts(self) -> Sequence[Settling]:
@@ -149,7 +150,14 @@ class Settling:
                 mels_to_levels(chunk, options)
             postprocess([chunks], options)
             made = join_chunks(chunks, options)
-        return (made if options.time_major else made.T).astype(np.float64)
+        return self._as_stored(made if options.time_major else made.T)
+
+    def _as_stored(self, made: np.ndarray) -> np.ndarray:
+        """Return features rounded to the type of those that are explained, if it is a narrow one."""
+        if self.rounding == np.finfo(np.float16).eps:
+            with np.errstate(over="ignore"):
+                made = made.astype(np.float16)
+        return made.astype(np.float64)
 
     def mels(self, options: FeatureOptions) -> np.ndarray | None:
         """Return the linear mels that options make of the clip, (frames, mels); None where it is too short."""
@@ -174,36 +182,42 @@ class Settling:
             range=self.range,
         )
 
-    def mean(self, options: FeatureOptions | None) -> float:
-        """Return the mean absolute difference, which also a few frames at the ends change; infinite without a fit."""
+    def distance(self, options: FeatureOptions | None) -> float:
+        """Return the mean absolute difference and a share of the largest ones; infinite without a fit.
+
+        A few frames at the ends change the mean, and a few quiet values the largest differences.
+        """
         if options is None:
             return np.inf
-        if options not in self._means:
-            made = self.features(options)
-            self._means[options] = np.inf if made is None else float(np.abs(made - self.seen.values).mean())
-        return self._means[options]
+        if options not in self._distances:
+            difference = self.difference(options)
+            found = np.inf if difference is None else difference.mean + TAIL_SHARE * difference.p999
+            self._distances[options] = found
+        return self._distances[options]
 
     def best(self, candidates: Iterable[FeatureOptions | None]) -> FeatureOptions | None:
         """Return the nearest of several, or None if none has the shape; of those as near as rounding, the first."""
-        fitting = [candidate for candidate in candidates if self.mean(candidate) < np.inf]
+        fitting = [candidate for candidate in candidates if self.distance(candidate) < np.inf]
         if not fitting:
             return None
-        enough = self.enough(min(map(self.mean, fitting)))
-        return next(candidate for candidate in fitting if self.mean(candidate) <= enough)
+        enough = self.enough(min(map(self.distance, fitting)))
+        return next(candidate for candidate in fitting if self.distance(candidate) <= enough)
 
     def enough(self, least: float) -> float:
-        """Return the mean difference up to which options are as near as others: what rounding changes."""
-        return max(least / BETTER, least + ALIKE * self.range + ROUNDING_SHARE * self._rounded)
+        """Return the distance up to which options are as near as others: what rounding changes."""
+        return max(
+            least / MAX_SHARE_OF_GAIN, least + MAX_ROUNDING_RESIDUAL * self.range + ROUNDING_SHARE * self._rounded
+        )
 
     def settle(self, options: FeatureOptions) -> FeatureOptions:
         """Change groups of keys to usual values for as long as that brings the options nearer."""
         for _ in range(MAX_ROUNDS):
             before = options
-            if self.mean(options) < ALIKE * self.range:
+            if self.distance(options) < MAX_ROUNDING_RESIDUAL * self.range:
                 break
             for keys in self._usual(options):
                 changed = varied(options, **keys)
-                if self.mean(changed) < BETTER * self.mean(options):
+                if self.distance(changed) < MAX_SHARE_OF_GAIN * self.distance(options):
                     options = changed or options
             if options == before:
                 break

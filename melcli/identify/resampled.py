@@ -14,8 +14,8 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["resampled_otherwise"]
 
-FAR = 0.1  # of the range at the 99.9th percentile: no resampler changes so much
-NEARER = 0.25  # what the difference has to fall to for a resampler to be named
+MAX_RESAMPLED_RESIDUAL = 0.1  # of the range at the 99.9th percentile: no resampler changes so much
+MAX_SHARE_OF_GAIN = 0.25  # what the difference has to fall to for a resampler to be named
 
 
 def resampled_otherwise(
@@ -39,14 +39,14 @@ def resampled_otherwise(
         The resampler that no config can ask for, where only that one explains the features.
     """
     rate = best.options.sampling_rate
-    if rate == best.settling.clip.sampling_rate or best.relative > FAR:
+    if rate == best.settling.clip.sampling_rate or best.relative > MAX_RESAMPLED_RESIDUAL:
         return None, None
     ways: dict[str, Callable[[Clip], Clip]] = {name: partial(Clip.through, resampler=name) for name in EXPRESSIBLE}
     ways |= {name: partial(_through, sampling_rate=rate, sinc=sinc) for name, sinc in FOREIGN.items()}
     views = {name: best.settling.with_clips(way) for name, way in ways.items()}
-    nearest = min(views, key=lambda name: views[name].mean(best.options))
+    nearest = min(views, key=lambda name: views[name].distance(best.options))
     settled = settled_from(best.options, views[nearest], known)
-    if settled is None or settled.relative > max(exact, NEARER * best.relative):
+    if settled is None or settled.relative > max(exact, MAX_SHARE_OF_GAIN * best.relative):
         return None, None
     if nearest in EXPRESSIBLE:
         return settled, None

@@ -24,11 +24,12 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["Identification", "identify", "named_options"]
 
-FEWEST = 4  # frames, and mels; of fewer everything could be said
-MOST_MELS = 512  # the other axis is time; twice what any front end has
-LARGEST = float(np.finfo(np.float32).max)
-EXACT = 6e-5  # of the range, at the 99.9th percentile: what rounding in float32 leaves of packages that round otherwise
-CLOSE = 3e-3  # of the range: what another resampler leaves
+MIN_AXIS_LENGTH = 4  # frames, and mels; of fewer everything could be said
+MAX_MEL_BINS = 512  # the other axis is time; twice what any front end has
+MAX_FEATURE = float(np.finfo(np.float32).max)
+# Of the range, at the 99.9th percentile: what rounding in float32 leaves of packages that round otherwise.
+MAX_EXACT_RESIDUAL = 6e-5
+MAX_CLOSE_RESIDUAL = 3e-3  # of the range: what another resampler leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class Identification:
         relative = self.answers[0].difference.relative if self.answers else 1.0
         if relative < self.exact:
             return "undecided" if self.doubts else "exact"
-        return "close" if relative < CLOSE else "none"
+        return "close" if relative < MAX_CLOSE_RESIDUAL else "none"
 
 
 def named_options() -> dict[str, FeatureOptions]:
@@ -118,7 +119,7 @@ def identify(
     """
     known = named_options() if known is None else known
     matrices = [_matrix(features), *(_matrix(other) for _, other in more)]
-    exact = max(EXACT, *map(_rounding, matrices))
+    exact = max(MAX_EXACT_RESIDUAL, *map(_rounding, matrices))
     views = _views([audio_path, *(path for path, _ in more)], matrices, list(known.values()))
     found = [candidate for view in views for candidate in named(view, known)]
     if not any(candidate.relative < exact for candidate in found):
@@ -148,7 +149,7 @@ def _views(
 ) -> list[Settling]:
     """Return the ways in which features and channels may be meant, the same for all pairs."""
     opened = [open_clips(path) for path in audio_paths]
-    seen_first = [seen for seen in observations(matrices[0]) if seen.num_features <= MOST_MELS]
+    seen_first = [seen for seen in observations(matrices[0]) if seen.num_features <= MAX_MEL_BINS]
     views: list[Settling] = []
     for number in range(len(opened[0])):
         clips = [clips[number] for clips in opened if number < len(clips)]
@@ -170,14 +171,16 @@ def _matrix(features: np.ndarray) -> np.ndarray:
         features = features[0]
     if features.ndim != 2:
         raise ConfigError(f"features of shape {features.shape} must have two axes, mels and frames")
-    if min(features.shape) < FEWEST:
-        raise ConfigError(f"features of shape {features.shape} must have {FEWEST} mels and {FEWEST} frames at least")
+    if min(features.shape) < MIN_AXIS_LENGTH:
+        raise ConfigError(
+            f"features of shape {features.shape} must have {MIN_AXIS_LENGTH} mels and {MIN_AXIS_LENGTH} frames at least"
+        )
     if not np.isfinite(features).all():
         raise ConfigError(f"{np.count_nonzero(~np.isfinite(features))} of {features.size} features are NaN or infinite")
     if features.min() == features.max():
         raise ConfigError(f"all features are {features.flat[0]:g}, which any config could have made")
-    if max(-float(features.min()), float(features.max())) > LARGEST:
-        raise ConfigError(f"features beyond {LARGEST:g} are no mels")
+    if max(-float(features.min()), float(features.max())) > MAX_FEATURE:
+        raise ConfigError(f"features beyond {MAX_FEATURE:g} are no mels")
     return features
 
 

@@ -9,13 +9,15 @@ from typing import Any, Literal
 from melcli.mel.framing import count_output_frames
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["Placement", "is_plain", "placements"]
+__all__ = ["PADDINGS", "Placement", "is_plain", "placements"]
 
 Padding = Literal["center", "same", "valid", "kaldi"]
 PADDINGS: tuple[Padding, ...] = ("center", "same", "valid", "kaldi")
 STRIDES_S = (0.001, 0.1)  # frames are never nearer or further apart
 MAX_STRIDE = 2**16  # whatever the rate: half of the longest FFT
 MAX_STRIDES = 12  # that are tried one by one; of more, as few frames leave open, only those that people choose
+PLAIN_UNITS_S, ROUND_UNITS_S = (0.001, 0.0025), (0.0025, 0.008)
+MAX_PLAIN_STRIDES = 60  # of more, only round ones
 PLAIN_STRIDES = (80, 100, 160, 200, 220, 240, 242, 275, 300, 320, 400, 441, 480, 882, 1000)
 WINDOWS_S = (0.025, 0.02, 0.032, 0.05, 0.064, 0.04, 0.03, 0.016, 0.046, 0.128)
 FFT_LENGTHS = (400, 512, 1024, 2048, 4096)
@@ -60,10 +62,18 @@ class _Length:
 
 def is_plain(stride: int, sampling_rate: int) -> bool:
     """Tell whether a stride is one that people choose: multiples of 1 or 2.5 ms, of 32 samples, or a known one."""
-    if stride % 32 == 0 or stride in PLAIN_STRIDES:
-        return True
-    units = (sampling_rate / 1000, sampling_rate / 400)
-    return any(abs(stride - round(stride / unit) * unit) < 1 for unit in units)  # rounded up or down to whole samples
+    return stride % 32 == 0 or stride in PLAIN_STRIDES or _is_multiple(stride, sampling_rate, PLAIN_UNITS_S)
+
+
+def is_round(stride: int, sampling_rate: int) -> bool:
+    """Tell whether a stride is one that most people choose: multiples of 2.5 or 8 ms or 128 samples, or a known one."""
+    return stride % 128 == 0 or stride in PLAIN_STRIDES or _is_multiple(stride, sampling_rate, ROUND_UNITS_S)
+
+
+def _is_multiple(stride: int, sampling_rate: int, units_s: tuple[float, ...]) -> bool:
+    """Tell whether a stride is a multiple of a unit in seconds, rounded up or down to whole samples."""
+    units = [unit_s * sampling_rate for unit_s in units_s]
+    return any(abs(stride - round(stride / unit) * unit) < 1 for unit in units)
 
 
 def placements(
@@ -141,8 +151,9 @@ def _strides(num_samples: int, sampling_rate: int, frames: int) -> Iterator[tupl
     least = max(shortest, (num_samples - max(WINDOWS_S) * sampling_rate) / (frames + 2))
     most = min(longest, num_samples / max(1, frames - 1.5), MAX_STRIDE)
     strides = range(int(least), int(most) + 1)
+    chosen = is_round if len(strides) > MAX_PLAIN_STRIDES else is_plain
     for stride in strides:
-        if len(strides) > MAX_STRIDES and not is_plain(stride, sampling_rate):
+        if len(strides) > MAX_STRIDES and not chosen(stride, sampling_rate):
             continue
         for padding in PADDINGS:
             for window_length in _window_lengths(padding, stride, sampling_rate):

@@ -8,19 +8,30 @@ from itertools import product
 from typing import Any
 
 from melcli.errors import ConfigError
+from melcli.identify.band_sums import Band
 from melcli.identify.common_values import (
     BELOW_NYQUIST_HZ,
     CEPSTRAL_FLOORS,
-    COMMON_MAX_FREQS_HZ,
-    COMMON_MIN_FREQS_HZ,
+    CEPSTRAL_MAX_FREQS_HZ,
+    CEPSTRAL_MELS,
+    CEPSTRAL_MIN_FREQS_HZ,
+    CEPSTRAL_WINDOWS,
+    COARSE_MAX_FREQS_HZ,
+    COARSE_MIN_FREQS_HZ,
     FFT_LENGTHS,
     LOG_OFFSETS,
     MAX_FREQS_HZ,
     MEL_COUNTS,
     MIN_FREQS_HZ,
     PREEMPHASES,
+    PROBE_MAX_FREQS_HZ,
+    PROBE_MIN_FREQS_HZ,
+    PROBED_FFT_LENGTHS,
+    PROBED_PREEMPHASES,
+    SCALES_AND_NORMS,
+    SHORT_WINDOW_S,
     TRIANGLES,
-    USUAL_FFT_LENGTHS,
+    UPPER_MIN_FREQS_HZ,
     USUAL_MIN_FREQS_HZ,
     WINDOW_LENGTHS,
     WINDOW_LENGTHS_S,
@@ -33,19 +44,26 @@ __all__ = [
     "COARSE",
     "FINE",
     "Variations",
-    "every_usual_edge",
+    "cepstral_bands",
+    "cepstral_spectra",
+    "coarse_bands",
     "fft_lengths_of_the_window",
     "nearby",
     "neighboring_edges",
     "neighboring_lengths",
     "other_spectra",
-    "scales_and_edges",
+    "lower_bands",
+    "probe_bands",
+    "spectra",
     "triangles",
+    "upper_bands",
+    "usual_bands",
     "varied",
 ]
 
-NEAR_UPPER = 0.02  # of it
-NEAR_LOWER_HZ = 20.0
+MAX_FFT_PER_WINDOW = 6
+MAX_UPPER_EDGE_CHANGE = 0.02  # of it
+MAX_LOWER_EDGE_CHANGE_HZ = 20.0
 ROUND_LOWER_HZ = 5.0
 ROUND_HZ = 50.0  # edges that are in no list are mostly multiples of it
 
@@ -75,30 +93,63 @@ def nearby(options: FeatureOptions, keys: Mapping[str, Any]) -> FeatureOptions |
     return changed
 
 
-def scales_and_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield the commonest pairs of edges on both scales: with one of the three wrong the others say nothing."""
-    nyquist = options.sampling_rate / 2
-    for upper in sorted({*(hz for hz in COMMON_MAX_FREQS_HZ if hz <= nyquist), nyquist}):
-        for lower in COMMON_MIN_FREQS_HZ:
-            for scale, norm in (("htk", None), ("slaney", "slaney")):
-                yield {"min_freq": lower, "max_freq": upper, "mel_scale": scale, "mel_norm": norm}
+def coarse_bands(options: FeatureOptions) -> list[Band]:
+    """Return some bands on both scales, of which one overlaps most of any usual one."""
+    uppers = {hz for hz in COARSE_MAX_FREQS_HZ if hz < options.sampling_rate / 2} | {options.sampling_rate / 2}
+    return _bands(sorted(uppers), COARSE_MIN_FREQS_HZ)
 
 
-def every_usual_edge(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield all usual pairs of edges on both scales, under the usual FFTs: 1,500 or so."""
-    uppers = sorted(_usual_uppers(options))
-    for fft in USUAL_FFT_LENGTHS:
-        spectrum = {"fft_length": fft, "sequence_length": min(options.window_length, fft)}
-        if options.padding != "valid":
-            spectrum["sequence_length"] = fft
-        for upper, lower, (scale, norm) in product(uppers, USUAL_MIN_FREQS_HZ, (("htk", None), ("slaney", "slaney"))):
-            yield {**spectrum, "min_freq": lower, "max_freq": upper, "mel_scale": scale, "mel_norm": norm}
+def probe_bands(options: FeatureOptions) -> list[Band]:
+    """Return the few bands that frames are compared by."""
+    uppers = {hz for hz in PROBE_MAX_FREQS_HZ if hz < options.sampling_rate / 2} | {options.sampling_rate / 2}
+    return _bands(sorted(uppers), PROBE_MIN_FREQS_HZ)
 
 
-def frequency_ranges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield pairs of edges: all upper ones with the present lower one, and the other way round."""
+def usual_bands(options: FeatureOptions) -> list[Band]:
+    """Return all usual bands on both scales, about 1,000."""
+    return _bands(sorted(_usual_uppers(options)), USUAL_MIN_FREQS_HZ)
+
+
+def upper_bands(options: FeatureOptions) -> list[Band]:
+    """Return all usual upper edges with some lower ones."""
+    return _bands(sorted(_usual_uppers(options)), sorted({*UPPER_MIN_FREQS_HZ, options.min_freq}))
+
+
+def lower_bands(options: FeatureOptions) -> list[Band]:
+    """Return all usual lower edges with the present upper one."""
+    return _bands([options.upper_edge_hz], MIN_FREQS_HZ)
+
+
+def _bands(uppers_hz: Iterable[float], lowers_hz: Iterable[float]) -> list[Band]:
+    return [
+        Band(lower, upper, scale, norm, "hz")
+        for upper, lower, (scale, norm) in product(uppers_hz, lowers_hz, SCALES_AND_NORMS)
+        if lower < upper
+    ]
+
+
+def spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield the commonest FFT lengths, with and without the pre-emphasis of Kaldi.
+
+    Frames that are not padded keep their window, whose length decides where they stand.
+    """
+    window, short = options.window_length, round(SHORT_WINDOW_S * options.sampling_rate)
+    if options.padding == "valid":
+        lengths = [(fft, window) for fft in {window, 2 ** (window - 1).bit_length()}]
+    else:
+        lengths = [(fft, fft) for fft in PROBED_FFT_LENGTHS] + [(2 ** (short - 1).bit_length(), short)]
+    for (fft, length), emphasis, exponent in product(sorted(lengths), PROBED_PREEMPHASES, exponents(options)):
+        yield {"fft_length": fft, "sequence_length": length, **emphasis, **exponent}
+
+
+def uppers(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield all usual upper edges."""
     for upper in sorted(_usual_uppers(options)):
         yield {"max_freq": upper}
+
+
+def lowers(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield all usual lower edges."""
     for lower in MIN_FREQS_HZ:
         yield {"min_freq": lower}
 
@@ -111,7 +162,7 @@ def _usual_uppers(options: FeatureOptions) -> set[float]:
 def fft_lengths(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield FFT lengths with the usual windows in them."""
     for window in _window_lengths(options):
-        powers_of_two = [2**k for k in range(5, 14) if window <= 2**k <= 4 * window]
+        powers_of_two = [2**k for k in range(5, 14) if window <= 2**k <= MAX_FFT_PER_WINDOW * window]
         for fft in sorted({window, *powers_of_two, *(n for n in FFT_LENGTHS if window <= n <= 2 * window)}):
             yield {"fft_length": fft, "sequence_length": window}
 
@@ -119,8 +170,14 @@ def fft_lengths(options: FeatureOptions) -> Iterator[dict[str, Any]]:
 def fft_lengths_of_the_window(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield all usual FFT lengths that the present window fits into."""
     for fft in FFT_LENGTHS:
-        if options.window_length <= fft <= 4 * options.window_length:
+        if options.window_length <= fft <= MAX_FFT_PER_WINDOW * options.window_length:
             yield {"fft_length": fft, "sequence_length": options.window_length}
+
+
+def emphasized_spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield all usual FFT lengths of the present window with all pre-emphases: each of them makes up for the other."""
+    for spectrum, emphasis in product(fft_lengths_of_the_window(options), preemphases(options)):
+        yield spectrum | emphasis
 
 
 def _window_lengths(options: FeatureOptions) -> list[int]:
@@ -199,9 +256,11 @@ def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     nyquist, upper = options.sampling_rate / 2, options.upper_edge_hz
     middle = round(upper / ROUND_HZ)
     round_ones = {ROUND_HZ * number for number in range(middle - 2, middle + 3) if ROUND_HZ * number <= nyquist}
-    lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= NEAR_LOWER_HZ)}
+    lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= MAX_LOWER_EDGE_CHANGE_HZ)}
     lowers |= {max(0.0, ROUND_LOWER_HZ * (round(options.min_freq / ROUND_LOWER_HZ) + number)) for number in (-1, 0, 1)}
-    for near in sorted({hz for hz in _usual_uppers(options) if abs(hz / upper - 1) < NEAR_UPPER} | round_ones):
+    for near in sorted(
+        {hz for hz in _usual_uppers(options) if abs(hz / upper - 1) < MAX_UPPER_EDGE_CHANGE} | round_ones
+    ):
         for lower in sorted(lowers):
             for others in (*triangles(options), *preemphases(options)):
                 yield {"max_freq": near, "min_freq": lower, **others}
@@ -217,9 +276,33 @@ def mel_counts(options: FeatureOptions) -> Iterator[dict[str, Any]]:
         yield {"num_mel_bins": count}
 
 
+def cepstral_spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield the commonest spectra with the commonest windows and all usual numbers of mels under the cepstra.
+
+    With one of the three wrong, the others say little of cepstra.
+    """
+    counts = [count for count in MEL_COUNTS if count >= CEPSTRAL_MELS[0]]
+    for spectrum, window, count in product(spectra(options), CEPSTRAL_WINDOWS, counts):
+        if spectrum["mag_exp"] == 2.0:
+            yield {**spectrum, "window": window, "window_periodic": True, "num_mel_bins": count}
+
+
+def cepstral_bands(options: FeatureOptions) -> list[Band]:
+    """Return the commonest bands of cepstra."""
+    nyquist = options.sampling_rate / 2
+    uppers = {hz for hz in CEPSTRAL_MAX_FREQS_HZ if hz < nyquist} | {nyquist - 400.0, nyquist}
+    return _bands(sorted(uppers), CEPSTRAL_MIN_FREQS_HZ)
+
+
 def cepstral_floors(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield floors, which change all coefficients of a frame."""
     yield from CEPSTRAL_FLOORS
+
+
+def emphasized_floors(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield all of these floors with all pre-emphases."""
+    for floor, emphasis in product(CEPSTRAL_FLOORS, preemphases(options)):
+        yield floor | emphasis
 
 
 def other_spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -230,19 +313,24 @@ def other_spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
         yield {"log_offset": 0.0}
 
 
-CEPSTRAL: tuple[Variations, ...] = (mel_counts, cepstral_floors)
 COARSE: tuple[Variations, ...] = (
     preemphases,
-    scales_and_edges,
     triangles,
-    frequency_ranges,
+    uppers,
+    lowers,
     fft_lengths,
     fft_lengths_of_the_window,
     triangles,
     exponents,
     preemphases,
     windows,
+    emphasized_spectra,
     offsets,
     shifts,
+)
+CEPSTRAL: tuple[Variations, ...] = (
+    mel_counts,
+    cepstral_floors,
+    *(emphasized_floors if group is offsets else group for group in COARSE),
 )
 FINE: tuple[Variations, ...] = (finer_edges, round_edges_near)

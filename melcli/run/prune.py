@@ -1,8 +1,8 @@
 """``melcli prune``: find and delete outputs without an input.
 
-It finds items without an input, and files that no row of the manifest lists, such as the .npy files of an OUT that was
-changed to HDF5.  It removes rows before files.  So an interrupted removal leaves files that the next one finds, and
-never a row without its file.
+It finds items without an input, and files that no row of the manifest lists.  Such files are, for example, the .npy
+files of an OUT that was changed to HDF5.  It removes rows before files.  So an interrupted removal leaves files that
+the next one finds, and never a row without its file.
 """
 
 from __future__ import annotations

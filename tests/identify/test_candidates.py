@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from melcli.identify.candidates import _at_all_rates
+from melcli.identify.candidates import _at_all_rates, settled_from
 from melcli.identify.clip import open_clips
 from melcli.identify.observation import observe
-from melcli.identify.refine import Settling
+from melcli.identify.refine import Settling, linear
 from tests.identify.sounds import KNOWN, made, named
 
 
@@ -35,3 +36,16 @@ def test_no_rate_below_the_upper_edge_is_tried(clip: Path) -> None:
 
     assert 32_000 in rates
     assert 8_000 not in rates
+
+
+def test_the_same_frames_by_a_padding_of_another_length_are_settled(clip: Path) -> None:
+    """A descent may reach the frames of Kaldi's padding by that of HiFi-GAN, which has one frame less."""
+    truth = named("kaldi_80", padding="kaldi", pad_mode="symmetric", sequence_stride=200, sequence_length=512)
+    seen = observe(made(clip, truth), time_major=truth.time_major)
+    settling = Settling(open_clips(str(clip))[0], seen, list(KNOWN.values()))
+    reached = replace(linear(truth), padding="same", time_major=truth.time_major)
+    assert not settling.fits(reached)
+    found = settled_from(reached, settling, KNOWN)
+    assert found is not None
+    assert found.options.padding == "kaldi"
+    assert found.relative < 1e-5

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from melcli.identify.band_sums import Band
 from melcli.identify.clip import open_clips
-from melcli.identify.descent import FOUND, Descent
+from melcli.identify.descent import MAX_EXACT_MISFIT, Descent
 from melcli.identify.observation import observe
 from melcli.identify.refine import linear
 from melcli.mel.options import FeatureOptions
@@ -32,7 +33,7 @@ def descent_to(clip: Path, truth: FeatureOptions) -> Descent:
 
 @pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
 def test_the_truth_has_no_misfit(clip: Path, truth: FeatureOptions) -> None:
-    assert descent_to(clip, truth).misfit(linear(truth)) < FOUND
+    assert descent_to(clip, truth).misfit(linear(truth)) < MAX_EXACT_MISFIT
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_the_truth_has_no_misfit(clip: Path, truth: FeatureOptions) -> None:
 )
 def test_what_is_not_the_truth_has_one(clip: Path, keys: dict[str, Any]) -> None:
     truth = TRUTHS["hop and mels"]
-    assert descent_to(clip, truth).misfit(replace(linear(truth), **keys)) > 5 * FOUND
+    assert descent_to(clip, truth).misfit(replace(linear(truth), **keys)) > 5 * MAX_EXACT_MISFIT
 
 
 @pytest.mark.parametrize(
@@ -73,21 +74,43 @@ def test_it_comes_to_the_truth_from_the_spectrum_of_keras(clip: Path, name: str)
         **{key: getattr(truth, key) for key in ("sequence_stride", "num_mel_bins", "padding", "pad_mode")},
     )
     descent = descent_to(clip, truth)
-    assert descent.misfit(start) > 100 * FOUND
+    assert descent.misfit(start) > 100 * MAX_EXACT_MISFIT
     found, misfit = descent.run(start)
-    assert misfit < FOUND
+    assert misfit < MAX_EXACT_MISFIT
     for key in ("window", "window_periodic", "mel_scale", "mel_norm", "mel_triangles", "mag_exp"):
         assert getattr(found, key) == getattr(truth, key)
     assert found.min_freq == pytest.approx(truth.min_freq, abs=1)
     assert found.upper_edge_hz == pytest.approx(truth.upper_edge_hz, abs=1)
 
 
-def test_edges_alone_are_brought_to_the_features(clip: Path) -> None:
+def test_edges_alone_are_brought_near_the_features(clip: Path) -> None:
+    descent, start = descent_to(clip, TRUTHS["hop and mels"]), linear(TRUTHS["hop and mels"])
+    start = replace(start, min_freq=300.0, max_freq=4000.0)
+    found, misfit = descent.with_usual_bands(start)
+    assert found.min_freq == pytest.approx(50.0, abs=5)
+    assert found.upper_edge_hz == pytest.approx(8000.0, abs=100)
+    assert misfit < 0.3 * descent.misfit(start)
+
+
+def test_many_options_are_measured_as_each_of_them(clip: Path) -> None:
     truth = linear(TRUTHS["hop and mels"])
-    descent = descent_to(clip, TRUTHS["hop and mels"])
-    usual, _ = descent.with_usual_edges(replace(truth, min_freq=300.0, max_freq=4000.0))
-    found, _ = descent.with_moved_edges(usual)
-    assert (found.min_freq, found.upper_edge_hz) == (50.0, 8000.0)
+    others = [replace(truth, min_freq=60.0), replace(truth, mag_exp=1.0), replace(truth, log_offset=1e-3), None, truth]
+    together = descent_to(clip, TRUTHS["hop and mels"]).misfits(others)
+    alone = [descent_to(clip, TRUTHS["hop and mels"]).misfit(other) for other in others]
+    assert together == pytest.approx(alone, rel=1e-4, abs=5e-6)
+    assert together[-1] < MAX_EXACT_MISFIT < min(together[:-1])
+
+
+def test_a_scan_keeps_the_offset_and_brings_the_best_band(clip: Path) -> None:
+    truth = linear(TRUTHS["hop and mels"])
+    bands = [
+        Band.of(replace(truth, min_freq=low, mel_scale=scale)) for low in (0.0, 50.0) for scale in ("htk", "slaney")
+    ]
+    found, misfit = descent_to(clip, TRUTHS["hop and mels"]).scan(replace(truth, min_freq=0.0), bands, 0.0)
+    assert (found.min_freq, found.mel_scale, found.log_offset) == (50.0, "slaney", 0.0)
+    assert misfit < MAX_EXACT_MISFIT
+    _, with_offset = descent_to(clip, TRUTHS["hop and mels"]).scan(truth, bands, 1.0)
+    assert with_offset > 100 * MAX_EXACT_MISFIT
 
 
 def test_what_is_hopeless_is_given_up_after_one_round(clip: Path) -> None:

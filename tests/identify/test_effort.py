@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from melcli.identify.effort import PRODUCTS_PER_TRIAL, TOLD_EVERY, Effort
+from melcli.identify.effort import TOLD_EVERY, VALUES_PER_TRIAL, Effort
 
 
-def test_large_trials_count_as_several() -> None:
+def test_trials_count_by_the_mel_powers_that_they_compute() -> None:
     effort = Effort(max_trials=10)
-    effort.spend(PRODUCTS_PER_TRIAL * 4)
+    effort.spend(VALUES_PER_TRIAL * 5)
     assert (effort.trials, effort.share, effort.spent) == (5.0, 0.5, False)
-    effort.spend(PRODUCTS_PER_TRIAL * 4)
+    effort.spend(VALUES_PER_TRIAL * 5)
     assert effort.spent
 
 
@@ -28,5 +28,5 @@ def test_it_is_told_of_now_and_then(number: int, told: int) -> None:
     heard: list[float] = []
     effort = Effort(listener=lambda effort: heard.append(effort.trials))
     for _ in range(number):
-        effort.spend(0)
+        effort.spend(VALUES_PER_TRIAL)
     assert len(heard) == told

@@ -8,10 +8,10 @@ import pytest
 
 from melcli.identify.clip import open_clips
 from melcli.identify.descent import Descent
-from melcli.identify.initial_guesses import ODD, STARTS, starts
+from melcli.identify.initial_guesses import ODD_STRIDE_FACTOR, starts
 from melcli.identify.observation import observe
 from melcli.identify.shapes import is_plain
-from tests.identify.sounds import KNOWN, made, named
+from tests.identify.sounds import made, named
 from tests.tiers import full_but
 
 TRUTHS = {
@@ -21,10 +21,6 @@ TRUTHS = {
 }
 
 
-def test_the_configs_to_start_from_are_there() -> None:
-    assert set(STARTS) <= set(KNOWN)
-
-
 @pytest.mark.parametrize("name", full_but(TRUTHS, "kaldi", "hifigan"))
 def test_the_likeliest_guess_has_the_frames_of_the_truth(clip: Path, name: str) -> None:
     truth = TRUTHS[name]
@@ -32,10 +28,10 @@ def test_the_likeliest_guess_has_the_frames_of_the_truth(clip: Path, name: str) 
     seen = observe(made(clip, truth), time_major=truth.time_major)
     descent = Descent(opened, seen, seen.telling_frames(48))
 
-    ranked = sorted(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN, 12), key=lambda entry: entry[0])
+    ranked = sorted(starts(len(opened.at(16_000)), 16_000, seen, descent), key=lambda entry: entry[0])
 
     misfit, guess = ranked[0]
-    assert misfit < 0.5
+    assert misfit < 0.7  # of another spectrum and band
     assert (guess.sequence_stride, guess.padding) == (truth.sequence_stride, truth.padding)
     assert {options.num_mel_bins for _, options in ranked} == {truth.num_mel_bins}
     assert {options.logarithm for _, options in ranked} == {None}
@@ -46,7 +42,7 @@ def test_a_stride_that_nobody_chooses_counts_for_less(clip: Path) -> None:
     opened = open_clips(str(clip))[0]
     seen = observe(made(clip, truth), time_major=truth.time_major)
     descent = Descent(opened, seen, seen.telling_frames(48))
-    ranked = list(starts(len(opened.at(16_000)), 16_000, seen, descent, KNOWN, 12))
+    ranked = list(starts(len(opened.at(16_000)), 16_000, seen, descent))
     odd = {is_plain(guess.sequence_stride, 16_000): misfit / descent.misfit(guess) for misfit, guess in ranked}
-    assert odd == {True: 1.0, False: pytest.approx(ODD)}
-    assert ODD > 1
+    assert odd == {True: 1.0, False: pytest.approx(ODD_STRIDE_FACTOR)}
+    assert ODD_STRIDE_FACTOR > 1

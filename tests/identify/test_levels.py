@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from melcli.identify.clip import open_clips
-from melcli.identify.levels import level_keys, plain_number
+from melcli.identify.levels import Line, level_keys, plain_number
 from melcli.identify.observation import observe
 from melcli.identify.refine import Settling, linear
 from melcli.mel.options import FeatureOptions
@@ -112,3 +112,24 @@ def test_the_plainest_comes_first(clip: Path) -> None:
 )
 def test_a_number_is_taken_for_the_plainest_near_it(value: float, plain: float) -> None:
     assert plain_number(value) == pytest.approx(plain, rel=1e-12)
+
+
+@pytest.mark.parametrize("normalize", [False, True], ids=["levels", "each bin"])
+def test_a_floor_that_each_bin_reaches_once_is_told(clip: Path, normalize: bool) -> None:
+    """Speech reaches 60 dB below its loudest level in single values."""
+    mels = np.exp(np.random.default_rng(2).uniform(-6.0, 0.0, size=(60, 12)))
+    mels[np.arange(12) + 20, np.arange(12)] = 1e-9
+    levels = 10 * np.log10(np.maximum(mels, 1e-6 * mels.max()))
+    features = (levels - levels.mean(axis=0)) / levels.std(axis=0) if normalize else levels
+    options = replace(linear(BASE), num_mel_bins=12)
+
+    found = level_keys(observe(features, time_major=True), mels, options, KNOWN.values())
+
+    assert 60.0 in {keys["top_db"] for keys in found}
+
+
+def test_a_line_turns_about_the_middle_of_its_values() -> None:
+    line = Line(factor=0.999, term=-20.0, middle=-18.0)
+    turned = line.turned(1.0)
+    assert turned.factor == 1.0
+    assert turned.term + turned.factor * -18.0 == pytest.approx(line.term + line.factor * -18.0)

@@ -97,3 +97,24 @@ def test_telling_frames_are_inner_ones_that_sound(num_frames: int) -> None:
 
 def test_features_without_change_in_time_do_not_warn() -> None:
     assert len(observations(np.tile(LEVELS[:1], (9, 1)))) == 2
+
+
+def test_quiet_bins_may_deviate_less_where_a_constant_was_added_to_the_deviation() -> None:
+    scaled = (LEVELS - LEVELS.mean(axis=0)) * np.where(np.arange(12) < 4, 1e-5, 1.0)
+    seen = observe(scaled / (scaled.std(axis=0) + 1e-5), time_major=True)
+    assert seen.normalized == "std"
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["silence before the mean", "zeros after the mean"])
+def test_bins_without_mean_are_seen_with_a_tail_of_equal_frames(before: bool) -> None:
+    tail = np.full((5, 12), -100.0)
+    whole = np.concatenate([LEVELS, tail]) if before else LEVELS
+    centered = whole - whole.mean(axis=0)
+    values = centered if before else np.concatenate([centered, np.zeros((5, 12))])
+    assert observe(values, time_major=True).normalized == "mean"
+
+
+def test_the_loudest_frame_of_cepstra_is_among_the_telling_ones() -> None:
+    values = LEVELS.copy()
+    values[17, 0] = 50.0
+    assert 17 in observe(values, time_major=True, cepstral=True).telling_frames(4)

@@ -41,7 +41,7 @@ def test_options_of_another_shape_do_not_fit(clip: Path, keys: dict[str, Any]) -
     assert settling.fits(TRUTH)
     assert not settling.fits(replace(TRUTH, **keys))
     assert settling.difference(replace(TRUTH, **keys)) is None
-    assert settling.mean(replace(TRUTH, **keys)) == np.inf
+    assert settling.distance(replace(TRUTH, **keys)) == np.inf
 
 
 def test_a_rate_out_of_reach_does_not_fit(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_without_a_range_all_or_nothing_is_alike(p999: float, relative: float) -
 def test_wrong_keys_are_set_right(clip: Path, keys: dict[str, Any]) -> None:
     settling = settling_of(clip, made(clip, TRUTH))
     start = replace(TRUTH, **keys)
-    assert settling.mean(start) > 1e-6 * settling.range
-    assert settling.mean(settling.settle(start)) < 1e-6 * settling.range
+    assert settling.distance(start) > 1e-6 * settling.range
+    assert settling.distance(settling.settle(start)) < 1e-6 * settling.range
 
 
 def test_of_equals_the_first_is_best(clip: Path) -> None:
@@ -97,3 +97,22 @@ def test_linear_takes_all_away_that_comes_behind_the_filters() -> None:
         assert (plain.logarithm, plain.num_ceps, plain.num_frames, plain.clip) == (None, None, None, None)
         assert (plain.mean, plain.std, plain.time_major) == (0.0, 1.0, True)
         assert (plain.fft_length, plain.mel_norm) == (options.fft_length, options.mel_norm)
+
+
+def test_float16_features_are_compared_as_they_are_stored(clip: Path) -> None:
+    stored = made(clip, TRUTH).astype(np.float16)
+    seen = observe(stored, time_major=False)
+    settling = Settling(open_clips(str(clip))[0], seen, [], rounding=float(np.finfo(np.float16).eps))
+    assert settling.distance(TRUTH) == 0.0
+    assert settling_of(clip, stored).distance(TRUTH) > 0.0
+
+
+def test_a_few_values_count_beside_the_mean(clip: Path) -> None:
+    """Offsets of 1e-7 and of 2**-23 differ in the quietest values alone."""
+    truth = replace(TRUTH, power_to_db=False, log="ln", log_offset=2.0**-23, top_db=None, min_power=1e-30)
+    settling = settling_of(clip, made(clip, truth))
+    other = replace(truth, log_offset=1e-7)
+    difference = settling.difference(other)
+    assert difference is not None
+    assert settling.distance(other) == pytest.approx(difference.mean + 0.02 * difference.p999)
+    assert settling.best([other, truth]) == truth

@@ -13,7 +13,7 @@ from melcli.config.resolve import resolve_config
 from melcli.identify.naming import Answer
 from melcli.identify.refine import Difference
 from melcli.identify.report import lines, plain
-from melcli.identify.search import CLOSE, EXACT, Identification
+from melcli.identify.search import MAX_CLOSE_RESIDUAL, MAX_EXACT_RESIDUAL, Identification
 from tests.identify.sounds import KNOWN
 
 KEYS: dict[str, Any] = {"num_mel_bins": 40, "window": "hann", "std": (1.0,) * 40, "log_offset": 1e-8}
@@ -32,20 +32,26 @@ def identification(relative: float = 0.0, *, channels: Any = "mix", **more: Any)
         for p999 in (10.0 * relative, 300.0 * relative)
     )
     return Identification(
-        **{"answers": answers, "untold": {"top_db": [80.0, None]}, "exact": EXACT, "channels": channels, **more}
+        **{
+            "answers": answers,
+            "untold": {"top_db": [80.0, None]},
+            "exact": MAX_EXACT_RESIDUAL,
+            "channels": channels,
+            **more,
+        }
     )
 
 
-NONE = Identification(answers=(), untold={}, exact=EXACT, channels="mix")
+NONE = Identification(answers=(), untold={}, exact=MAX_EXACT_RESIDUAL, channels="mix")
 
 
 @pytest.mark.parametrize(
     "relative, certainty, words",
     [
         (0.0, "exact", "It gives these very numbers."),
-        (0.5 * EXACT, "exact", "It agrees up to rounding: the residual is 3.0e-04"),
-        (2 * EXACT, "close", "Not quite: 1.2e-03 is left"),
-        (2 * CLOSE, "none", "Not found: the nearest leaves 6.0e-02"),
+        (0.5 * MAX_EXACT_RESIDUAL, "exact", "It agrees up to rounding: the residual is 3.0e-04"),
+        (2 * MAX_EXACT_RESIDUAL, "close", "Not quite: 1.2e-03 is left"),
+        (2 * MAX_CLOSE_RESIDUAL, "none", "Not found: the nearest leaves 6.0e-02"),
     ],
 )
 def test_it_says_how_sure_it_is(relative: float, certainty: str, words: str) -> None:
@@ -61,11 +67,11 @@ def said(found: Identification) -> str:
 
 
 def test_how_far_the_next_one_is() -> None:
-    assert "is 30 times as far." in said(identification(0.5 * EXACT))
+    assert "is 30 times as far." in said(identification(0.5 * MAX_EXACT_RESIDUAL))
 
 
 @pytest.mark.parametrize("channels", ["mix", 0, 1])
-@pytest.mark.parametrize("relative", [0.0, 2 * EXACT, 2 * CLOSE])
+@pytest.mark.parametrize("relative", [0.0, 2 * MAX_EXACT_RESIDUAL, 2 * MAX_CLOSE_RESIDUAL])
 def test_the_whole_is_a_config(tmp_path: Path, channels: Any, relative: float) -> None:
     found = identification(relative, channels=channels)
     (tmp_path / "found.yaml").write_text("\n".join(lines(found, ["a.wav"], ["a.npy"])))
@@ -92,17 +98,21 @@ def test_names_cannot_forge_a_line() -> None:
 
 
 def test_programs_get_all_of_it() -> None:
-    told = json.loads(json.dumps(plain(identification(0.5 * EXACT, channels=1)), allow_nan=False))
+    told = json.loads(json.dumps(plain(identification(0.5 * MAX_EXACT_RESIDUAL, channels=1)), allow_nan=False))
     assert (told["certainty"], told["audio"]) == ("exact", {"channels": 1, "resampler": "soxr_hq"})
     assert told["answers"][0]["base"] == "kaldi"
     assert told["answers"][0]["features"] == {**KEYS, "std": [1.0] * 40}
-    assert [answer["p999"] for answer in told["answers"]] == pytest.approx([5 * EXACT, 150 * EXACT])
+    assert [answer["p999"] for answer in told["answers"]] == pytest.approx(
+        [5 * MAX_EXACT_RESIDUAL, 150 * MAX_EXACT_RESIDUAL]
+    )
     assert told["undetermined"] == {"top_db": [80.0, None]}
     assert plain(NONE)["answers"] == []
 
 
 def test_an_undecided_answer_says_what_else_it_may_be() -> None:
-    found = identification(0.5 * EXACT, doubts=("mean=-5.8: constants of a data set, or a statistic of this file",))
+    found = identification(
+        0.5 * MAX_EXACT_RESIDUAL, doubts=("mean=-5.8: constants of a data set, or a statistic of this file",)
+    )
     assert found.certainty == "undecided"
     assert "it may be wrong about other files. A second pair of audio and features decides." in said(found)
     assert "Undecided: mean=-5.8: constants of a data set, or a statistic of this file." in said(found)
@@ -114,5 +124,5 @@ def test_another_resampler_of_a_config_is_a_key() -> None:
 
 
 def test_another_resampler_of_no_config_is_named() -> None:
-    found = identification(2 * EXACT, other_resampler="torchaudio's sinc resampler")
+    found = identification(2 * MAX_EXACT_RESIDUAL, other_resampler="torchaudio's sinc resampler")
     assert "Hz by torchaudio's sinc resampler, which no config has; the nearest is soxr_hq." in said(found)

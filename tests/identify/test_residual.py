@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from melcli.identify.observation import observe
-from melcli.identify.residual import affine_fit, misfit
+from melcli.identify.residual import Target, affine_fit, misfit
 
 RANDOM = np.random.default_rng(5)
 MELS = np.exp(3.0 * RANDOM.standard_normal((60, 10)) - 5.0)
@@ -61,3 +61,23 @@ def test_what_falls_where_the_mels_rise_does_not_fit() -> None:
 def test_silence_fits_nothing_and_does_not_warn() -> None:
     silence = np.zeros((60, 10), dtype=np.float32)
     assert misfit(silence, observe(np.log(MELS), time_major=True)) == 1.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda logs: 4.3 * logs - 20,
+        lambda logs: np.maximum(logs, -9.0),
+        lambda logs: (logs - logs.mean(axis=0)) / logs.std(axis=0),
+        lambda logs: 2 * (logs - logs.mean(axis=0)),
+        lambda logs: -logs,
+    ],
+    ids=["dB", "floor", "std of bins", "mean of bins", "falling"],
+)
+@pytest.mark.parametrize("offset", [0.0, 1e-3])
+def test_many_mels_are_fitted_as_each_of_them(change: Any, offset: float) -> None:
+    seen = observe(change(np.log(MELS)), time_major=True)
+    many = [MELS, OTHER, MELS**0.9, MELS * np.linspace(0.1, 10.0, 60)[:, np.newaxis]]
+    found = Target(seen).misfits(np.stack([mels.T for mels in many]), np.full(len(many), offset))
+    alone = [misfit(mels + offset, seen) for mels in many]
+    np.testing.assert_allclose(found, alone, rtol=1e-4, atol=3e-6)

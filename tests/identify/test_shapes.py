@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from melcli.identify.shapes import WINDOWS_S, is_plain, placements
+from melcli.identify.shapes import WINDOWS_S, is_plain, is_round, placements
 from melcli.mel.framing import count_output_frames
 from melcli.mel.options import FeatureOptions
 
@@ -84,3 +84,17 @@ def test_at_the_highest_rate_every_stride_is_legal() -> None:
 )
 def test_plain_strides_are_those_that_people_choose(stride: int, plain: bool) -> None:
     assert is_plain(stride, 16_000) is plain
+
+
+@pytest.mark.parametrize(
+    "stride, rate_hz", [(1024, 44_100), (1411, 44_100), (276, 22_050), (200, 16_000), (160, 8_000)]
+)
+def test_strides_that_most_people_choose_are_round_and_plain(stride: int, rate_hz: int) -> None:
+    assert is_round(stride, rate_hz)
+    assert is_plain(stride, rate_hz)
+
+
+@pytest.mark.parametrize("stride, rate_hz", [(1015, 44_100), (1008, 16_000)])
+def test_a_plain_stride_need_not_be_round(stride: int, rate_hz: int) -> None:
+    assert is_plain(stride, rate_hz)
+    assert not is_round(stride, rate_hz)
