@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from melcli.config.named import configs_folder
+from melcli.config.named_configs import configs_folder
 from melcli.config.schema import SCHEMA_FILE, schema
 
 if __name__ == "__main__":

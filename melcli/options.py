@@ -7,19 +7,18 @@ for a tuple, since YAML and JSON do not distinguish them.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import math
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from melcli.errors import ConfigError
-from melcli.other_names import key_of_other_name
+from melcli.unknown_keys import refuse_unknown
 from melcli.value_hints import hint_for_value, type_in_words
 
 __all__ = [
@@ -27,16 +26,13 @@ __all__ = [
     "fingerprint",
     "identity",
     "key_types",
-    "nearest",
     "neutral",
     "read_options",
-    "refuse_unknown",
     "to_plain",
 ]
 
 Options = TypeVar("Options")
 
-MAX_LISTED = 12  # known words in one message
 _INVALID = object()
 _YAML_WORDS = {None: "null", True: "true", False: "false"}
 _NEUTRAL = "neutral"  # key in a field's metadata
@@ -66,26 +62,6 @@ def read_options(cls: type[Options], raw: Mapping[str, Any], where: str) -> Opti
         return cls(**raw)
     except ConfigError as refusal:
         raise refusal.at(where) from None
-
-
-def refuse_unknown(key: object, known: Iterable[str], where: str) -> None:
-    """Raise `ConfigError` unless ``key`` is in ``known``; the message suggests the nearest known key."""
-    known = list(known)
-    if key in known:
-        return
-    raise ConfigError(f"{where}: unknown key {key!r}", key=str(key), hint=nearest(str(key), known))
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Suggest the known word that is nearest to an unknown one, or list the known words."""
-    known = list(known)
-    meant = key_of_other_name(word)
-    if meant is not None and meant[0] in known:
-        return f"did you mean {meant[0]!r}{meant[1]}?"
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known are {', '.join(known)}" if len(known) <= MAX_LISTED else "'melcli config show' lists all keys"
 
 
 def check_types(options: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from types import UnionType
@@ -78,6 +77,8 @@ def _hint_for_word(text: str, members: list[Any]) -> str:
         return f"write {_CHANNELS[lowered]}, the number of the channel"
     meant = [word for word in [lowered, *_MEANT.get(lowered, ())] if word in words]
     alike = sorted(word for word in words if re.findall(r"\d+", word) == re.findall(r"\d+", lowered))
+    import difflib  # late: workers never need it
+
     near = meant or difflib.get_close_matches(lowered, alike, n=1, cutoff=_CLOSE)
     return f"write {near[0]}" if near else ""
 

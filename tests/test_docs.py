@@ -17,7 +17,7 @@ from melcli import errors
 from melcli.cli.output import ReaderGone
 from melcli.cli.root import melcli
 from melcli.config.config import SECTIONS, Config
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
 from melcli.options import key_types

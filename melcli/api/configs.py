@@ -9,7 +9,8 @@ from typing import Any
 
 from melcli.config.config import SECTIONS, Config
 from melcli.config.resolve import resolve_config
-from melcli.options import key_types, read_options, refuse_unknown, to_plain
+from melcli.options import key_types, read_options, to_plain
+from melcli.unknown_keys import refuse_unknown
 
 __all__ = ["as_config", "load_config"]
 

@@ -16,12 +16,12 @@ from melcli.run.engines.cpus import usable_cpus
 from melcli.run.extract import extract as run
 from melcli.run.interrupts import Interrupted, Interrupts
 from melcli.run.limits import Limits
-from melcli.run.losses import WorkerLoss
 from melcli.run.plan import Rerun
 from melcli.run.planner.planner import Planner
 from melcli.run.report import Listener, Report
 from melcli.run.request import Request
 from melcli.run.summary import cut_warning, low_rates_warning
+from melcli.run.worker_losses import WorkerLoss
 from melcli.sources.found import Found
 from melcli.sources.options import SourceOptions
 from melcli.store.rows import FailedRow

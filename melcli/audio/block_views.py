@@ -9,7 +9,7 @@ from typing import Literal
 
 from melcli.audio.block_codings import GSM_BLOCK, IMA4_BLOCK, bit_samples, whole_blocks
 from melcli.audio.chunked_containers import ChunkedEnding
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.view import Extent, View
 
 __all__ = ["aiff_views", "au_views", "caf_views"]

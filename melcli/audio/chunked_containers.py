@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from melcli.audio.coding_names import AIFF_CODINGS, CAF_CODINGS, READ_AIFF, READ_CAF, code_name
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.view import Extent
 from melcli.audio.wave_format import MAX_FORMAT_BYTES, WaveFormat
 
@@ -179,7 +179,7 @@ def end_of_chunks(layout: Layout, read: Read, file_size: int) -> Ending:
     layout : Layout
         One of `RIFF`, `RIFX`, `RF64`, `BW64`, `W64`, `AIFF`, `CAF`.
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
 

@@ -16,7 +16,7 @@ from melcli.audio.chunked_containers import (
     end_of_nist,
     is_ordinary_wav,
 )
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.flac import FlacEnding, end_of_flac
 from melcli.audio.mpeg import MpegEnding, end_of_mpeg
 from melcli.audio.mpeg_tags import id3v2_bytes
@@ -42,7 +42,7 @@ def examine(read: Read, file_size: int) -> Ending | None:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
 

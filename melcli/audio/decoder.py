@@ -24,7 +24,7 @@ import soundfile
 
 from melcli.audio.formats import EXTENSIONS
 from melcli.audio.refusal import decoding_failure, opening_failure, unsupported
-from melcli.audio.regular import RegularFile
+from melcli.audio.regular_file import RegularFile
 from melcli.audio.spliced import SplicedFile
 from melcli.audio.view import View
 from melcli.errors import AudioError

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.flac_frames import PIECE_BYTES, STRIDE_BYTES, find_change, frame_headers
 from melcli.errors import AudioError
 
@@ -53,7 +53,7 @@ def end_of_flac(read: Read, file_size: int) -> FlacEnding:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
     """
@@ -81,7 +81,7 @@ def has_more_frames(read: Read, offset: int, end: int) -> bool:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     offset : int
         Offset at which the decoder stopped reading, bytes.
     end : int
@@ -106,7 +106,7 @@ def check_frames(
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
     ending : FlacEnding

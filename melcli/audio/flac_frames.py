@@ -8,7 +8,7 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-from melcli.audio.ending import Read
+from melcli.audio.end_of_audio import Read
 
 __all__ = [
     "MAX_HEADER_BYTES",
@@ -112,7 +112,7 @@ def find_change(
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     start, end : int
         Extent of the frames, offsets in the file.
     sampling_rate, num_channels : int

@@ -30,7 +30,7 @@ def true_container(shown: str, container: str) -> str:
     shown : str
         libsndfile's name for what it read.
     container : str
-        See `melcli.audio.ending.Ending.format`.
+        See `melcli.audio.end_of_audio.Ending.format`.
     """
     if shown not in ("WAV", "WAVEX", "RF64") or (shown, container) == ("WAVEX", "WAV"):
         return shown

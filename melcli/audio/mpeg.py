@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.mpeg_frames import Break, Frames, begins_run, find_run, follow_frames
 from melcli.audio.mpeg_header import Header
 from melcli.audio.mpeg_tags import FrontTag, after_tags, before_tags, front_tag
@@ -77,7 +77,7 @@ def end_of_mpeg(read: Read, file_size: int) -> MpegEnding | None:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
 
@@ -195,7 +195,7 @@ def has_more_frames(read: Read, offset: int, end: int) -> bool:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     offset : int
         Offset at which the decoder stopped reading, bytes.
     end : int

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from melcli.audio.ending import Read
+from melcli.audio.end_of_audio import Read
 from melcli.audio.mpeg_header import Header
 from melcli.audio.mpeg_tags import after_tags
 
@@ -109,7 +109,7 @@ def follow_frames(read: Read, first: int, end: int) -> Frames | None:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     first : int
         Offset of the first frame, bytes.
     end : int
@@ -161,7 +161,7 @@ def find_run(
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     offset, end : int
         Start of the search, and end of the audio, bytes.
     max_bytes : int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from melcli.audio.ending import Read
+from melcli.audio.end_of_audio import Read
 from melcli.audio.mpeg_header import MPEG_1, Header
 
 __all__ = ["FrontTag", "after_tags", "before_tags", "front_tag", "id3v2_bytes"]

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.ogg_pages import FIRST_OF_STREAM, LAST_OF_STREAM, MAX_PAGE_BYTES, Page, pages, read_page
 
 __all__ = ["OggEnding", "Section", "damaged_page", "end_of_ogg"]
@@ -81,7 +81,7 @@ def end_of_ogg(read: Read, file_size: int) -> OggEnding:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
 
@@ -108,7 +108,7 @@ def damaged_page(read: Read, file_size: int) -> int | None:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
     """
@@ -129,7 +129,7 @@ class _PageWalk:
     shortfall : str
         The first reason why audio is missing, or ``""``.
     undecoded : str
-        See `melcli.audio.ending.Ending`.
+        See `melcli.audio.end_of_audio.Ending`.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from melcli.audio.ending import Read
+from melcli.audio.end_of_audio import Read
 
 __all__ = ["FIRST_OF_STREAM", "LAST_OF_STREAM", "MAX_PAGE_BYTES", "Page", "pages", "read_page"]
 
@@ -118,7 +118,7 @@ def pages(read: Read, start: int, file_size: int) -> Iterator[Page]:
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     start, file_size : int
         Start and end of the walk, bytes.
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import struct
 from typing import Literal, NamedTuple
 
-from melcli.audio.ending import Read
+from melcli.audio.end_of_audio import Read
 from melcli.audio.ogg import OggEnding, Section
 from melcli.audio.ogg_pages import Page, pages, read_page
 from melcli.audio.opus import OPUS_RATE_HZ, PRE_SKIP_AT, RATE_AT, OpusHead, decoding_rate, opus_head, packet_samples
@@ -53,7 +53,7 @@ def ogg_views(
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     ending : OggEnding
     opus_rate : "header" or 48000
         See `melcli.audio.options.AudioOptions`.

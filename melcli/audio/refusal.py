@@ -6,10 +6,10 @@ import os
 
 from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.containers import after_id3, examine
-from melcli.audio.ending import Ending
+from melcli.audio.end_of_audio import Ending
 from melcli.audio.formats import ALL_EXTENSIONS, name_extension
 from melcli.audio.mpeg import MpegEnding, with_frames
-from melcli.audio.regular import RegularFile
+from melcli.audio.regular_file import RegularFile
 from melcli.audio.undecoded import HEAD_BYTES, conversion, describe
 from melcli.errors import AudioError
 

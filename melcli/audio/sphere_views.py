@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.view import Extent, View
 
 __all__ = ["sphere_views"]

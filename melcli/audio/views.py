@@ -9,7 +9,7 @@ from typing import Literal
 from melcli.audio.block_views import aiff_views, au_views, caf_views
 from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.containers import ORDINARY_WAV, after_id3
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.mpeg import MpegEnding
 from melcli.audio.mpeg_views import mpeg_views
 from melcli.audio.ogg import OggEnding
@@ -31,7 +31,7 @@ def views(
     Parameters
     ----------
     read : callable
-        See `melcli.audio.ending.Read`.
+        See `melcli.audio.end_of_audio.Read`.
     file_size : int
         In bytes.
     ending : Ending or None

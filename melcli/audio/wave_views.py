@@ -13,7 +13,7 @@ import numpy as np
 
 from melcli.audio.block_codings import wave_samples
 from melcli.audio.chunked_containers import ChunkedEnding
-from melcli.audio.ending import Ending, Read
+from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.view import Extent, Piece, View
 from melcli.audio.wave_format import MAX_FORMAT_BYTES, MS_ADPCM, PCM, WaveFormat
 from melcli.errors import AudioError

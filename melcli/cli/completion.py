@@ -14,7 +14,7 @@ __all__ = ["complete_config", "complete_setting"]
 
 def complete_config(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Suggest named configs and their aliases; a path is left to the shell."""
-    from melcli.config.named import config_labels, named_configs
+    from melcli.config.named_configs import config_labels, named_configs
 
     if "/" in incomplete or incomplete.startswith("."):
         return [CompletionItem(incomplete, type="file")]

@@ -48,7 +48,7 @@ def list_(search: str | None) -> None:
     that match are listed too; upper and lower case, - _ and . make no difference. The exit code is 5 if no config
     matches.
     """
-    from melcli.config.named import named_configs, nearest_config, search_configs
+    from melcli.config.named_configs import named_configs, nearest_config, search_configs
     from melcli.errors import NoInput
 
     configs = named_configs()

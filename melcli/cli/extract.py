@@ -231,7 +231,7 @@ def _config_in_words(arguments: dict[str, Any], config: Config) -> str:
 def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bool, config: str) -> None:
     """Write warnings and the summary; a quiet run only warns about audio that was cut off."""
     from melcli.run import summary
-    from melcli.run.losses import losses_in_words
+    from melcli.run.worker_losses import losses_in_words
 
     if warning := summary.cut_warning(report):
         told.warned(warning)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from melcli.run.losses import WorkerLoss
     from melcli.run.report import Listener, Report
+    from melcli.run.worker_losses import WorkerLoss
     from melcli.sources.found import Found
     from melcli.store.rows import FailedRow
 

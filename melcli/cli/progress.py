@@ -14,8 +14,8 @@ from melcli.cli.progress_line import Pace, fields_of, fit, part_of, remaining_au
 
 if TYPE_CHECKING:
     from melcli.cli.terminal_bar import TerminalBar
-    from melcli.run.losses import WorkerLoss
     from melcli.run.report import Report
+    from melcli.run.worker_losses import WorkerLoss
     from melcli.sources.found import Found
     from melcli.store.rows import FailedRow
 

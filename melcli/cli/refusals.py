@@ -97,7 +97,7 @@ def _key_meant(error: click.NoSuchOption) -> str:
         return ""
     from melcli.mel.options import FeatureOptions
     from melcli.options import key_types
-    from melcli.other_names import key_of_other_name
+    from melcli.other_key_names import key_of_other_name
 
     name = error.option_name.lstrip("-").replace("-", "_")
     meant = key_of_other_name(name)

@@ -17,9 +17,9 @@ from melcli.printable import printable
 if TYPE_CHECKING:
     import types
 
-    from melcli.run.losses import WorkerLoss
     from melcli.run.report import Report
     from melcli.run.request import Request
+    from melcli.run.worker_losses import WorkerLoss
     from melcli.sources.found import Found
     from melcli.store.damage import Damage
     from melcli.store.rows import FailedRow

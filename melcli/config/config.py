@@ -140,7 +140,7 @@ class Config:
 
 def yaml_value(value: Any) -> str:
     """Write one value as YAML 1.2: words plain where they cannot be taken for anything else."""
-    from melcli.config.document import read_value  # late: workers have a config, and read none
+    from melcli.config.yaml_document import read_value  # late: workers have a config, and read none
 
     if value is None:
         return "null"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from melcli.config.config import DEFAULT, MADE_BY, SECTIONS, Config
-from melcli.config.document import MAX_BYTES, Setting, read_document, read_value
-from melcli.config.named import config_path, display_path
+from melcli.config.named_configs import config_path, display_path
+from melcli.config.yaml_document import MAX_BYTES, Setting, read_document, read_value
 from melcli.errors import ConfigError
 from melcli.opening import regular_only, regular_or_inherited
-from melcli.options import key_types, nearest, read_options, refuse_unknown
+from melcli.options import key_types, read_options
 from melcli.printable import printable
+from melcli.unknown_keys import nearest, refuse_unknown
 
 __all__ = ["resolve_config"]
 

@@ -10,7 +10,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from melcli.config.config import MADE_BY, SECTIONS, Config
-from melcli.config.named import configs_folder
+from melcli.config.named_configs import configs_folder
 from melcli.mel.options import ABOVE_ZERO, NOT_NEGATIVE, SIZES
 from melcli.options import key_types
 

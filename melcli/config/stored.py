@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from melcli.config.config import MADE_BY, Config
-from melcli.config.document import MAX_BYTES, read_document
 from melcli.config.resolve import resolve_config
+from melcli.config.yaml_document import MAX_BYTES, read_document
 from melcli.errors import ConfigError
 from melcli.opening import regular_nofollow
 from melcli.printable import printable

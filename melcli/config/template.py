@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from melcli.config.config import SECTIONS, yaml_value
-from melcli.config.named import config_name, config_path
+from melcli.config.named_configs import config_name, config_path
 from melcli.config.resolve import resolve_config
 from melcli.config.schema import SECTION_MEANINGS, key_descriptions, schema_line
 from melcli.errors import ConfigError

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from melcli.config.config import Config
-from melcli.config.named import config_labels, config_name, named_configs
+from melcli.config.named_configs import config_labels, config_name, named_configs
 from melcli.config.resolve import resolve_config
 from melcli.explain.difference import in_lines
 from melcli.explain.filter_warning import remark_on_filters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from melcli.config.config import Config
-from melcli.config.named import config_name
+from melcli.config.named_configs import config_name
 from melcli.config.resolve import resolve_config
 from melcli.mel.empty_filters import describe_empty_filters
 

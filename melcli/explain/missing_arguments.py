@@ -92,7 +92,7 @@ def _filters_missing_in_kaldi(options: FeatureOptions) -> Iterator[str]:
 
 
 def _rounding_fills_a_filter(options: FeatureOptions) -> bool:
-    """Tell whether a bin is on the edge of a filter that has no other bin.
+    """Return whether a bin is on the edge of a filter that has no other bin.
 
     torchaudio's filters are made in float32.  LASR's first one is empty and begins at 125 Hz, bin 4; torchaudio gives
     that bin a weight of 1e-7 or so, and the filter comes out up to 4.1 above its floor.
@@ -109,13 +109,13 @@ def _rounding_fills_a_filter(options: FeatureOptions) -> bool:
 
 
 def has_kaldi_levels(options: FeatureOptions) -> bool:
-    """Tell whether the levels are those that Kaldi's own code makes of the mels."""
+    """Return whether the levels are those that Kaldi's own code makes of the mels."""
     levels = (options.logarithm, options.log_offset, options.min_power, options.ref_power, options.top_db)
     return options.mel_triangles == "mel" and levels == ("ln", 0.0, KALDI_FLOOR, 1.0, None)
 
 
 def is_kaldi_mfcc(options: FeatureOptions) -> bool:
-    """Tell whether there are cepstra, and Kaldi's own code makes them."""
+    """Return whether there are cepstra, and Kaldi's own code makes them."""
     wanted = options.num_ceps is not None and options.cepstral_norm == "ortho" and options.mag_exp == 2
     return wanted and has_kaldi_levels(options)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.identify.candidates import Candidate, named, rivals, searched

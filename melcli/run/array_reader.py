@@ -1,6 +1,6 @@
 """Read untrusted arrays in a worker process, with a deadline and a memory limit.
 
-A damaged HDF5 file can crash its library or make it hang, and a few kilobytes of ``.npz`` can unpack to more than the
+A damaged HDF5 file can crash its library or make it hang.  A few kilobytes of ``.npz`` can unpack to more than the
 memory of a machine.  Then only the worker ends, and the error names the file.  A plain ``.npy`` file is read in this
 process: nothing in it is unpacked, and its size is compared with its header first.
 """

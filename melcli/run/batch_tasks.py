@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from melcli.run.batching import Batch
-from melcli.run.culprits import culprit_row
+from melcli.run.culprit_rows import culprit_row
 from melcli.run.engines.contract import BatchLost
 from melcli.run.job import Job
 from melcli.run.worker_tasks import run_batch, try_batch

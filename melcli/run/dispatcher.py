@@ -12,14 +12,14 @@ from typing import Any
 from melcli.errors import StorageError, WorkersFailing
 from melcli.run.batch_tasks import BatchTask, Isolation, Trial
 from melcli.run.batching import Batch
-from melcli.run.culprits import describe_loss
+from melcli.run.culprit_rows import describe_loss
 from melcli.run.engines.contract import BatchLost, Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.isolation import MAX_UNEXPLAINED_LOSSES, Attempt, InFlight
 from melcli.run.job import BatchResult, Job, TrialDone
-from melcli.run.losses import worker_loss
 from melcli.run.report import MAX_TIME, FailureLimit, Listener, Report
 from melcli.run.tally import Tally
+from melcli.run.worker_losses import worker_loss
 from melcli.store.lines import Line
 from melcli.store.rows import FailedRow
 

@@ -18,14 +18,15 @@ from melcli.run.job import Job
 from melcli.run.plan import Plan
 from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
+from melcli.run.retry_conditions import Conditions
 from melcli.run.sizes import stored_bytes
-from melcli.run.tried_with import Conditions
 from melcli.run.versions import ask_versions, other_kernels
 from melcli.store.durability import mark_unflushed
-from melcli.store.files import remove_leftovers, write_file
+from melcli.store.files import write_file
 from melcli.store.history import History, read_history
 from melcli.store.journal import Journal, remove_journal, restart_journal
 from melcli.store.layout import CONFIG_FILE, own_folder, shard_name
+from melcli.store.leftovers import remove_leftovers
 from melcli.store.manifest import has_manifest
 from melcli.store.probe import probe_output
 from melcli.version import __version__

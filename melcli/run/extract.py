@@ -21,18 +21,19 @@ from melcli.run.planner.planner import Planner
 from melcli.run.recover_unflushed import recover_unflushed
 from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
-from melcli.run.tried_with import Conditions
+from melcli.run.retry_conditions import Conditions
 from melcli.scratch import Scratch
 from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.store.filename_probe import probe_names
-from melcli.store.files import remove_leftovers, storage_errors
 from melcli.store.history import History, read_history
 from melcli.store.layout import CONFIG_FILE, FAILURES_FILE, MANIFEST_FILE, own_folder, refuse_names
+from melcli.store.leftovers import remove_leftovers
 from melcli.store.lock import lock_output
 from melcli.store.manifest import has_manifest
 from melcli.store.placement import StoredFiles
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["Survey", "extract", "survey"]
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from melcli.errors import TimeUp
 from melcli.run.deadline import remaining_s
 from melcli.run.engines.contract import BatchLost, Engine
-from melcli.run.pressure import use_fewer_workers
+from melcli.run.memory_pressure import use_fewer_workers
 from melcli.run.versions import ask_versions
 
 __all__ = ["MAX_UNEXPLAINED_LOSSES", "Attempt", "Culprit", "Done", "InFlight", "Task"]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import compress
 from typing import Literal, cast
 
-from melcli.audio.revisions import is_outdated
+from melcli.audio.decoding_revision import is_outdated
 from melcli.byte_order import byte_order, text_of
 from melcli.run.to_do import ToDo
 from melcli.run.unchanged import unchanged_finder

@@ -16,9 +16,9 @@ import numpy as np
 from melcli.audio.channels import count_outputs
 from melcli.audio.decode import measure
 from melcli.audio.decoder import libsndfile_version
+from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
-from melcli.audio.revisions import DECODING_REVISION
 from melcli.errors import AudioError, Reason, StorageError
 from melcli.mel.fft import scipy_version
 from melcli.mel.framing import count_discarded_samples, count_valid_frames

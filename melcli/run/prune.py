@@ -1,8 +1,8 @@
 """``melcli prune``: find and delete outputs without an input.
 
-It finds items without an input, and files that no row of the manifest lists, such as the .npy files of an OUT that was
-changed to HDF5.  It removes rows before files.  So an interrupted removal leaves files that the next one finds, and
-never a row without its file.
+It finds items without an input, and files that no row of the manifest lists.  Such files are, for example, the .npy
+files of an OUT that was changed to HDF5.  It removes rows before files.  So an interrupted removal leaves files that
+the next one finds, and never a row without its file.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from melcli.sources.inputs import find_items
 from melcli.sources.item_table import ItemTable
 from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
-from melcli.store.files import flush_path, linked_folder, storage_errors
+from melcli.store.files import flush_path, linked_folder
 from melcli.store.history import History, read_history
 from melcli.store.journal import restart_journal
 from melcli.store.layout import MANIFEST_FILE, npy_name, shard_number
 from melcli.store.lock import lock_output
 from melcli.store.manifest import has_manifest
+from melcli.store.storage_errors import storage_errors
 from melcli.store.untracked import find_untracked
 
 __all__ = ["DEFAULT_MAX_DELETIONS", "PruneRequest", "Pruned", "prune"]

@@ -11,8 +11,8 @@ from typing import Protocol
 from melcli.errors import MelcliError
 from melcli.mel.empty_filters import filters_above_source
 from melcli.mel.options import FeatureOptions
-from melcli.run.losses import LossKind, WorkerLoss
 from melcli.run.tally import Tally
+from melcli.run.worker_losses import LossKind, WorkerLoss
 from melcli.sources.found import Found
 from melcli.store.rows import FailedRow
 
@@ -70,7 +70,7 @@ class Report(Tally):
     lost_batches : int
         Batches whose worker crashed or timed out.
     losses : Counter
-        Lost workers by `melcli.run.losses.LossKind`, including workers without a batch.
+        Lost workers by `melcli.run.worker_losses.LossKind`, including workers without a batch.
     retries : int
         Batches dispatched again after a loss, including batches of single inputs.
     retried_alone : int

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence, Set
 from operator import itemgetter, lt, mul
 
-from melcli.audio.revisions import is_outdated
+from melcli.audio.decoding_revision import is_outdated
 from melcli.byte_order import byte_order, text_of
 from melcli.sources.item_table import ItemTable
 from melcli.store.entries import PlainRow, all_unescaped

@@ -1,8 +1,8 @@
 """Warm up a worker at import: load everything that its first call needs.
 
 The stages import SciPy and soxr late; processing a tiny signal loads them.  A larger matrix product makes OpenBLAS
-allocate its buffer.  If the limits of the process are too low for it, OpenBLAS ends the process, and this must not
-happen while an input is in progress (observed with ``ulimit -v 300000`` and ``ulimit -d 130000``).
+allocate its buffer.  If the limits of the process are too low for the buffer, OpenBLAS ends the process (observed with
+``ulimit -v 300000`` and ``ulimit -d 130000``).  This must not happen while an input is in progress.
 """
 
 from __future__ import annotations

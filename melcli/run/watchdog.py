@@ -1,9 +1,8 @@
 """The watchdog of a worker: time limits of items, and output of native libraries.
 
 The deadline is the kernel's alarm (SIGALRM), whose default action ends the process.  It needs neither Python nor the
-GIL, so it works while a decoder hangs in C.  The driver receives a message about each step and has a later deadline of
-its own, for a worker that is stopped or waits for a dead disk.  Standard error is a file that both worker and driver
-read.
+GIL, so it works while a decoder hangs in C.  The driver receives a message about each step, and has a later deadline
+for workers that are stopped or wait for a dead disk.  Standard error is a file that both worker and driver read.
 
 Outside of a worker, for example in tests, the watchdog does nothing.
 """

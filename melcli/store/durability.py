@@ -21,8 +21,9 @@ import errno
 import os
 from typing import Literal
 
-from melcli.store.files import storage_errors, write_file
+from melcli.store.files import write_file
 from melcli.store.layout import own_folder
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["Durability", "clear_unflushed_mark", "has_unflushed_outputs", "mark_unflushed"]
 

@@ -19,9 +19,9 @@ from itertools import chain
 from melcli.errors import ConfigError, NameClash
 from melcli.printable import printable
 from melcli.scratch import Scratch
-from melcli.store.files import storage_errors
 from melcli.store.layout import OWN_NAMES, npy_name, own_folder
 from melcli.store.name_collisions import FoldedNames, folded
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["FilenameProbe", "probe_names"]
 

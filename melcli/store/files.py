@@ -9,70 +9,32 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import re
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from melcli.errors import StorageError
-from melcli.printable import printable
 from melcli.store.flushing import flush_to_disk
-from melcli.store.translation import ErrorTranslation
+from melcli.store.leftovers import temporary_name
+from melcli.store.storage_errors import storage_errors
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 __all__ = [
-    "TEMPORARY_NAME",
     "StagedFiles",
     "flush_path",
     "close_quietly",
     "linked_folder",
     "make_subfolders",
     "make_folders",
-    "remove_leftovers",
-    "storage_errors",
-    "temporary_folder",
-    "temporary_name",
     "write_all",
     "write_file",
     "write_new",
 ]
 
 MAX_PARALLEL_FLUSHES = 8
-# What people can do, by error number.
-ADVICE = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some of your quota",
-    errno.EFBIG: "raise the limit for file sizes (ulimit -f), or choose a file system that allows larger files",
-    errno.EROFS: "mount it for writing, or choose another OUT",
-    errno.EACCES: "fix the permissions, or choose another OUT",
-    errno.EPERM: "fix the permissions, or choose another OUT",
-    errno.EIO: "check the disk, which reports errors",
-    errno.EMFILE: "let this user open more files (ulimit -n), or use fewer workers (-j)",
-    errno.ENFILE: "let the system open more files (sysctl fs.file-max)",
-    errno.ENOENT: "find out who removed it",
-    errno.EOPNOTSUPP: "choose an OUT on a disk",
-    errno.ENOTDIR: "choose another OUT, since a file has the name of a folder",
-    errno.EISDIR: "remove that folder",
-    errno.EEXIST: "choose another OUT, since a file has the name of a folder",
-    errno.ENOLCK: "choose an OUT on a file system with locks",
-    errno.ENXIO: "remove it, since it is not a regular file",
-    errno.ELOOP: "remove that link, which melcli does not follow",
-}
 # Folders whose names this process flushed to the disk; a worker is replaced before it knows many.
 _on_disk: set[str] = set()
-# Hidden, and short, since names of up to 255 bytes must stay possible; random, since process ids are reused.
-MARKER = "melcli-temporary"  # in a temporary folder; an output ends in .npy
-TEMPORARY_NAME = re.compile(r"\.melcli-[0-9a-f]{16}\.tmp")
-
-
-def temporary_name() -> str:
-    """Return a new name that `remove_leftovers` recognizes."""
-    return f".melcli-{secrets.token_hex(8)}.tmp"
 
 
 class StagedFiles:
@@ -235,80 +197,6 @@ def write_file(path: str, pieces: Iterable[bytes | memoryview]) -> int:
     finally:
         staged.discard()
     return size
-
-
-def remove_leftovers(root: str, *, deep: bool = True) -> None:
-    """Remove the temporary files of killed runs; the caller holds the lock.
-
-    Parameters
-    ----------
-    root : str
-        A folder.
-    deep : bool
-        Whether to search subfolders too.
-    """
-    for folder, folders, names in os.walk(root):
-        for name in filter(TEMPORARY_NAME.fullmatch, folders):
-            _remove_abandoned(os.path.join(folder, name))
-        if not deep:
-            folders.clear()
-        for name in names:
-            if TEMPORARY_NAME.fullmatch(name):
-                path = os.path.join(folder, name)
-                with storage_errors(path), contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-
-
-@contextlib.contextmanager
-def temporary_folder(parent: str) -> Iterator[str]:
-    """Create a folder that is removed at the end; if this process is killed, the next call for ``parent`` removes it.
-
-    It is locked meanwhile, so that other processes see that it is in use.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be created.
-    """
-    for name in filter(TEMPORARY_NAME.fullmatch, os.listdir(parent)):
-        _remove_abandoned(os.path.join(parent, name))
-    folder = os.path.join(parent, temporary_name())
-    os.mkdir(folder, 0o700)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):  # without locks on the file system, no process considers it abandoned
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(_create(os.path.join(folder, MARKER)))
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
-
-
-def _remove_abandoned(folder: str) -> None:
-    """Remove a temporary folder unless its process is alive; a folder of outputs with such a name is kept."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = os.listdir(folder)
-            if MARKER in content or not content:
-                shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(descriptor)
-
-
-def storage_errors(path: str, action: str = "write") -> ErrorTranslation:
-    """Translate `OSError` into `StorageError`, with the path and advice."""
-
-    def translate(error: Exception) -> StorageError:
-        number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (None, None)
-        return StorageError(
-            f"cannot {action} {printable(path)}: {reason or error}",
-            hint=f"{ADVICE.get(number or 0, 'check the disk')}, and run the same command again: finished work is kept",
-        )
-
-    return ErrorTranslation((OSError,), translate)
 
 
 def _create(path: str) -> int:

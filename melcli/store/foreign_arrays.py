@@ -24,8 +24,8 @@ import numpy as np
 from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
+from melcli.store.error_translation import ErrorTranslation
 from melcli.store.hdf5 import refuse_external
-from melcli.store.translation import ErrorTranslation
 
 __all__ = ["ARRAY_EXTENSIONS", "ArrayFile", "open_arrays"]
 

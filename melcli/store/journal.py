@@ -19,12 +19,13 @@ from typing import Any
 from melcli.errors import StorageError
 from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
-from melcli.store.files import flush_path, storage_errors, write_all, write_file
+from melcli.store.files import flush_path, write_all, write_file
 from melcli.store.flushing import flush_to_disk
 from melcli.store.layout import OWN_FOLDER, journal_path, shard_name, shard_number
 from melcli.store.lines import Line, Lines
+from melcli.store.row_validity import fault_of_row
 from melcli.store.rows import JSON_DECODER, Row, row_of
-from melcli.store.validity import fault_of_row
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["Journal", "PlannedShard", "read_journal", "remove_journal", "restart_journal"]
 

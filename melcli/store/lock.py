@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from melcli.errors import OutputBusy
 from melcli.printable import printable
-from melcli.store.files import make_folders, storage_errors
+from melcli.store.files import make_folders
 from melcli.store.layout import lock_path, own_folder
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["filelock_version", "lock_output", "is_locked"]
 

@@ -17,10 +17,11 @@ from typing import BinaryIO, TypeVar
 from melcli.errors import StorageError
 from melcli.opening import NotRegular, regular_nofollow
 from melcli.printable import printable
-from melcli.store.files import StagedFiles, storage_errors, write_file
+from melcli.store.files import StagedFiles, write_file
 from melcli.store.layout import FAILURES_FILE, MANIFEST_FILE
 from melcli.store.lines import Line
 from melcli.store.rows import ROW_ERRORS, Row
+from melcli.store.storage_errors import storage_errors
 
 __all__ = [
     "has_manifest",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 
-from melcli.store.files import flush_path, storage_errors, temporary_name, write_new
+from melcli.store.files import flush_path, write_new
 from melcli.store.layout import own_folder
+from melcli.store.leftovers import temporary_name
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["probe_output"]
 
@@ -19,7 +21,7 @@ def probe_output(out: str) -> None:
     """Test every operation that an output needs, in OUT and in OUT/.melcli, and leave nothing behind.
 
     A file is created, written, flushed, renamed and removed, and its folder is flushed.  The caller holds the lock, so
-    OUT/.melcli exists.  If melcli is killed, `melcli.store.files.remove_leftovers` recognizes the file by its name.
+    OUT/.melcli exists.  If melcli is killed, `melcli.store.leftovers.remove_leftovers` recognizes the file by its name.
 
     Parameters
     ----------

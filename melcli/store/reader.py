@@ -10,7 +10,7 @@ import numpy as np
 
 from melcli.errors import StorageError
 from melcli.printable import printable
-from melcli.store.current import current_config_id
+from melcli.store.current_config import current_config_id
 from melcli.store.hdf5 import ShardReader
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE, npy_name, shard_number
 from melcli.store.manifest import has_manifest

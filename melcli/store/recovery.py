@@ -23,8 +23,8 @@ from melcli.store.journal import PlannedShard, restart_journal
 from melcli.store.layout import FAILURES_FILE, JOURNAL_NAME, MANIFEST_FILE
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
+from melcli.store.row_validity import fault_of_row
 from melcli.store.rows import ROW_ERRORS, FailedRow, OkRow, Row, RowFault, read_row
-from melcli.store.validity import fault_of_row
 
 __all__ = ["Records", "read_records"]
 

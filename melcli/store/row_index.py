@@ -20,10 +20,10 @@ from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
 from melcli.store.entries import STRING, entry_of, escaped, unescaped
-from melcli.store.files import storage_errors
 from melcli.store.kept_file import KeptFile
 from melcli.store.manifest import not_a_row, read_pieces
 from melcli.store.rows import ROW_ERRORS, OkRow, read_row
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["RowIndex", "read_index"]
 

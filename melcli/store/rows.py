@@ -54,7 +54,8 @@ class _Source:
     format : str or None
         Container and coding of the input, such as ``wav/pcm_16``; None if it was not opened as audio.
     decoding : int or None
-        `melcli.audio.revisions.DECODING_REVISION` of the release that read the input; None in rows of earlier releases.
+        `melcli.audio.decoding_revision.DECODING_REVISION` of the release that read the input; None in rows of earlier
+        releases.
     channel : int or None
         With ``channels: each``.
     flags : tuple of str
@@ -163,8 +164,8 @@ class FailedRow(_Source):
     message : str
         One sentence.
     tried_with : str or None
-        The limits and versions that a failure with this reason depends on; see `melcli.run.tried_with`.  If it is None
-        it is not written, so that all other rows keep their bytes.
+        The limits and versions that a failure with this reason depends on; see `melcli.run.retry_conditions`.  If it is
+        None, it is not written, so that all other rows keep their bytes.
     """
 
     status: ClassVar[Literal["failed"]] = "failed"

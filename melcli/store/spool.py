@@ -16,7 +16,9 @@ from typing import SupportsIndex, overload
 
 import numpy as np
 
-from melcli.store.files import close_quietly, storage_errors, temporary_name
+from melcli.store.files import close_quietly
+from melcli.store.leftovers import temporary_name
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["MAX_BYTES_IN_MEMORY", "Spool"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from melcli.errors import AudioError
+from melcli.store.row_validity import STORED_TYPES
 from melcli.store.spool import Spool
-from melcli.store.validity import STORED_TYPES
 
 __all__ = ["StoredFeatures", "as_stored", "stored_dtype"]
 

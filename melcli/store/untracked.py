@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from melcli.store.files import TEMPORARY_NAME
 from melcli.store.layout import OWN_FOLDER, shard_number
+from melcli.store.leftovers import TEMPORARY_NAME
 
 __all__ = ["UntrackedFile", "find_untracked"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import melcli
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.mel import MelSpectrogram as Core
 from melcli.mel.options import FeatureOptions

@@ -211,21 +211,28 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_finished_work_is_kept(
 
 
 @pytest.mark.full
-def test_a_second_ctrl_c_does_not_end_the_program(sounds: Path, tmp_path: Path) -> None:
-    """As it would end a notebook's kernel; the work that is under way is dropped, what was recorded is kept."""
+def test_a_second_ctrl_c_does_not_end_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it would end a notebook's kernel; the work that is under way is dropped, and what was recorded is kept."""
+    monkeypatch.setattr("melcli.run.execute.MAX_BATCH_ITEMS", 1)
+    plant(tmp_path / "in", *(f"{number}.wav" for number in range(20)))
+    sent: list[int] = []
 
     def twice(done: int, total: int) -> None:
-        signal.raise_signal(signal.SIGINT)
-        time.sleep(2 * DUPLICATE_S)
+        if done and len(sent) < 2:
+            sent.append(done)
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(2 * DUPLICATE_S)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            melcli.extract(sounds, tmp_path / "out", config=CONFIG, jobs=1, progress=twice)
+            melcli.extract(tmp_path / "in", tmp_path / "out", config=CONFIG, jobs=1, progress=twice)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-    assert melcli.extract(sounds, tmp_path / "out", config=CONFIG, jobs=1).exit_code == 3
+    assert len(sent) == 2
+    assert len(rows(tmp_path / "out")) < 20
+    assert melcli.extract(tmp_path / "in", tmp_path / "out", config=CONFIG, jobs=1).ok == 20
 
 
 @pytest.mark.full

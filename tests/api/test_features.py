@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 import melcli
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.errors import AudioError, ConfigError
 from tests.elapsed import run
 from tests.mel.pieces import set_sizes

@@ -61,7 +61,7 @@ def silence(header: bytes, num_frames: int) -> bytes:
 
 
 def reader(data: bytes):
-    """Return a function like `melcli.audio.ending.Read` for bytes; as strict as pread."""
+    """Return a function like `melcli.audio.end_of_audio.Read` for bytes; as strict as pread."""
 
     def read(offset: int, size: int) -> bytes:
         assert offset >= 0

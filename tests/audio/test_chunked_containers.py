@@ -18,7 +18,7 @@ from melcli.audio.chunked_containers import (
     end_of_nist,
     is_ordinary_wav,
 )
-from melcli.audio.regular import open_regular
+from melcli.audio.regular_file import open_regular
 from tests.messages import names
 
 

@@ -10,7 +10,7 @@ import pytest
 from melcli.audio.decode import AudioFile, measure
 from melcli.audio.load import load_audio
 from melcli.audio.options import AudioOptions
-from melcli.audio.regular import open_regular
+from melcli.audio.regular_file import open_regular
 from melcli.errors import AudioError
 from tests.audio.sounds import music, write
 from tests.open_files import collector_off, error_of, num_open_files
@@ -53,7 +53,7 @@ def test_a_sound_is_closed_where_something_fails_after_the_opening(tmp_path, mon
             patch.setattr("melcli.audio.decode.Scan", lambda _: 1 // 0)
             held = [error_of(lambda: AudioFile(path), ZeroDivisionError)]
         with monkeypatch.context() as patch:
-            patch.setattr("melcli.audio.regular.os.fstat", broken)
+            patch.setattr("melcli.audio.regular_file.os.fstat", broken)
             held.append(error_of(lambda: open_regular(path), AudioError))
         assert None not in held
         assert num_open_files() == before

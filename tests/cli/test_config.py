@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from melcli.config.named import config_labels, named_configs
+from melcli.config.named_configs import config_labels, named_configs
 from melcli.config.resolve import resolve_config
 from melcli.config.schema import schema
 from tests.cli.shell import Ended, run_alone

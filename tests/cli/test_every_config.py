@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.mel.options import FeatureOptions
 from tests.cli.shell import Ended

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from melcli.cli.run_log import RunLog
-from melcli.run.losses import WorkerLoss
 from melcli.run.report import Report
+from melcli.run.worker_losses import WorkerLoss
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.version import __version__

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from melcli.config.config import SECTIONS, Config
-from melcli.config.named import configs_folder, named_configs
+from melcli.config.named_configs import configs_folder, named_configs
 from melcli.config.resolve import resolve_config
 from melcli.config.schema import SCHEMA_FILE, key_descriptions, schema, schema_line
 from melcli.errors import ConfigError

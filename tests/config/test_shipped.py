@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from melcli.config.config import Config
-from melcli.config.document import read_document
-from melcli.config.named import config_labels, config_name, display_path, named_configs
+from melcli.config.named_configs import config_labels, config_name, display_path, named_configs
 from melcli.config.resolve import resolve_config
+from melcli.config.yaml_document import read_document
 from melcli.mel.options import KERAS_KEYS, FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from melcli.config.config import SECTIONS
-from melcli.config.document import read_document
 from melcli.config.resolve import resolve_config
 from melcli.config.template import template
+from melcli.config.yaml_document import read_document
 from melcli.errors import ConfigError
 from melcli.options import key_types
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.explain.steps import in_words
 from melcli.mel.options import FeatureOptions

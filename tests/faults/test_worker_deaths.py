@@ -24,9 +24,9 @@ from melcli.mel.options import FeatureOptions
 from melcli.run import dispatcher
 from melcli.run.extract import extract
 from melcli.run.limits import Limits
-from melcli.run.losses import WorkerLoss
 from melcli.run.report import Report
 from melcli.run.request import Request
+from melcli.run.worker_losses import WorkerLoss
 from melcli.sources.found import Found
 from melcli.store.options import OutputOptions
 from melcli.store.rows import Row

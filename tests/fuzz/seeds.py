@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from melcli.config.config import Config
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from tests.audio.odd_sounds import readable, refused
 from tests.audio.sounds import LOSSLESS, LOSSY, music, untagged, write
 from tests.fuzz.edits import TELLING

@@ -28,13 +28,13 @@ from melcli.audio.undecoded import HEAD_BYTES, describe
 from melcli.audio.view import Extent, View
 from melcli.audio.views import views
 from melcli.config.config import Config
-from melcli.config.document import read_document
 from melcli.config.resolve import resolve_config
+from melcli.config.yaml_document import read_document
 from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
 from melcli.printable import printable
 from melcli.run.limits import Limits
 from melcli.run.plan import Rerun, make_plan
-from melcli.run.tried_with import Conditions
+from melcli.run.retry_conditions import Conditions
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import item_values

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError
 from melcli.mel import filters

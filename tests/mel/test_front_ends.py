@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from melcli.config.named import named_configs
+from melcli.config.named_configs import named_configs
 from melcli.mel.filters import mel_filters
 from tests.golden.distances import (
     PRECISIONS,

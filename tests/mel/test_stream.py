@@ -186,7 +186,7 @@ def test_a_frame_shorter_than_the_fft_has_zeros_behind_it():
 def test_a_stream_of_features_gives_the_bytes_of_one_call(options, cuts):
     compute, signal = MelSpectrogram(**options), noise(200, 2)
     stream = compute.stream(expected_samples=150)
-    buffer = np.empty(200)
+    buffer = np.empty(200, options.get("compute_dtype", "float32"))
     try:
         expected = compute(signal)
     except AudioError:

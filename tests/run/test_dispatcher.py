@@ -28,9 +28,9 @@ from melcli.run.interrupts import Interrupts
 from melcli.run.job import BatchResult as BatchOutcome
 from melcli.run.job import Job, TrialDone
 from melcli.run.limits import Limits
-from melcli.run.losses import WorkerLoss, losses_in_words
 from melcli.run.report import FailureLimit, Report
 from melcli.run.tally import count_rows
+from melcli.run.worker_losses import WorkerLoss, losses_in_words
 from melcli.sources.found import Found
 from melcli.sources.items import Item
 from melcli.store.lines import Line

@@ -20,13 +20,13 @@ from melcli.run.batching import Batch
 from melcli.run.engines.contract import WorkerCrashed
 from melcli.run.extract import extract
 from melcli.run.limits import Limits
-from melcli.run.losses import WorkerLoss
 from melcli.run.plan import Rerun
 from melcli.run.report import FailureLimit, Report
 from melcli.run.request import Request
+from melcli.run.worker_losses import WorkerLoss
 from melcli.run.worker_tasks import run_batch
 from melcli.sources.found import Found
-from melcli.store.files import temporary_name
+from melcli.store.leftovers import temporary_name
 from melcli.store.options import OutputOptions
 from melcli.store.rows import Row
 from tests.elapsed import stretch

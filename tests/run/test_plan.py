@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from melcli.audio import revisions
+from melcli.audio import decoding_revision as revisions
 from melcli.errors import REASONS
 from melcli.run.limits import Limits
 from melcli.run.plan import Plan, Rerun, make_plan
-from melcli.run.tried_with import LIMITS_BY_REASON, Conditions
+from melcli.run.retry_conditions import LIMITS_BY_REASON, Conditions
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import item_values
@@ -187,20 +187,20 @@ def test_failed_is_retried_where_limits_or_versions_differ(
     """See test_tried_with.py for what differs; a row of an earlier version does not record it."""
     one = CONDITIONS.record([failed(reason)]) if recorded else [failed(reason)]
     assert sign(*one) == ("!" if recorded else "*")
-    monkeypatch.setattr("melcli.run.tried_with.installed_versions", lambda: {"melcli": "another"})
+    monkeypatch.setattr("melcli.run.retry_conditions.installed_versions", lambda: {"melcli": "another"})
     assert sign(*one, conditions=Conditions(Limits())) == "*"
 
 
 @pytest.mark.parametrize("reason", sorted({*REASONS} - {*LIMITS_BY_REASON, "damaged"}))
 def test_other_reasons_do_not_depend_on_limits_and_versions(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    monkeypatch.setattr("melcli.run.tried_with.installed_versions", lambda: pytest.fail("no row asks for them"))
+    monkeypatch.setattr("melcli.run.retry_conditions.installed_versions", lambda: pytest.fail("no row asks for them"))
     assert sign(failed(reason)) == "!"
     assert CONDITIONS.record([failed(reason)]) == [failed(reason)]
 
 
 @pytest.mark.parametrize("change", [{"source_size": 99}, {"config_id": "another"}])
 def test_a_changed_source_or_config_needs_no_versions(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
-    monkeypatch.setattr("melcli.run.tried_with.installed_versions", lambda: pytest.fail("they decide nothing"))
+    monkeypatch.setattr("melcli.run.retry_conditions.installed_versions", lambda: pytest.fail("they decide nothing"))
     assert sign(failed("timeout", **change), conditions=Conditions(Limits())) == "*"
 
 

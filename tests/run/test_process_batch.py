@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.audio.load import AudioStream, load_audio
 from melcli.audio.options import AudioOptions
-from melcli.audio.revisions import DECODING_REVISION
 from melcli.config.config import Config
 from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions

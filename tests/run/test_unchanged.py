@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from melcli.audio.revisions import DECODING_REVISION
+from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.run.limits import Limits
 from melcli.run.plan import Plan, Rerun, make_plan
-from melcli.run.tried_with import Conditions
+from melcli.run.retry_conditions import Conditions
 from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import item_values

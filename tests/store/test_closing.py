@@ -21,9 +21,8 @@ from melcli.errors import MelcliError, StorageError
 from melcli.opening import regular_only
 from melcli.scratch import Scratch
 from melcli.store import files, hdf5, spool
-from melcli.store.checks import check_file, check_shard, open_shard
 from melcli.store.entries import index_manifest
-from melcli.store.files import StagedFiles, storage_errors, write_all
+from melcli.store.files import StagedFiles, write_all
 from melcli.store.foreign_arrays import open_arrays
 from melcli.store.hdf5 import Hdf5Sink, ShardReader
 from melcli.store.history import read_history
@@ -31,9 +30,11 @@ from melcli.store.journal import Journal
 from melcli.store.lines import Lines
 from melcli.store.manifest import write_manifest
 from melcli.store.npy import read_npy
+from melcli.store.output_checks import check_file, check_shard, open_shard
 from melcli.store.reader import open_features
 from melcli.store.recovery import read_records
 from melcli.store.spool import Spool
+from melcli.store.storage_errors import storage_errors
 from tests.open_files import collector_off, error_of, num_open_files
 from tests.store.rows import journal_of, make_row, read_manifest
 from tests.store.stores import STORES, stored

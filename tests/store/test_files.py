@@ -15,14 +15,9 @@ import pytest
 from melcli.errors import StorageError
 from melcli.printable import printable
 from melcli.store import files
-from melcli.store.files import (
-    StagedFiles,
-    remove_leftovers,
-    storage_errors,
-    temporary_folder,
-    temporary_name,
-    write_file,
-)
+from melcli.store.files import StagedFiles, write_file
+from melcli.store.leftovers import remove_leftovers, temporary_folder, temporary_name
+from melcli.store.storage_errors import ADVICE, storage_errors
 from tests.store.rows import names_below
 
 LARGE = bytes(range(256)) * 40
@@ -296,12 +291,12 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(folder, monkeypatch, nu
     assert names_below(folder) == {"old"}
 
 
-@pytest.mark.parametrize("number", [*files.ADVICE, errno.EISDIR])
+@pytest.mark.parametrize("number", [*ADVICE, errno.EISDIR])
 def test_a_refusal_is_one_printable_sentence_with_what_to_do(number):
     with pytest.raises(StorageError) as raised, storage_errors("out/\x1b[2J\n.npy"):
         raise OSError(number, os.strerror(number))
     told = str(raised.value)
-    advice = files.ADVICE.get(number, "check the disk")
+    advice = ADVICE.get(number, "check the disk")
     assert told == (
         f"cannot write out/\\x1b[2J\\x0a.npy: {os.strerror(number)}; {advice}, and run the same command again: "
         "finished work is kept"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from melcli.errors import ConfigError, NameClash
 from melcli.store import layout
-from melcli.store.files import temporary_name
 from melcli.store.layout import journal_path, lock_path, npy_name, refuse_names, shard_name, shard_number
+from melcli.store.leftovers import temporary_name
 from tests.store.rows import ODD_IDS
 
 

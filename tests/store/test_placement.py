@@ -28,14 +28,13 @@ def test_files_of_many_rows_are_looked_at_once(tmp_path: Path, stored_as: str) -
     stored = StoredFiles(str(tmp_path), stored_as, begin)
     wait = stored.begin_sizes([row.id.encode() for row in rows], [str(row.path).encode() for row in rows])
     hold = [stored.has_output(entry_of(row.to_json().encode())) for row in rows]
-    if stored_as == "npy":
-        assert (list(wait()), hold) == ([3, -1, -1, 3], [True, False, False, True])
-        asked.clear()
-        assert stored.has_output(entry_of(rows[0].to_json().encode()))
-        assert asked == []
-    else:
-        assert (list(wait()), hold) == ([3] * 4, [True] * 4)
-        assert asked == [b"features-00000.h5"]
+    expected = [3, -1, -1, 3] if stored_as == "npy" else [3] * 4
+    assert list(wait()) == expected
+    assert hold == [size == 3 for size in expected]
+    assert asked == ([b"a.npy\0d.npy\0e.npy"] if stored_as == "npy" else [])
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert stored.has_output(entry_of(rows[0].to_json().encode()))
 
 
 def test_a_path_that_is_not_that_of_the_row_is_none(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from melcli.errors import StorageError
 from melcli.store import probe
-from melcli.store.files import TEMPORARY_NAME
+from melcli.store.leftovers import TEMPORARY_NAME
 from melcli.store.lock import lock_output
 from melcli.store.probe import probe_output
 from tests.store.rows import names_below

@@ -23,7 +23,7 @@ from melcli.run.doctor.file_system_tests import (
 from melcli.run.doctor.libraries import Library, check_libraries
 from melcli.run.doctor.machine import Machine, inspect_machine
 from melcli.run.interrupts import Interrupts
-from melcli.store.files import temporary_folder
+from melcli.store.leftovers import temporary_folder
 from melcli.store.mounts import Mount, mount_of
 from melcli.store.space import Space, format_size, nearest_folder, space_at
 from melcli.version import NUMERICS_VERSION, __version__

@@ -113,7 +113,7 @@ def _filelock() -> dict[str, Any]:
 
 
 def _pyyaml() -> dict[str, Any]:
-    from melcli.config.document import pyyaml_version
+    from melcli.config.yaml_document import pyyaml_version
 
     return {"versions": {"PyYAML": pyyaml_version()}}
 

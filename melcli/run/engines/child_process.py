@@ -150,7 +150,7 @@ def open_unnamed_file(folder: str | None, *, append: bool = True) -> int | None:
             return descriptor
     import tempfile  # imported late, because the start of the planning process must not wait for it
 
-    from melcli.store.files import temporary_name
+    from melcli.store.leftovers import temporary_name
 
     folder = tempfile.gettempdir() if folder is None else folder
     if sys.platform == "linux":

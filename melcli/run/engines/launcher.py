@@ -71,7 +71,7 @@ class Launcher:
                 os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End the thread; it kills a process whose result nobody has taken."""
+        """End the thread; it kills processes whose results were not taken."""
         self._is_closed = True
         self._requests.put(False)
 

@@ -182,7 +182,7 @@ class Planner:
     def _results(self) -> Iterator[Any]:
         """Yield the results of the first call that was sent and is not finished."""
         process = self._running()
-        self._heard_s = time.monotonic()  # a call may have been begun long before
+        self._last_message_s = time.monotonic()  # the call may have started long before
         while True:
             message = process.receive(self._wait_s(process))
             if message is None:

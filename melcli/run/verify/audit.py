@@ -173,7 +173,7 @@ class _Audit:
 
         request = self._request
         num_tasks = max(self._outputs.num_tasks, request.workers if request.recompute_percent else 1)
-        imports = ["melcli.store.checks"]
+        imports = ["melcli.store.output_checks"]
         imports += ["h5py"] if self._outputs.shards else []
         imports += [WARM_MODULE] if request.recompute_percent else []
         engine = LocalEngine(min(request.workers, num_tasks), imports=imports)

@@ -8,8 +8,8 @@ from melcli.run.job import Job
 from melcli.run.process_batch import extract_item
 from melcli.run.verify.task_result import TaskResult
 from melcli.sources.items import Item
-from melcli.store.checks import max_difference
 from melcli.store.damage import Damage
+from melcli.store.output_checks import max_difference
 from melcli.store.placement import Placement
 from melcli.store.rows import FailedRow, OkRow
 from melcli.store.stored_array import StoredFeatures

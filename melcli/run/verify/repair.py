@@ -19,11 +19,13 @@ from melcli.byte_order import sorted_by_bytes
 from melcli.run.batching import planned_shard
 from melcli.sources.items import Item
 from melcli.store.damage import Damage
-from melcli.store.files import linked_folder, make_subfolders, remove_leftovers, storage_errors
+from melcli.store.files import linked_folder, make_subfolders
 from melcli.store.journal import PlannedShard
 from melcli.store.layout import OWN_FOLDER, own_folder, shard_number
+from melcli.store.leftovers import remove_leftovers
 from melcli.store.recovery import Records
 from melcli.store.rows import OkRow
+from melcli.store.storage_errors import storage_errors
 
 __all__ = ["Repairs", "repair"]
 

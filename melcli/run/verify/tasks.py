@@ -135,8 +135,8 @@ class RecomputeTask:
 
 
 def check_outputs(task: CheckTask) -> TaskResult:
-    """Check outputs against their rows, in a worker; see `melcli.store.checks`."""
-    from melcli.store.checks import check_file, check_shard, open_shard
+    """Check outputs against their rows, in a worker; see `melcli.store.output_checks`."""
+    from melcli.store.output_checks import check_file, check_shard, open_shard
 
     if task.opens_only:
         open_shard(task.out, task.shard or "", task.rows)

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from melcli.mel.options import FeatureOptions
-from melcli.other_names import _KEYS, key_of_other_name
+from melcli.other_key_names import _KEYS, key_of_other_name
 
 KEYS = {field.name for field in fields(FeatureOptions)}
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from melcli.config import document
-from melcli.config.document import MAX_BYTES, Setting, read_document, read_value
+from melcli.config import yaml_document as document
+from melcli.config.yaml_document import MAX_BYTES, Setting, read_document, read_value
 from melcli.errors import ConfigError
 from tests.tiers import examples, full_but
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from melcli.errors import StorageError
-from melcli.store import checks
-from melcli.store.checks import check_file, check_shard, max_difference
+from melcli.store import output_checks
 from melcli.store.hdf5 import Hdf5Sink
 from melcli.store.npy import NpySink
+from melcli.store.output_checks import check_file, check_shard, max_difference
 from tests.store.rows import make_row
 from tests.store.stores import stored
 
@@ -65,7 +65,7 @@ def format(request):
 @pytest.mark.parametrize("time_axis", [0, 1])
 @pytest.mark.parametrize("piece_bytes", [8_000_000, 64])
 def test_what_is_whole_has_no_damage(out, format, dtype, time_axis, piece_bytes, monkeypatch):
-    monkeypatch.setattr(checks, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(output_checks, "PIECE_BYTES", piece_bytes)
     items = {f"{frames}": features(frames, frames=frames, dtype=dtype) for frames in (1, 2, 40, 7_000)}
     if time_axis == 0:
         items = {item_id: np.ascontiguousarray(item.T) for item_id, item in items.items()}
@@ -211,7 +211,7 @@ def test_an_npy_header_of_the_other_axis_is_refused_where_the_axis_is_known(out)
 
 @pytest.mark.full
 def test_memory_does_not_grow_with_an_item(out, format, monkeypatch):
-    monkeypatch.setattr(checks, "PIECE_BYTES", 500_000)
+    monkeypatch.setattr(output_checks, "PIECE_BYTES", 500_000)
     rows = write(out, {"a": features(mels=32, frames=200_000)}, format=format, chunk_frames=10_000)
     kinds(out, rows.values())  # imports what it needs
     tracemalloc.start()
@@ -227,7 +227,7 @@ def test_too_many_open_files_is_not_blamed_on_an_output(out, monkeypatch):
     def refuse(path, flags=0):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(checks, "regular_nofollow", refuse)
+    monkeypatch.setattr(output_checks, "regular_nofollow", refuse)
     with pytest.raises(StorageError, match="Too many open files"):
         kinds(out, rows.values())
 

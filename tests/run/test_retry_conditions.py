@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from melcli.errors import REASONS
-from melcli.run import tried_with
+from melcli.run import retry_conditions
 from melcli.run.limits import Limits
 from melcli.run.report import Report
-from melcli.run.tried_with import LIMITS_BY_REASON, Conditions, installed_versions
+from melcli.run.retry_conditions import LIMITS_BY_REASON, Conditions, installed_versions
 from melcli.store.rows import Row
 from melcli.version import __version__
 from tests.elapsed import stretch
@@ -35,8 +35,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Set the memory and the versions that are found, and return a function that changes them."""
 
     def set_machine(memory: int = 25_165_824_000, **versions: str) -> None:
-        monkeypatch.setattr(tried_with, "usable_memory_bytes", lambda: memory)
-        monkeypatch.setattr(tried_with, "installed_versions", lambda: VERSIONS | versions)
+        monkeypatch.setattr(retry_conditions, "usable_memory_bytes", lambda: memory)
+        monkeypatch.setattr(retry_conditions, "installed_versions", lambda: VERSIONS | versions)
 
     set_machine()
     return set_machine
@@ -87,7 +87,7 @@ def test_memory_is_rounded_so_that_it_does_not_vary(machine: Callable[..., None]
 
 
 def test_other_rows_are_not_touched_and_nothing_is_looked_up_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tried_with, "installed_versions", lambda: pytest.fail("no row asks for them"))
+    monkeypatch.setattr(retry_conditions, "installed_versions", lambda: pytest.fail("no row asks for them"))
     others = [failed(reason) for reason in REASONS if reason not in LIMITS_BY_REASON]
     assert len(others) == len(REASONS) - 3
     batch = [make_row("b"), *others]
@@ -113,7 +113,7 @@ def test_a_package_without_metadata_has_an_unknown_version(monkeypatch: pytest.M
 def test_neither_numpy_nor_the_metadata_are_imported_without_need() -> None:
     code = """
 import sys
-from melcli.run.tried_with import Conditions, Limits
+from melcli.run.retry_conditions import Conditions, Limits
 slow = {"numpy", "importlib.metadata"}
 conditions = Conditions(Limits())
 print(sorted(slow & sys.modules.keys()), conditions.text("empty"))

@@ -1,6 +1,6 @@
 """Rules for the values of rows in manifest and journal, beyond their types.
 
-A row is checked by itself, not against the disk; `melcli.store.checks` does that.
+A row is checked by itself, not against the disk; `melcli.store.output_checks` does that.
 """
 
 from __future__ import annotations

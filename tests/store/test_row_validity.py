@@ -5,8 +5,8 @@ import json
 import pytest
 
 from melcli.errors import REASONS
+from melcli.store.row_validity import STORED_TYPES, fault_of_row
 from melcli.store.rows import row_of
-from melcli.store.validity import STORED_TYPES, fault_of_row
 from tests.store.rows import ODD_IDS, make_row
 
 

@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
-from melcli.audio import regular
-from melcli.audio.regular import open_regular
+from melcli.audio import regular_file
+from melcli.audio.regular_file import open_regular
 from melcli.errors import AudioError
 
 
@@ -54,7 +54,7 @@ def test_no_permission(tmp_path, monkeypatch):  # simulated, because root may re
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     (tmp_path / "a").write_text("")
-    monkeypatch.setattr(regular, "RegularFile", refuse)
+    monkeypatch.setattr(regular_file, "RegularFile", refuse)
     with pytest.raises(AudioError) as caught:
         open_regular(str(tmp_path / "a"))
     assert str(caught.value) == "unreadable: it cannot be opened: Permission denied"
@@ -66,7 +66,7 @@ def test_our_own_limits_are_not_the_fault_of_the_file(tmp_path, monkeypatch, num
         raise OSError(number, os.strerror(number), path)
 
     (tmp_path / "a").write_text("")
-    monkeypatch.setattr(regular, "RegularFile", refuse)
+    monkeypatch.setattr(regular_file, "RegularFile", refuse)
     with pytest.raises(OSError, match=os.strerror(number)) as caught:
         open_regular(str(tmp_path / "a"))
     assert not isinstance(caught.value, AudioError)

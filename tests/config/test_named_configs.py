@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import melcli.config
-from melcli.config import named
-from melcli.config.named import (
+from melcli.config import named_configs as named
+from melcli.config.named_configs import (
     config_labels,
     config_name,
     config_path,
@@ -167,7 +167,7 @@ def test_a_package_without_configs_says_so(tmp_path, monkeypatch):
 
 
 ASK = """
-from melcli.config.named import display_path, named_configs
+from melcli.config.named_configs import display_path, named_configs
 from melcli.config.resolve import resolve_config
 for name, path in named_configs().items():
     print(name, display_path(path), path, resolve_config(name).config_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from melcli.audio.revisions import DECODING_REVISION
+from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.errors import Reason
 from melcli.printable import printable
 from melcli.run.batching import item_timeout_s

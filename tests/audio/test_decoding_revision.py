@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from melcli.audio import revisions
+from melcli.audio import decoding_revision
+from melcli.audio.decoding_revision import DECODING_REVISION, REVISED, is_outdated
 from melcli.audio.formats import EXTENSIONS
-from melcli.audio.revisions import DECODING_REVISION, REVISED, is_outdated
 from melcli.sources.names import AUDIO_EXTENSIONS
 
 
@@ -22,8 +22,8 @@ def test_nothing_is_outdated_that_this_release_made() -> None:
 @pytest.mark.parametrize("extension", sorted(AUDIO_EXTENSIONS))
 def test_the_containers_of_every_extension_are_known(monkeypatch: pytest.MonkeyPatch, extension: str) -> None:
     """Rows of earlier releases have no format: a fix of RealMedia, say, is none of their business."""
-    monkeypatch.setattr(revisions, "DECODING_REVISION", 1)
-    monkeypatch.setattr(revisions, "REVISED", {"realmedia": 1})
+    monkeypatch.setattr(decoding_revision, "DECODING_REVISION", 1)
+    monkeypatch.setattr(decoding_revision, "REVISED", {"realmedia": 1})
     assert not is_outdated(None, None, f"a{extension}")
     assert is_outdated(None, None, "a.unknown")
 

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
-from melcli.run.losses import LossKind, losses_in_words, worker_loss
 from melcli.run.report import Report
 from melcli.run.summary import plain_report
+from melcli.run.worker_losses import LossKind, losses_in_words, worker_loss
 
 
 @pytest.mark.parametrize(
