@@ -11,18 +11,9 @@ from melcli import errors
 from melcli.audio.options import AudioOptions
 from melcli.errors import AudioError, ConfigError, MelcliError
 from melcli.mel.options import FeatureOptions
-from melcli.options import (
-    check_types,
-    fingerprint,
-    identity,
-    key_types,
-    nearest,
-    neutral,
-    read_options,
-    refuse_unknown,
-    to_plain,
-)
+from melcli.options import check_types, fingerprint, identity, key_types, neutral, read_options, to_plain
 from melcli.store.options import OutputOptions
+from melcli.unknown_keys import nearest, refuse_unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

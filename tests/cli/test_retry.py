@@ -12,7 +12,7 @@ import pytest
 
 from melcli.audio.load import AudioStream
 from melcli.errors import REASONS
-from melcli.run import process_batch, tried_with
+from melcli.run import process_batch, retry_conditions
 from melcli.run.engines.contract import BatchTimedOut, WorkerCrashed
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant, rows, signs, tree
@@ -91,7 +91,7 @@ def retried(*names: str) -> dict[str, str]:
 
 
 def set_versions(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
-    monkeypatch.setattr(tried_with, "installed_versions", lambda: {"melcli": "1", "numpy": "2"} | versions)
+    monkeypatch.setattr(retry_conditions, "installed_versions", lambda: {"melcli": "1", "numpy": "2"} | versions)
 
 
 def test_the_same_command_retries_nothing(corpus: Corpus) -> None:
@@ -125,7 +125,7 @@ def test_another_limit_retries_once_what_failed_for_it(
 
 
 def test_a_run_without_such_failures_looks_up_no_versions(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tried_with, "installed_versions", lambda: pytest.fail("no row asks for them"))
+    monkeypatch.setattr(retry_conditions, "installed_versions", lambda: pytest.fail("no row asks for them"))
     for name in FAILURES.keys() - {"empty"}:
         (corpus.inputs / f"{name}.wav").unlink()
     assert corpus.extract(*THREE) == {"good": "+", "empty": "+"}
@@ -227,7 +227,7 @@ def test_status_plans_for_the_limits_of_the_last_run(
     """It claims no work that the same extract would not do."""
     corpus.extract(*before)
     assert corpus.status(inputs=inputs) == corpus.planned(*before) == {"good": "=", **dict.fromkeys(FAILURES, "!")}
-    monkeypatch.setattr(tried_with, "usable_memory_bytes", lambda: 77_000_000)
+    monkeypatch.setattr(retry_conditions, "usable_memory_bytes", lambda: 77_000_000)
     assert corpus.status(inputs=inputs) == corpus.planned(*before)
     assert corpus.status(inputs=inputs)["large"] == "*"
 

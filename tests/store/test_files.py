@@ -553,7 +553,7 @@ def test_a_temporary_folder_is_gone_at_the_end_and_others_see_that_it_is_in_use(
 def abandon(parent: Path) -> Path:
     """Make what a killed process leaves."""
     code = (
-        "import os, sys; from melcli.store.files import temporary_folder; "
+        "import os, sys; from melcli.store.leftovers import temporary_folder; "
         "made = temporary_folder(sys.argv[1]); made.__enter__(); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, parent], check=False)
