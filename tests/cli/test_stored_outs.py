@@ -119,4 +119,5 @@ def without_numbers(path: Path) -> str:
 
 def config_of(out: Path) -> str:
     """Return melcli.yaml but for the versions that made it."""
-    return (out / "melcli.yaml").read_text().partition("made_by:")[0]
+    text = (out / "melcli.yaml").read_text().partition("made_by:")[0]
+    return text.replace(": 1e-10", ": 1.0e-10")  # which some readers of YAML took for a string

@@ -80,7 +80,7 @@ def test_a_file_that_unpacks_to_more_than_the_limit_costs_itself_alone(tmp_path:
 
 @pytest.mark.full
 def test_a_file_that_crashes_its_library_is_named(reader: ArrayReader) -> None:
-    with pytest.raises(StorageError, match=r"^x\\x0ay\.h5 cannot be read: the process .* ended with SIGSEGV$"):
+    with pytest.raises(StorageError, match=r"^x\\x0ay\.h5 cannot be read: .*SIGSEGV"):
         reader.ask(_crash, "", "x\ny.h5")
 
 

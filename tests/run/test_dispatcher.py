@@ -658,7 +658,7 @@ def test_culprits_that_are_known_by_then_are_written_down(
 
     batches = [batch("a", "x", "y")]
     outcome = outcome_of(*batches)
-    with scripted(script) as engine, pytest.raises(WorkersFailing, match=f"^{most} workers died"):
+    with scripted(script) as engine, pytest.raises(WorkersFailing, match=f"^{most} workers crashed"):
         drive(engine, *batches, outcome=outcome)
     assert [(row.id, row.reason) for row in outcome.written] == [(name, "decoder_crash") for name in known]
 
