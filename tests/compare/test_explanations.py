@@ -62,7 +62,7 @@ VALUES = {
     "roots": (POWERS, np.sqrt(POWERS), "A = B ** 2: B is of magnitudes where A is of powers (to within"),
     "top_db": (db(MELS), np.maximum(db(MELS), db(MELS).max() - 40), "B has a floor at"),
     "floor of A": (np.maximum(MELS, -6), db(MELS), "B = 4.342945 * A: A is ln where B is dB; A has a floor at -"),
-    "both floors": (np.maximum(MELS, -8), np.maximum(db(MELS), -30), "B = 4.342945 * A: A is ln where B is dB; B has a"),
+    "both floors": (np.maximum(MELS, -8), np.maximum(db(MELS), -30), "B = 4.342945 * A: A is ln where B is dB; B has"),
     "float16": (MELS, float16(MELS), "B is A rounded to float16"),
     "float16 before": (float16(MELS), MELS, "A is B rounded to float16"),
     "float16 of dB": (MELS, float16(db(MELS)), "B = 4.342945 * A: A is ln where B is dB; B is rounded to float16"),
