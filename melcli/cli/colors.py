@@ -21,7 +21,7 @@ _CODES: dict[Role, str] = {
 
 
 def takes_colors(stream: TextIO) -> bool:
-    """Tell whether a stream is a terminal with colors, and the user has not refused them.
+    """Return whether a stream is a terminal with colors, and the user has not refused them.
 
     `NO_COLOR` refuses them with any value but an empty one, as https://no-color.org has it.
     """

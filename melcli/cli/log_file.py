@@ -75,7 +75,7 @@ class LogFile:
         return "only a part of a line was written" if self._is_torn else ""
 
     def close(self) -> None:
-        """Give back the descriptor; the system may report here what it could not write."""
+        """Close the descriptor; the system may report here what it could not write."""
         try:
             os.close(self._descriptor)
         except OSError:

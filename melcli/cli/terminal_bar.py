@@ -45,7 +45,7 @@ class TerminalBar(tqdm):  # type: ignore[type-arg]
         Parameters
         ----------
         part : float
-            What is done, from 0 to 1.
+            The finished part, from 0 to 1.
         before, after : str
             The texts, which may have colors.
         bar_columns : int

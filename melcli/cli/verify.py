@@ -180,7 +180,7 @@ def _recomputed(report: VerifyReport) -> list[str]:
         parts.append(f"{report.num_close:,} but for rounding, as {why} may give")
     if report.num_not_comparable:
         parts.append(f"{report.num_not_comparable:,} not comparable, since the source changed or is gone")
-    return [f"extracted again: {', '.join(parts)}"]
+    return [f"recomputed: {', '.join(parts)}"]
 
 
 def _repaired(report: VerifyReport) -> list[str]:

@@ -25,7 +25,7 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["Candidate", "named", "rivals", "searched", "settled_from"]
 
-NUM_FRAMES, NUM_FRAMES_BY_BIN = 24, 40  # that are looked at while spectrum and filters are searched
+NUM_FRAMES, NUM_FRAMES_BY_BIN = 24, 40  # that are compared while spectrum and filters are searched
 # Guesses with each offset under the logarithm that are tried with the commonest spectra, and then with all usual bands;
 # and those of all guesses that a descent starts from.
 MAX_PLACEMENTS, MAX_SCANNED, MAX_DESCENTS = 8, 8, 4
@@ -70,7 +70,7 @@ class Candidate:
     base: str | None = None
 
     def is_as_named(self, known: Mapping[str, FeatureOptions]) -> bool:
-        """Tell whether these are the options of the named config to the last key."""
+        """Return whether all keys are those of the named config."""
         return self.base is not None and self.options == known[self.base]
 
 

@@ -62,7 +62,7 @@ class Clip:
         return [self.sampling_rate, *(hz for hz in RATES_HZ if hz != self.sampling_rate and self.can_be_read_at(hz))]
 
     def can_be_read_at(self, sampling_rate: int) -> bool:
-        """Tell whether a rate in hertz is near enough to the file's own to resample to it."""
+        """Return whether a rate in hertz is near enough to the file's own to resample to it."""
         return max(sampling_rate, self.sampling_rate) <= MAX_RATIO * min(sampling_rate, self.sampling_rate)
 
     def at(self, sampling_rate: int) -> np.ndarray:
@@ -115,7 +115,7 @@ class Clip:
         return (*_OF_FRAMES(options), *_OF_SIGNALS(options))
 
     def _has_inner(self, options: FeatureOptions, frames: np.ndarray) -> bool:
-        """Tell whether frames lie within the signal, so that no padding is seen."""
+        """Return whether frames are inside the signal, so that no padding is seen."""
         first = first_sample(options) + int(frames[0]) * options.sequence_stride
         end = first_sample(options) + int(frames[-1]) * options.sequence_stride + options.frame_length
         num_samples = len(self.at(options.sampling_rate))
@@ -157,13 +157,13 @@ def open_clips(path: str) -> list[Clip]:
     Raises
     ------
     AudioError
-        The file cannot be read, or lasts too long to be looked at.
+        The file cannot be read, or is too long.
     """
     sampling_rate, num_samples, num_channels = measure(path)
     if num_samples > MAX_SECONDS * sampling_rate:
         raise AudioError(
             "too_long",
-            f"it lasts {num_samples / sampling_rate:,.0f} s, and {MAX_SECONDS} s are the most that is looked at; "
+            f"it lasts {num_samples / sampling_rate:,.0f} s, and {MAX_SECONDS} s are the maximum; "
             "a few seconds tell as much, with features that were made of them",
         )
     single = range(min(num_channels, MAX_CHANNELS)) if num_channels > 1 else ()

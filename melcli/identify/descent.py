@@ -43,7 +43,7 @@ MAX_EXACT_MISFIT = 3e-5  # a misfit that only rounding leaves
 MAX_MISFIT_AFTER_COARSE = 0.5  # a misfit after one round that further rounds have never repaired
 # A misfit of the best upper and then the best lower edge from which all pairs are tried.
 MAX_MISFIT_OF_SINGLE_EDGES = 0.3
-MAX_MISFIT_TO_REFINE = 0.2  # a misfit that edges between the usual ones may still mend
+MAX_MISFIT_TO_REFINE = 0.2  # a misfit that edges between the usual ones may still reduce
 MAX_MISFIT_TO_FINISH = 0.05  # a misfit that has little left to explain
 MAX_SHARE_OF_LARGE_GAIN = 0.8  # what it has to fall to for a group to help much
 MAX_SHARE_OF_GAIN = 0.995  # what a misfit has to fall to for a key to be changed
@@ -76,7 +76,7 @@ class Descent:
     clip : Clip
     seen : Observation
     frames : np.ndarray of int
-        The frames that are looked at.
+        The frames that are compared.
     effort : Effort, optional
         How much may be tried; once it is spent, nothing changes any more.
     """

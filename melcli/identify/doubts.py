@@ -21,7 +21,7 @@ RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 END_TOLERANCE = 1e-5  # of the range: how near its ends values are to count as scaled to it
 PEAKS = (1.0, 0.99, 0.95, 0.9, 0.5)  # that people scale samples to
 MAX_PEAK_ERROR = 1e-3  # of a peak
-MIN_SHARE_AT_FLOOR = 0.05  # of all values: where so many stand at a floor, the next clip reaches it too
+MIN_SHARE_AT_FLOOR = 0.05  # of all values: if this many are at a floor, the next clip reaches it too
 
 
 def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptions]) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptio
 
 
 def is_of_each_range(values: np.ndarray, options: FeatureOptions) -> bool:
-    """Tell whether min-max scaling of the file gives such values: they reach both ends of a usual range."""
+    """Return whether min-max scaling of the file gives such values: they reach both ends of a usual range."""
     low, high = float(values.min()), float(values.max())
     slack = END_TOLERANCE * (high - low)
     clipped = options.clip is not None and any(abs(end - low) < slack for end in options.clip)
@@ -92,7 +92,7 @@ def _share_at_floor(values: np.ndarray) -> float:
 
 
 def _peak(options: FeatureOptions, view: Settling) -> float | None:
-    """Return the peak that the samples were scaled to, if the level tells of one."""
+    """Return the peak that the samples were scaled to, if the level shows one."""
     loudest = float(np.abs(view.clip.at(options.sampling_rate)).max())
     if options.logarithm is None:
         gain = (options.input_scale**options.mag_exp / options.std) if isinstance(options.std, float) else 1.0

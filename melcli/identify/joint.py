@@ -36,7 +36,7 @@ class JointSettling(Settling):
         return JointSettling(first, others)
 
     def fits(self, options: FeatureOptions) -> bool:
-        """Tell whether options give features of the right shape for every clip."""
+        """Return whether options give features of the right shape for every clip."""
         return all(part.fits(options) for part in self._all)
 
     def difference(self, options: FeatureOptions) -> Difference | None:

@@ -19,7 +19,7 @@ MAX_UNREACHED_POWER = 1e-30  # floors below it are no floors
 
 
 def is_knowable(value: Any, usual: Iterable[Any]) -> bool:
-    """Tell whether a number is one that people write, or one of the usual ones.
+    """Return whether a number is one that people write, or one of the usual ones.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ def untold(answer: Answer, settling: Settling, known: Mapping[str, FeatureOption
 
 
 def _same(one: FeatureOptions, other: FeatureOptions, settling: Settling, enough: float) -> bool:
-    """Tell whether two options give the same features of a clip, but for so much of the range."""
+    """Return whether two options give the same features of a clip, up to a share of the range."""
     made, changed = settling.features(one), settling.features(other)
     if made is None or changed is None:
         return False
@@ -100,7 +100,7 @@ def _same(one: FeatureOptions, other: FeatureOptions, settling: Settling, enough
 
 
 def _idle(key: str, options: FeatureOptions) -> bool:
-    """Tell whether a key does nothing on any clip, so that nothing is to be said of it."""
+    """Return whether a key has no effect on any clip, so that it is not reported."""
     if key in ("min_power", "log_offset", "top_db"):
         return options.logarithm is None
     if key == "pad_mode":

@@ -26,7 +26,7 @@ MAX_CEPSTRA = 40
 # Correlation of neighbors: cepstra had -0.1 to 0.5, mels of all but a few chords 0.6 to 1.
 MAX_CEPSTRAL_CORRELATION = 0.6
 MIN_FRAMES = 4  # frames that have a mean and a deviation of their own
-MAX_FRAMES = 3000  # from the beginning, that are chosen from: what is looked at of a long file
+MAX_FRAMES = 3000  # from the beginning of a long file, of which frames are chosen
 QUIET_SHARE_OF_FRAMES = 0.3  # of the frames: the share that is skipped
 MIN_COUNTED_SHARE_OF_RANGE = 1e-3  # values above it are counted
 MAX_SKIPPED_SHARE = 0.8  # of the values that are counted
@@ -122,7 +122,7 @@ def observations(features: np.ndarray) -> list[Observation]:
 
 
 def may_be_cepstra(values: np.ndarray) -> bool:
-    """Tell whether neighboring features move so independently of each other as cepstral coefficients do.
+    """Return whether neighboring features move so independently of each other as cepstral coefficients do.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def _above_floor(logs: np.ndarray, normalized: str) -> np.ndarray:
     lowest, highest = logs.min(axis=axis), logs.max(axis=axis)
     limit = lowest + LOUD_SHARE_OF_RANGE * (highest - lowest)
     if normalized == "no":
-        # Beside an offset of 1 levels are nearly linear: hardly any lie in the upper part of the range.
+        # Beside an offset of 1 levels are nearly linear: hardly any are in the upper part of the range.
         above = logs[logs > lowest + MIN_COUNTED_SHARE_OF_RANGE * (highest - lowest)]
         limit = min(limit, np.quantile(above, MAX_SKIPPED_SHARE)) if len(above) else limit
     marked: np.ndarray = logs > limit

@@ -127,7 +127,7 @@ class Settling:
         return Settling(change(self.clip), self.seen, self.known, rounding=self.rounding)
 
     def fits(self, options: FeatureOptions) -> bool:
-        """Tell whether options give features of this shape and orientation."""
+        """Return whether options give features of this shape and orientation."""
         seen = self.seen
         return (
             options.num_features == seen.num_features

@@ -1,7 +1,7 @@
 """The residual of a spectrum and its filters against the features, for any logarithm and normalization.
 
 Levels are an affine function of the logarithm of the mel powers: the unit of the logarithm and ``std`` are the factor,
-``mean``, ``input_scale`` and ``ref_power`` the term.  So the distance is what is left after the best such function.
+``mean``, ``input_scale`` and ``ref_power`` the term.  So the distance is the residual of the best such function.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Target:
         self._size = max(float(np.square(self._centered).sum()), 1e-30)
 
     def misfits(self, mels: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Return what is left of the features after the best affine functions of logarithms; see `affine_fit`.
+        """Return the residual of the features after the best affine functions of logarithms; see `affine_fit`.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ def affine_fit(mel: np.ndarray, seen: Observation) -> tuple[np.ndarray, np.ndarr
     factor, term : np.ndarray [shape=(1,) or (mels,)]
         One for each bin where each was normalized by itself.
     misfit : float
-        Root of the mean square of what is left, in deviations of the features; 1 says nothing fits.
+        Root mean square of the residual, in deviations of the features; 1 says nothing fits.
     """
     x = np.log(np.maximum(mel, MIN_RELATIVE_POWER * mel.max() + np.finfo(mel.dtype).tiny))
     if seen.cepstral:
@@ -127,6 +127,6 @@ def _cosines(num_mel_bins: int, num_ceps: int) -> np.ndarray:
 
 
 def misfit(mel: np.ndarray, seen: Observation) -> float:
-    """Return what is left after the best affine function of the logarithm; a falling one counts as none."""
+    """Return the residual after the best affine function of the logarithm; a falling one counts as none."""
     factor, _, left = affine_fit(mel, seen)
     return left if factor.mean() > 0 else 1.0

@@ -154,7 +154,7 @@ def _views(
     for number in range(len(opened[0])):
         clips = [clips[number] for clips in opened if number < len(clips)]
         if len(clips) < len(opened):
-            continue  # not all files have so many channels
+            continue  # not all files have this number of channels
         for seen in seen_first:
             alike = [seen, *(seen.alike(matrix) for matrix in matrices[1:])]
             parts = [
@@ -215,7 +215,7 @@ def _answers(
 
 
 def _alike(one: Answer, other: Answer) -> bool:
-    """Tell whether two answers give the same features, as ``hifigan`` and ``matcha`` do."""
+    """Return whether two answers give the same features, as ``hifigan`` and ``matcha`` do."""
     return all(
         np.isclose(getattr(one.difference, figure), getattr(other.difference, figure), rtol=1e-6, atol=0)
         for figure in ("maximum", "p999", "mean")

@@ -61,17 +61,17 @@ class _Length:
 
 
 def is_plain(stride: int, sampling_rate: int) -> bool:
-    """Tell whether a stride is one that people choose: multiples of 1 or 2.5 ms, of 32 samples, or a known one."""
+    """Return whether a stride is a usual one: a multiple of 1 or 2.5 ms or of 32 samples, or a known one."""
     return stride % 32 == 0 or stride in PLAIN_STRIDES or _is_multiple(stride, sampling_rate, PLAIN_UNITS_S)
 
 
 def is_round(stride: int, sampling_rate: int) -> bool:
-    """Tell whether a stride is one that most people choose: multiples of 2.5 or 8 ms or 128 samples, or a known one."""
+    """Return whether a stride is a common one: a multiple of 2.5 or 8 ms or 128 samples, or a known one."""
     return stride % 128 == 0 or stride in PLAIN_STRIDES or _is_multiple(stride, sampling_rate, ROUND_UNITS_S)
 
 
 def _is_multiple(stride: int, sampling_rate: int, units_s: tuple[float, ...]) -> bool:
-    """Tell whether a stride is a multiple of a unit in seconds, rounded up or down to whole samples."""
+    """Return whether a stride is a multiple of a unit in seconds, rounded up or down to whole samples."""
     units = [unit_s * sampling_rate for unit_s in units_s]
     return any(abs(stride - round(stride / unit) * unit) < 1 for unit in units)
 
