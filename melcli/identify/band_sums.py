@@ -99,7 +99,7 @@ class BandSums:
         moments, bins = self._on_axis(scale if triangles == "mel" else "hz")
         at = np.searchsorted(bins, edges)
         powers, moment = _between(self._above, at), _between(moments, at)
-        # A slope rises from 0 to 1 between two edges: its share of the power.  The weight of the rest falls from 1 to 0.
+        # A slope rises from 0 to 1 between two edges: its share of the power. The weight of the rest falls from 1 to 0.
         rising = moment
         rising -= edges[:, :-1, np.newaxis] * powers
         rising /= np.diff(edges, axis=1)[..., np.newaxis]
