@@ -30,7 +30,7 @@ MAX_FRAMES = 3000  # from the beginning of a long file, of which frames are chos
 QUIET_SHARE_OF_FRAMES = 0.3  # of the frames: the share that is skipped
 MIN_COUNTED_SHARE_OF_RANGE = 1e-3  # values above it are counted
 MAX_SKIPPED_SHARE = 0.8  # of the values that are counted
-# Of the range, from the lowest value: what lies above it is taken to be free of floors and offsets.
+# Of the range, from the lowest value: values above it are taken to be free of floors and offsets.
 LOUD_SHARE_OF_RANGE = 0.45
 
 

@@ -14,7 +14,7 @@ from melcli.identify.observation import Observation
 
 __all__ = ["Target", "affine_fit", "misfit"]
 
-MIN_RELATIVE_POWER = 1e-13  # of the loudest: what lies below it is rounding in float32
+MIN_RELATIVE_POWER = 1e-13  # of the loudest: values below it are rounding in float32
 
 
 class Target:
