@@ -199,7 +199,7 @@ def _repaired(report: VerifyReport) -> list[str]:
 def _counts(report: VerifyReport) -> str:
     from melcli.printable import printable
 
-    parts = [f"{report.num_ok - report.num_damaged:,} whole", f"{report.num_damaged:,} damaged"]
+    parts = [f"{report.num_ok - report.num_damaged:,} intact", f"{report.num_damaged:,} damaged"]
     books = sum(damage.id is None for damage in report.damages)
     if books:
         parts.append(f"{books:,} {'fault' if books == 1 else 'faults'} in OUT's books")

@@ -87,7 +87,7 @@ def test_people_read_a_sentence_and_programs_nothing(melcli: Command, extract: C
     extract()
     ended = melcli("verify", out, "--read-data")
     assert (ended.code, ended.out) == (0, "")
-    assert ended.last_line.startswith("5 whole  0 damaged  5 read  ")
+    assert ended.last_line.startswith("5 intact  0 damaged  5 read  ")
     assert ended.last_line.endswith(f"  -> {out}")
     assert melcli("verify", out, "-q") == Ended(0, "", "")
 
