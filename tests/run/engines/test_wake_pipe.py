@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import threading
 from collections.abc import Iterator
@@ -43,5 +44,14 @@ def test_a_full_pipe_does_not_block(pipe: WakePipe) -> None:
 
 def test_after_the_end_nothing_is_written(pipe: WakePipe) -> None:
     pipe.close()
-    pipe.wake()
-    pipe.close()
+    read, write = os.pipe()  # has the descriptors that were closed
+    try:
+        pipe.wake()
+        pipe.close()
+        with selectors.DefaultSelector() as selector:
+            selector.register(read, selectors.EVENT_READ)
+            assert not selector.select(0)
+        os.write(write, b"x")  # both are still open
+    finally:
+        os.close(read)
+        os.close(write)
