@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 from melcli.byte_order import text_of
-from melcli.sources.item_values import Values, item_values
+from melcli.sources.item_values import Values, item_values, to_item
 from melcli.sources.items import Item
 from melcli.sources.outputs import Outputs
 from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
@@ -85,7 +85,7 @@ class FileCalls:
         * ``given`` and ``listed``, with paths, ``list``, with the fields of a `PathList`, and ``walk`` yield `Part`.
         * ``account`` yields one list, of the fields of `Skipped` and a count.
         * ``real_paths`` yields the list of real paths, for paths.
-        * ``look_at`` yields the values of items, for pairs of id and source.
+        * ``look_at`` yields the current values of items, for values of items.
         * ``hash`` yields the hash of a file's content, or None if it cannot be read.
         * ``any_within`` yields whether any folder is OUT or inside it, for OUT and folders.
         * ``sizes`` yields sizes in bytes, -1 for a missing file, for OUT and names in it joined by NUL.
@@ -114,12 +114,12 @@ class FileCalls:
         self._at(path)
         return os.path.realpath(path)
 
-    def _look_at(self, named: Iterable[tuple[str, str]]) -> Iterator[list[Values]]:
-        yield [item_values(self._item_of(*names)) for names in named]
+    def _look_at(self, all_values: Iterable[Values]) -> Iterator[list[Values]]:
+        yield [item_values(self._refreshed(to_item(*values))) for values in all_values]
 
-    def _item_of(self, item_id: str, source: str) -> Item:
-        self._at(source)
-        return Item.look(item_id, source)
+    def _refreshed(self, item: Item) -> Item:
+        self._at(item.source)
+        return item.refreshed()
 
     def _hash(self, path: str) -> Iterator[str | None]:
         from melcli.sources.content import hash_content  # imported late, because few plans hash
