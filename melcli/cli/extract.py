@@ -39,7 +39,7 @@ GROUPS = {
     "Output": ("out", "format_", "keep_extension", "durability"),
     "Reruns": ("dry_run", "overwrite", "checksum", "retry_failed", "retry_reasons", "known_failures_ok"),
     "Limits": (
-        *("jobs", "max_time", "max_duration", "timeout_per_item", "max_memory_per_worker"),
+        *("jobs", "max_time", "max_duration", "min_duration", "timeout_per_item", "max_memory_per_worker"),
         *("fail_fast", "max_failures"),
     ),
     "Display": ("progress", "profile", "as_json", "quiet", "verbose", "log_file"),

@@ -172,6 +172,7 @@ def _compute(
             sampling_rate=features.sampling_rate,
             dtype=features.compute_dtype,
             max_duration_s=job.limits.max_duration_s,
+            min_duration_s=job.limits.min_duration_s,
             stopwatch=stopwatch,
         )
         origin["format"] = audio.format
@@ -214,6 +215,7 @@ def _row(
         path="",  # known after storing, like the size
         output_size=0,
         **stored.describe(),
+        **audio.levels.describe(),
         **origin,
     )
 

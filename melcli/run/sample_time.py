@@ -83,6 +83,7 @@ def _extract(job: Job, item: Item, timer: _Timer) -> None:
             sampling_rate=features.sampling_rate,
             dtype=features.compute_dtype,
             max_duration_s=job.limits.max_duration_s,
+            min_duration_s=job.limits.min_duration_s,
             stopwatch=Stopwatch(),
         )
 

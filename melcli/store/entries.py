@@ -18,7 +18,7 @@ from melcli.byte_order import byte_order
 from melcli.opening import regular_nofollow
 from melcli.store.lines import UTF8, Line, Lines, item_of
 from melcli.store.manifest import not_a_row, read_lines, read_texts
-from melcli.store.rows import FIELD_KINDS, JSON_DECODER, ROW_ERRORS, fields_of
+from melcli.store.rows import FIELD_KINDS, JSON_DECODER, LEVELS, ROW_ERRORS, fields_of
 
 __all__ = [
     *(
@@ -76,6 +76,7 @@ PlainRow = tuple[bytes, ...]  # not a named tuple, since creating one takes as l
 _ENTRY_FIELDS = Entry._fields[:-3]
 # Possessive quantifiers, which do not backtrack, save a seventh of the time.
 STRING = r'[ !#-\[\]-~]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-~]*+)*+'
+_NAMES = tuple(FIELD_KINDS)
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,18}+)"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,30}}+)?(?:[eE][+-]?[0-9]{{1,3}})?"
 
@@ -98,7 +99,10 @@ def line_pattern(taken: Collection[str]) -> str:
         if NoneType in kinds and name != "tried_with":
             value = f"(?:null|{value})"
         parts.append(f'"{name}":{value}')
-    return rf"\{{{','.join(parts[:-1])}(?:,{parts[-1]})?\}}"
+    first = _NAMES.index(LEVELS[0])
+    end = first + len(LEVELS)
+    levels = f"(?:{','.join(parts[first:end])},)?"  # missing in rows of earlier versions
+    return rf"\{{{','.join(parts[:first])},{levels}{','.join(parts[end:-1])}(?:,{parts[-1]})?\}}"
 
 
 @cache  # compiled when the first line is read: it takes 6 ms of a new run and of each worker, which read none

@@ -20,6 +20,7 @@ from melcli.store.lines import UTF8, Line, item_of
 __all__ = [
     "FIELD_KINDS",
     "JSON_DECODER",
+    "LEVELS",
     "ROW_ERRORS",
     "ROW_FIELDS",
     "FailedRow",
@@ -128,6 +129,9 @@ class OkRow(_Source):
         CRC-32 of the bytes of the stored numbers, in hex.
     min, max, mean : float
         Minimum, maximum and mean of the stored numbers.
+    peak, rms_db, clipped_fraction, dc_offset : float or None
+        Levels of the decoded source, over all its channels; see `melcli.audio.scan.Levels`.  None in rows of earlier
+        versions.
     """
 
     status: ClassVar[Literal["ok"]] = "ok"
@@ -151,6 +155,10 @@ class OkRow(_Source):
     min: float
     max: float
     mean: float
+    peak: float | None = None
+    rms_db: float | None = None
+    clipped_fraction: float | None = None
+    dc_offset: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,12 +186,13 @@ class FailedRow(_Source):
 
 Row = OkRow | FailedRow
 
+LEVELS = ("peak", "rms_db", "clipped_fraction", "dc_offset")  # fields that rows of earlier versions lack
 # All fields in the order in which they are written.  Fields that a kind of row lacks are null.
 ROW_FIELDS = (
     *("id", "source", "status", "reason", "message", "source_size", "source_mtime_ns", "source_hash", "format"),
     *("decoding", "source_sampling_rate", "source_channels", "channel", "num_samples", "sampling_rate", "num_frames"),
     *("valid_frames", "num_features", "frame_shift", "duration", "dtype", "path", "start", "output_size", "crc32"),
-    *("min", "max", "mean", "flags", "stderr", "config_id", "tried_with"),
+    *("min", "max", "mean", *LEVELS, "flags", "stderr", "config_id", "tried_with"),
 )
 OPTIONAL_FIELD = "tried_with"
 FIELDS_OF_ALL_VERSIONS = ("channel", "flags")  # required, though they have a default
