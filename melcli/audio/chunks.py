@@ -28,6 +28,7 @@ def chunks(
     chunk_s: float,
     hop_s: float,
     last: Literal["keep", "pad", "drop"],
+    min_duration_s: float | None = None,
 ) -> Iterator[Chunk]:
     """Yield chunks until one reaches the end; the caller reads each before it asks for the next.
 
@@ -44,14 +45,18 @@ def chunks(
         Distance between the starts of chunks, seconds; each start is rounded.
     last : "keep", "pad" or "drop"
         What becomes of a last chunk that is shorter.
+    min_duration_s : float, optional
+        Refuse a shorter part.
 
     Raises
     ------
     AudioError
-        As from `Recording`; also ``too_short`` if there is no chunk, because the part is shorter and ``last`` is
-        ``drop``.
+        As from `Recording`; also ``too_short`` for a part that is shorter than ``min_duration_s``, or that has no
+        chunk, because it is shorter and ``last`` is ``drop``.
     """
     rate = recording.file.sampling_rate
+    if min_duration_s and not _has_samples(recording, first, first + math.ceil(min_duration_s * rate), end):
+        raise AudioError("too_short", f"it lasts less than {min_duration_s:,g} s, the minimum")
     length = max(1, _round(chunk_s * rate))
     number = 0
     while True:

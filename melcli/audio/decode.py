@@ -32,7 +32,7 @@ from melcli.audio.ogg import OggEnding
 from melcli.audio.rates import check_rate
 from melcli.audio.refusal import unsupported_coding
 from melcli.audio.regular_file import RegularFile, open_regular
-from melcli.audio.scan import Scan
+from melcli.audio.scan import Levels, Scan
 from melcli.audio.views import fallback_views, views
 from melcli.errors import AudioError
 
@@ -74,6 +74,8 @@ class AudioFile:
         ``misnamed``: the extension belongs to another format.  ``truncated_header``: the header leaves the length open,
         so that truncation cannot be detected, or claims less audio than follows it.  ``truncated``: the file is
         truncated, and was read with ``truncated="keep"``.
+    levels : Levels
+        Of the decoded samples, over all channels; complete when `blocks` is exhausted.
 
     Raises
     ------
@@ -146,6 +148,11 @@ class AudioFile:
             "truncated_header": self._ending is not None and self._ending.open_ended,
         }
         return tuple(name for name, holds in found.items() if holds)
+
+    @property
+    def levels(self) -> Levels:
+        """Levels of all samples; complete when `blocks` is exhausted."""
+        return self._scan.levels()
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Decode the file to its end.

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 
 from melcli.audio.decode import AudioFile
-from melcli.audio.scan import Scan
+from melcli.audio.scan import Levels, Scan
 from melcli.errors import AudioError
 
 __all__ = ["MAX_OVERSHOOT_S", "Part", "Recording", "check_overshoot"]
@@ -248,6 +248,11 @@ class Part:
         """
         found = {"clipped": self._scan.clipped, "silent": self._scan.silent, "overshoot": self._has_overshoot}
         return tuple(sorted(self._file_flags | {name for name, holds in found.items() if holds}))
+
+    @property
+    def levels(self) -> Levels:
+        """Levels of the samples of the part; complete when `blocks` is exhausted."""
+        return self._scan.levels()
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Read the part.

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from melcli.audio.scan import Levels
+
 __all__ = ["SampleSource"]
 
 
@@ -36,6 +38,10 @@ class SampleSource(Protocol):
     @property
     def flags(self) -> tuple[str, ...]:
         """Noteworthy properties that are not errors, sorted; complete at the end."""
+
+    @property
+    def levels(self) -> Levels:
+        """Levels of the samples; complete at the end."""
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield blocks ``(samples, channels)`` that the caller owns; raise `AudioError` at the latest at the end."""

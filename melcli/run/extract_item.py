@@ -227,6 +227,7 @@ def _row(
         path="",  # known after storing, like the size
         output_size=0,
         **stored.describe(),
+        **audio.levels.describe(),
         **origin,
     )
 

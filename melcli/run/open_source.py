@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from melcli.audio.chunks import chunks
+from melcli.audio.command import output_of
 from melcli.audio.load import AudioStream, open_file
 from melcli.audio.options import AudioOptions
 from melcli.audio.recording import Part, Recording
@@ -19,6 +20,7 @@ from melcli.sources.bounds import Bounds
 from melcli.sources.content import hash_content
 from melcli.sources.items import Item
 from melcli.stopwatch import Stopwatch
+from melcli.store.layout import own_folder
 
 __all__ = ["OpenSource", "Piece"]
 
@@ -57,6 +59,7 @@ class OpenSource:
         self._opened = ExitStack()
         self._recording: Recording | None = None
         self._hash: str | None = None
+        self._output: str | None = None
 
     def __enter__(self) -> OpenSource:
         return self
@@ -79,17 +82,26 @@ class OpenSource:
         if bounds.source_channel is not None:
             options = replace(options, channels=bounds.source_channel)
         stream = partial(self._stream, options=options, stopwatch=stopwatch)
-        if not item.bounds and options.chunk_s is None:
-            yield Piece(partial(stream, item.source), options)
+        min_duration_s = self._job.limits.min_duration_s
+        is_whole = bounds.start_s is None and bounds.end_s is None
+        if is_whole and options.chunk_s is None:
+            yield Piece(partial(stream, self._path_of(item), min_duration_s=min_duration_s), options)
             return
         recording = self._recording_of(item)
         first, end = bounds.samples(recording.file.sampling_rate)
         if options.chunk_s is None:
+            stream = partial(stream, min_duration_s=min_duration_s)
             yield Piece(partial(_again, stream, Part(recording, first, end)), options)
             return
         hop_s = options.chunk_hop_s or options.chunk_s
         for number, start_s, part in chunks(
-            recording, first, end, chunk_s=options.chunk_s, hop_s=hop_s, last=options.chunk_last
+            recording,
+            first,
+            end,
+            chunk_s=options.chunk_s,
+            hop_s=hop_s,
+            last=options.chunk_last,
+            min_duration_s=min_duration_s,
         ):
             yield Piece(partial(_again, stream, part), options, number, start_s)
 
@@ -104,7 +116,14 @@ class OpenSource:
         if self._recording is not None:
             self._recording.check_rest()
 
-    def _stream(self, source: str | SampleSource, *, options: AudioOptions, stopwatch: Stopwatch) -> AudioStream:
+    def _stream(
+        self,
+        source: str | SampleSource,
+        *,
+        options: AudioOptions,
+        stopwatch: Stopwatch,
+        min_duration_s: float | None = None,
+    ) -> AudioStream:
         features = self._job.config.features
         return AudioStream(
             source,
@@ -112,13 +131,22 @@ class OpenSource:
             sampling_rate=features.sampling_rate,
             dtype=features.compute_dtype,
             max_duration_s=self._job.limits.max_duration_s,
+            min_duration_s=min_duration_s,
             stopwatch=stopwatch,
         )
+
+    def _path_of(self, item: Item) -> str:
+        if not item.is_command:
+            return item.source
+        if self._output is None:
+            folder = self._job.scratch or own_folder(self._job.out)
+            self._output = self._opened.enter_context(output_of(item.source, folder))
+        return self._output
 
     def _recording_of(self, item: Item) -> Recording:
         if self._recording is None:
             config = self._job.config
-            open_again = partial(open_file, item.source, config.audio, config.features.compute_dtype)
+            open_again = partial(open_file, self._path_of(item), config.audio, config.features.compute_dtype)
             self._recording = self._opened.enter_context(Recording(open_again))
         return self._recording
 

@@ -31,6 +31,8 @@ from melcli.store.rows import FailedRow, Row
 from melcli.store.stored_array import StoredFeatures
 from melcli.version import __version__
 
+COMMAND_S = 10.0  # an estimate; commands run once, when their audio is decoded
+
 __all__ = ["library_versions", "measure_batch", "run_batch", "try_batch"]
 
 
@@ -132,8 +134,8 @@ def _measure(item: Item, job: Job) -> MeasuredItem:
     audio = job.config.audio
     bounds = Bounds.of_json(item.bounds)
     is_single = audio.channels != "each" or bounds.source_channel is not None
-    if bounds.duration_s is not None and is_single:
-        return MeasuredItem(item.id, bounds.duration_s, 1)
+    if item.is_command or (bounds.duration_s is not None and is_single):
+        return MeasuredItem(item.id, COMMAND_S if bounds.duration_s is None else bounds.duration_s, 1)
     try:
         with watchdog.item(header_timeout_s(job.limits.timeout_per_item_s)):
             sampling_rate, num_samples, num_channels = measure(item.source, opus_rate=job.config.audio.opus_rate)

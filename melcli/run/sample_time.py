@@ -68,7 +68,7 @@ def time_sample(task: tuple[Job, Batch]) -> TimedSample:
 
 def _run(job: Job, items: Sequence[Item], timer: _Timer) -> None:
     with suppress(_Enough), np.errstate(over="ignore", invalid="ignore"):
-        for item in items:
+        for item in (item for item in items if not item.is_command):  # an estimate runs no commands
             with watchdog.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
                 _extract(job, item, timer)
 

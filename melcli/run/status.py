@@ -16,13 +16,14 @@ from melcli.run.limits import Limits
 from melcli.run.plan import Plan, Rerun
 from melcli.run.request import Request
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import Files, in_parts, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import Values, item_values
 from melcli.sources.items import NO_FILE_SIZE, Item
 from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
+from melcli.sources.parts import in_parts
 from melcli.store.durability import has_unflushed_outputs
 from melcli.store.entries import Entry
 from melcli.store.history import read_history

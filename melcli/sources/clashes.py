@@ -11,10 +11,11 @@ from melcli.byte_order import byte_order
 from melcli.errors import NameClash
 from melcli.printable import printable
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import Files, in_parts, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import COLUMNS, PARAMETERS, Values, item_values, to_item
 from melcli.sources.items import Item
+from melcli.sources.parts import in_parts
 from melcli.sources.search import Part
 
 __all__ = ["unique_by_id"]

@@ -22,6 +22,7 @@ from melcli.store.rows import (
     BOUNDS_FIELDS,
     FIELD_KINDS,
     JSON_DECODER,
+    LEVELS,
     OPTIONAL_FIELDS,
     ROW_ERRORS,
     bounds_text,
@@ -89,6 +90,7 @@ PlainRow = tuple[bytes, ...]  # not a named tuple, since creating one takes as l
 _ENTRY_FIELDS = Entry._fields[:-3]
 # Possessive quantifiers, which do not backtrack, save a seventh of the time.
 STRING = r'[ !#-\[\]-~]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-~]*+)*+'
+_NAMES = tuple(FIELD_KINDS)
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,18}+)"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,30}}+)?(?:[eE][+-]?[0-9]{{1,3}})?"
 
@@ -127,10 +129,13 @@ def line_pattern(taken: Collection[str]) -> str:
         if NoneType in kinds:
             value = f"(?:null|{value})"
         parts.append(f'"{name}":{value}')
+    first = _NAMES.index(LEVELS[0])
+    end = first + len(LEVELS)
+    levels = f"(?:{','.join(parts[first:end])},)?"  # missing in rows of earlier versions
     endings = []
     for name, before, value, after in _OPTIONAL:
         endings.append(f"(?:,{before}({value}){after})?" if name in taken else f"(?:,{before}(?:{value}){after})?")
-    return rf"\{{{','.join(parts)}{''.join(endings)}\}}"
+    return rf"\{{{','.join(parts[:first])},{levels}{','.join(parts[end:])}{''.join(endings)}\}}"
 
 
 @cache  # compiled when the first line is read: it takes 6 ms of a new run and of each worker, which read none

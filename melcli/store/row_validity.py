@@ -106,6 +106,8 @@ def _fault_of_output(row: OkRow) -> str:
         return "one of its numbers is negative"
     if not 0 <= (row.valid_frames or 0) <= frames:
         return _names(row, "valid_frames")
+    if not 0 <= (row.clipped_fraction or 0) <= 1:
+        return _names(row, "clipped_fraction")
     if max(size, frames * features * STORED_TYPES[row.dtype]) > MAX_FILE_BYTES:
         return f"its {frames} frames of {features} features in {size} bytes exceed the maximum size of a file"
     return ""

@@ -22,6 +22,7 @@ __all__ = [
     "FIELD_KINDS",
     "JSON_DECODER",
     "OPTIONAL_FIELDS",
+    "LEVELS",
     "ROW_ERRORS",
     "ROW_FIELDS",
     "FailedRow",
@@ -159,6 +160,9 @@ class OkRow(_Source):
         CRC-32 of the bytes of the stored numbers, in hex.
     min, max, mean : float
         Minimum, maximum and mean of the stored numbers.
+    peak, rms_db, clipped_fraction, dc_offset : float or None
+        Levels of the decoded source, over all its channels; see `melcli.audio.scan.Levels`.  None in rows of earlier
+        versions.
     """
 
     status: ClassVar[Literal["ok"]] = "ok"
@@ -182,6 +186,10 @@ class OkRow(_Source):
     min: float
     max: float
     mean: float
+    peak: float | None = None
+    rms_db: float | None = None
+    clipped_fraction: float | None = None
+    dc_offset: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,13 +220,14 @@ Row = OkRow | FailedRow
 BOUNDS_FIELDS = ("start_s", "end_s", "length_s", "rounding", "source_channel", "is_command")
 CHUNK_FIELDS = ("chunk", "num_chunks", "chunk_start_s")
 OPTIONAL_FIELDS = (*BOUNDS_FIELDS, "columns", *CHUNK_FIELDS, "tried_with")  # not written if they are None
+LEVELS = ("peak", "rms_db", "clipped_fraction", "dc_offset")  # fields that rows of earlier versions lack
 
 # All fields in the order in which they are written.  Fields that a kind of row lacks are null.
 ROW_FIELDS = (
     *("id", "source", "status", "reason", "message", "source_size", "source_mtime_ns", "source_hash", "format"),
     *("decoding", "source_sampling_rate", "source_channels", "channel", "num_samples", "sampling_rate", "num_frames"),
     *("valid_frames", "num_features", "frame_shift", "duration", "dtype", "path", "start", "output_size", "crc32"),
-    *("min", "max", "mean", "flags", "stderr", "config_id"),
+    *("min", "max", "mean", *LEVELS, "flags", "stderr", "config_id"),
     *OPTIONAL_FIELDS,
 )
 FIELDS_OF_ALL_VERSIONS = ("channel", "flags")  # required, though they have a default

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import socket
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.audio.load import AudioStream, load_audio
@@ -84,6 +86,11 @@ def test_a_row_says_what_was_made(tmp_path: Path) -> None:
     assert row.output_size == (tmp_path / "out" / "a.npy").stat().st_size
     assert (row.min, row.max) == (stored.min(), stored.max())
     assert row.config_id == job(tmp_path).config_id
+    decoded, _ = soundfile.read(source)
+    assert row.peak == np.abs(decoded).max() > 0
+    assert row.rms_db == round(10 * math.log10(np.mean(decoded**2)), 3)
+    assert row.dc_offset == round(np.mean(decoded), 8)
+    assert row.clipped_fraction == 0
 
 
 def test_a_bad_input_costs_itself_alone(tmp_path: Path) -> None:
@@ -183,6 +190,14 @@ def test_so_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durabili
     (row,) = run_batch((job(tmp_path / "out", durability=durability, format_="hdf5"), shard))
     assert row.status == "ok"
     assert bool(flushes) == flushed
+
+
+def test_a_source_that_is_shorter_than_is_allowed_fails(tmp_path: Path) -> None:
+    (short,), (long,) = plant(tmp_path, "short.wav", seconds=0.9), plant(tmp_path, "long.flac", seconds=1.0)
+    bad, good = run_batch((job(tmp_path / "out", limits=Limits(min_duration_s=1.0)), batch(short, long)))
+    assert (good.id, good.status) == ("long", "ok")
+    assert (bad.id, bad.reason) == ("short", "too_short")
+    assert names(bad.message, "short.wav", "0.9 s", "1 s")
 
 
 def test_a_source_that_lasts_longer_than_is_allowed_fails(tmp_path: Path) -> None:
@@ -430,6 +445,8 @@ def test_a_file_that_goes_through_in_blocks_gives_the_bytes_of_the_whole(
         assert row.crc32 == f"{zlib.crc32(one.tobytes()):08x}"
         assert (row.min, row.max) == (one.min(), one.max())
         assert row.num_samples == 80_000
+        decoded, _ = soundfile.read(row.source)
+        assert (row.peak, row.rms_db) == (np.abs(decoded).max(), round(10 * math.log10(np.mean(decoded**2)), 3))
     assert sorted(tree(out)) == sorted({"manifest.jsonl", "failures.jsonl", *(str(row.path) for row in rows)})
 
 
