@@ -9,11 +9,12 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
-from melcli.audio.chunks import chunks
+from melcli.audio.chunks import check_duration, chunks
 from melcli.audio.command import output_of
 from melcli.audio.load import AudioStream, open_file
 from melcli.audio.options import AudioOptions
-from melcli.audio.recording import Part, Recording
+from melcli.audio.part import Part
+from melcli.audio.recording import Recording
 from melcli.audio.sample_source import SampleSource
 from melcli.run.job import Job
 from melcli.sources.bounds import Bounds
@@ -72,6 +73,8 @@ class OpenSource:
     def pieces(self, item: Item, stopwatch: Stopwatch) -> Iterator[Piece]:
         """Yield the item, or its chunks; each must be read before the next.
 
+        Reading a chunk may raise `melcli.audio.part.DroppedPart`: then the item continues with the next one.
+
         Raises
         ------
         AudioError
@@ -82,26 +85,25 @@ class OpenSource:
         if bounds.source_channel is not None:
             options = replace(options, channels=bounds.source_channel)
         stream = partial(self._stream, options=options, stopwatch=stopwatch)
-        min_duration_s = self._job.limits.min_duration_s
+        limits = self._job.limits
+        limited = partial(stream, min_duration_s=limits.min_duration_s, max_duration_s=limits.max_duration_s)
         is_whole = bounds.start_s is None and bounds.end_s is None
         if is_whole and options.chunk_s is None:
-            yield Piece(partial(stream, self._path_of(item), min_duration_s=min_duration_s), options)
+            yield Piece(partial(limited, self._path_of(item)), options)
             return
         recording = self._recording_of(item)
         first, end = bounds.samples(recording.file.sampling_rate)
         if options.chunk_s is None:
-            stream = partial(stream, min_duration_s=min_duration_s)
-            yield Piece(partial(_again, stream, Part(recording, first, end)), options)
+            yield Piece(partial(_again, limited, Part(recording, first, end)), options)
             return
-        hop_s = options.chunk_hop_s or options.chunk_s
+        check_duration(recording, first, end, min_s=limits.min_duration_s, max_s=limits.max_duration_s)
         for number, start_s, part in chunks(
             recording,
             first,
             end,
             chunk_s=options.chunk_s,
-            hop_s=hop_s,
+            hop_s=options.chunk_hop_s or options.chunk_s,
             last=options.chunk_last,
-            min_duration_s=min_duration_s,
         ):
             yield Piece(partial(_again, stream, part), options, number, start_s)
 
@@ -123,6 +125,7 @@ class OpenSource:
         options: AudioOptions,
         stopwatch: Stopwatch,
         min_duration_s: float | None = None,
+        max_duration_s: float | None = None,
     ) -> AudioStream:
         features = self._job.config.features
         return AudioStream(
@@ -130,7 +133,7 @@ class OpenSource:
             options,
             sampling_rate=features.sampling_rate,
             dtype=features.compute_dtype,
-            max_duration_s=self._job.limits.max_duration_s,
+            max_duration_s=max_duration_s,
             min_duration_s=min_duration_s,
             stopwatch=stopwatch,
         )
