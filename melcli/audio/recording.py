@@ -76,9 +76,10 @@ class Recording:
     @property
     def file(self) -> AudioFile:
         """The open file."""
-        return self._open()
+        return self.open()
 
-    def _open(self) -> AudioFile:
+    def open(self) -> AudioFile:
+        """Return the file, which is opened if it is not; errors are those of ``open_file``."""
         if self._file is None:
             self._file = self._open_file()
             self.opening_flags = self._file.flags
@@ -138,7 +139,7 @@ class Recording:
         """
         if not self._may_hide_damage:
             return
-        self._open()
+        self.open()
         while self._next_block(self._next) is not None:
             pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -16,6 +16,7 @@ from melcli.audio.options import AudioOptions
 from melcli.audio.part import Part
 from melcli.audio.recording import Recording
 from melcli.audio.sample_source import SampleSource
+from melcli.errors import AudioError
 from melcli.run.job import Job
 from melcli.sources.bounds import Bounds
 from melcli.sources.content import hash_content
@@ -61,6 +62,7 @@ class OpenSource:
         self._recording: Recording | None = None
         self._hash: str | None = None
         self._output: str | None = None
+        self._failure: AudioError | None = None  # also of all other parts
 
     def __enter__(self) -> OpenSource:
         return self
@@ -143,15 +145,30 @@ class OpenSource:
             return item.source
         if self._output is None:
             folder = self._job.scratch or own_folder(self._job.out)
-            self._output = self._opened.enter_context(output_of(item.source, folder))
+            with self._failing():
+                self._output = self._opened.enter_context(output_of(item.source, folder))
         return self._output
 
     def _recording_of(self, item: Item) -> Recording:
         if self._recording is None:
             config = self._job.config
             open_again = partial(open_file, self._path_of(item), config.audio, config.features.compute_dtype)
-            self._recording = self._opened.enter_context(Recording(open_again))
+            recording = self._opened.enter_context(Recording(open_again))
+            with self._failing():
+                recording.open()
+            self._recording = recording
         return self._recording
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Fail all parts of a source that cannot be opened, or whose command fails, after one attempt."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except AudioError as error:
+            self._failure = error.with_traceback(None)
+            raise
 
 
 def _again(stream: Callable[[Part], AudioStream], part: Part) -> AudioStream:
