@@ -82,7 +82,14 @@ class AudioStream:
                 self._file = source
             else:
                 self._file = opened.enter_context(
-                    AudioFile(source, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
+                    AudioFile(
+                        source,
+                        dtype=dtype,
+                        truncated=options.truncated,
+                        opus_rate=options.opus_rate,
+                        decoder=options.decoder,
+                        stream=options.stream,
+                    )
                 )
             self._check_duration(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
             self.num_outputs = count_outputs(self._file.num_channels, options.channels)
