@@ -133,6 +133,7 @@ def test_a_fingerprint_of_what_json_cannot_hold_is_refused():
         ("ConfigError", 2),
         ("NameClash", 2),
         ("AudioError", 3),
+        ("DecoderKilled", 3),
         ("NoInput", 5),
         ("StorageError", 6),
         ("WorkersFailing", 7),
@@ -186,4 +187,4 @@ def test_the_default_of_a_later_key_is_neutral(cls):
     """A melcli.yaml of an earlier release does not have the key, and means the numbers of that release."""
     plain = to_plain(cls())
     for key in fields(cls):
-        assert key.metadata.get("neutral", plain[key.name]) == plain[key.name]
+        assert plain[key.name] in key.metadata.get("neutral", (plain[key.name],))

@@ -69,10 +69,9 @@ def open_decoder(raw: RegularFile, ending: Ending | None, choice: DecoderChoice)
     try:
         return _with_libsndfile(raw, ending, choice)
     except AudioError as refusal:
-        if choice.decoder == "libsndfile" or refusal.reason != "unsupported_format" or not _may_be_audio(raw):
+        is_alone = choice.decoder == "libsndfile" or refusal.reason != "unsupported_format"
+        if is_alone or not _may_be_audio(raw) or locate() is None:
             raise
-        if locate() is None:
-            raise AudioError(refusal.reason, f"{refusal.message}; or install ffmpeg") from refusal
     return _with_ffmpeg(raw, choice)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,9 +16,10 @@ from melcli.audio.channels import count_outputs
 from melcli.audio.decode import measure
 from melcli.audio.decoder import libsndfile_version
 from melcli.audio.decoding_revision import DECODING_REVISION
+from melcli.audio.ffmpeg.program import condition, program
 from melcli.audio.load import AudioStream
 from melcli.audio.resample import soxr_version
-from melcli.errors import AudioError, Reason, StorageError
+from melcli.errors import AudioError, DecoderKilled, StorageError
 from melcli.mel.fft import scipy_version
 from melcli.mel.framing import count_discarded_samples, count_valid_frames
 from melcli.mel.kernels import kernels
@@ -66,7 +66,7 @@ def run_batch(task: tuple[Job, Batch]) -> BatchResult:
         OUT cannot be written, and nothing of the batch is stored; the run must stop.
     """
     job, batch = task
-    stopwatch, started_s = Stopwatch(), time.process_time()
+    stopwatch, started_s = Stopwatch(), _cpu_s()
     sink = _open_sink(job, batch)
     try:
         # Overflows become infinite values, which fail as nonfinite; NumPy's warnings would only appear on the terminal.
@@ -80,8 +80,10 @@ def run_batch(task: tuple[Job, Batch]) -> BatchResult:
     rows = [_with_placement(row, placements) for row in rows]
     lines = [row if row.status == "failed" else row.to_line() for row in rows]
     tally = count_rows(rows, job.config.features)
+    if any(row.format is not None and row.format.startswith("ffmpeg/") for row in rows) and (found := program()):
+        tally.ffmpeg_versions.add(found.version)
     stopwatch.lap("other")
-    return BatchResult(rows=lines, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=time.process_time() - started_s)
+    return BatchResult(rows=lines, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=_cpu_s() - started_s)
 
 
 def try_batch(task: tuple[Job, Batch]) -> TrialDone:
@@ -120,7 +122,7 @@ def _extract(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> list[Row
     with watchdog.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
         rows = list(_rows(item, job, sink, stopwatch))
     stderr = watchdog.stderr()
-    return [replace(row, stderr=stderr) for row in rows] if stderr else rows
+    return [replace(row, stderr=row.stderr or stderr) for row in rows] if stderr else rows
 
 
 def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:
@@ -131,7 +133,10 @@ def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Ro
             with suppress(OSError):  # the decoder reports a source that cannot be read with a better message
                 origin["source_hash"] = hash_content(item.source)
         stopwatch.lap("other")
-        audio, outputs = _compute(item, origin, job, stopwatch)
+        try:
+            audio, outputs = _compute(item, origin, job, stopwatch)
+        except DecoderKilled:
+            audio, outputs = _compute(item, origin, job, stopwatch)
         rows = [_row(item, origin, audio, channel, stored, job) for channel, stored in enumerate(outputs)]
         stopwatch.lap("other")
         for row, stored in zip(rows, outputs, strict=True):
@@ -140,18 +145,19 @@ def _rows(item: Item, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Ro
     except StorageError:
         raise
     except AudioError as error:
-        yield _failed(item, origin, error.reason, error.message)
+        yield _failed(item, origin, error, job)
     except OSError as error:
         # The stages report faults of the input as AudioError; this is a fault of the system: too many open files.
         raise StorageError(f"cannot open {printable(item.source)}: {error.strerror}") from error
     except MemoryError:
         max_bytes = job.limits.max_memory_bytes
         allowed = f"; {max_bytes // 1_000_000:,} MB are allowed (--max-memory-per-worker)" if max_bytes else ""
-        yield _failed(item, origin, "out_of_memory", f"the worker ran out of memory{allowed}")
+        yield _failed(item, origin, AudioError("out_of_memory", f"the worker ran out of memory{allowed}"), job)
     except Exception as error:  # noqa: BLE001  a bug must affect only one item
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-        yield _failed(item, origin, "internal", f"a bug of melcli, please report it: {error!r} at {where}")
+        bug = f"a bug of melcli, please report it: {error!r} at {where}"
+        yield _failed(item, origin, AudioError("internal", bug), job)
     else:
         yield from rows
 
@@ -224,8 +230,15 @@ def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
     return tuple(sorted((*audio.flags, *cut)))
 
 
-def _failed(item: Item, origin: dict[str, Any], reason: Reason, message: str) -> FailedRow:
-    return FailedRow(id=item.id, reason=reason, message=printable(f"{item.source}: {message}"), **origin)
+def _failed(item: Item, origin: dict[str, Any], error: AudioError, job: Job) -> FailedRow:
+    return FailedRow(
+        id=item.id,
+        reason=error.reason,
+        message=printable(f"{item.source}: {error.message}"),
+        stderr=error.stderr or None,
+        tried_with=condition(job.config.audio.decoder) if error.reason == "unsupported_format" else None,
+        **origin,
+    )
 
 
 def _with_placement(row: Row, placements: dict[str, Placement]) -> Row:
@@ -266,10 +279,18 @@ class _NullSink:
         pass
 
 
+def _cpu_s() -> float:
+    """Return the CPU time of this process and of the decoders that it started, in seconds."""
+    return sum(os.times()[:4])
+
+
 def _measure(item: Item, job: Job) -> MeasuredItem:
     try:
         with watchdog.item(header_timeout_s(job.limits.timeout_per_item_s)):
-            sampling_rate, num_samples, num_channels = measure(item.source, opus_rate=job.config.audio.opus_rate)
+            audio = job.config.audio
+            sampling_rate, num_samples, num_channels = measure(
+                item.source, opus_rate=audio.opus_rate, decoder=audio.decoder, stream=audio.stream
+            )
         return MeasuredItem(
             item.id, num_samples / sampling_rate, count_outputs(num_channels, job.config.audio.channels)
         )

@@ -34,6 +34,8 @@ OTHER = {
     "audio.resampler": "polyphase",
     "audio.truncated": "keep",
     "audio.opus_rate": 48000,
+    "audio.decoder": "ffmpeg",
+    "audio.stream": 1,
     "features.fft_length": 4096,
     "features.sequence_stride": 256,
     "features.sequence_length": 400,
@@ -199,7 +201,8 @@ def test_what_is_written_is_to_be_read_by_people(write):
     write("output: {dtype: float16}\n")
     lines = resolve_config("my.yaml", sets=["fft_length=2", "window=[0, 0.5]"]).to_yaml(made_by).splitlines()
     assert lines[:3] == ["audio:", "  channels: mix", "  resampler: soxr_hq"]
-    assert lines[3:7] == ["  truncated: fail", "  opus_rate: header", "features:", "  fft_length: 2"]
+    assert lines[3:7] == ["  truncated: fail", "  opus_rate: header", "  decoder: auto", "  stream: 0"]
+    assert lines[7:9] == ["features:", "  fft_length: 2"]
     assert "  window: [0.0, 0.5]" in lines
     assert "  max_freq: null" in lines
     assert "  power_to_db: true" in lines

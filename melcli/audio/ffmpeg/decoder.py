@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Literal, NamedTuple
 
@@ -84,15 +85,16 @@ class FfmpegDecoder:
     ) -> None:
         self._raw, self._program, self._stream, self._dtype = raw, program, stream, dtype
         self._media = media_end(raw.read_at, raw.size)
+        if encryption := self._media.encryption_of(stream):  # some codings would decode it to noise
+            raise AudioError("unsupported_format", f"it is encrypted ({encryption})")
         self.num_samples = 0
         self._header: _Header | None = None
         self._process = _start(program, arguments(raw.fileno(), stream=stream, coding=_CODINGS[dtype]), raw)
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(self._process.close)
             self._header = self._read_header()
-        except BaseException:
-            self._process.close()
-            raise
-        self._process.catch_up()
+            self._process.catch_up()
+            on_failure.pop_all()
         messages = Messages(self._process.messages)
         self.sampling_rate, self.num_channels = self._header.sampling_rate, self._header.num_channels
         self.container = messages.container or "unknown"

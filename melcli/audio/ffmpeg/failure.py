@@ -118,7 +118,8 @@ def _killed(ended: Ended) -> Exception:
 
 def _reason(ended: Ended) -> tuple[Reason, str]:
     messages = ended.messages
-    if any("matches no streams" in problem.text for problem in messages.problems):
+    is_missing = any("matches no streams" in problem.text for problem in messages.problems)
+    if is_missing and (messages.audio_codings or not ended.media.shortfall):
         return _missing_stream(ended)
     if known := _known_reason(ended):
         return known
@@ -132,11 +133,6 @@ def _reason(ended: Ended) -> tuple[Reason, str]:
 
 
 def _known_reason(ended: Ended) -> tuple[Reason, str] | None:
-    encryption = ended.media.encryption
-    if ended.stream < len(ended.media.tracks):
-        encryption = encryption or ended.media.tracks[ended.stream].encryption
-    if encryption:
-        return "unsupported_format", f"it is encrypted ({encryption})"
     if ended.media.shortfall:
         return "truncated", ended.media.shortfall
     for problem in ended.messages.problems:

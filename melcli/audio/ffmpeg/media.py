@@ -1,4 +1,4 @@
-"""What the header of a file promises, for containers that libsndfile does not read: MP4, Matroska, ASF, AVI.
+"""What the header of a file promises, for containers that libsndfile does not read: MP4, Matroska, ASF, AVI, WavPack.
 
 ffmpeg decodes a truncated file up to its end, in some containers without an error.
 """
@@ -14,6 +14,8 @@ __all__ = ["MediaEnd", "media_end"]
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _MAX_EBML_HEADER_BYTES = 4096
+_WAVPACK = b"wvpk"
+_MAX_WAVPACK_BLOCKS = 1_000_000  # 5 days at the usual half second
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_ENCRYPTION = (
@@ -41,6 +43,8 @@ def media_end(read: Read, file_size: int) -> MediaEnd:
         return _matroska_end(read, file_size)
     if head == _ASF:
         return _asf_end(read, file_size)
+    if head.startswith(_WAVPACK):
+        return _wavpack_end(read, file_size)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         claimed = 8 + int.from_bytes(head[4:8], "little")
         return MediaEnd(shortfall=_shortfall("AVI", claimed, file_size))
@@ -66,6 +70,19 @@ def _matroska_end(read: Read, file_size: int) -> MediaEnd:
     if size is None:  # as live streams have it
         return MediaEnd(is_open_ended=True)
     return MediaEnd(shortfall=_shortfall("Matroska", start + size, file_size))
+
+
+def _wavpack_end(read: Read, file_size: int) -> MediaEnd:
+    """Follow the blocks, each of which has its size, to the end of the file."""
+    start = 0
+    for _ in range(_MAX_WAVPACK_BLOCKS):
+        head = read(start, 8)
+        if len(head) < 8 or not head.startswith(_WAVPACK):  # damage, or tags, which ffmpeg finds
+            break
+        start += 8 + int.from_bytes(head[4:], "little")
+        if start > file_size:
+            return MediaEnd(shortfall="it ends inside a block of WavPack")
+    return MediaEnd()
 
 
 def _ebml_size(data: bytes, offset: int) -> tuple[int | None, int]:

@@ -43,3 +43,8 @@ class MediaEnd:
     is_open_ended: bool = False
     encryption: str = ""
     tracks: tuple[Track, ...] = ()
+
+    def encryption_of(self, stream: int) -> str:
+        """Return the scheme that encrypts an audio stream; empty if none is known."""
+        own = self.tracks[stream].encryption if stream < len(self.tracks) else ""
+        return self.encryption or own
