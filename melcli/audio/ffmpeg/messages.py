@@ -105,8 +105,8 @@ class Messages:
     def claimed_s(self, stream: int) -> float | None:
         """Return the duration of an audio stream, if the container claims it.
 
-        The duration of the input is that of its only stream; a picture of the cover does not count.  Beside other streams it
-        may be theirs.  Then only a tag of the stream counts, as Matroska has it.
+        The duration of the input is that of its only stream, apart from a picture of the cover.  Beside other streams
+        it may be theirs.  Then only a tag of the stream counts, as Matroska has it.
         """
         audio = [one for one in self._streams if one.kind == "Audio"]
         if stream >= len(audio):
