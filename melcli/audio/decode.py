@@ -28,6 +28,7 @@ from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.ffmpeg.decoder import FfmpegDecoder
 from melcli.audio.flac import FlacEnding
 from melcli.audio.formats import is_misnamed, true_container
+from melcli.audio.levels import Levels
 from melcli.audio.mpeg import MpegEnding
 from melcli.audio.ogg import OggEnding
 from melcli.audio.open_decoder import DecoderChoice, DecoderName, open_decoder
@@ -76,6 +77,8 @@ class AudioFile:
         ``truncated_header``: the header leaves the length open,
         so that truncation cannot be detected, or claims less audio than follows it.  ``truncated``: the file is
         truncated, and was read with ``truncated="keep"``.
+    levels : Levels
+        Of the decoded samples, over all channels; complete when `blocks` is exhausted.
 
     Raises
     ------
@@ -123,15 +126,20 @@ class AudioFile:
             self.claimed_samples = _claimed_samples(self._decoder, self._raw.size)
             self._dtype = dtype
             self._scan = Scan(self.num_channels)
+            self._first = 0
             self._opened = opened.pop_all()
 
     def __enter__(self) -> AudioFile:
         return self
 
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opened.close()
+        self.close()
 
     def _name_format(self, path: str) -> tuple[str, bool]:
         """Return `format`, and whether the extension belongs to another one; ffmpeg's containers have many."""
@@ -159,6 +167,11 @@ class AudioFile:
         }
         return tuple(name for name, holds in found.items() if holds)
 
+    @property
+    def levels(self) -> Levels:
+        """Levels of all samples; complete when `blocks` is exhausted."""
+        return self._scan.levels()
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Decode the file to its end.
 
@@ -172,12 +185,28 @@ class AudioFile:
         AudioError
             At the latest after the last block; the caller must then discard all blocks.
         """
+        for block in self.decoded():
+            self._scan.add(block)
+            if not self._scan.num_nonfinite:  # after the first such value, the rest is only counted
+                yield block
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether decoding can start exactly at any sample."""
+        decoder = self._decoder
+        return isinstance(decoder, Decoder) and decoder.can_seek and self.claimed_samples is not None
+
+    def seek(self, sample: int) -> None:
+        """Let decoding start at a sample that the file has; before the first block, and only if it `can_seek`."""
+        if isinstance(self._decoder, Decoder):
+            self._first = sample
+            self._decoder.seek(sample)
+
+    def decoded(self) -> Iterator[np.ndarray]:
+        """Decode like `blocks`, without checking the samples: they may be infinite or NaN."""
         max_samples = max(1, BLOCK_SAMPLES // self.num_channels)
         try:
-            for block in self._decoder.blocks(self._dtype, max_samples):
-                self._scan.add(block)
-                if not self._scan.num_nonfinite:  # after the first such value, the rest is only counted
-                    yield block
+            yield from self._decoder.blocks(self._dtype, max_samples)
         except AudioError as error:
             self._check_frames(every_byte=True)  # libFLAC stops where the number of channels changes
             if error.reason != "truncated":
@@ -194,22 +223,27 @@ class AudioFile:
         self._shortfall = self._shortfall or shortfall
 
     def _check_end(self) -> None:
-        scan = self._scan
-        scan.refuse_nonfinite(self.sampling_rate)
+        self._scan.refuse_nonfinite(self.sampling_rate)
+        num_samples = self._num_decoded
         if isinstance(self._decoder, Decoder):  # `FfmpegDecoder` has compared its end with the container
             self._check_decoded(self._decoder)
-        if not scan.num_samples and self._shortfall:
+        if not num_samples and self._shortfall:
             raise AudioError("truncated", self._shortfall)
-        if not scan.num_samples:
+        if not num_samples:
             raise AudioError("empty", "the file has a header but no samples")
+
+    @property
+    def _num_decoded(self) -> int:
+        """Samples per channel from the beginning of the file to where decoding is."""
+        return self._first + self._decoder.num_samples
 
     def _check_decoded(self, decoder: Decoder) -> None:
         """Compare what libsndfile decoded with what the file promises."""
         if self._is_short(decoder):
             place = self._place_of_damage()
             self._end_early(
-                f"the file claims {decoder.claim:,} samples per channel, but only {self._scan.num_samples:,} were "
-                "decoded" + (f": {place}" if place else "")
+                f"the file claims {decoder.claim:,} samples per channel, but only {self._num_decoded:,} were decoded"
+                + (f": {place}" if place else "")
             )
         if isinstance(self._ending, MpegEnding) and self._ending.frames is None:
             self._check_rest(decoder, mpeg.has_more_frames, self._ending.audio_end, "first frame")
@@ -219,7 +253,7 @@ class AudioFile:
 
     def _is_short(self, decoder: Decoder) -> bool:
         """Return whether fewer samples came out than claimed, and the claim is not an estimate."""
-        if not self._scan.num_samples < decoder.claim < UNKNOWN_LENGTH:
+        if not self._num_decoded < decoder.claim < UNKNOWN_LENGTH:
             return False
         if not isinstance(self._ending, MpegEnding):
             return True

@@ -20,7 +20,7 @@ LINE = "; write a line such as '  fft_length: VALUE' below 'features:'"
 FORMAT_LINE = "; write a line such as '  format: VALUE' below 'output:'"
 LISTED = "'melcli config show' lists all keys"
 
-AUDIO_KEYS = "channels, resampler, truncated, opus_rate, decoder, stream"
+AUDIO_KEYS = "channels, resampler, truncated, opus_rate, chunk_s, chunk_hop_s, chunk_last, decoder, stream"
 
 
 def refusal(*arguments, **keywords):
