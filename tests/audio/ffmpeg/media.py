@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.elapsed import HANG_S
+from tests.elapsed import run
 
 __all__ = ["FILES", "MEDIA", "decoded", "fake", "make", "run_ffmpeg"]
 
@@ -58,7 +58,7 @@ def _encoders(program: str) -> str:
 def run_ffmpeg(*arguments: str | Path, program: str | None = None) -> bytes:
     """Run ffmpeg, and return its standard output."""
     command = [program or str(shutil.which("ffmpeg")), "-nostdin", "-v", "error", "-y", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=HANG_S)
+    done = run(command)
     if done.returncode < 0:
         pytest.skip(f"this ffmpeg itself is ended by signal {-done.returncode}")
     assert done.returncode == 0, done.stderr.decode()
