@@ -107,6 +107,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path / "home")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MELCLI_JOBS", "1")
+    monkeypatch.delenv("MELCLI_FFMPEG")
     return tmp_path / "home"
 
 

@@ -16,7 +16,13 @@ from melcli.sources.names import extension
 __all__ = ["EXPANSION", "ToDo", "decoded_bytes", "source_bytes"]
 
 # The approximate ratio of decoded audio to the file.  Only the order and the size of batches depend on it.
-EXPANSION = {".mp3": 10, ".ogg": 10, ".oga": 10, ".opus": 16, ".flac": 2}
+EXPANSION = {
+    **dict.fromkeys(
+        (".mp3", ".ogg", ".oga", ".m4a", ".m4b", ".aac", ".mka", ".weba", ".webm", ".wma", ".mpc", ".ac3", ".3ga"), 10
+    ),
+    **dict.fromkeys((".opus", ".amr", ".spx"), 16),
+    **dict.fromkeys((".flac", ".ape", ".wv", ".tta", ".shn", ".tak"), 2),
+}
 DECODED_BYTES_PER_S = 64_000  # 16 kHz mono; rates are unknown before a source is opened
 COMMAND_BYTES = 1_000_000
 PART_KIND = b"part"  # the kind of items that are parts of sources; no extension, which begin with a dot
