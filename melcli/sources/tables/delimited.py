@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
 from melcli.errors import ConfigError
-from melcli.printable import printable
+from melcli.printable import abbreviate, printable
 from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS, extension
 from melcli.sources.records import Record
 from melcli.sources.tables.column_names import is_usual_name
@@ -148,7 +148,7 @@ def _invalid_row(error: csv.Error) -> ConfigError:
     text = str(error)
     if "limit" in text:
         return ConfigError(f"a cell has more than {MAX_LINE_BYTES:,} characters, the maximum")
-    what = "a quoted cell does not end" if "end of data" in text else f"invalid quotes: {text}"
+    what = "a quoted cell does not end" if "end of data" in text else "a quoted cell has text behind its closing quote"
     return ConfigError(what, hint='a cell that begins with " ends with one, and each " inside it is written twice')
 
 
@@ -174,17 +174,17 @@ def _cells(line: str, separator: str) -> list[str]:
 def _columns_of(cells: Sequence[str], request: TableRequest, template: PathTemplate | None) -> _Columns:
     """Tell a header from a row.
 
-    A header has no name of an audio file.  Otherwise the first row is a header, unless columns are given by number.
+    A header has no name of an audio file.  Otherwise the first row is a header, unless all columns are given by number.
     """
     numbers = [str(number) for number in range(1, len(cells) + 1)]
     wanted = dict(request.columns)
     placeholders = template.columns if template is not None else ()
     given = [*filter(None, wanted.values()), *(name for name in placeholders if not wanted.get(name))]
     has_audio_name = any(map(_is_audio_name, cells))
-    by_number = bool(given) and all(name.isdecimal() and name not in cells for name in given)
+    by_number = bool(given) and all(name.isdecimal() for name in given)
     if has_audio_name or by_number:
         if not has_audio_name:
-            _refuse_header(cells, wanted)
+            _refuse_header(cells, given)
         return _Columns(numbers, has_header=False)
     names = [cell.strip() or number for cell, number in zip(cells, numbers, strict=True)]
     again = next((name for position, name in enumerate(names) if name in names[:position]), None)
@@ -193,15 +193,14 @@ def _columns_of(cells: Sequence[str], request: TableRequest, template: PathTempl
     return _Columns(names, has_header=True)
 
 
-def _refuse_header(cells: Sequence[str], wanted: Mapping[str, str]) -> None:
+def _refuse_header(cells: Sequence[str], numbers: Sequence[str]) -> None:
     """Refuse numbers of columns if the first row is a header: it would become a piece."""
     usual = [cell for cell in cells if any(is_usual_name(role, cell) for role in ROLES)]
-    for role, number in wanted.items():
-        position = int(number[:9] or 0) - 1
-        if 0 <= position < len(cells) and (is_usual_name(role, cells[position]) or len(usual) > 1):
+    for number in numbers:
+        if number in map(str, range(1, len(cells) + 1)) and (cells[int(number) - 1] in usual or len(usual) > 1):
             raise ConfigError(
-                f"--column {role}={number}: numbers are for tables without a header, and this row is one",
-                hint=printable(f"name the column: --column {role}={cells[position]}"),
+                f"column {number} is given by number, and this row seems to be a header: {abbreviate(list(cells))}",
+                hint=printable(f"give the column by its name, {cells[int(number) - 1]!r}"),
             )
 
 
@@ -217,7 +216,12 @@ def _layout(
 def _audio_column(cells: Sequence[str]) -> str:
     """Return the number of the column with names of audio files."""
     found = [str(position + 1) for position, cell in enumerate(cells) if _is_audio_name(cell)]
-    if len(found) != 1:
+    if not found:
+        raise ConfigError(
+            f"no cell of the first row is the name of an audio file: {abbreviate(list(cells))}",
+            hint="say which column is the path, such as --column path=1, or make it with --path-template",
+        )
+    if len(found) > 1:
         listed = " and ".join(found)
         raise ConfigError(
             f"the columns {listed} have names of audio files: only one can be the path",

@@ -199,9 +199,11 @@ def test_columns_by_number(records):
     assert (found.path, found.columns) == ("a", {"1": "x", "3": "1.5"})
 
 
-def test_a_column_whose_name_is_a_number_has_a_header(records):
-    (found,) = records("path,2,1\na.wav,x,y\n", columns={"id": "2"})
-    assert (found.id, found.columns) == ("x", {"1": "y"})
+def test_a_row_of_numbers_is_no_header_if_columns_have_numbers(records):
+    found = records("1|one\n2|two\n", "t.psv", path_template="{1}.wav")
+    assert [record.path for record in found] == ["1.wav", "2.wav"]
+    found = records("1|one\n2|two\n", "t.psv", path_template="{id}.wav", columns={"id": "1"})
+    assert [(record.path, record.id) for record in found] == [("1.wav", "1"), ("2.wav", "2")]
 
 
 def test_a_usual_column_can_be_turned_off(records):

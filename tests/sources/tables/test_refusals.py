@@ -47,13 +47,18 @@ HEAD = "path,start,end,duration,channel,id\n"
         ("a.wav,,", ("3 columns", "the header has 6")),
         ("a.wav,,,,,,,", ("8 columns", "the header has 6")),
         ('"a.wav,,,,,', ("quoted cell does not end",)),
-        ('"a"b.wav,,,,,', ("invalid quotes",)),
+        ('"a"b.wav,,,,,', ("behind its closing quote", "written twice")),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(refusal, row, named):
     error = refusal(f"{HEAD}\nfirst.wav,0,1,,0,\n{row}\nlast.wav,,,,,\n")
     assert str(error).startswith("t.csv:4: ")
     assert names(error, *named)
+
+
+def test_the_separator_is_printable_in_a_message(refusal):
+    error = refusal('path\ttext\n"a"b\tx\n')
+    assert str(error).isprintable()
 
 
 def test_a_row_that_starts_above_is_named_by_its_first_line(refusal):
@@ -117,9 +122,12 @@ def test_a_line_that_is_no_object_with_a_path_is_refused(refusal, line, named):
         ("path,x", {"columns": {"speaker": "spk"}}, ("--column speaker=spk", "path, x")),
         ("path,x,y", {"columns": {"y": "x"}}, ("two columns would have the name 'y'",)),
         ("path,x", {"path_template": "{y}.wav"}, ("--path-template {y}.wav", "path, x")),
-        ("path,x", {"columns": {"path": "1"}}, ("--column path=1", "without a header", "--column path=path")),
-        ("clip,id,speaker,start", {"columns": {"path": "1"}}, ("--column path=1", "header", "--column path=clip")),
+        ("path,x", {"columns": {"path": "1"}}, ("column 1", "header", "path, x", "'path'")),
+        ("clip,id,speaker,start", {"columns": {"path": "1"}}, ("column 1", "header", "clip, id", "'clip'")),
+        ("id,x", {"path_template": "{1}.wav"}, ("column 1", "header", "id, x")),
+        ("path,x", {"columns": {"id": "2", "text": "path"}}, ("--column id=2", "path, x")),
         ("a.wav,b.wav,1", {}, ("columns 1 and 2", "audio files", "--column path=1")),
+        ("a,1", {"columns": {"id": "1"}}, ("no cell", "a, 1", "--column path=1")),
         ("a.wav,1", {"columns": {"path": "3"}}, ("--column path=3", "1, 2")),
     ],
 )
@@ -136,6 +144,11 @@ def test_a_key_that_no_line_has_is_refused(refusal, records):
     assert names(error, "no line", "begin_s")
     assert [record.start_s for record in records(rows, "t.jsonl", columns={"start": "begin_s"})] == [None, 1.0]
     assert records("", "t.jsonl", columns={"start": "begin"}) == []
+
+
+def test_json_has_no_numbers_of_columns(refusal):
+    assert names(refusal('{"wav": "a.wav"}', "t.jsonl", columns={"path": "1"}), "--column path=1", "wav")
+    assert names(refusal('{"wav": "a.wav"}', "t.jsonl", path_template="{1}"), "--path-template {1}", "wav")
 
 
 def test_a_value_that_a_template_needs_is_named(refusal):
