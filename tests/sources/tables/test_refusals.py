@@ -1,5 +1,6 @@
 """What is wrong with a table is named by file, line and rule."""
 
+import gzip
 import json
 import os
 import tracemalloc
@@ -174,6 +175,22 @@ def test_a_file_that_is_no_text_is_refused(refusal, data, named):
     error = refusal(data)
     assert str(error).startswith("t.csv: ")
     assert names(error, *named)
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        (lambda data: data[:-1], "truncated"),
+        (lambda data: data[:20], "truncated"),
+        (lambda data: data[:12] + b"\xff\xff\xff" + data[15:], "damaged"),
+        (lambda data: data[:-5] + b"x" + data[-4:], "damaged"),
+        (lambda data: data + b"xyz", "damaged"),
+        (lambda data: data + data[:15], "truncated"),
+    ],
+)
+def test_damaged_gzip_data_is_refused(refusal, change, named):
+    error = refusal(change(gzip.compress(b"path,x\n" + b"a.wav,1\n" * 100)), "t.csv.gz")
+    assert names(error, "t.csv.gz: ", "gzip", named)
 
 
 def test_a_table_without_a_known_format_is_refused(refusal):
