@@ -42,6 +42,7 @@ def extract(
     overwrite: bool = False,
     retry_failed: bool = False,
     max_duration_s: float | None = None,
+    min_duration_s: float | None = None,
     timeout_per_item_s: float | None = None,
     max_time_s: float | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -69,6 +70,8 @@ def extract(
         Retry all inputs that failed, even if they did not change.
     max_duration_s : float, optional
         Inputs that are longer fail as ``too_long``.
+    min_duration_s : float, optional
+        Inputs that are shorter fail as ``too_short``.
     timeout_per_item_s : float, optional
         Inputs that take longer fail as ``timeout``.
     max_time_s : float, optional
@@ -118,7 +121,12 @@ def extract(
         sources=SourceOptions(include=tuple(include), exclude=tuple(exclude)),
         rerun=Rerun(overwrite=overwrite, retry_failed=retry_failed),
         workers=usable_cpus() if jobs is None else jobs,
-        limits=Limits(max_duration_s=max_duration_s, timeout_per_item_s=timeout_per_item_s, max_time_s=max_time_s),
+        limits=Limits(
+            max_duration_s=max_duration_s,
+            min_duration_s=min_duration_s,
+            timeout_per_item_s=timeout_per_item_s,
+            max_time_s=max_time_s,
+        ),
     )
     _check(request)
     listener = _Listener(progress)
@@ -159,10 +167,13 @@ def _check(request: Request) -> None:
     if isinstance(request.workers, bool) or not isinstance(request.workers, int) or request.workers < 1:
         raise ConfigError(f"jobs={request.workers!r} must be an integer of 1 or more")
     limits = request.limits
-    for name in ("max_duration_s", "timeout_per_item_s", "max_time_s"):
+    for name in ("max_duration_s", "min_duration_s", "timeout_per_item_s", "max_time_s"):
         seconds = getattr(limits, name)
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ConfigError(f"{name}={seconds!r} must be above 0 and finite")
+    longest_s, shortest_s = limits.max_duration_s, limits.min_duration_s
+    if longest_s is not None and shortest_s is not None and shortest_s > longest_s:
+        raise ConfigError(f"min_duration_s={shortest_s:g} is above max_duration_s={longest_s:g}")
 
 
 class _Listener(Listener):

@@ -4,12 +4,14 @@ Rows that failed for a reason in `LIMITS_BY_REASON` record them in `tried_with`,
 melcli=0.1.0 numpy=2.4.6 scipy=1.17.1 soundfile=0.14.0 soxr=1.1.0``.  The planner retries a row if the current run would
 record another text.  The text is in the row, not in melcli.yaml, because a run can end before it retries an item.
 
+A duration does not depend on the versions: a row that failed as ``too_long`` records ``max_duration=60s``.
+
 Only the driver calls this module; it reads the versions from the packages' metadata, so that it need not import NumPy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -23,12 +25,16 @@ from melcli.version import __version__
 __all__ = ["LIMITS_BY_REASON", "Conditions", "installed_versions"]
 
 TIMEOUT, WORKER_MEMORY, MEMORY = "timeout_per_item", "max_memory_per_worker", "memory"
-# By reason, the limits that the failure depends on; it also depends on the versions.
+MAX_DURATION, MIN_DURATION = "max_duration", "min_duration"
+# By reason, the limits that the failure depends on; it also depends on the versions, except in `BY_DURATION`.
 LIMITS_BY_REASON: Mapping[str, tuple[str, ...]] = {
     "out_of_memory": (WORKER_MEMORY, MEMORY),
     "timeout": (TIMEOUT,),
     "decoder_crash": (WORKER_MEMORY,),  # some libraries abort when an allocation fails
+    "too_long": (MAX_DURATION,),
+    "too_short": (MIN_DURATION,),
 }
+BY_DURATION = ("too_long", "too_short")
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr")
 UNKNOWN = "unknown"
 MEMORY_DIGITS = 2  # the kernel's part of physical memory varies by 1 % between boots
@@ -48,7 +54,12 @@ class Conditions:
 
     def __init__(self, limits: Limits, *, unset_matches_any: bool = False) -> None:
         self._limits = limits
-        unset = {TIMEOUT: limits.timeout_per_item_s, WORKER_MEMORY: limits.max_memory_bytes}
+        unset = {
+            TIMEOUT: limits.timeout_per_item_s,
+            WORKER_MEMORY: limits.max_memory_bytes,
+            MAX_DURATION: limits.max_duration_s,
+            MIN_DURATION: limits.min_duration_s,
+        }
         self._ignored = {name for name, limit in unset.items() if limit is None} if unset_matches_any else set()
         self._texts: dict[str, str] = {}
 
@@ -57,8 +68,10 @@ class Conditions:
         if reason is None or reason not in LIMITS_BY_REASON:
             return None
         if reason not in self._texts:
-            limits = {name: _VALUES[name](self._limits) for name in LIMITS_BY_REASON[reason]}
-            self._texts[reason] = " ".join(f"{name}={value}" for name, value in (limits | installed_versions()).items())
+            found = {name: _VALUES[name](self._limits) for name in LIMITS_BY_REASON[reason]}
+            if reason not in BY_DURATION:
+                found |= installed_versions()
+            self._texts[reason] = " ".join(f"{name}={value}" for name, value in found.items())
         return self._texts[reason]
 
     def differ(self, row: Entry) -> bool:
@@ -103,4 +116,14 @@ def _memory(_: Limits) -> str:
     return f"{rounded / 1e9:.15g}GB" if rounded >= 1e9 else f"{rounded / 1e6:.15g}MB"
 
 
-_VALUES = {TIMEOUT: _timeout, WORKER_MEMORY: _worker_memory, MEMORY: _memory}
+def _duration(limit_s: float | None) -> str:
+    return "none" if limit_s is None else f"{limit_s:.15g}s"
+
+
+_VALUES: Mapping[str, Callable[[Limits], str]] = {
+    TIMEOUT: _timeout,
+    WORKER_MEMORY: _worker_memory,
+    MEMORY: _memory,
+    MAX_DURATION: lambda limits: _duration(limits.max_duration_s),
+    MIN_DURATION: lambda limits: _duration(limits.min_duration_s),
+}
