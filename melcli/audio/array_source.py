@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from melcli.audio.levels import Levels
 from melcli.audio.rates import check_rate
-from melcli.audio.scan import Levels, Scan
+from melcli.audio.scan import Scan
 from melcli.errors import AudioError, ConfigError
 
 __all__ = ["ArraySource"]

@@ -27,12 +27,13 @@ from melcli.audio.decoder import UNKNOWN_LENGTH, Decoder
 from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.flac import FlacEnding
 from melcli.audio.formats import is_misnamed, true_container
+from melcli.audio.levels import Levels
 from melcli.audio.mpeg import MpegEnding
 from melcli.audio.ogg import OggEnding
 from melcli.audio.rates import check_rate
 from melcli.audio.refusal import unsupported_coding
 from melcli.audio.regular_file import RegularFile, open_regular
-from melcli.audio.scan import Levels, Scan
+from melcli.audio.scan import Scan
 from melcli.audio.views import fallback_views, views
 from melcli.errors import AudioError
 

@@ -13,10 +13,10 @@ import numpy as np
 from melcli.audio.channels import count_outputs, select_channels
 from melcli.audio.collect import Collector
 from melcli.audio.decode import BLOCK_SAMPLES, AudioFile
+from melcli.audio.levels import Levels
 from melcli.audio.options import AudioOptions
 from melcli.audio.resample import Resampler
 from melcli.audio.sample_source import SampleSource
-from melcli.audio.scan import Levels
 from melcli.errors import AudioError
 from melcli.stopwatch import Stopwatch
 

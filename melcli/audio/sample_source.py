@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from melcli.audio.scan import Levels
+from melcli.audio.levels import Levels
 
 __all__ = ["SampleSource"]
 

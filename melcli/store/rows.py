@@ -161,7 +161,7 @@ class OkRow(_Source):
     min, max, mean : float
         Minimum, maximum and mean of the stored numbers.
     peak, rms_db, clipped_fraction, dc_offset : float or None
-        Levels of the decoded source, over all its channels; see `melcli.audio.scan.Levels`.  None in rows of earlier
+        Levels of the decoded source, over all its channels; see `melcli.audio.levels.Levels`.  None in rows of earlier
         versions.
     """
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from melcli.audio.scan import FULL_SCALE, Levels, Scan
+from melcli.audio.levels import Levels
+from melcli.audio.scan import FULL_SCALE, Scan
 
 FULL = np.float32(32767 / 32768)
 
@@ -130,3 +131,26 @@ def test_nonfinite_values_are_counted(block, bad, dtype):
     scan = scanned(signal, block)
     assert (scan.num_nonfinite, scan.first_nonfinite, scan.num_samples) == (5, 11, 30)
     assert not scan.silent
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "24 bits", "float", "quiet", "loud", "silence first"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sums_do_not_depend_on_the_blocks_at_all(kind, channels):
+    """To the last bit, also before they are rounded, but for the order in which the sums of rows are added."""
+    rng = np.random.default_rng(2)
+    signal = rng.uniform(-1, 1, (20_000, channels))
+    signal = {
+        "16 bits": np.round(signal * 2**15) / 2**15,
+        "24 bits": np.round(signal * 2**23) / 2**23,
+        "quiet": signal * 1e-25,
+        "loud": signal * 1e25,
+        "silence first": signal * (np.arange(20_000) > 9000)[:, np.newaxis],
+    }.get(kind, signal).astype(np.float32)
+    found = [scanned(signal, block) for block in (7, 512, 513, 4096, 32_768)]
+    assert len({scan.levels() for scan in found}) == 1
+    exact = signal.astype(np.float64)
+    levels = found[0].levels()
+    assert levels.rms_db == pytest.approx(10 * np.log10(np.mean(exact**2)), abs=0.0006)
+    assert levels.dc_offset == pytest.approx(np.mean(exact), rel=1e-6, abs=6e-9)
+    if kind == "16 bits":
+        assert levels.dc_offset == round(np.mean(exact), 8)
