@@ -18,7 +18,7 @@ from melcli.sources.tables.pieces import PieceMaker
 from melcli.sources.tables.request import ROLES, Format, TableRequest
 from melcli.sources.text_lines import MAX_LINE_BYTES
 
-__all__ = ["read_delimited"]
+__all__ = ["has_path", "read_delimited"]
 
 ROWS_AT_A_TIME = 512
 _AUDIO = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
@@ -156,12 +156,18 @@ def _dialect(first: str, format: Format) -> _Dialect:
     """Return how lines are divided, by the first one."""
     if format == "csv":
         for separator in _SEPARATORS_OF_CSV:
-            if any(is_usual_name("path", cell) or _is_audio_name(cell) for cell in _cells(first, separator)):
+            if has_path(first, separator):
                 return _Dialect(separator, is_quoted=True)
         return _Dialect(",", is_quoted=True)
     separator = _SEPARATORS[format]
     cells = first.strip().split(separator)
     return _Dialect(separator, is_quoted=all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells))
+
+
+def has_path(line: str, separator: str) -> bool:
+    """Return whether one of several cells is the usual name of a path, or the name of an audio file."""
+    cells = _cells(line, separator)
+    return len(cells) > 1 and any(is_usual_name("path", cell) or _is_audio_name(cell) for cell in cells)
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -34,6 +34,7 @@ from tests.tiers import examples
         ("t.tab", "path\ttext\na.wav\tx"),
         ("t.txt", "path\ttext\na.wav\tx"),
         ("t.psv", "path|text\na.wav|x"),
+        ("t", "path,text\na.wav,x"),
         ("t", "path|text\na.wav|x"),
         ("t.jsonl", '{"path": "a.wav", "text": "x"}'),
         ("t.ndjson", '{"path": "a.wav", "text": "x"}\r\n'),

@@ -194,6 +194,7 @@ def test_damaged_gzip_data_is_refused(refusal, change, named):
 
 
 def test_a_table_without_a_known_format_is_refused(refusal):
+    assert names(refusal("a.wav\nb.wav\n", "t.txt"), "t.txt: ", "format")
     error = refusal("a.wav 1\n", "t.txt")
     assert names(error, "t.txt: ", "format", "--table-format csv|tsv|pipe|space|jsonl")
 
