@@ -14,6 +14,7 @@ PACKAGES = {
     "api": "The Python API.",
     "cli": "The command line: options, messages, progress. It imports everything else late.",
     "sources": "From INPUTs to items: walking folders, lists, ids.",
+    "sources/tables": "Tables of recordings and pieces: CSV, TSV, lists with `|`, JSON lines.",
     "run": "A run: plan, workers, batches, report. Also `status`, `prune`.",
     "run/planner": "The process that makes the file-system calls of planning.",
     "run/engines": "Worker processes.",

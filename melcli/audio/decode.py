@@ -118,15 +118,20 @@ class AudioFile:
             self._dtype = dtype
             self._scan = Scan(self.num_channels)
             self._misnamed = is_misnamed(path, container)
+            self._first = 0
             self._opened = opened.pop_all()
 
     def __enter__(self) -> AudioFile:
         return self
 
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opened.close()
+        self.close()
 
     @property
     def num_samples(self) -> int:
@@ -163,12 +168,26 @@ class AudioFile:
         AudioError
             At the latest after the last block; the caller must then discard all blocks.
         """
+        for block in self.decoded():
+            self._scan.add(block)
+            if not self._scan.num_nonfinite:  # after the first such value, the rest is only counted
+                yield block
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether decoding can start exactly at any sample."""
+        return self._decoder.can_seek and self.claimed_samples is not None
+
+    def seek(self, sample: int) -> None:
+        """Let decoding start at a sample that the file has; before the first block, and only if it `can_seek`."""
+        self._first = sample
+        self._decoder.seek(sample)
+
+    def decoded(self) -> Iterator[np.ndarray]:
+        """Decode like `blocks`, without checking the samples: they may be infinite or NaN."""
         max_samples = max(1, BLOCK_SAMPLES // self.num_channels)
         try:
-            for block in self._decoder.blocks(self._dtype, max_samples):
-                self._scan.add(block)
-                if not self._scan.num_nonfinite:  # after the first such value, the rest is only counted
-                    yield block
+            yield from self._decoder.blocks(self._dtype, max_samples)
         except AudioError as error:
             self._check_frames(every_byte=True)  # libFLAC stops where the number of channels changes
             if error.reason != "truncated":
@@ -185,13 +204,13 @@ class AudioFile:
         self._shortfall = self._shortfall or shortfall
 
     def _check_end(self) -> None:
-        scan = self._scan
-        scan.refuse_nonfinite(self.sampling_rate)
+        self._scan.refuse_nonfinite(self.sampling_rate)
+        num_samples = self._num_decoded
         if self._is_short():
             claim = self._decoder.claim
             place = self._place_of_damage()
             self._end_early(
-                f"the file claims {claim:,} samples per channel, but only {scan.num_samples:,} were decoded"
+                f"the file claims {claim:,} samples per channel, but only {num_samples:,} were decoded"
                 + (f": {place}" if place else "")
             )
         if isinstance(self._ending, MpegEnding) and self._ending.frames is None:
@@ -199,14 +218,19 @@ class AudioFile:
         elif self._decoder.container == "FLAC":
             self._check_frames(every_byte=False)
             self._check_rest(flac.has_more_frames, self._raw.size, "header")
-        if not scan.num_samples and self._shortfall:
+        if not num_samples and self._shortfall:
             raise AudioError("truncated", self._shortfall)
-        if not scan.num_samples:
+        if not num_samples:
             raise AudioError("empty", "the file has a header but no samples")
+
+    @property
+    def _num_decoded(self) -> int:
+        """Samples per channel from the beginning of the file to where decoding is."""
+        return self._first + self._decoder.num_samples
 
     def _is_short(self) -> bool:
         """Return whether fewer samples came out than claimed, and the claim is not an estimate."""
-        if not self._scan.num_samples < self._decoder.claim < UNKNOWN_LENGTH:
+        if not self._num_decoded < self._decoder.claim < UNKNOWN_LENGTH:
             return False
         if not isinstance(self._ending, MpegEnding):
             return True

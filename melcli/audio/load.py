@@ -10,17 +10,22 @@ from typing import Literal
 
 import numpy as np
 
-from melcli.audio.array_source import ArraySource
 from melcli.audio.channels import count_outputs, select_channels
 from melcli.audio.collect import Collector
 from melcli.audio.decode import BLOCK_SAMPLES, AudioFile
 from melcli.audio.levels import Levels
 from melcli.audio.options import AudioOptions
 from melcli.audio.resample import Resampler
+from melcli.audio.sample_source import SampleSource
 from melcli.errors import AudioError
 from melcli.stopwatch import Stopwatch
 
-__all__ = ["Audio", "AudioStream", "load_audio"]
+__all__ = ["Audio", "AudioStream", "load_audio", "open_file"]
+
+
+def open_file(path: str, options: AudioOptions, dtype: Literal["float32", "float64"]) -> AudioFile:
+    """Open a file as the options say; errors are those of `melcli.audio.decode.AudioFile`."""
+    return AudioFile(path, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
 
 
 class AudioStream:
@@ -30,8 +35,9 @@ class AudioStream:
 
     Parameters
     ----------
-    source : str or ArraySource
-        The path of a file, which may contain surrogate escapes, for names that are not UTF-8; or samples in an array.
+    source : str or SampleSource
+        The path of a file, which may contain surrogate escapes, for names that are not UTF-8; or other samples, such as
+        a part of a recording, whose owner closes it.
     options : AudioOptions
     sampling_rate : int
         The target rate, Hz.
@@ -67,7 +73,7 @@ class AudioStream:
 
     def __init__(
         self,
-        source: str | ArraySource,
+        source: str | SampleSource,
         options: AudioOptions,
         *,
         sampling_rate: int,
@@ -82,13 +88,7 @@ class AudioStream:
         self._max_duration_s = max_duration_s
         self._min_duration_s = min_duration_s
         with ExitStack() as opened:
-            self._file: AudioFile | ArraySource
-            if isinstance(source, ArraySource):
-                self._file = source
-            else:
-                self._file = opened.enter_context(
-                    AudioFile(source, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
-                )
+            self._file = opened.enter_context(open_file(source, options, dtype)) if isinstance(source, str) else source
             self._check_duration(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
             self.num_outputs = count_outputs(self._file.num_channels, options.channels)
             self._resample = Resampler(

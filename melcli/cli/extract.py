@@ -10,8 +10,8 @@ from click.core import ParameterSource
 
 from melcli.cli.completion import complete_config, complete_setting
 from melcli.cli.grouped import GroupedCommand
-from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
-from melcli.cli.limit_options import WholeNumber, bound_options, failure_limit, limits
+from melcli.cli.inputs import has_inputs, input_options, listed_inputs, retry_reason_option, source_options
+from melcli.cli.limit_options import Seconds, WholeNumber, bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import plain_plan, tell_plan, totals
@@ -35,7 +35,8 @@ WARNING = "warning: "
 
 GROUPS = {
     "Input": ("include", "exclude", "files_from", "files_from0", "follow_symlinks", "allow_empty"),
-    "Features": ("config", "sets"),
+    "Tables": ("tables", "table_format", "columns", "root", "path_template", "allow_commands"),
+    "Features": ("config", "sets", "chunk", "chunk_hop", "chunk_last"),
     "Output": ("out", "format_", "keep_extension", "durability"),
     "Reruns": ("dry_run", "overwrite", "checksum", "retry_failed", "retry_reasons", "known_failures_ok"),
     "Limits": (
@@ -68,6 +69,19 @@ GROUPS = {
     metavar="KEY=VALUE",
     shell_complete=complete_setting,
     help="Set a key of the config, such as num_mel_bins=80; can be repeated.",
+)
+@click.option(
+    "--chunk",
+    type=Seconds(),
+    help="Divide each input into chunks of this length: a.00000, a.00001, ...; same as -s audio.chunk_s=...",
+)
+@click.option(
+    "--chunk-hop", type=Seconds(), help="Time between the starts of chunks.  [default: the length of a chunk]"
+)
+@click.option(
+    "--chunk-last",
+    type=click.Choice(["keep", "pad", "drop"]),
+    help="Keep a shorter last chunk, pad it with zeros, or drop it.  [default: keep]",
 )
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
 @click.option(
@@ -317,9 +331,15 @@ def _request(arguments: dict[str, Any]) -> Request:
         raise WrongUsage("-o is empty", hint="name a folder")
     refuse_url("OUT", arguments["out"])
     listed = listed_inputs(arguments)
-    if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
-        raise WrongUsage("no INPUT", hint="name files or folders, or use --files-from FILE")
-    flags = {"output.format": arguments["format_"]} if arguments["format_"] else {}
+    if not has_inputs(arguments):
+        raise WrongUsage("no INPUT", hint="name files or folders, or use --table FILE or --files-from FILE")
+    given = {
+        "output.format": arguments["format_"],
+        "audio.chunk_s": arguments["chunk"],
+        "audio.chunk_hop_s": arguments["chunk_hop"],
+        "audio.chunk_last": arguments["chunk_last"],
+    }
+    flags = {key: value for key, value in given.items() if value is not None}
     return Request(
         inputs=arguments["inputs"],
         listed=listed,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from melcli.cli.table_options import table_options, table_options_of
 from melcli.errors import REASONS
 
 if TYPE_CHECKING:
     from melcli.sources.lists import PathList
     from melcli.sources.options import SourceOptions
 
-__all__ = ["input_options", "listed_inputs", "retry_reason_option", "source_options"]
+__all__ = ["has_inputs", "input_options", "listed_inputs", "retry_reason_option", "source_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,7 +55,12 @@ def input_options(command: Command) -> Command:
     """Give a command the options, in their order."""
     for option in reversed(_OPTIONS):
         command = option(command)
-    return command
+    return table_options(command)
+
+
+def has_inputs(arguments: dict[str, Any]) -> bool:
+    """Return whether INPUTs, lists or tables are given."""
+    return any(arguments[name] for name in ("inputs", "files_from", "files_from0", "tables"))
 
 
 def retry_reason_option(help: str) -> Callable[[Command], Command]:
@@ -84,4 +90,6 @@ def source_options(arguments: dict[str, Any]) -> SourceOptions:
         exclude=arguments["exclude"],
         keep_extension=arguments["keep_extension"],
         follow_symlinks=arguments["follow_symlinks"],
+        tables=table_options_of(arguments),
+        allow_commands=arguments["allow_commands"],
     )

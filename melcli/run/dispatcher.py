@@ -182,7 +182,7 @@ class Dispatcher:
             if not (task.culprits or task.crashes_without_culprit):  # otherwise an earlier isolation has counted them
                 self._report.retried_alone += len(retries)
         elif isinstance(task, Trial) and not retries:
-            task.isolation.culprits[task.item.id] = error
+            task.isolation.culprits.update((item.id, error) for item in task.items)
             self._finish_trial(task.isolation)
 
     def _relieve_memory(self, attempt: Attempt[BatchTask | Trial], error: BatchLost) -> bool:

@@ -84,7 +84,7 @@ class Execution:
         except TimeUp:  # only before the first batch; then `Dispatcher` handles the time limit
             self._report.stopped_by = MAX_TIME
             engine.stop()
-            merge_journal(self._history, complete=False)
+            merge_journal(self._history, self._plan, complete=False)
         finally:
             engine.stop()
 
@@ -126,7 +126,7 @@ class Execution:
                     remove_leftovers(request.out)
                 journal.check_there()
                 remove_leftovers(own_folder(request.out), deep=False)  # from workers that outlived a killed run
-                merge_journal(self._history, complete=report.left == 0)
+                merge_journal(self._history, self._plan, complete=report.left == 0)
 
     def _batches(self, job: Job, journal: Journal, engine: Engine) -> Iterator[Batch]:
         """Divide the items into batches.  The journal contains the plan of all shards before the first batch."""
@@ -211,8 +211,8 @@ def write_config(request: Request) -> None:
         engine.stop()
 
 
-def merge_journal(history: History, *, complete: bool) -> None:
-    """Merge the journal's rows into the manifest; remove the journal if the run is complete."""
-    history.write_manifest()
+def merge_journal(history: History, plan: Plan, *, complete: bool) -> None:
+    """Merge the journal's rows and new columns into the manifest; remove the journal if the run is complete."""
+    history.write_manifest(new_columns=plan.new_columns())
     if complete:
         remove_journal(history.out)

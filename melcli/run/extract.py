@@ -46,6 +46,11 @@ class Survey:
     plan: Plan
     history: History
 
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether the manifest must be written although nothing is to do."""
+        return self.history.interrupted or self.plan.new_columns() is not None
+
 
 def survey(
     request: Request, scratch: Scratch, files: Files, found: Found | None = None, *, unset_limits_match: bool = False
@@ -109,7 +114,7 @@ def extract(
         files.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
-        if report.to_do or surveyed.history.interrupted or not _is_complete(request):
+        if report.to_do or surveyed.needs_manifest or not _is_complete(request):
             _execute(request, surveyed, report, listener, interrupts)
         report.tick()
     return report
@@ -123,8 +128,8 @@ def _execute(request: Request, surveyed: Survey, report: Report, listener: Liste
     if report.to_do:
         Execution(request, surveyed.plan, surveyed.history, report).run(listener, interrupts)
         return
-    if surveyed.history.interrupted or not _is_complete(request, config=False):
-        merge_journal(surveyed.history, complete=True)
+    if surveyed.needs_manifest or not _is_complete(request, config=False):
+        merge_journal(surveyed.history, surveyed.plan, complete=True)
     if report.unchanged and not _exists(request, CONFIG_FILE):
         write_config(request)
 

@@ -49,7 +49,7 @@ class Tally:
 
 
 def count_rows(rows: Sequence[Row], features: FeatureOptions) -> Tally:
-    """Count the rows of one batch; the channels of one input count as one."""
+    """Count the rows of one batch; the channels and chunks of one input count as one."""
     done = [row for row in rows if isinstance(row, OkRow)]
     source_rates_hz = {row.item_id: row.source_sampling_rate for row in done}
     discarded = [count_discarded_samples(row.num_samples or 0, features) for row in done if not row.channel]

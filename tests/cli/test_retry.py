@@ -12,7 +12,7 @@ import pytest
 
 from melcli.audio.load import AudioStream
 from melcli.errors import REASONS
-from melcli.run import process_batch, retry_conditions
+from melcli.run import open_source, retry_conditions
 from melcli.run.engines.contract import BatchTimedOut, WorkerCrashed
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant, rows, signs, tree
@@ -82,7 +82,7 @@ class Corpus:
 def corpus(melcli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     found = Corpus(melcli, tmp_path)
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=found.fail))
-    monkeypatch.setattr(process_batch, "AudioStream", _Stream)
+    monkeypatch.setattr(open_source, "AudioStream", _Stream)
     return found
 
 

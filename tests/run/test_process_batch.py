@@ -27,7 +27,7 @@ from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
-from melcli.run import compute, process_batch, sample_time
+from melcli.run import compute, extract_item, process_batch, sample_time
 from melcli.run.batching import Batch, item_timeout_s, planned_shard
 from melcli.run.job import Job
 from melcli.run.limits import Limits
@@ -130,7 +130,7 @@ def test_whatever_is_raised_is_a_row(
             raise error
         return AudioStream(path, *arguments, **options)
 
-    monkeypatch.setattr("melcli.run.process_batch.AudioStream", refuse_b)
+    monkeypatch.setattr("melcli.run.open_source.AudioStream", refuse_b)
     good, bad = run_batch((job(tmp_path / "out"), batch(*paths)))
     assert good.status == "ok"
     assert (bad.status, bad.reason) == ("failed", reason)
@@ -144,7 +144,7 @@ def test_a_lack_of_file_descriptors_is_not_blamed_on_the_input(
     def refuse(path: str, *arguments: Any, **options: Any) -> Any:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr("melcli.run.process_batch.AudioStream", refuse)
+    monkeypatch.setattr("melcli.run.open_source.AudioStream", refuse)
     with pytest.raises(StorageError):
         run_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"))))
 
@@ -223,7 +223,7 @@ def test_each_item_is_watched_over_for_its_own_time_and_by_itself(
         def stderr(self) -> str | None:
             return "mpg123: hm" if len(given_s) == 2 else None
 
-    monkeypatch.setattr(process_batch, "watchdog", Listening())
+    monkeypatch.setattr(extract_item, "watchdog", Listening())
     bad = tmp_path / "b.wav"
     bad.write_bytes(b"")
     one = batch(*plant(tmp_path, "a.wav"), bad, *plant(tmp_path, "c.wav"))
@@ -296,7 +296,7 @@ def test_a_content_that_cannot_be_hashed_is_left_to_the_decoder_to_judge(
     def refuse(path: str, *arguments: Any, **options: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("melcli.run.process_batch.hash_content", refuse)
+    monkeypatch.setattr("melcli.run.open_source.hash_content", refuse)
     (row,) = run_batch((job(tmp_path / "out", checksum=True), batch(*plant(tmp_path, "a.wav"))))
     assert (row.status, row.source_hash) == ("ok", None)
 
@@ -540,7 +540,7 @@ def test_audio_is_counted_while_a_file_is_processed_and_once_only(
         def advance(self, audio_s: float) -> None:
             told.append(audio_s)
 
-    monkeypatch.setattr(process_batch, "watchdog", Listening())
+    monkeypatch.setattr(extract_item, "watchdog", Listening())
     monkeypatch.setattr(compute, "OUTPUTS_PER_PASS", 1)  # so that the file is read once for each channel
     one = batch(*plant(tmp_path, "a.wav", seconds=40.0, channels=2))
     run_batch((job(tmp_path / "out", audio=AudioOptions(channels=channels)), one))
