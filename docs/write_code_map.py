@@ -21,6 +21,7 @@ PACKAGES = {
     "run/verify": "`melcli verify`.",
     "run/doctor": "`melcli doctor`.",
     "audio": "From a file to signals: containers, decoding, channels, resampling.",
+    "audio/ffmpeg": "The second decoder: ffmpeg, one process for each file.",
     "mel": "From signals to features: the numeric core. Arrays in, arrays out.",
     "store": "Outputs, manifest, journal, and the readers.",
     "config": "Configs: reading and resolving.",

@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 
 from melcli.audio.decode import AudioFile
-from melcli.errors import AudioError
+from melcli.errors import AudioError, DecoderKilled
 
 __all__ = ["Recording"]
 
@@ -184,6 +184,8 @@ class Recording:
             failing.callback(self.close)  # after a lack of memory, the next part starts again
             try:
                 block = next(self._blocks, None)
+            except DecoderKilled:  # the next part may be read
+                raise
             except AudioError as error:
                 self._error = error.with_traceback(None)
                 failing.pop_all()

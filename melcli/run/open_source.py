@@ -16,7 +16,7 @@ from melcli.audio.options import AudioOptions
 from melcli.audio.part import Part
 from melcli.audio.recording import Recording
 from melcli.audio.sample_source import SampleSource
-from melcli.errors import AudioError
+from melcli.errors import AudioError, DecoderKilled
 from melcli.run.job import Job
 from melcli.sources.bounds import Bounds
 from melcli.sources.content import hash_content
@@ -166,6 +166,8 @@ class OpenSource:
             raise self._failure
         try:
             yield
+        except DecoderKilled:  # perhaps by mistake: the item is tried once more
+            raise
         except AudioError as error:
             self._failure = error.with_traceback(None)
             raise
