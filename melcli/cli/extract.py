@@ -36,7 +36,7 @@ WARNING = "warning: "
 GROUPS = {
     "Input": ("include", "exclude", "files_from", "files_from0", "follow_symlinks", "allow_empty"),
     "Tables": ("tables", "table_format", "columns", "root", "path_template", "allow_commands"),
-    "Features": ("config", "sets", "chunk", "chunk_hop", "chunk_last"),
+    "Features": ("config", "sets", "normalize", "chunk", "chunk_hop", "chunk_last"),
     "Output": ("out", "format_", "keep_extension", "durability"),
     "Reruns": ("dry_run", "overwrite", "checksum", "retry_failed", "retry_reasons", "known_failures_ok"),
     "Limits": (
@@ -82,6 +82,12 @@ GROUPS = {
     "--chunk-last",
     type=click.Choice(["keep", "pad", "drop"]),
     help="Keep a shorter last chunk, pad it with zeros, or drop it.  [default: keep]",
+)
+@click.option(
+    "--normalize",
+    type=click.Path(),
+    metavar="FILE",
+    help="Normalize with mean and standard deviation from a file of melcli stats, NumPy, Kaldi or FunASR.",
 )
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
 @click.option(
@@ -345,7 +351,12 @@ def _request(arguments: dict[str, Any]) -> Request:
         listed=listed,
         out=arguments["out"],
         config=resolve_config(
-            arguments["config"], sets=arguments["sets"], flags=flags, environ=os.environ, named_by=_named_by()
+            arguments["config"],
+            sets=arguments["sets"],
+            flags=flags,
+            environ=os.environ,
+            named_by=_named_by(),
+            normalize=arguments["normalize"],
         ),
         sources=source_options(arguments),
         rerun=Rerun(
