@@ -44,7 +44,7 @@ def chunks(
     hop_s : float
         Distance between the starts of chunks, seconds; each start is rounded.
     last : "keep", "pad" or "drop"
-        What becomes of a last chunk that is shorter.
+        Whether to keep a last chunk that is shorter, to pad it with zeros, or to drop it.
     min_duration_s : float, optional
         Refuse a shorter part.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -51,25 +52,27 @@ def output_of(command: str, folder: str) -> Iterator[str]:
 
 def _run(command: str, descriptor: int) -> None:
     reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as output, open(descriptor, "wb", buffering=0, closefd=False) as file:
+        try:
+            process = subprocess.Popen(  # noqa: S603  the user allowed commands
+                ["/bin/sh", "-c", SCRIPT, "sh", command], stdin=subprocess.PIPE, stdout=writing, start_new_session=True
+            )
+        finally:
+            os.close(writing)
+        code = _copy(process, output, file)
+    if code:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        raise AudioError("unreadable", f"the command {how}")
+
+
+def _copy(process: subprocess.Popen[bytes], output: io.FileIO, file: io.FileIO) -> int:
+    """Copy the output of a process, and return its exit code; when this ends, its session has ended."""
     try:
-        process = subprocess.Popen(  # noqa: S603  the user allowed commands
-            ["/bin/sh", "-c", SCRIPT, "sh", command], stdin=subprocess.PIPE, stdout=writing, start_new_session=True
-        )
-    except BaseException:
-        os.close(reading)
-        raise
-    finally:
-        os.close(writing)
-    try:
-        with open(reading, "rb", buffering=0) as output, open(descriptor, "wb", buffering=0, closefd=False) as file:
-            shutil.copyfileobj(output, file, PIECE_BYTES)
-        code = process.wait()
+        shutil.copyfileobj(output, file, PIECE_BYTES)
+        return process.wait()
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if process.stdin is not None:
             process.stdin.close()
-    if code:
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        raise AudioError("unreadable", f"the command {how}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
 
 import numpy as np
@@ -158,14 +159,15 @@ class Recording:
             raise self._error
         if self.is_at_end:
             return None
-        try:
-            block = next(self._blocks, None)
-        except AudioError as error:
-            self._error = error.with_traceback(None)
-            raise
-        except BaseException:
-            self.close()
-            raise
+        with ExitStack() as failing:
+            failing.callback(self.close)  # after a lack of memory, the next part starts again
+            try:
+                block = next(self._blocks, None)
+            except AudioError as error:
+                self._error = error.with_traceback(None)
+                failing.pop_all()
+                raise
+            failing.pop_all()
         if block is None:
             self.is_at_end = True
             return None

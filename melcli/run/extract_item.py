@@ -6,7 +6,7 @@ import json
 import os
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -152,7 +152,8 @@ def _stored_rows(
 ) -> list[OkRow]:
     """Compute the features of an item and add them to the sink; if that fails, none of them remain there."""
     rows: list[OkRow] = []
-    try:
+    with ExitStack() as failing:
+        failing.callback(_drop_all, rows, sink)
         for piece in source.pieces(item, stopwatch):
             audio, outputs = _compute(piece, origin, job, stopwatch)
             new = [_row(item, origin, audio, channel, stored, piece, job) for channel, stored in enumerate(outputs)]
@@ -161,11 +162,13 @@ def _stored_rows(
             for row, stored in zip(new, outputs, strict=True):
                 sink.put(row.id, stored)
             stopwatch.lap("write")
-    except BaseException:
-        for row in rows:
-            sink.drop(row.id)
-        raise
+        failing.pop_all()
     return rows if rows[0].chunk is None else _counted(rows)
+
+
+def _drop_all(rows: Sequence[OkRow], sink: Sink) -> None:
+    for row in rows:
+        sink.drop(row.id)
 
 
 def _counted(rows: Sequence[OkRow]) -> list[OkRow]:

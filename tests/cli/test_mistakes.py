@@ -175,7 +175,7 @@ MISTAKES = [
         "no such command 'in'",
         "to extract features, write melcli extract in -o OUT",
     ),
-    Mistake(("extract", "-o", "out"), "no INPUT", "name files or folders, or use --files-from FILE"),
+    Mistake(("extract", "-o", "out"), "no INPUT", "name files or folders, or use --table FILE or --files-from FILE"),
     Mistake(
         ("extract", "in", "-o", "/proc/x"),
         "cannot write /proc/x: no folder can be created in /proc",
