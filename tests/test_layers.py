@@ -26,8 +26,7 @@ LAYERS = [
     {"melcli.run", "melcli.identify"},
     {"melcli.compare", "melcli.explain", "melcli.stats"},
     {"melcli.config"},
-    {"melcli.normalizers"},
-    {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
+    {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store", "melcli.normalizers"},
     {"melcli.addresses", "melcli.options", "melcli.scratch"},
     {"melcli.unknown_keys"},
     {

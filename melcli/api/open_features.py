@@ -62,6 +62,17 @@ def open_features(
     ConfigError
         ``normalize`` has no means and deviations, or other numbers of them than OUT has features.  If it has no numbers
         for the group of an item, reading that item raises it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from melcli.api.extract import extract
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     report = extract("sample_audio/speech", out, config="kaldi_80", jobs=1)
+    ...     features, plain = open_features(out, normalize=(15.0, 4.0)), open_features(out)
+    ...     name = next(iter(features))
+    ...     print(bool((features[name] == (plain[name] - 15.0) / 4.0).all()))
+    True
     """
     if normalize is None:
         if normalize_by is not None:
@@ -79,7 +90,11 @@ def open_features(
     if normalize_by is not None and not found.groups:
         raise ConfigError(f"{_name(normalize)} has no groups, so normalize_by={normalize_by!r} has no effect")
     groups = found.groups if by is not None else {}
-    total = None if groups else found.single()
+    try:
+        total = None if groups else found.single()
+    except ConfigError as error:
+        hint = "name the column of the entries with normalize_by"
+        raise ConfigError(f"{_name(normalize)}: {error.problem}", hint=hint) from None
     features = reader.open_features(out)
     features.transform = _Normalize(total, groups, by, options.time_axis, _name(normalize))
     return features

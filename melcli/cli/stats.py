@@ -41,7 +41,7 @@ MAX_GROUPS_SHOWN = 20
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every number, and nothing else.")
 def stats(outs: tuple[str, ...], **arguments: Any) -> int:
-    """Compute mean, variance, minimum and maximum of the features of one or several OUTs.
+    """Compute mean, variance and range of the features of OUTs.
 
     All frames with signal count, and padding does not: valid_frames of each row. Variances are divided by the number of
     frames. The result is the same, bit by bit, for any number of workers, and for any division of the items into OUTs.

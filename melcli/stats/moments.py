@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["Moments", "fold", "moments_of"]
 
+BLOCK_FRAMES = 1 << 15  # converted to float64 at a time, so that a day of audio takes no more memory than is stored
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
@@ -84,18 +86,24 @@ def moments_of(features: np.ndarray, *, time_axis: int, valid_frames: int, secon
         Frames that count, from the first.
     seconds : float
     """
-    frames = np.moveaxis(features, time_axis, 0)[:valid_frames].astype(np.float64)
-    num_frames, num_features = frames.shape
-    if not num_frames:
-        nothing, infinite = np.zeros(num_features), np.full(num_features, np.inf)
-        return Moments(items=1, frames=0, seconds=seconds, mean=nothing, squares=nothing, min=infinite, max=-infinite)
+    frames = np.moveaxis(features, time_axis, 0)[:valid_frames]
+    nothing, infinite = np.zeros(frames.shape[1]), np.full(frames.shape[1], np.inf)
+    moments = Moments(items=1, frames=0, seconds=seconds, mean=nothing, squares=nothing, min=infinite, max=-infinite)
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        block = _moments_of_block(frames[start : start + BLOCK_FRAMES].astype(np.float64))
+        moments = moments.merged(block)
+    return moments
+
+
+def _moments_of_block(frames: np.ndarray) -> Moments:
+    """Return the moments of frames that may be changed; they are of no item, and have no duration."""
     mean = frames.mean(axis=0)
     low, high = frames.min(axis=0), frames.max(axis=0)
     frames -= mean
     # The second term removes what the rounding of the mean adds.
-    squares = np.square(frames).sum(axis=0) - np.square(frames.sum(axis=0)) / num_frames
+    squares = np.square(frames).sum(axis=0) - np.square(frames.sum(axis=0)) / len(frames)
     return Moments(
-        items=1, frames=num_frames, seconds=seconds, mean=mean, squares=np.maximum(squares, 0.0), min=low, max=high
+        items=0, frames=len(frames), seconds=0.0, mean=mean, squares=np.maximum(squares, 0.0), min=low, max=high
     )
 
 

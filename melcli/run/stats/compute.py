@@ -23,7 +23,8 @@ from melcli.printable import printable
 from melcli.run.engines.contract import BatchTimedOut, Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.isolation import Culprit, InFlight
-from melcli.run.stats.tasks import Measured, MeasureTask, Member
+from melcli.run.stats.member import Member
+from melcli.run.stats.tasks import Measured, MeasureTask
 from melcli.store.rows import OkRow
 
 if TYPE_CHECKING:

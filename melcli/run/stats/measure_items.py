@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import lru_cache
 
 from melcli.errors import StorageError
 from melcli.mel.framing import count_valid_frames
 from melcli.mel.options import FeatureOptions
 from melcli.printable import printable
-from melcli.run.stats.tasks import Measured, MeasureTask, Member
-from melcli.stats.moments import Moments, fold, moments_of
+from melcli.run.stats.member import Member
+from melcli.stats.moments import Moments, moments_of
 from melcli.store.reader import Features
 from melcli.store.rows import OkRow
 
 __all__ = ["measure_items"]
 
 
-def measure_items(task: MeasureTask) -> Measured:
-    """Return the moments of the members of a task.
+def measure_items(members: Sequence[Member], options: FeatureOptions) -> list[tuple[str | None, Moments]]:
+    """Return the moments of each item, with the group None, and again with its own group.
 
     Raises
     ------
     StorageError
         An item cannot be read, or its numbers are not finite.
     """
-    pairs = list(_pairs(task))
-    if len(task.members) == task.num_members:
-        pairs = list(fold(pairs).items())
-    return Measured(
-        number=task.number, first=task.first, num_members=len(task.members), size=task.num_members, pairs=pairs
-    )
-
-
-def _pairs(task: MeasureTask) -> Iterator[tuple[str | None, Moments]]:
-    for member in task.members:
-        moments = _moments(member, task.config.features)
-        yield None, moments
-        if member.group is not None:
-            yield member.group, moments
+    pairs: list[tuple[str | None, Moments]] = []
+    for member in members:
+        moments = _moments(member, options)
+        pairs += [(group, moments) for group in ([None] if member.group is None else [None, member.group])]
+    return pairs
 
 
 def _moments(member: Member, options: FeatureOptions) -> Moments:

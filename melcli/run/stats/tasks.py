@@ -7,34 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from melcli.config.config import Config
-from melcli.store.rows import OkRow
+from melcli.run.stats.member import Member
 
 if TYPE_CHECKING:
     from melcli.stats.moments import Moments
 
-__all__ = ["MeasureTask", "Measured", "Member", "measure"]
+__all__ = ["MeasureTask", "Measured", "measure"]
 
 # The timeout of a task, generous enough for a slow network disk at 1 MB/s.
 BASE_TIMEOUT_S, ROW_TIMEOUT_S, MIN_BYTES_PER_S = 60.0, 0.05, 1e6
 MAX_TIMEOUT_S = 30 * 86_400.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """An item to measure.
-
-    Attributes
-    ----------
-    out : str
-        The absolute path of its OUT.
-    row : OkRow
-    group : str or None
-        Name of its group; None without groups.
-    """
-
-    out: str
-    row: OkRow
-    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,5 +87,11 @@ class Measured:
 def measure(task: MeasureTask) -> Measured:
     """Measure items, in a worker; see `melcli.run.stats.measure_items`."""
     from melcli.run.stats.measure_items import measure_items
+    from melcli.stats.moments import fold
 
-    return measure_items(task)
+    pairs = measure_items(task.members, task.config.features)
+    if len(task.members) == task.num_members:
+        pairs = list(fold(pairs).items())
+    return Measured(
+        number=task.number, first=task.first, num_members=len(task.members), size=task.num_members, pairs=pairs
+    )
