@@ -22,6 +22,7 @@ PACKAGES = {
     "run/doctor": "`melcli doctor`.",
     "run/stats": "`melcli stats`: dividing the items among workers.",
     "audio": "From a file to signals: containers, decoding, channels, resampling.",
+    "audio/ffmpeg": "The second decoder: ffmpeg, one process for each file.",
     "mel": "From signals to features: the numeric core. Arrays in, arrays out.",
     "store": "Outputs, manifest, journal, and the readers.",
     "normalizers": "Files with means and standard deviations.",

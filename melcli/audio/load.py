@@ -25,7 +25,14 @@ __all__ = ["Audio", "AudioStream", "load_audio", "open_file"]
 
 def open_file(path: str, options: AudioOptions, dtype: Literal["float32", "float64"]) -> AudioFile:
     """Open a file as the options say; errors are those of `melcli.audio.decode.AudioFile`."""
-    return AudioFile(path, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
+    return AudioFile(
+        path,
+        dtype=dtype,
+        truncated=options.truncated,
+        opus_rate=options.opus_rate,
+        decoder=options.decoder,
+        stream=options.stream,
+    )
 
 
 class AudioStream:

@@ -15,7 +15,7 @@ import numpy as np
 from melcli.audio.decode import AudioFile
 from melcli.audio.levels import Levels
 from melcli.audio.scan import Scan
-from melcli.errors import AudioError
+from melcli.errors import AudioError, DecoderKilled
 
 __all__ = ["MAX_OVERSHOOT_S", "Part", "Recording", "check_overshoot"]
 
@@ -163,6 +163,8 @@ class Recording:
             failing.callback(self.close)  # after a lack of memory, the next part starts again
             try:
                 block = next(self._blocks, None)
+            except DecoderKilled:  # the next part may be read
+                raise
             except AudioError as error:
                 self._error = error.with_traceback(None)
                 failing.pop_all()

@@ -13,6 +13,7 @@ from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import has_inputs, input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.limit_options import Seconds, WholeNumber, bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
+from melcli.cli.normalize_option import normalize_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import plain_plan, tell_plan, totals
 from melcli.cli.refusals import WrongUsage
@@ -32,11 +33,20 @@ __all__ = ["extract"]
 
 CONFIG_VARIABLE = "MELCLI_CONFIG"
 WARNING = "warning: "
+FLAGS = {  # that set a key of the config
+    "format_": "output.format",
+    "chunk": "audio.chunk_s",
+    "chunk_hop": "audio.chunk_hop_s",
+    "chunk_last": "audio.chunk_last",
+    "decoder": "audio.decoder",
+    "stream": "audio.stream",
+}
 
 GROUPS = {
     "Input": ("include", "exclude", "files_from", "files_from0", "follow_symlinks", "allow_empty"),
     "Tables": ("tables", "table_format", "columns", "root", "path_template", "allow_commands"),
     "Features": ("config", "sets", "normalize", "chunk", "chunk_hop", "chunk_last"),
+    "Decoding": ("decoder", "stream"),
     "Output": ("out", "format_", "keep_extension", "durability"),
     "Reruns": ("dry_run", "overwrite", "checksum", "retry_failed", "retry_reasons", "known_failures_ok"),
     "Limits": (
@@ -83,13 +93,20 @@ GROUPS = {
     type=click.Choice(["keep", "pad", "drop"]),
     help="Keep a shorter last chunk, pad it with zeros, or drop it.  [default: keep]",
 )
-@click.option(
-    "--normalize",
-    type=click.Path(),
-    metavar="FILE",
-    help="Normalize with mean and standard deviation from a file of melcli stats, NumPy, Kaldi or FunASR.",
-)
+@normalize_option
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
+@click.option(
+    "--decoder",
+    type=click.Choice(["auto", "libsndfile", "ffmpeg"]),
+    help="Decode with libsndfile, and with ffmpeg what libsndfile does not support (auto), or with one of them."
+    "  [default: auto]",
+)
+@click.option(
+    "--stream",
+    type=WholeNumber(0, hint="write the number of the audio stream, counted from 0"),
+    metavar="N",
+    help="Decode this audio stream of files that have several, such as videos.  [default: 0, the first]",
+)
 @click.option(
     "-j",
     "--jobs",
@@ -143,9 +160,10 @@ def extract(**arguments: Any) -> int:
     """Extract mel spectrograms of audio files and folders.
 
     melcli searches folders for audio files at any depth. It reads WAV, FLAC, Ogg Vorbis, Opus, MP3, MP2, AIFF, AU,
-    CAF, W64, RF64 and SPHERE. Other audio and video, such as M4A, fails, and the message has a command that converts
-    it. OUT gets .npy files in the same folders as the inputs, or HDF5 shards, and manifest.jsonl with a line for each
-    input. A rerun of the same command processes only new and changed inputs. If a file is bad, only that file fails.
+    CAF, W64, RF64 and SPHERE. If ffmpeg is installed, it also reads other audio and video, such as M4A, MP4 and WebM;
+    otherwise such files fail. OUT gets .npy files in the same folders as the inputs, or HDF5 shards, and
+    manifest.jsonl with a line for each input. A rerun of the same command processes only new and changed inputs. If a
+    file is bad, only that file fails.
 
     \b
     melcli extract recordings -o features
@@ -261,6 +279,7 @@ def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bo
         return
     remarks = (
         summary.truncated_note(report),
+        summary.more_streams_note(report),
         losses_in_words(report.losses, report.retried_alone),
         summary.failed_before_note(report),
         summary.without_input_note(report),
@@ -278,10 +297,12 @@ def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
+    from melcli.audio.ffmpeg.program import refuse_unusable
     from melcli.run.extract import survey
     from melcli.run.planner.planner import Planner
     from melcli.scratch import Scratch
 
+    refuse_unusable(request.config.audio.decoder)
     with Planner(warn) as planner, Scratch() as scratch:
         surveyed = survey(request, scratch, planner)
         planner.close()
@@ -339,13 +360,7 @@ def _request(arguments: dict[str, Any]) -> Request:
     listed = listed_inputs(arguments)
     if not has_inputs(arguments):
         raise WrongUsage("no INPUT", hint="name files or folders, or use --table FILE or --files-from FILE")
-    given = {
-        "output.format": arguments["format_"],
-        "audio.chunk_s": arguments["chunk"],
-        "audio.chunk_hop_s": arguments["chunk_hop"],
-        "audio.chunk_last": arguments["chunk_last"],
-    }
-    flags = {key: value for key, value in given.items() if value is not None}
+    flags = {key: arguments[name] for name, key in FLAGS.items() if arguments[name] is not None}
     return Request(
         inputs=arguments["inputs"],
         listed=listed,

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from melcli.audio.decoding_revision import DECODING_REVISION
+from melcli.audio.ffmpeg.program import condition
 from melcli.audio.load import AudioStream
-from melcli.errors import AudioError, Reason, StorageError
+from melcli.errors import AudioError, DecoderKilled, StorageError
 from melcli.mel.framing import count_discarded_samples, count_valid_frames
 from melcli.mel.options import FeatureOptions
 from melcli.printable import printable
@@ -107,7 +108,11 @@ def _all_failed(rows: Sequence[Row], damage: AudioError, sink: Sink) -> Iterator
         failed_ids.add(row.item_id)
         origin = {name: getattr(row, name) for name in ORIGIN_FIELDS}
         yield FailedRow(
-            id=row.item_id, reason=damage.reason, message=printable(f"{row.source}: {damage.message}"), **origin
+            id=row.item_id,
+            reason=damage.reason,
+            message=printable(f"{row.source}: {damage.message}"),
+            stderr=damage.stderr or None,
+            **origin,
         )
 
 
@@ -116,7 +121,7 @@ def _extract(item: Item, source: OpenSource, job: Job, sink: Sink, stopwatch: St
     with watchdog.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
         rows = list(_rows(item, source, job, sink, stopwatch))
     stderr = watchdog.stderr()
-    return [replace(row, stderr=stderr) for row in rows] if stderr else rows
+    return [replace(row, stderr=row.stderr or stderr) for row in rows] if stderr else rows
 
 
 def _rows(item: Item, source: OpenSource, job: Job, sink: Sink, stopwatch: Stopwatch) -> Iterator[Row]:
@@ -127,22 +132,26 @@ def _rows(item: Item, source: OpenSource, job: Job, sink: Sink, stopwatch: Stopw
             with suppress(OSError):  # the decoder reports a source that cannot be read with a better message
                 origin["source_hash"] = source.content_hash(item)
         stopwatch.lap("other")
-        rows = _stored_rows(item, source, origin, job, sink, stopwatch)
+        try:
+            rows = _stored_rows(item, source, origin, job, sink, stopwatch)
+        except DecoderKilled:  # perhaps by mistake; a second time, it is recorded
+            rows = _stored_rows(item, source, origin, job, sink, stopwatch)
     except StorageError:
         raise
     except AudioError as error:
-        yield _failed(item, origin, error.reason, error.message)
+        yield _failed(item, origin, error, job)
     except OSError as error:
         # The stages report faults of the input as AudioError; this is a fault of the system: too many open files.
         raise StorageError(f"cannot open {printable(item.source)}: {error.strerror}") from error
     except MemoryError:
         max_bytes = job.limits.max_memory_bytes
         allowed = f"; {max_bytes // 1_000_000:,} MB are allowed (--max-memory-per-worker)" if max_bytes else ""
-        yield _failed(item, origin, "out_of_memory", f"the worker ran out of memory{allowed}")
+        yield _failed(item, origin, AudioError("out_of_memory", f"the worker ran out of memory{allowed}"), job)
     except Exception as error:  # noqa: BLE001  a bug must affect only one item
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-        yield _failed(item, origin, "internal", f"a bug of melcli, please report it: {error!r} at {where}")
+        bug = f"a bug of melcli, please report it: {error!r} at {where}"
+        yield _failed(item, origin, AudioError("internal", bug), job)
     else:
         yield from rows
 
@@ -241,5 +250,12 @@ def _flags(audio: AudioStream, features: FeatureOptions) -> tuple[str, ...]:
     return tuple(sorted((*audio.flags, *cut)))
 
 
-def _failed(item: Item, origin: Origin, reason: Reason, message: str) -> FailedRow:
-    return FailedRow(id=item.id, reason=reason, message=printable(f"{item.source}: {message}"), **origin)
+def _failed(item: Item, origin: Origin, error: AudioError, job: Job) -> FailedRow:
+    return FailedRow(
+        id=item.id,
+        reason=error.reason,
+        message=printable(f"{item.shown}: {error.message}"),
+        stderr=error.stderr or None,
+        tried_with=condition(job.config.audio.decoder) if error.reason == "unsupported_format" else None,
+        **origin,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from melcli.audio.channels import count_outputs
 from melcli.audio.decode import measure
 from melcli.audio.decoder import libsndfile_version
+from melcli.audio.ffmpeg.program import program
 from melcli.audio.resample import soxr_version
 from melcli.errors import AudioError
 from melcli.mel.fft import scipy_version
@@ -45,7 +46,7 @@ def run_batch(task: tuple[Job, Batch]) -> BatchResult:
         OUT cannot be written, and nothing of the batch is stored; the run must stop.
     """
     job, batch = task
-    stopwatch, started_s = Stopwatch(), time.process_time()
+    stopwatch, started_s = Stopwatch(), _cpu_s()
     sink = _open_sink(job, batch)
     try:
         # Overflows become infinite values, which fail as nonfinite; NumPy's warnings would only appear on the terminal.
@@ -59,8 +60,10 @@ def run_batch(task: tuple[Job, Batch]) -> BatchResult:
     rows = [_with_placement(row, placements) for row in rows]
     lines = [row if row.status == "failed" else row.to_line() for row in rows]
     tally = count_rows(rows, job.config.features)
+    if any(row.format is not None and row.format.startswith("ffmpeg/") for row in rows) and (found := program()):
+        tally.ffmpeg_versions.add(found.version)
     stopwatch.lap("other")
-    return BatchResult(rows=lines, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=time.process_time() - started_s)
+    return BatchResult(rows=lines, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=_cpu_s() - started_s)
 
 
 def try_batch(task: tuple[Job, Batch]) -> TrialDone:
@@ -129,6 +132,11 @@ class _NullSink:
         pass
 
 
+def _cpu_s() -> float:
+    """Return the CPU time of this process and of the decoders that it started, in seconds."""
+    return sum(os.times()[:4])
+
+
 def _measure(item: Item, job: Job) -> MeasuredItem:
     """Return the duration and the number of outputs of an item; a part with an end needs no header."""
     audio = job.config.audio
@@ -138,7 +146,9 @@ def _measure(item: Item, job: Job) -> MeasuredItem:
         return MeasuredItem(item.id, COMMAND_S if bounds.duration_s is None else bounds.duration_s, 1)
     try:
         with watchdog.item(header_timeout_s(job.limits.timeout_per_item_s)):
-            sampling_rate, num_samples, num_channels = measure(item.source, opus_rate=job.config.audio.opus_rate)
+            sampling_rate, num_samples, num_channels = measure(
+                item.source, opus_rate=audio.opus_rate, decoder=audio.decoder, stream=audio.stream
+            )
         duration_s = max(0.0, num_samples / sampling_rate - (bounds.start_s or 0.0))
         return MeasuredItem(
             item.id,

@@ -37,6 +37,8 @@ OTHER = {
     "audio.chunk_s": 10.0,
     "audio.chunk_hop_s": 5.0,
     "audio.chunk_last": "pad",
+    "audio.decoder": "ffmpeg",
+    "audio.stream": 1,
     "features.fft_length": 4096,
     "features.sequence_stride": 256,
     "features.sequence_length": 400,
@@ -208,7 +210,8 @@ def test_what_is_written_is_to_be_read_by_people(write):
     lines = resolve_config("my.yaml", sets=["fft_length=2", "window=[0, 0.5]"]).to_yaml(made_by).splitlines()
     assert lines[:3] == ["audio:", "  channels: mix", "  resampler: soxr_hq"]
     assert lines[3:5] == ["  truncated: fail", "  opus_rate: header"]
-    assert lines[8:10] == ["features:", "  fft_length: 2"]
+    assert lines[8:10] == ["  decoder: auto", "  stream: 0"]
+    assert lines[10:12] == ["features:", "  fft_length: 2"]
     assert "  window: [0.0, 0.5]" in lines
     assert "  max_freq: null" in lines
     assert "  power_to_db: true" in lines

@@ -257,7 +257,7 @@ def test_headers_are_measured_and_bad_ones_count_for_nothing(tmp_path: Path) -> 
 def test_a_header_that_cannot_be_measured_ends_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def refuse(path: str, *, opus_rate: object) -> tuple[int, int]:
+    def refuse(path: str, **options: object) -> tuple[int, int]:
         raise error
 
     monkeypatch.setattr("melcli.run.process_batch.measure", refuse)
