@@ -48,6 +48,7 @@ __all__ = [
     "cepstral_spectra",
     "coarse_bands",
     "fft_lengths_of_the_window",
+    "near_usual_edges",
     "nearby",
     "neighboring_edges",
     "neighboring_lengths",
@@ -266,6 +267,27 @@ def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
                 yield {"max_freq": near, "min_freq": lower, **others}
 
 
+def usual_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield usual edges near the present ones under all FFTs of the window: one of them makes up for another."""
+    uppers = {hz for hz in _usual_uppers(options) if abs(hz / options.upper_edge_hz - 1) < MAX_UPPER_EDGE_CHANGE}
+    lowers = {hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= MAX_LOWER_EDGE_CHANGE_HZ}
+    lengths = (options.fft_length, *(keys["fft_length"] for keys in fft_lengths_of_the_window(options)))
+    for fft, upper, lower in product(
+        dict.fromkeys(lengths), sorted({*uppers, options.upper_edge_hz}), sorted({*lowers, options.min_freq})
+    ):
+        yield {"fft_length": fft, "sequence_length": options.window_length, "max_freq": upper, "min_freq": lower}
+
+
+def near_usual_edges(options: FeatureOptions) -> Iterator[FeatureOptions]:
+    """Yield options with the usual edges that are nearest, and with slopes of both kinds."""
+    lower = min(MIN_FREQS_HZ, key=lambda hz: abs(hz - options.min_freq))
+    upper = min(sorted(_usual_uppers(options)), key=lambda hz: abs(hz - options.upper_edge_hz))
+    for slopes in ("hz", "mel"):
+        changed = nearby(options, {"min_freq": lower, "max_freq": upper, "mel_triangles": slopes})
+        if changed is not None and changed != options:
+            yield changed
+
+
 def mel_counts(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield numbers of mels, which the shape of cepstra does not tell, on both scales."""
     for count in MEL_COUNTS:
@@ -333,4 +355,4 @@ CEPSTRAL: tuple[Variations, ...] = (
     cepstral_floors,
     *(emphasized_floors if group is offsets else group for group in COARSE),
 )
-FINE: tuple[Variations, ...] = (finer_edges, round_edges_near)
+FINE: tuple[Variations, ...] = (usual_edges_near, finer_edges, round_edges_near)
