@@ -134,22 +134,20 @@ def searched(
 def _descended(guess: Guess, views: Sequence[Settling], reached: Sequence[Guess], effort: Effort) -> Iterator[Guess]:
     """Yield what a descent reaches, and then what others reach from frames of nearly its stride, at all rates.
 
-    What starts from the frames of one that came near is skipped: it ends there too.
+    What starts from the frames of one that came near is skipped: it ends there too.  ``reached`` has what was yielded.
     """
     if any(found.misfit < MAX_MISFIT_TO_SKIP and _has_frames_of(found, guess) for found in reached):
         return
     best = guess.descended(effort)
     yield best
-    tried = {_stride_of(best)}
     for _ in range(MAX_MOVES):
         if effort.spent or best.misfit < MAX_EXACT_MISFIT:
             return
-        other = next((one for one in moved(best) if _stride_of(one) not in tried), None)
+        other = next((one for one in moved(best) if _stride_of(one) not in map(_stride_of, reached)), None)
         if other is None:
             break
         found = other.descended(effort)
         yield found
-        tried.add(_stride_of(other))
         best = min(best, found, key=attrgetter("misfit"))
     if best.misfit < MAX_MISFIT_OF_RIGHT_FRAMES:
         yield from (one.descended(effort) for one in as_levels(best, views, effort))

@@ -65,8 +65,8 @@ def doubts(
     if odd:
         written = ", ".join(f"{key}={_number(getattr(options, key))}" for key in odd)
         said.append(f"{written}: constants of a data set, or {_of_the_file(odd)}")
-    if left is not None and not left.together:
-        said.append(f"{', '.join(left.values)}: other values of one of them fit as well, but not of several at once")
+    if left is not None and left.one_is_reached:
+        said.append(f"{', '.join(left.values)}: the features reach one of these limits, and the clip cannot tell which")
     return tuple(said)
 
 

@@ -34,10 +34,13 @@ class Untold:
         Keys, with the other usual values that give the same features.
     together : bool
         Whether they do so in any combination, one value of each key.
+    one_is_reached : bool
+        Whether the lowest limits of all keys at once do not: the features reach one of them, and it may be any.
     """
 
     values: Mapping[str, list[Any]]
     together: bool = True
+    one_is_reached: bool = False
 
 
 def untold(options: FeatureOptions, settling: Settling, known: Iterable[FeatureOptions], *, residual: float) -> Untold:
@@ -64,7 +67,8 @@ def untold(options: FeatureOptions, settling: Settling, known: Iterable[FeatureO
                 continue
             if _same_in_all(options, changed, settling, enough):
                 told.setdefault(key, []).append(value)
-    return Untold(told, _hold_together(options, told, settling, enough))
+    lowest, highest = _hold_together(options, told, settling, enough)
+    return Untold(told, together=lowest and highest, one_is_reached=not lowest)
 
 
 def with_usual_limits(options: FeatureOptions, settling: Settling) -> FeatureOptions:
@@ -85,16 +89,18 @@ def with_usual_limits(options: FeatureOptions, settling: Settling) -> FeatureOpt
     return options
 
 
-def _hold_together(options: FeatureOptions, told: Mapping[str, list[Any]], settling: Settling, enough: float) -> bool:
-    """Return whether the highest limits of all keys at once give the same features, and the lowest ones too."""
+def _hold_together(
+    options: FeatureOptions, told: Mapping[str, list[Any]], settling: Settling, enough: float
+) -> tuple[bool, bool]:
+    """Return whether the lowest limits of all keys at once give the same features, and whether the highest ones do."""
     if len(told) < 2:
-        return True
+        return True, True
     ranked = {key: _ranked(key, [*values, getattr(options, key)]) for key, values in told.items()}
-    for end in (0, -1):
-        changed = varied(options, **{key: values[end] for key, values in ranked.items()})
-        if changed is None or not _same_in_all(options, changed, settling, enough * len(told)):
-            return False
-    return True
+    ends = (varied(options, **{key: values[end] for key, values in ranked.items()}) for end in (0, -1))
+    lowest, highest = (
+        changed is not None and _same_in_all(options, changed, settling, enough * len(told)) for changed in ends
+    )
+    return lowest, highest
 
 
 def _ranked(key: str, values: list[Any]) -> list[Any]:

@@ -18,9 +18,11 @@ from melcli.mel.options import FeatureOptions
 
 __all__ = ["moved"]
 
-MAX_STRIDE_CHANGE = 0.03  # of it
+MAX_STRIDE_CHANGE = 0.04  # of it
 # Times the misfit of the guess: a window and edges that were found with the wrong frames fit the right ones less.
 MAX_RATIO_OF_MISFITS = 1.1
+MAX_MISFIT_OF_NEAR_FRAMES = 0.25  # a misfit above it says nothing: the right frames have to be nearer
+MAX_RATIO_OF_FAR_MISFITS = 0.9
 MAX_RATIO_OF_ODD_MISFITS = 0.5  # the same for a stride that nobody chooses
 WINDOW_UNIT_S = 0.005  # that most windows in milliseconds are multiples of
 MAX_CHANGE_TO_POWER_OF_TWO = 0.02  # of a length that is taken for a power of two
@@ -42,7 +44,8 @@ def moved(guess: Guess) -> list[Guess]:
 
 def _is_near(one: Guess, guess: Guess) -> bool:
     plain = is_plain(one.options.sequence_stride, one.options.sampling_rate)
-    return one.misfit < guess.misfit * (MAX_RATIO_OF_MISFITS if plain else MAX_RATIO_OF_ODD_MISFITS)
+    ratio = MAX_RATIO_OF_MISFITS if guess.misfit < MAX_MISFIT_OF_NEAR_FRAMES else MAX_RATIO_OF_FAR_MISFITS
+    return one.misfit < guess.misfit * (ratio if plain else MAX_RATIO_OF_ODD_MISFITS)
 
 
 def _moves(guess: Guess) -> Iterator[FeatureOptions]:

@@ -64,7 +64,7 @@ def lines(identification: Identification, audio_paths: Sequence[str], features_p
     left = identification.untold
     if left.values and identification.certainty != "none":
         yield "#"
-        joined = ", in any combination" if left.together and len(left.values) > 1 else ""
+        joined = "" if len(left.values) == 1 else ", in any combination" if left.together else ", one key at a time"
         yield from _comment(f"This clip cannot tell{joined}: {'; '.join(_untold(best, left.values))}.")
     yield from _config(best, identification)
 

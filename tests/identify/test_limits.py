@@ -51,7 +51,19 @@ def test_values_that_fit_in_any_combination_are_told_as_such(noise: Path) -> Non
     told = untold(LOUD, settling_of(noise, made(noise, LOUD)), KNOWN.values(), residual=0.0)
     assert {60.0, 50.0} <= set(told.values["top_db"])
     assert 1e-8 in told.values["min_power"]
-    assert told.together
+    assert (told.together, told.one_is_reached) == (True, False)
+
+
+def test_offsets_that_fit_only_alone_leave_no_doubt(noise: Path) -> None:
+    """The lowest values fit at once, so the answer that states them is right on this clip and on any other."""
+    options = replace(LN, log_offset=0.0, min_power=1e-30)
+    settling = settling_of(noise, made(noise, options))
+    least = float(np.exp(made(noise, options).min()))
+    step = 1.9e-5 * settling.range  # what each of them changes the lowest level by, as a share of the range
+    known = [replace(options, log_offset=step * least), replace(options, mag_eps=1e-9)]
+    told = untold(options, settling, known, residual=0.0)
+    assert "log_offset" in told.values
+    assert not told.one_is_reached
 
 
 def test_values_that_fit_only_alone_are_told_as_such(noise: Path) -> None:
@@ -62,9 +74,9 @@ def test_values_that_fit_only_alone_are_told_as_such(noise: Path) -> None:
     told = untold(both, settling, KNOWN.values(), residual=0.0)
     assert 1e-10 in told.values["min_power"]
     assert 80.0 in told.values["top_db"]
-    assert not told.together
+    assert (told.together, told.one_is_reached) == (False, True)
     said = doubts(both, settling, KNOWN.values(), told)
-    assert any("min_power" in doubt and "not of several at once" in doubt for doubt in said)
+    assert any("min_power" in doubt and "the clip cannot tell which" in doubt for doubt in said)
 
 
 def test_limits_that_the_features_do_not_reach_are_not_those_of_the_nearest_config(clip: Path) -> None:

@@ -115,7 +115,7 @@ def test_programs_get_all_of_it() -> None:
 def test_it_says_whether_several_keys_may_be_changed_at_once(together: bool) -> None:
     found = identification(untold=Untold({"top_db": [80.0], "min_power": [1e-5]}, together))
     assert ("cannot tell, in any combination: top_db" in said(found)) is together
-    assert ("cannot tell: top_db" in said(found)) is not together
+    assert ("cannot tell, one key at a time: top_db" in said(found)) is not together
     assert plain(found)["undetermined_together"] is together
 
 
