@@ -21,6 +21,7 @@ EXIT_CODES = Path(__file__).parent / "reference" / "exit_codes.md"
 ENVIRONMENT = {
     "MELCLI_CONFIG": "Config for extract, as with -c.",
     "MELCLI_JOBS": "Number of worker processes, as with -j.",
+    "MELCLI_FFMPEG": "The ffmpeg to use; if it is empty, none.  [default: the first on PATH]",
     "MELCLI_SECTION_KEY": "Value of a key, such as MELCLI_FEATURES_NUM_MEL_BINS=80.",
     "NO_COLOR": "If it is set and not empty, output has no color.",
     "TMPDIR": "Folder for temporary files.",

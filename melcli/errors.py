@@ -15,6 +15,7 @@ __all__ = [
     "REASONS",
     "AudioError",
     "ConfigError",
+    "DecoderKilled",
     "MelcliError",
     "NameClash",
     "NoInput",
@@ -154,16 +155,23 @@ class AudioError(MelcliError):
         One of `REASONS`.
     message : str
         One sentence with the value and the rule, without the file's name.
+    stderr : str
+        The end of what a decoder printed, as one printable line.
     """
 
     exit_code = 3
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, stderr: str = "") -> None:
         super().__init__(reason, message)  # both, so that the exception can be pickled
         self.reason: Reason = reason
         self.message = message
+        self.stderr = stderr
 
     @property
     def problem(self) -> str:
         """The reason and the sentence."""
         return f"{self.reason}: {self.message}"
+
+
+class DecoderKilled(AudioError):
+    """The process of a decoder was killed from outside, which is no evidence against the input: try once more."""

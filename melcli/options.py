@@ -143,15 +143,15 @@ def identity(options: Any) -> dict[str, Any]:
 
     A key that is added later has a neutral value, ``field(default=..., metadata=neutral(...))``, with which the
     numbers are those of earlier releases.  The key is omitted while it has that value, so that features of an
-    earlier release stay valid.
+    earlier release stay valid.  It can have several neutral values, which give the same numbers.
     """
     neutrals = {field.name: field.metadata[_NEUTRAL] for field in fields(options) if _NEUTRAL in field.metadata}
-    return {key: value for key, value in to_plain(options).items() if key not in neutrals or value != neutrals[key]}
+    return {key: value for key, value in to_plain(options).items() if value not in neutrals.get(key, ())}
 
 
-def neutral(value: Any) -> Mapping[str, Any]:
-    """Return the metadata of a field that was added later, with its neutral value as in YAML and JSON."""
-    return types.MappingProxyType({_NEUTRAL: value})
+def neutral(*values: Any) -> Mapping[str, Any]:
+    """Return the metadata of a field that was added later, with its neutral values as in YAML and JSON."""
+    return types.MappingProxyType({_NEUTRAL: values})
 
 
 def fingerprint(plain: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 
@@ -67,6 +68,17 @@ def scratch() -> Iterator[Scratch]:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MELCLI_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("MELCLI_FFMPEG", "")  # no test depends on whether it is installed, except where it says so
+
+
+@pytest.fixture
+def ffmpeg(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The ffmpeg that melcli uses: TEST_FFMPEG, or the one on PATH; tests of it are skipped where it is missing."""
+    path = os.environ.get("TEST_FFMPEG") or shutil.which("ffmpeg")
+    if path is None or shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    monkeypatch.setenv("MELCLI_FFMPEG", path)
+    return path
 
 
 @pytest.fixture

@@ -50,7 +50,14 @@ FOREIGN = {
     "yaml": {"melcli.config.yaml_document"},
     "numpy": {
         *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
-        *("melcli.run.process_batch", "melcli.run.compute", "melcli.run.sample_time", "melcli.run.warm", "melcli.api"),
+        *(
+            "melcli.run.process_batch",
+            "melcli.run.extract_item",
+            "melcli.run.compute",
+            "melcli.run.sample_time",
+            "melcli.run.warm",
+            "melcli.api",
+        ),
     },
     "scipy": {"melcli.mel"},
     "soundfile": {"melcli.audio.decoder"},
@@ -62,7 +69,7 @@ FOREIGN = {
 # Imported late, so that a command that computes nothing does not wait for them.
 SLOW = {"numpy", "scipy", "h5py", "soundfile", "soxr"}
 
-THE_BROAD_EXCEPT = "melcli.run.process_batch"  # at the worker's edge, where one file's failure becomes a row
+THE_BROAD_EXCEPT = "melcli.run.extract_item"  # at the worker's edge, where one file's failure becomes a row
 MAX_MODULE_LINES = 320  # of code: docstrings, comments and empty lines are free
 MAX_FUNCTION_LINES = 50
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from melcli.audio.levels import Levels
 from melcli.audio.rates import check_rate
 from melcli.audio.scan import Scan
 from melcli.errors import AudioError, ConfigError
@@ -32,7 +33,7 @@ class ArraySource:
 
     Attributes
     ----------
-    sampling_rate, num_channels, format, claimed_samples, flags
+    sampling_rate, num_channels, format, claimed_samples, flags, levels
         See `melcli.audio.decode.AudioFile`.
 
     Raises
@@ -75,6 +76,11 @@ class ArraySource:
         """``clipped`` and ``silent``, where they hold."""
         found = {"clipped": self._scan.clipped, "silent": self._scan.silent}
         return tuple(name for name, holds in found.items() if holds)
+
+    @property
+    def levels(self) -> Levels:
+        """Levels of all samples; complete when `blocks` is exhausted."""
+        return self._scan.levels()
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Read to the end.

@@ -25,15 +25,16 @@ from melcli.audio import flac, mpeg, ogg
 from melcli.audio.containers import examine
 from melcli.audio.decoder import UNKNOWN_LENGTH, Decoder
 from melcli.audio.end_of_audio import Ending, Read
+from melcli.audio.ffmpeg.decoder import FfmpegDecoder
 from melcli.audio.flac import FlacEnding
 from melcli.audio.formats import is_misnamed, true_container
+from melcli.audio.levels import Levels
 from melcli.audio.mpeg import MpegEnding
 from melcli.audio.ogg import OggEnding
+from melcli.audio.open_decoder import DecoderChoice, DecoderName, open_decoder
 from melcli.audio.rates import check_rate
-from melcli.audio.refusal import unsupported_coding
-from melcli.audio.regular_file import RegularFile, open_regular
+from melcli.audio.regular_file import open_regular
 from melcli.audio.scan import Scan
-from melcli.audio.views import fallback_views, views
 from melcli.errors import AudioError
 
 __all__ = ["BLOCK_SAMPLES", "AudioFile", "measure"]
@@ -55,7 +56,7 @@ class AudioFile:
         Type of the blocks.  Integers are scaled so that full scale is +-1.
     truncated : "fail" or "keep"
         With ``keep``, a truncated file yields what can be decoded, and gets the flag ``truncated``.
-    opus_rate : "header" or 48000
+    opus_rate, decoder, stream
         See `melcli.audio.options.AudioOptions`.
 
     Attributes
@@ -64,16 +65,20 @@ class AudioFile:
         In Hz.
     num_channels : int
     format : str
-        Container and coding in libsndfile's terms, in lower case: ``wav/pcm_16``, ``ogg/vorbis``.
+        Container and coding in libsndfile's terms, in lower case: ``wav/pcm_16``, ``ogg/vorbis``.  With ffmpeg, its
+        name, container and coding in its terms: ``ffmpeg/mov/aac``.
     claimed_samples : int or None
         Samples per channel by the header.  None if the header leaves it open or claims more than the file can hold.
     num_samples : int
         Samples decoded so far, per channel.
     flags : tuple of str
         Sorted; complete when `blocks` is exhausted.  ``clipped`` and ``silent``: see `melcli.audio.scan.Scan`.
-        ``misnamed``: the extension belongs to another format.  ``truncated_header``: the header leaves the length open,
+        ``misnamed``: the extension belongs to another format.  ``more_streams``: the file has other audio streams.
+        ``truncated_header``: the header leaves the length open,
         so that truncation cannot be detected, or claims less audio than follows it.  ``truncated``: the file is
         truncated, and was read with ``truncated="keep"``.
+    levels : Levels
+        Of the decoded samples, over all channels; complete when `blocks` is exhausted.
 
     Raises
     ------
@@ -93,6 +98,8 @@ class AudioFile:
         dtype: Literal["float32", "float64"] = "float32",
         truncated: Literal["fail", "keep"] = "fail",
         opus_rate: Literal["header", 48000] = "header",
+        decoder: DecoderName = "auto",
+        stream: int = 0,
     ) -> None:
         self._keep = truncated == "keep"
         self._shortfall = ""
@@ -105,25 +112,42 @@ class AudioFile:
                 self._ending = mpeg.with_frames(self._raw.read_at, self._ending)
             if self._ending is not None and self._ending.shortfall and not self._ending.undecoded:
                 self._end_early(self._ending.shortfall)
-            self._decoder = decoder = opened.enter_context(_open_decoder(self._raw, self._ending, opus_rate))
-            self.sampling_rate = decoder.sampling_rate
+            choice = DecoderChoice(decoder=decoder, stream=stream, opus_rate=opus_rate, dtype=dtype)
+            self._decoder: Decoder | FfmpegDecoder = open_decoder(self._raw, self._ending, choice)
+            opened.enter_context(self._decoder)
+            if isinstance(self._decoder, FfmpegDecoder):
+                self._ending = _plain_ending(self._ending, self._decoder)
+                if self._ending.shortfall:
+                    self._end_early(self._ending.shortfall)
+            self.sampling_rate = self._decoder.sampling_rate
             check_rate(self.sampling_rate)
-            self.num_channels = decoder.num_channels
-            container = true_container(decoder.container, self._ending.format if self._ending else "")
-            self.format = f"{container}/{decoder.coding}".lower()
-            self.claimed_samples = _claimed_samples(decoder, self._raw.size)
+            self.num_channels = self._decoder.num_channels
+            self.format, self._misnamed = self._name_format(path)
+            self.claimed_samples = _claimed_samples(self._decoder, self._raw.size)
             self._dtype = dtype
             self._scan = Scan(self.num_channels)
-            self._misnamed = is_misnamed(path, container)
+            self._first = 0
             self._opened = opened.pop_all()
 
     def __enter__(self) -> AudioFile:
         return self
 
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opened.close()
+        self.close()
+
+    def _name_format(self, path: str) -> tuple[str, bool]:
+        """Return `format`, and whether the extension belongs to another one; ffmpeg's containers have many."""
+        decoder = self._decoder
+        if isinstance(decoder, FfmpegDecoder):
+            return f"ffmpeg/{decoder.container}/{decoder.coding}".lower(), False
+        container = true_container(decoder.container, self._ending.format if self._ending else "")
+        return f"{container}/{decoder.coding}".lower(), is_misnamed(path, container)
 
     @property
     def num_samples(self) -> int:
@@ -136,11 +160,17 @@ class AudioFile:
         found = {
             "clipped": self._scan.clipped,
             "misnamed": self._misnamed,
+            "more_streams": isinstance(self._decoder, FfmpegDecoder) and self._decoder.num_streams > 1,
             "silent": self._scan.silent,
             "truncated": bool(self._shortfall),
             "truncated_header": self._ending is not None and self._ending.open_ended,
         }
         return tuple(name for name, holds in found.items() if holds)
+
+    @property
+    def levels(self) -> Levels:
+        """Levels of all samples; complete when `blocks` is exhausted."""
+        return self._scan.levels()
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Decode the file to its end.
@@ -155,12 +185,28 @@ class AudioFile:
         AudioError
             At the latest after the last block; the caller must then discard all blocks.
         """
+        for block in self.decoded():
+            self._scan.add(block)
+            if not self._scan.num_nonfinite:  # after the first such value, the rest is only counted
+                yield block
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether decoding can start exactly at any sample."""
+        decoder = self._decoder
+        return isinstance(decoder, Decoder) and decoder.can_seek and self.claimed_samples is not None
+
+    def seek(self, sample: int) -> None:
+        """Let decoding start at a sample that the file has; before the first block, and only if it `can_seek`."""
+        if isinstance(self._decoder, Decoder):
+            self._first = sample
+            self._decoder.seek(sample)
+
+    def decoded(self) -> Iterator[np.ndarray]:
+        """Decode like `blocks`, without checking the samples: they may be infinite or NaN."""
         max_samples = max(1, BLOCK_SAMPLES // self.num_channels)
         try:
-            for block in self._decoder.blocks(self._dtype, max_samples):
-                self._scan.add(block)
-                if not self._scan.num_nonfinite:  # after the first such value, the rest is only counted
-                    yield block
+            yield from self._decoder.blocks(self._dtype, max_samples)
         except AudioError as error:
             self._check_frames(every_byte=True)  # libFLAC stops where the number of channels changes
             if error.reason != "truncated":
@@ -177,28 +223,37 @@ class AudioFile:
         self._shortfall = self._shortfall or shortfall
 
     def _check_end(self) -> None:
-        scan = self._scan
-        scan.refuse_nonfinite(self.sampling_rate)
-        if self._is_short():
-            claim = self._decoder.claim
+        self._scan.refuse_nonfinite(self.sampling_rate)
+        num_samples = self._num_decoded
+        if isinstance(self._decoder, Decoder):  # `FfmpegDecoder` has compared its end with the container
+            self._check_decoded(self._decoder)
+        if not num_samples and self._shortfall:
+            raise AudioError("truncated", self._shortfall)
+        if not num_samples:
+            raise AudioError("empty", "the file has a header but no samples")
+
+    @property
+    def _num_decoded(self) -> int:
+        """Samples per channel from the beginning of the file to where decoding is."""
+        return self._first + self._decoder.num_samples
+
+    def _check_decoded(self, decoder: Decoder) -> None:
+        """Compare what libsndfile decoded with what the file promises."""
+        if self._is_short(decoder):
             place = self._place_of_damage()
             self._end_early(
-                f"the file claims {claim:,} samples per channel, but only {scan.num_samples:,} were decoded"
+                f"the file claims {decoder.claim:,} samples per channel, but only {self._num_decoded:,} were decoded"
                 + (f": {place}" if place else "")
             )
         if isinstance(self._ending, MpegEnding) and self._ending.frames is None:
-            self._check_rest(mpeg.has_more_frames, self._ending.audio_end, "first frame")
-        elif self._decoder.container == "FLAC":
+            self._check_rest(decoder, mpeg.has_more_frames, self._ending.audio_end, "first frame")
+        elif decoder.container == "FLAC":
             self._check_frames(every_byte=False)
-            self._check_rest(flac.has_more_frames, self._raw.size, "header")
-        if not scan.num_samples and self._shortfall:
-            raise AudioError("truncated", self._shortfall)
-        if not scan.num_samples:
-            raise AudioError("empty", "the file has a header but no samples")
+            self._check_rest(decoder, flac.has_more_frames, self._raw.size, "header")
 
-    def _is_short(self) -> bool:
+    def _is_short(self, decoder: Decoder) -> bool:
         """Return whether fewer samples came out than claimed, and the claim is not an estimate."""
-        if not self._scan.num_samples < self._decoder.claim < UNKNOWN_LENGTH:
+        if not self._num_decoded < decoder.claim < UNKNOWN_LENGTH:
             return False
         if not isinstance(self._ending, MpegEnding):
             return True
@@ -230,21 +285,29 @@ class AudioFile:
             return "" if page_at is None else f"the Ogg page at byte {page_at:,} is damaged"
         return ""
 
-    def _check_rest(self, has_more: Callable[[Read, int, int], bool], end: int, claimant: str) -> None:
+    def _check_rest(
+        self, decoder: Decoder, has_more: Callable[[Read, int, int], bool], end: int, claimant: str
+    ) -> None:
         """Report data after the end of the stream that the decoder does not read, such as a second stream."""
-        stopped_at = self._decoder.position
+        stopped_at = decoder.position
         if has_more(self._raw.read_at, stopped_at, end):
             self._end_early(f"{end - stopped_at:,} of {end:,} bytes follow the end that the {claimant} gives")
 
 
-def measure(path: str, *, opus_rate: Literal["header", 48000] = "header") -> tuple[int, int, int]:
+def measure(
+    path: str,
+    *,
+    opus_rate: Literal["header", 48000] = "header",
+    decoder: DecoderName = "auto",
+    stream: int = 0,
+) -> tuple[int, int, int]:
     """Return the length of a file by its header, without decoding.
 
     Parameters
     ----------
     path : str
         May contain surrogate escapes, for names that are not UTF-8.
-    opus_rate : "header" or 48000
+    opus_rate, decoder, stream
         See `melcli.audio.options.AudioOptions`.
 
     Returns
@@ -261,33 +324,30 @@ def measure(path: str, *, opus_rate: Literal["header", 48000] = "header") -> tup
     AudioError
         The file cannot be opened as audio; see `AudioFile`.
     """
+    choice = DecoderChoice(decoder=decoder, stream=stream, opus_rate=opus_rate)
     with open_regular(path) as raw:
         ending = examine(raw.read_at, raw.size)
-        with _open_decoder(raw, ending, opus_rate) as decoder:
-            check_rate(decoder.sampling_rate)
-            claim = _claimed_samples(decoder, raw.size)
+        with open_decoder(raw, ending, choice) as opened:
+            check_rate(opened.sampling_rate)
+            claim = _claimed_samples(opened, raw.size)
             return (
-                decoder.sampling_rate,
-                raw.size // decoder.num_channels if claim is None else claim,
-                decoder.num_channels,
+                opened.sampling_rate,
+                raw.size // opened.num_channels if claim is None else claim,
+                opened.num_channels,
             )
 
 
-def _open_decoder(raw: RegularFile, ending: Ending | None, opus_rate: Literal["header"] | int) -> Decoder:
-    if ending is not None and ending.undecoded:
-        raise unsupported_coding(raw, ending.format, ending.undecoded)
-    shown = views(raw.read_at, raw.size, ending, opus_rate=opus_rate)
-    try:
-        return Decoder(raw, shown)
-    except AudioError as error:
-        if shown is not None or error.reason != "unsupported_format":
-            raise
-        other = fallback_views(raw.read_at, raw.size, ending)
-        if other is None:
-            raise
-        return Decoder(raw, other)
+def _plain_ending(ending: Ending | None, decoder: FfmpegDecoder) -> Ending:
+    """Return what is known of the end of a file that ffmpeg decodes; further checks need libsndfile's position."""
+    return Ending(
+        format=decoder.container,
+        shortfall=decoder.shortfall or (ending.shortfall if ending is not None else ""),
+        open_ended=decoder.is_open_ended or (ending is not None and ending.open_ended),
+    )
 
 
-def _claimed_samples(decoder: Decoder, size: int) -> int | None:
+def _claimed_samples(decoder: Decoder | FfmpegDecoder, size: int) -> int | None:
+    if isinstance(decoder, FfmpegDecoder):
+        return decoder.expected_samples
     is_unknown = decoder.is_claim_guessed or decoder.claim > size * _MAX_SAMPLES_PER_BYTE
     return None if is_unknown else decoder.claim

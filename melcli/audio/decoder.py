@@ -33,6 +33,8 @@ __all__ = ["UNKNOWN_LENGTH", "Decoder", "codecs", "libsndfile_version", "soundfi
 
 UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's SF_COUNT_MAX
 _BUFFER_BYTES = 2**16
+SEEKABLE_CONTAINERS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC"})
+SEEKABLE_CODINGS = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
 
 
 class Decoder:
@@ -84,6 +86,7 @@ class Decoder:
                 self.claim += sum(map(self._claim_of, later))
                 opened.pop_all()
         self.num_samples = 0
+        self._first = 0
 
     def __enter__(self) -> Decoder:
         return self
@@ -98,6 +101,20 @@ class Decoder:
         """Offset in the file at which the decoder stopped reading, in bytes."""
         stream = self._stream
         return self._raw.tell() if stream.spliced is None else stream.spliced.file_position(stream.buffered.tell())
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether decoding can start exactly at any sample: in PCM and FLAC that libsndfile reads from the file."""
+        is_exact = self.container in SEEKABLE_CONTAINERS and self.coding in SEEKABLE_CODINGS
+        return is_exact and self._stream.spliced is None and not self._later
+
+    def seek(self, sample: int) -> None:
+        """Let `blocks` start at a sample that the file has; only if it `can_seek`."""
+        self._first = sample
+        try:
+            self._stream.seek(sample)
+        except soundfile.LibsndfileError as error:
+            raise self._failed(error.with_traceback(None)) from None
 
     def blocks(self, dtype: Literal["float32", "float64"], max_samples: int) -> Iterator[np.ndarray]:
         """Decode to the end of the last stream.
@@ -125,7 +142,7 @@ class Decoder:
     def _decode(self, dtype: Literal["float32", "float64"], max_samples: int) -> Iterator[np.ndarray]:
         """Decode the open stream."""
         stream = self._stream
-        skip, given, end = stream.skip_samples, 0, stream.skip_samples + stream.claim
+        skip, given, end = stream.skip_samples, self._first, stream.skip_samples + stream.claim
         # Never request more than the claim: libsndfile fills the rest with zeros.  That is 245 kB for half a second at
         # 8 kHz, and took as long as the decoding.
         while rows := min(max_samples, end - given):
@@ -156,7 +173,7 @@ class Decoder:
         return block, None
 
     def _failed(self, error: soundfile.LibsndfileError) -> Exception:
-        seconds = self.num_samples / self.sampling_rate
+        seconds = (self._first + self.num_samples) / self.sampling_rate
         return decoding_failure(self._raw, error.code, _error_text(error), seconds=seconds, position=self.position)
 
     def _claim_of(self, view: View) -> int:

@@ -10,16 +10,29 @@ from typing import Literal
 
 import numpy as np
 
-from melcli.audio.array_source import ArraySource
 from melcli.audio.channels import count_outputs, select_channels
 from melcli.audio.collect import Collector
 from melcli.audio.decode import BLOCK_SAMPLES, AudioFile
+from melcli.audio.levels import Levels
 from melcli.audio.options import AudioOptions
 from melcli.audio.resample import Resampler
+from melcli.audio.sample_source import SampleSource
 from melcli.errors import AudioError
 from melcli.stopwatch import Stopwatch
 
-__all__ = ["Audio", "AudioStream", "load_audio"]
+__all__ = ["Audio", "AudioStream", "load_audio", "open_file"]
+
+
+def open_file(path: str, options: AudioOptions, dtype: Literal["float32", "float64"]) -> AudioFile:
+    """Open a file as the options say; errors are those of `melcli.audio.decode.AudioFile`."""
+    return AudioFile(
+        path,
+        dtype=dtype,
+        truncated=options.truncated,
+        opus_rate=options.opus_rate,
+        decoder=options.decoder,
+        stream=options.stream,
+    )
 
 
 class AudioStream:
@@ -29,8 +42,9 @@ class AudioStream:
 
     Parameters
     ----------
-    source : str or ArraySource
-        The path of a file, which may contain surrogate escapes, for names that are not UTF-8; or samples in an array.
+    source : str or SampleSource
+        The path of a file, which may contain surrogate escapes, for names that are not UTF-8; or other samples, such as
+        a part of a recording, whose owner closes it.
     options : AudioOptions
     sampling_rate : int
         The target rate, Hz.
@@ -38,6 +52,8 @@ class AudioStream:
         Type used for decoding, resampling and the blocks.
     max_duration_s : float, optional
         Refuse a longer file: by its header or, if the header is missing or wrong, once that much was decoded.
+    min_duration_s : float, optional
+        Refuse a shorter file, at its end: a header may claim too little.
     stopwatch : Stopwatch, optional
         Records the stages ``decode`` and ``resample``.
 
@@ -64,26 +80,22 @@ class AudioStream:
 
     def __init__(
         self,
-        source: str | ArraySource,
+        source: str | SampleSource,
         options: AudioOptions,
         *,
         sampling_rate: int,
         dtype: Literal["float32", "float64"] = "float32",
         max_duration_s: float | None = None,
+        min_duration_s: float | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self._options = options
         self._stopwatch = stopwatch or Stopwatch()
         self._dtype = dtype
         self._max_duration_s = max_duration_s
+        self._min_duration_s = min_duration_s
         with ExitStack() as opened:
-            self._file: AudioFile | ArraySource
-            if isinstance(source, ArraySource):
-                self._file = source
-            else:
-                self._file = opened.enter_context(
-                    AudioFile(source, dtype=dtype, truncated=options.truncated, opus_rate=options.opus_rate)
-                )
+            self._file = opened.enter_context(open_file(source, options, dtype)) if isinstance(source, str) else source
             self._check_duration(self._file.claimed_samples or 0, "lasts {:,.3f} s by its header")
             self.num_outputs = count_outputs(self._file.num_channels, options.channels)
             self._resample = Resampler(
@@ -129,6 +141,11 @@ class AudioStream:
             return flags
         return tuple(sorted((*flags, "silent_mix")))
 
+    @property
+    def levels(self) -> Levels:
+        """Levels of the decoded samples, before channels are selected and resampled; complete at the end."""
+        return self._file.levels
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Read the file to its end.
 
@@ -141,7 +158,7 @@ class AudioStream:
         ------
         AudioError
             At the latest after the last block; the caller must then discard all blocks.  ``too_short`` for a file that
-            is shorter than one sample of the target rate.
+            is shorter than ``min_duration_s``, or than one sample of the target rate.
         """
         for block in self._file.blocks():
             self._stopwatch.lap("decode")
@@ -152,6 +169,7 @@ class AudioStream:
             for start in range(0, len(selected), self._max_block_samples):
                 yield from self._ready(self._resample(selected[start : start + self._max_block_samples]))
         self._stopwatch.lap("decode")
+        self._check_min_duration()
         yield from self._ready(self._resample(np.empty((0, self.num_outputs), self._dtype), last=True))
         if not self.num_samples:
             raise AudioError(
@@ -164,6 +182,11 @@ class AudioStream:
         duration_s = num_samples / self._file.sampling_rate
         if self._max_duration_s is not None and duration_s > self._max_duration_s:
             raise AudioError("too_long", f"it {how.format(duration_s)}; the limit is {self._max_duration_s:,g} s")
+
+    def _check_min_duration(self) -> None:
+        duration_s = self._file.num_samples / self._file.sampling_rate
+        if self._min_duration_s is not None and duration_s < self._min_duration_s:
+            raise AudioError("too_short", f"it lasts {duration_s:,.6g} s; the minimum is {self._min_duration_s:,g} s")
 
     def _ready(self, resampled: np.ndarray) -> Iterator[np.ndarray]:
         self._stopwatch.lap("resample")

@@ -7,6 +7,7 @@ import os
 from melcli.audio.chunked_containers import ChunkedEnding
 from melcli.audio.containers import after_id3, examine
 from melcli.audio.end_of_audio import Ending
+from melcli.audio.ffmpeg.program import VARIABLE, locate
 from melcli.audio.formats import ALL_EXTENSIONS, name_extension
 from melcli.audio.mpeg import MpegEnding, with_frames
 from melcli.audio.regular_file import RegularFile
@@ -98,7 +99,12 @@ def unsupported_coding(raw: RegularFile, container: str, coding: str) -> AudioEr
 
 
 def unsupported(raw: RegularFile, why: str) -> AudioError:
-    """Return the error for a file that another decoder may read, with a command that converts it."""
+    """Return the error for a file that another decoder may read, with a command that converts it.
+
+    Where ffmpeg is missing, and not switched off, installing it is the better remedy.
+    """
     path = os.fsdecode(raw.name)
     command = conversion(path, keep_extension=name_extension(path) in ALL_EXTENSIONS)
-    return AudioError("unsupported_format", f"{why}; convert it: {command}")
+    is_missing = VARIABLE not in os.environ and locate() is None
+    remedy = "install ffmpeg, or convert it" if is_missing else "convert it"
+    return AudioError("unsupported_format", f"{why}; {remedy}: {command}")

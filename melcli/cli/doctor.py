@@ -15,8 +15,8 @@ __all__ = ["doctor"]
 def doctor(out: str, *, as_json: bool) -> int:
     """Check the installation, the machine and the file system of OUT.
 
-    doctor imports each library in its own process, and prints its version. It lists the codecs of libsndfile, and the
-    processors, memory and open files that melcli can use.
+    doctor imports each library in its own process, and prints its version. It lists the codecs of libsndfile, the
+    ffmpeg that melcli uses, and the processors, memory and open files that it can use.
 
     It then tests the file system of OUT in a temporary folder: locks, exclusive creation, atomic renames, flushing of
     files and folders, and names that the file system treats as the same. OUT is the current folder by default. If OUT

@@ -10,8 +10,8 @@ from click.core import ParameterSource
 
 from melcli.cli.completion import complete_config, complete_setting
 from melcli.cli.grouped import GroupedCommand
-from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
-from melcli.cli.limit_options import WholeNumber, bound_options, failure_limit, limits
+from melcli.cli.inputs import has_inputs, input_options, listed_inputs, retry_reason_option, source_options
+from melcli.cli.limit_options import Seconds, WholeNumber, bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import plain_plan, tell_plan, totals
@@ -32,14 +32,24 @@ __all__ = ["extract"]
 
 CONFIG_VARIABLE = "MELCLI_CONFIG"
 WARNING = "warning: "
+FLAGS = {  # that set a key of the config
+    "format_": "output.format",
+    "chunk": "audio.chunk_s",
+    "chunk_hop": "audio.chunk_hop_s",
+    "chunk_last": "audio.chunk_last",
+    "decoder": "audio.decoder",
+    "stream": "audio.stream",
+}
 
 GROUPS = {
     "Input": ("include", "exclude", "files_from", "files_from0", "follow_symlinks", "allow_empty"),
-    "Features": ("config", "sets"),
+    "Tables": ("tables", "table_format", "columns", "root", "path_template", "allow_commands"),
+    "Features": ("config", "sets", "chunk", "chunk_hop", "chunk_last"),
+    "Decoding": ("decoder", "stream"),
     "Output": ("out", "format_", "keep_extension", "durability"),
     "Reruns": ("dry_run", "overwrite", "checksum", "retry_failed", "retry_reasons", "known_failures_ok"),
     "Limits": (
-        *("jobs", "max_time", "max_duration", "timeout_per_item", "max_memory_per_worker"),
+        *("jobs", "max_time", "max_duration", "min_duration", "timeout_per_item", "max_memory_per_worker"),
         *("fail_fast", "max_failures"),
     ),
     "Display": ("progress", "profile", "as_json", "quiet", "verbose", "log_file"),
@@ -69,7 +79,32 @@ GROUPS = {
     shell_complete=complete_setting,
     help="Set a key of the config, such as num_mel_bins=80; can be repeated.",
 )
+@click.option(
+    "--chunk",
+    type=Seconds(),
+    help="Divide each input into chunks of this length: a.00000, a.00001, ...; same as -s audio.chunk_s=...",
+)
+@click.option(
+    "--chunk-hop", type=Seconds(), help="Time between the starts of chunks.  [default: the length of a chunk]"
+)
+@click.option(
+    "--chunk-last",
+    type=click.Choice(["keep", "pad", "drop"]),
+    help="Keep a shorter last chunk, pad it with zeros, or drop it.  [default: keep]",
+)
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
+@click.option(
+    "--decoder",
+    type=click.Choice(["auto", "libsndfile", "ffmpeg"]),
+    help="Decode with libsndfile, and with ffmpeg what libsndfile does not support (auto), or with one of them."
+    "  [default: auto]",
+)
+@click.option(
+    "--stream",
+    type=WholeNumber(0, hint="write the number of the audio stream, counted from 0"),
+    metavar="N",
+    help="Decode this audio stream of files that have several, such as videos.  [default: 0, the first]",
+)
 @click.option(
     "-j",
     "--jobs",
@@ -123,9 +158,10 @@ def extract(**arguments: Any) -> int:
     """Extract mel spectrograms of audio files and folders.
 
     melcli searches folders for audio files at any depth. It reads WAV, FLAC, Ogg Vorbis, Opus, MP3, MP2, AIFF, AU,
-    CAF, W64, RF64 and SPHERE. Other audio and video, such as M4A, fails, and the message has a command that converts
-    it. OUT gets .npy files in the same folders as the inputs, or HDF5 shards, and manifest.jsonl with a line for each
-    input. A rerun of the same command processes only new and changed inputs. If a file is bad, only that file fails.
+    CAF, W64, RF64 and SPHERE. If ffmpeg is installed, it also reads other audio and video, such as M4A, MP4 and WebM;
+    otherwise such files fail. OUT gets .npy files in the same folders as the inputs, or HDF5 shards, and
+    manifest.jsonl with a line for each input. A rerun of the same command processes only new and changed inputs. If a
+    file is bad, only that file fails.
 
     \b
     melcli extract recordings -o features
@@ -241,6 +277,7 @@ def _summarize(report: Report, progress: Progress, told: Listeners, *, quiet: bo
         return
     remarks = (
         summary.truncated_note(report),
+        summary.more_streams_note(report),
         losses_in_words(report.losses, report.retried_alone),
         summary.failed_before_note(report),
         summary.without_input_note(report),
@@ -258,10 +295,12 @@ def _as_json(report: Report, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dry_run(request: Request, arguments: dict[str, Any]) -> int:
+    from melcli.audio.ffmpeg.program import refuse_unusable
     from melcli.run.extract import survey
     from melcli.run.planner.planner import Planner
     from melcli.scratch import Scratch
 
+    refuse_unusable(request.config.audio.decoder)
     with Planner(warn) as planner, Scratch() as scratch:
         surveyed = survey(request, scratch, planner)
         planner.close()
@@ -317,9 +356,9 @@ def _request(arguments: dict[str, Any]) -> Request:
         raise WrongUsage("-o is empty", hint="name a folder")
     refuse_url("OUT", arguments["out"])
     listed = listed_inputs(arguments)
-    if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
-        raise WrongUsage("no INPUT", hint="name files or folders, or use --files-from FILE")
-    flags = {"output.format": arguments["format_"]} if arguments["format_"] else {}
+    if not has_inputs(arguments):
+        raise WrongUsage("no INPUT", hint="name files or folders, or use --table FILE or --files-from FILE")
+    flags = {key: arguments[name] for name, key in FLAGS.items() if arguments[name] is not None}
     return Request(
         inputs=arguments["inputs"],
         listed=listed,

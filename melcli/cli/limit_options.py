@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from melcli.cli.refusals import BadValue
+from melcli.cli.refusals import BadValue, WrongUsage
 
 if TYPE_CHECKING:
     from melcli.run.limits import Limits
@@ -134,6 +134,14 @@ def _memory_option(help: str) -> Callable[[Command], Command]:
     )
 
 
+def _max_duration_option(help: str) -> Callable[[Command], Command]:
+    return click.option("--max-duration", type=Seconds(), help=help)
+
+
+def _min_duration_option(help: str) -> Callable[[Command], Command]:
+    return click.option("--min-duration", type=Seconds(), help=help)
+
+
 _OPTIONS = (
     click.option("--fail-fast", is_flag=True, help="Stop at the first failed input; the same as --max-failures 0."),
     click.option(
@@ -146,9 +154,8 @@ _OPTIONS = (
         type=Seconds(),
         help="Start no more work after this time, such as 50m, and exit with 10; a rerun resumes.",
     ),
-    click.option(
-        "--max-duration", type=Seconds(), help="Fail inputs that are longer than this, with the reason too_long."
-    ),
+    _max_duration_option("Fail inputs that are longer than this, with the reason too_long."),
+    _min_duration_option("Fail inputs that are shorter than this, with the reason too_short."),
     _timeout_option("Fail an input that takes longer than this, as timeout.  [default: 65 s plus 1 s per MB]"),
     _memory_option("Fail inputs that need more memory than this, as out_of_memory."),
     click.option(
@@ -163,6 +170,8 @@ _OPTIONS = (
 
 _PLANNED = "Plan for extract with this limit.  [default: the limit that each failed input was tried with]"
 _PLANNED_LIMITS = (
+    _max_duration_option(_PLANNED),
+    _min_duration_option(_PLANNED),
     _timeout_option(_PLANNED),
     _memory_option(_PLANNED),
 )
@@ -193,9 +202,16 @@ def limits(arguments: dict[str, Any]) -> Limits:
     """Return what the run, a worker and an input may take; a command that only plans does not have all options."""
     from melcli.run.limits import Limits
 
+    longest_s, shortest_s = arguments["max_duration"], arguments["min_duration"]
+    if None not in (longest_s, shortest_s) and shortest_s > longest_s:
+        raise WrongUsage(
+            f"--min-duration {shortest_s:g} s is above --max-duration {longest_s:g} s: every input would fail",
+            hint="give a minimum below the maximum",
+        )
     memory_mb = arguments["max_memory_per_worker"]
     return Limits(
-        max_duration_s=arguments.get("max_duration"),
+        max_duration_s=longest_s,
+        min_duration_s=shortest_s,
         timeout_per_item_s=arguments["timeout_per_item"],
         max_memory_bytes=None if memory_mb is None else memory_mb * 1_000_000,
         max_time_s=arguments.get("max_time"),

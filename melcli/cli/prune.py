@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcli.cli.inputs import input_options, listed_inputs, source_options
+from melcli.cli.inputs import has_inputs, input_options, listed_inputs, source_options
 from melcli.cli.limit_options import NumberOrPercent
 from melcli.cli.output import errors_as_json, say, tell, tell_json, warn
 from melcli.cli.refusals import WrongUsage
@@ -63,7 +63,7 @@ def _prune(out: str, arguments: dict[str, Any]) -> int:
     from melcli.run.prune import DEFAULT_MAX_DELETIONS, PruneRequest
     from melcli.run.prune import prune as run
 
-    if not arguments["inputs"] and not (arguments["files_from"] or arguments["files_from0"]):
+    if not has_inputs(arguments):
         raise WrongUsage("no INPUT", hint="name the files and folders that melcli extract was given")
     request = PruneRequest(
         out=out,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melcli.cli.completion import complete_config, complete_setting
-from melcli.cli.inputs import input_options, listed_inputs, retry_reason_option, source_options
+from melcli.cli.inputs import has_inputs, input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.limit_options import limits, planned_limit_options
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import count_signs, other_config, plain_plan, tell_plan
@@ -88,10 +88,9 @@ def _request(out: str, arguments: dict[str, Any]) -> StatusRequest:
     from melcli.run.status import StatusRequest
 
     refuse_url("OUT", out)
-    given = arguments["inputs"] or arguments["files_from"] or arguments["files_from0"]
     return StatusRequest(
         out=out,
-        inputs=arguments["inputs"] if given else None,
+        inputs=arguments["inputs"] if has_inputs(arguments) else None,
         listed=listed_inputs(arguments),
         config_name=arguments["config"],
         sets=arguments["sets"],

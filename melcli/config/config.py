@@ -95,6 +95,8 @@ class Config:
     def differences(self, other: Config) -> list[str]:
         """Name the keys in which stored features differ from those that OUT has.
 
+        A key with another value that gives the same numbers does not count.
+
         Parameters
         ----------
         other : Config
@@ -105,10 +107,14 @@ class Config:
         sentences : list of str
             One for each key, with OUT's value and this config's.
         """
+        same_numbers = {"output.shard_mb"}
+        for section in SECTIONS:
+            mine, theirs = identity(getattr(self, section)), identity(getattr(other, section))
+            same_numbers |= {f"{section}.{key}" for key in self.plain()[section] if mine.get(key) == theirs.get(key)}
         return [
             f"{key.partition('.')[2]}: OUT {yaml_value(theirs)}, now {yaml_value(mine)}"
             for key, (mine, theirs) in self.differing_values(other).items()
-            if key != "output.shard_mb"
+            if key not in same_numbers
         ]
 
     def to_yaml(self, made_by: Mapping[str, str] | None = None, *, show_origins: bool = False) -> str:

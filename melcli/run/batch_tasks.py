@@ -10,6 +10,7 @@ from melcli.run.batching import Batch
 from melcli.run.culprit_rows import culprit_row
 from melcli.run.engines.contract import BatchLost
 from melcli.run.job import Job
+from melcli.run.source_groups import by_source
 from melcli.run.worker_tasks import run_batch, try_batch
 from melcli.sources.items import Item
 from melcli.store.rows import FailedRow
@@ -58,9 +59,9 @@ class BatchTask:
         return self.batch.shard is None and len(self.batch.items) > 1
 
     def parts(self) -> Sequence[Trial]:
-        """Return a trial of each item."""
+        """Return a trial of each source; all parts of a recording are one trial."""
         isolation = Isolation(self)
-        return [Trial(isolation=isolation, item=item) for item in self.batch.items]
+        return [Trial(isolation=isolation, items=tuple(items)) for items in by_source(self.batch.items)]
 
     def split(self) -> Sequence[BatchTask]:
         """Return a task of each item."""
@@ -69,15 +70,17 @@ class BatchTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """Extract one item without storing it, to test whether it crashes the worker."""
+    """Extract the items of one source without storing them, to test whether it crashes the worker.
+
+    Attributes
+    ----------
+    isolation : Isolation
+    items : tuple of Item
+        One file, or all parts of one recording: if it crashes the decoder, each trial costs a worker.
+    """
 
     isolation: Isolation
-    item: Item
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """The item."""
-        return (self.item,)
+    items: tuple[Item, ...]
 
     @property
     def call(self) -> tuple[Callable[[Any], Any], Any]:
@@ -90,7 +93,7 @@ class Trial:
         return Batch(items=self.items).timeout_within_s(self.isolation.task.job.limits.timeout_per_item_s)
 
     def parts(self) -> Sequence[Trial]:
-        """Return an empty list, because this is a single item."""
+        """Return an empty list, because this is a single source."""
         return []
 
 
@@ -105,7 +108,7 @@ class Isolation:
     num_pending : int
         Trials without a result.
     culprits : dict of str to BatchLost
-        The last loss of each item that crashes the worker alone, by id.
+        The last loss of each item whose source crashes the worker alone, by id.
     """
 
     task: BatchTask
@@ -113,7 +116,7 @@ class Isolation:
     culprits: dict[str, BatchLost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.num_pending = len(self.task.batch.items)
+        self.num_pending = len(by_source(self.task.batch.items))
 
     def rows(self) -> list[FailedRow]:
         """Return the failed rows of the known culprits, those of earlier isolations first."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from melcli.byte_order import byte_order
 from melcli.options import fingerprint
-from melcli.run.to_do import ToDo, decoded_bytes
+from melcli.run.to_do import ToDo, decoded_bytes, source_bytes
 from melcli.sources.items import Item
+from melcli.sources.names import extension
 from melcli.store.journal import PlannedShard
 
 __all__ = [
@@ -29,6 +30,9 @@ MAX_SHARD_ITEMS = 10_000  # their rows, 6 MB of JSON, are one line of the journa
 # busy, but not into smaller ones than this.  The number of workers has no influence on the shards.
 MIN_SHARDS = 8
 MIN_SHARD_BYTES = 4_000_000
+MAX_PARTS = 2048  # of one source in a batch
+# Formats in which decoding can start exactly at any sample; see `melcli.audio.decode.AudioFile.seek`.
+SEEKABLE_EXTENSIONS = frozenset({".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".aif", ".aiff", ".aifc"})
 STORING_TIMEOUT_S = 60  # for storing a batch
 HEADER_TIMEOUT_S = 60.0  # for reading one header, generous for a slow network disk
 MIN_BATCHES_PER_WORKER = 8  # so that the workers finish at about the same time
@@ -57,7 +61,12 @@ class Batch:
     @property
     def timeout_s(self) -> float:
         """Seconds after which the worker counts as hung: generous, for a slow network disk at 1 MB/s."""
-        return STORING_TIMEOUT_S + 5 * len(self.items) + self.cost / 1e6
+        return STORING_TIMEOUT_S + 5 * len(self.items) + (self.cost + self._skipped_bytes) / 1e6
+
+    @property
+    def _skipped_bytes(self) -> int:
+        """The approximate size of decoded audio that may have to be skipped to reach the parts of sources."""
+        return sum({item.source: source_bytes(item) for item in self.items if item.bounds}.values())
 
     def timeout_within_s(self, per_item_s: float | None) -> float:
         """Return the timeout of the batch if the user limits each item; `timeout_s` without a limit (None)."""
@@ -83,7 +92,8 @@ def small_batches(
 ) -> Iterator[Batch]:
     """Divide items into batches, the longest items first; a long item is a batch of its own.
 
-    The division has no influence on the outputs.
+    The division has no influence on the outputs.  The parts of a source are in one batch, unless its format allows to
+    start anywhere or there are more than `MAX_PARTS`: each batch decodes other formats from their start.
 
     Parameters
     ----------
@@ -97,7 +107,8 @@ def small_batches(
         Whether to use only the items without a shard.
     """
     max_items = max(1, min(max_items, len(to_do) // (MIN_BATCHES_PER_WORKER * workers)))
-    for batch in _divide(to_do.longest_first(unplanned=unplanned), max_items, MAX_BATCH_BYTES):
+    sized = to_do.longest_first(unplanned=unplanned)
+    for batch in _divide(sized, max_items, MAX_BATCH_BYTES, keep_sources=to_do.has_parts):
         yield Batch(items=batch)
 
 
@@ -177,12 +188,18 @@ def reusable_shards(to_do: ToDo, shards: Iterable[PlannedShard], in_use: Collect
     return found[::-1]
 
 
-def _divide(sized: Iterable[tuple[Item, int]], max_items: int, max_bytes: int) -> Iterator[tuple[Item, ...]]:
-    """Yield parts of successive items; ``sized`` has the size of each item."""
+def _divide(
+    sized: Iterable[tuple[Item, int]], max_items: int, max_bytes: int, *, keep_sources: bool = False
+) -> Iterator[tuple[Item, ...]]:
+    """Yield parts of successive items; ``sized`` has the size of each item.
+
+    With ``keep_sources``, the limits are exceeded for parts of a source that are better decoded together.
+    """
     part: list[Item] = []
     part_bytes = 0
     for item, size in sized:
-        if part and (len(part) == max_items or part_bytes + size > max_bytes):
+        is_full = len(part) >= max_items or part_bytes + size > max_bytes
+        if part and is_full and not (keep_sources and _belong_together(part, item)):
             yield tuple(part)
             part, part_bytes = [], 0
         part.append(item)
@@ -191,5 +208,14 @@ def _divide(sized: Iterable[tuple[Item, int]], max_items: int, max_bytes: int) -
         yield tuple(part)
 
 
+def _belong_together(part: Sequence[Item], item: Item) -> bool:
+    """Return whether the next item is better processed in the same batch."""
+    return (
+        part[-1].source == item.source and len(part) < MAX_PARTS and extension(item.source) not in SEEKABLE_EXTENSIONS
+    )
+
+
 def _digest(items: Iterable[Item]) -> str:
-    return fingerprint({"items": [(item.id, item.size, item.mtime_ns) for item in items]})
+    return fingerprint(
+        {"items": [(item.id, item.size, item.mtime_ns, *([item.bounds] if item.bounds else [])) for item in items]}
+    )

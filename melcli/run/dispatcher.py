@@ -34,6 +34,10 @@ DRAIN_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.5
 
 
+def _ignore(tally: Tally) -> None:
+    pass
+
+
 class Dispatcher:
     """Runs the batches of a run.
 
@@ -45,6 +49,8 @@ class Dispatcher:
         The settings that all batches share.
     record : callable
         Writes rows to the journal; called once for each batch, from this thread only.
+    note : callable, optional
+        Called with the counts of a batch before its rows are recorded.
     report : Report
         Updated with each result.
     limit : FailureLimit
@@ -61,6 +67,7 @@ class Dispatcher:
         job: Job,
         *,
         record: Callable[[Sequence[FailedRow | Line]], None],
+        note: Callable[[Tally], None] = _ignore,
         report: Report,
         limit: FailureLimit,
         listener: Listener,
@@ -69,6 +76,7 @@ class Dispatcher:
         self._engine = engine
         self._job = job
         self._record_rows = record
+        self._note = note
         self._report = report
         self._limit = limit
         self._listener = listener
@@ -182,7 +190,7 @@ class Dispatcher:
             if not (task.culprits or task.crashes_without_culprit):  # otherwise an earlier isolation has counted them
                 self._report.retried_alone += len(retries)
         elif isinstance(task, Trial) and not retries:
-            task.isolation.culprits[task.item.id] = error
+            task.isolation.culprits.update((item.id, error) for item in task.items)
             self._finish_trial(task.isolation)
 
     def _relieve_memory(self, attempt: Attempt[BatchTask | Trial], error: BatchLost) -> bool:
@@ -255,13 +263,15 @@ class Dispatcher:
     # Rows.
 
     def _record(self, rows: Sequence[FailedRow | Line], tally: Tally | None = None) -> None:
+        tally = tally or Tally()
         try:
+            self._note(tally)
             self._record_rows(rows)
         except StorageError as error:
             self._handle_storage_error(error)
             return
         failures = [row for row in rows if isinstance(row, FailedRow)]
-        self._report.add_batch(tally or Tally(), failures)
+        self._report.add_batch(tally, failures)
         for row in failures:
             self._listener.failed(row)
         if self._limit.exceeded(self._report.failed, self._report.to_do):

@@ -13,6 +13,7 @@ from melcli.run.capacity import capacity_warnings, read_capacity
 from melcli.run.dispatcher import Dispatcher
 from melcli.run.engines.contract import Engine
 from melcli.run.estimate import expected_space
+from melcli.run.ffmpeg_versions import joined, stored_ffmpeg
 from melcli.run.interrupts import Interrupts
 from melcli.run.job import Job
 from melcli.run.plan import Plan
@@ -20,6 +21,7 @@ from melcli.run.report import MAX_TIME, Listener, Report
 from melcli.run.request import Request
 from melcli.run.retry_conditions import Conditions
 from melcli.run.sizes import stored_bytes
+from melcli.run.tally import Tally
 from melcli.run.versions import ask_versions, other_kernels
 from melcli.store.durability import mark_unflushed
 from melcli.store.files import write_file
@@ -55,6 +57,8 @@ class Execution:
         self._history = history
         self._abandoned: set[int] = set()  # shard numbers of a dropped plan that no new shard has
         self._until_s = request.limits.until_s(report.started_s)
+        self._versions: dict[str, str] = {}
+        self._ffmpeg = stored_ffmpeg(request.out) if report.unchanged else set()
 
     def run(self, listener: Listener, interrupts: Interrupts) -> None:
         """Process all batches and write the manifest; see `melcli.run.extract.extract`."""
@@ -76,15 +80,15 @@ class Execution:
         )
         try:
             engine.start(self._until_s)
-            versions = ask_versions(engine, until_s=self._until_s)  # also shows that workers can answer calls
-            self._warn_of_kernels(versions, listener)
+            self._versions = ask_versions(engine, until_s=self._until_s)  # also shows that workers can answer calls
+            self._warn_of_kernels(self._versions, listener)
             self._remove_stale_rows()
-            write_file(os.path.join(self._request.out, CONFIG_FILE), [_config_text(self._request, versions)])
+            self._write_config()
             self._dispatch(engine, listener, interrupts)
         except TimeUp:  # only before the first batch; then `Dispatcher` handles the time limit
             self._report.stopped_by = MAX_TIME
             engine.stop()
-            merge_journal(self._history, complete=False)
+            merge_journal(self._history, self._plan, complete=False)
         finally:
             engine.stop()
 
@@ -105,12 +109,13 @@ class Execution:
         flush = request.durability != "none"
         if not flush:
             mark_unflushed(request.out)
-        conditions = Conditions(request.limits)
+        conditions = Conditions(request.limits, decoder=request.config.audio.decoder)
         with Journal(request.out, flush=flush, index=self._history.journal) as journal:
             dispatcher = Dispatcher(
                 engine,
                 job,
                 record=lambda rows: journal.add(rows=conditions.record(rows)),
+                note=self._note_ffmpeg,
                 report=report,
                 limit=request.limit,
                 listener=listener,
@@ -126,7 +131,17 @@ class Execution:
                     remove_leftovers(request.out)
                 journal.check_there()
                 remove_leftovers(own_folder(request.out), deep=False)  # from workers that outlived a killed run
-                merge_journal(self._history, complete=report.left == 0)
+                merge_journal(self._history, self._plan, complete=report.left == 0)
+
+    def _write_config(self) -> None:
+        versions = self._versions | joined(self._ffmpeg)
+        write_file(os.path.join(self._request.out, CONFIG_FILE), [_config_text(self._request, versions)])
+
+    def _note_ffmpeg(self, tally: Tally) -> None:
+        """Record versions of ffmpeg in melcli.yaml, before the first row that was made with them."""
+        if not tally.ffmpeg_versions <= self._ffmpeg:
+            self._ffmpeg |= tally.ffmpeg_versions
+            self._write_config()
 
     def _batches(self, job: Job, journal: Journal, engine: Engine) -> Iterator[Batch]:
         """Divide the items into batches.  The journal contains the plan of all shards before the first batch."""
@@ -211,8 +226,8 @@ def write_config(request: Request) -> None:
         engine.stop()
 
 
-def merge_journal(history: History, *, complete: bool) -> None:
-    """Merge the journal's rows into the manifest; remove the journal if the run is complete."""
-    history.write_manifest()
+def merge_journal(history: History, plan: Plan, *, complete: bool) -> None:
+    """Merge the journal's rows and new columns into the manifest; remove the journal if the run is complete."""
+    history.write_manifest(new_columns=plan.new_columns())
     if complete:
         remove_journal(history.out)

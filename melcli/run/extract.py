@@ -11,10 +11,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from melcli.audio.ffmpeg.program import refuse_unusable
 from melcli.config.resolve import resolve_config
 from melcli.errors import ConfigError, NoInput, StorageError, TimeUp
 from melcli.opening import regular_nofollow
 from melcli.printable import printable
+from melcli.run.ffmpeg_versions import other_ffmpeg
 from melcli.run.interrupts import Interrupts
 from melcli.run.plan import TO_DO, Plan, make_plan
 from melcli.run.planner.planner import Planner
@@ -46,6 +48,11 @@ class Survey:
     plan: Plan
     history: History
 
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether the manifest must be written although nothing is to do."""
+        return self.history.interrupted or self.plan.new_columns() is not None
+
 
 def survey(
     request: Request, scratch: Scratch, files: Files, found: Found | None = None, *, unset_limits_match: bool = False
@@ -71,7 +78,7 @@ def survey(
     NoInput
         There is no input.
     """
-    conditions = Conditions(request.limits, unset_matches_any=unset_limits_match)
+    conditions = Conditions(request.limits, unset_matches_any=unset_limits_match, decoder=request.config.audio.decoder)
     return _plan(request, scratch, files, _find(request, scratch, files) if found is None else found, conditions)
 
 
@@ -96,6 +103,7 @@ def extract(
         Its class shows what a caller can do.  Finished work is kept.
     """
     started_s = time.monotonic()
+    refuse_unusable(request.config.audio.decoder)
     with interrupts or Interrupts() as interrupts, ExitStack() as held:
         scratch = held.enter_context(Scratch())
         files = held.enter_context(Planner(listener.warned)) if planner is None else planner
@@ -109,7 +117,9 @@ def extract(
         files.close()
         report = _report(request, surveyed, started_s)
         listener.planned(report)
-        if report.to_do or surveyed.history.interrupted or not _is_complete(request):
+        if warning := other_ffmpeg(request, report):
+            listener.warned(warning)
+        if report.to_do or surveyed.needs_manifest or not _is_complete(request):
             _execute(request, surveyed, report, listener, interrupts)
         report.tick()
     return report
@@ -123,8 +133,8 @@ def _execute(request: Request, surveyed: Survey, report: Report, listener: Liste
     if report.to_do:
         Execution(request, surveyed.plan, surveyed.history, report).run(listener, interrupts)
         return
-    if surveyed.history.interrupted or not _is_complete(request, config=False):
-        merge_journal(surveyed.history, complete=True)
+    if surveyed.needs_manifest or not _is_complete(request, config=False):
+        merge_journal(surveyed.history, surveyed.plan, complete=True)
     if report.unchanged and not _exists(request, CONFIG_FILE):
         write_config(request)
 
@@ -145,7 +155,7 @@ def _prepare(request: Request, listener: Listener, scratch: Scratch, held: ExitS
     for folder in (request.out, own_folder(request.out)):
         remove_leftovers(folder, deep=False)
     recover_unflushed(request, listener)
-    surveyed = _plan(request, scratch, files, found, Conditions(request.limits))
+    surveyed = _plan(request, scratch, files, found, Conditions(request.limits, decoder=request.config.audio.decoder))
     if surveyed.plan.counts().keys() & TO_DO:
         probe_names(surveyed.plan.ids, request.out, request.config.output.format)
     if surveyed.history.interrupted:

@@ -16,6 +16,8 @@ class Limits:
     ----------
     max_duration_s : float or None
         Maximum duration of a source, in seconds; a longer source fails as ``too_long``.
+    min_duration_s : float or None
+        Minimum duration of a source, in seconds; a shorter source fails as ``too_short``.
     timeout_per_item_s : float or None
         Seconds that a worker may take for one item; then the item fails as ``timeout``.
     max_memory_bytes : int or None
@@ -25,6 +27,7 @@ class Limits:
     """
 
     max_duration_s: float | None = None
+    min_duration_s: float | None = None
     timeout_per_item_s: float | None = None
     max_memory_bytes: int | None = None
     max_time_s: float | None = None

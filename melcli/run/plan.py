@@ -17,7 +17,10 @@ from melcli.audio.decoding_revision import is_outdated
 from melcli.byte_order import byte_order, text_of
 from melcli.run.to_do import ToDo
 from melcli.run.unchanged import unchanged_finder
+from melcli.scratch import Lookup
 from melcli.sources.item_table import Ids, ItemTable
+from melcli.sources.item_values import to_item
+from melcli.sources.items import Item
 from melcli.store.entries import Entry
 from melcli.store.history import FindUnchanged
 from melcli.store.placement import StoredFiles
@@ -28,6 +31,7 @@ Sign = Literal["+", "*", "=", "!", "-"]
 SIGNS: Mapping[Sign, str] = {"+": "new", "*": "stale", "=": "done", "!": "failed", "-": "without an input"}
 TO_DO: frozenset[Sign] = frozenset({"+", "*"})
 NEW, DONE = map(ord, "+=")
+MAX_HASHES = 4096  # of content, to keep; segments of a recording need not be adjacent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class Plan:
         self._scratch = items.scratch
         self._signs = bytearray(b"+") * len(items)  # by number
         self._orphans = self._scratch.table("orphans", "(id BLOB PRIMARY KEY, other_config INTEGER) WITHOUT ROWID")
+        self._recolumned = self._scratch.table("recolumned", "(number INTEGER PRIMARY KEY)")
 
     def __getitem__(self, number: int) -> Sign:
         return cast(Sign, chr(self._signs[number - 1]))
@@ -93,6 +98,27 @@ class Plan:
             "ON CONFLICT (id) DO UPDATE SET other_config = max(other_config, excluded.other_config)",
             orphans,
         )
+
+    def note_columns(self, number: int) -> None:
+        """Record that the rows of an item have other columns than its table now has."""
+        self._scratch.execute(f"INSERT OR IGNORE INTO {self._recolumned} VALUES (?)", (number,))
+
+    def new_columns(self) -> Callable[[bytes], bytes | None] | None:
+        """Return a function that finds the columns to write into the rows of an item, by the bytes of its id.
+
+        The function returns None for an item whose rows stay as they are.  None instead of a function: all rows stay.
+        """
+        if self._scratch.one(f"SELECT 1 FROM {self._recolumned}") is None:
+            return None
+        join = f"{self._items.table} AS items JOIN {self._recolumned} USING (number)"
+        select = f"SELECT id, items.columns FROM {join}"
+        lookup = Lookup(self._scratch, f"{select} ORDER BY id", f"{select} WHERE id = ?", self._items.index)
+
+        def find(item_id: bytes) -> bytes | None:
+            found = lookup.find(item_id)
+            return None if found is None else found[1]
+
+        return find
 
     @property
     def ids(self) -> Ids:
@@ -146,8 +172,9 @@ def make_plan(
 ) -> Plan:
     """Compare the items with the rows of OUT.
 
-    An item is done if all its rows are ``ok``, have the same config, decoding revision and source fingerprint, and
-    their outputs exist.  A failed item is not retried while config, decoding and source are the same, with two
+    An item is done if all its rows are ``ok``, have the same config, decoding revision, source fingerprint and bounds,
+    and their outputs exist.  If only the carried columns of its table changed, it is done, and its rows get the new
+    columns.  A failed item is not retried while config, decoding and source are the same, with two
     exceptions: it was tried with other limits or versions, or `melcli verify --repair` found its output damaged.
 
     Parameters
@@ -168,30 +195,26 @@ def make_plan(
         Returns whether a failed row was tried with other limits or versions, on which its reason depends.
     """
     plan = Plan(items)
-    hash_content = lru_cache(maxsize=1)(hash_content)  # the channels of an item have a row each
-    channels_done: Counter[int] = Counter()  # by item, until all its channels are done
+    hash_content = lru_cache(MAX_HASHES)(hash_content)  # segments and channels have a row each
+    parts = _Parts()
     find = items.lookup().find
 
-    def sign_of(number: int, size: int, mtime_ns: int, source: bytes, row: Entry) -> Sign:
+    def sign_of(number: int, item: Item, row: Entry) -> Sign:
         if (
             rerun.overwrite
             or row.config_id != config_id
             or _is_outdated(row)
-            or not _same_source(size, mtime_ns, source, row, rerun, hash_content)
+            or not _is_same_source(item, row, rerun, hash_content)
         ):
             return "*"
+        if row.columns != item.columns:
+            plan.note_columns(number)
         if row.status == "failed":
             is_retried = rerun.retry_failed or row.reason in rerun.retry_reasons
             return "*" if is_retried or row.reason == "damaged" or conditions_differ(row) else "!"
         if plan[number] == "*" or not stored.has_output(row):
             return "*"
-        if row.channel is None:
-            return "="
-        channels_done[number] += 1
-        if channels_done[number] != row.source_channels:
-            return "+"
-        del channels_done[number]
-        return "="
+        return "=" if parts.are_complete(number, row) else "+"
 
     by_size_and_time = not (rerun.overwrite or rerun.checksum)
     find_unchanged = unchanged_finder(items, config_id=config_id, stored=stored, mark_done=plan.mark_done)
@@ -202,8 +225,8 @@ def make_plan(
             if found is None:
                 yield row.key, row.status == "ok" and row.config_id != config_id
             else:
-                _, source, size, mtime_ns, number = found
-                plan[number] = sign_of(number, size, int(mtime_ns), source, row)
+                *values, number = found
+                plan[number] = sign_of(number, to_item(*values), row)
 
     plan.add_orphans(orphans())
     return plan
@@ -214,10 +237,31 @@ def _is_outdated(row: Entry) -> bool:
     return is_outdated(row.format, row.decoding, row.source if row.status == "ok" else "")
 
 
-def _same_source(
-    size: int, mtime_ns: int, source: bytes, row: Entry, rerun: Rerun, hash_content: Callable[[str], str | None]
-) -> bool:
+class _Parts:
+    """Counts the finished channels and chunks of items."""
+
+    def __init__(self) -> None:
+        self._done: Counter[int] = Counter()  # by item, until all its parts are done
+
+    def are_complete(self, number: int, row: Entry) -> bool:
+        """Count a finished row; return whether all rows of its item are finished."""
+        channels = 1 if row.channel is None else row.source_channels
+        num_parts = None if channels is None else channels * (1 if row.chunk is None else row.num_chunks or 0)
+        if num_parts == 1:
+            return True
+        self._done[number] += 1
+        if self._done[number] != num_parts:
+            return False
+        del self._done[number]
+        return True
+
+
+def _is_same_source(item: Item, row: Entry, rerun: Rerun, hash_content: Callable[[str], str | None]) -> bool:
+    if row.bounds != item.bounds:
+        return False
+    if item.is_command:  # it has no size and time
+        return row.source == item.source
     hashless_failure = row.status == "failed" and row.source_hash is None  # unreadable, or crashed the worker
-    if not rerun.checksum or size < 0 or hashless_failure:
-        return size == row.source_size and mtime_ns == row.source_mtime_ns
-    return row.source_hash is not None and hash_content(text_of(source)) == row.source_hash
+    if not rerun.checksum or item.size < 0 or hashless_failure:
+        return (item.size, item.mtime_ns) == (row.source_size, row.source_mtime_ns)
+    return row.source_hash is not None and hash_content(item.source) == row.source_hash

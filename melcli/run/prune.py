@@ -21,12 +21,13 @@ from melcli.printable import printable
 from melcli.run.interrupts import Interrupts
 from melcli.run.report import FailureLimit
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import Files, in_parts, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
 from melcli.sources.item_table import ItemTable
 from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
+from melcli.sources.parts import in_parts
 from melcli.store.files import flush_path, linked_folder
 from melcli.store.history import History, read_history
 from melcli.store.journal import restart_journal

@@ -61,7 +61,7 @@ class Report(Tally):
         Whether the exit code is 0 despite inputs that failed before and are not retried.
     features : FeatureOptions
         The config of the features.
-    done, audio_s, source_rates_hz, cut, cut_samples, truncated
+    done, audio_s, source_rates_hz, cut, cut_samples, truncated, more_streams, ffmpeg_versions
         Counts of this run; see `melcli.run.tally.Tally`.
     failed : int
         Inputs that failed in this run.

@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import numpy as np
 
-from melcli.audio.load import AudioStream
 from melcli.errors import AudioError
 from melcli.run.batching import Batch, item_timeout_s
 from melcli.run.compute import compute_outputs
 from melcli.run.job import Job, TimedSample
+from melcli.run.open_source import OpenSource
 from melcli.run.watchdog import watchdog
 from melcli.sources.items import Item
 from melcli.stopwatch import Stopwatch
@@ -68,23 +68,13 @@ def time_sample(task: tuple[Job, Batch]) -> TimedSample:
 
 def _run(job: Job, items: Sequence[Item], timer: _Timer) -> None:
     with suppress(_Enough), np.errstate(over="ignore", invalid="ignore"):
-        for item in items:
+        for item in (item for item in items if not item.is_command):  # an estimate runs no commands
             with watchdog.item(job.limits.timeout_per_item_s or item_timeout_s(item)):
                 _extract(job, item, timer)
 
 
 def _extract(job: Job, item: Item, timer: _Timer) -> None:
-    features = job.config.features
-
-    def open_audio() -> AudioStream:
-        return AudioStream(
-            item.source,
-            job.config.audio,
-            sampling_rate=features.sampling_rate,
-            dtype=features.compute_dtype,
-            max_duration_s=job.limits.max_duration_s,
-            stopwatch=Stopwatch(),
-        )
-
-    with suppress(AudioError, OSError):  # it will be a failed item, and takes next to no time
-        compute_outputs(open_audio, job.config, scratch=tempfile.gettempdir(), stopwatch=Stopwatch(), on_audio=timer)
+    stopwatch = Stopwatch()
+    with suppress(AudioError, MemoryError, OSError), OpenSource(job) as source:  # a failed item takes no time
+        for piece in source.pieces(item, stopwatch):
+            compute_outputs(piece.open, job.config, scratch=tempfile.gettempdir(), stopwatch=stopwatch, on_audio=timer)

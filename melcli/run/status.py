@@ -16,13 +16,16 @@ from melcli.run.limits import Limits
 from melcli.run.plan import Plan, Rerun
 from melcli.run.request import Request
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import Files, in_parts, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
-from melcli.sources.item_values import Values
+from melcli.sources.item_values import Values, item_values
+from melcli.sources.items import NO_FILE_SIZE, Item
 from melcli.sources.lists import PathList
 from melcli.sources.options import SourceOptions
+from melcli.sources.parts import in_parts
 from melcli.store.durability import has_unflushed_outputs
+from melcli.store.entries import Entry
 from melcli.store.history import read_history
 from melcli.store.layout import CONFIG_FILE, MANIFEST_FILE
 from melcli.store.lock import is_locked
@@ -169,8 +172,12 @@ def _sources_of_rows(out: str, scratch: Scratch, files: Files) -> Found:
         raise ConfigError(f"{printable(out)} contains no {MANIFEST_FILE}", hint="name the INPUTs to see the plan")
 
     def current() -> Iterator[list[Values]]:
-        for named in in_parts((entry.item_id, entry.source) for entry in history.entries()):
-            yield result_of(files, "look_at", named)
+        for values in in_parts(map(_item_values, history.entries())):
+            yield result_of(files, "look_at", values)
 
     items = ItemTable(current(), scratch)
     return Found(items=items, hidden=0, excluded=0, links=0, out_folders=0, other={}, unreadable={})
+
+
+def _item_values(row: Entry) -> Values:
+    return item_values(Item(row.item_id, row.source, NO_FILE_SIZE, 0, row.bounds, row.columns))

@@ -14,6 +14,7 @@ __all__ = [
     "cut_warning",
     "failed_before_note",
     "low_rates_warning",
+    "more_streams_note",
     "plain_report",
     "summary_line",
     "truncated_note",
@@ -82,6 +83,17 @@ def truncated_note(report: Report) -> str:
     return f"{report.truncated:,} {files} of {report.done:,} {ends} early; what could be decoded was kept"
 
 
+def more_streams_note(report: Report) -> str:
+    """Count the inputs with several audio streams, one of which was decoded; ``""`` if there are none."""
+    if not report.more_streams:
+        return ""
+    files, have = ("file", "has") if report.more_streams == 1 else ("files", "have")
+    return (
+        f"{report.more_streams:,} {files} of {report.done:,} {have} several audio streams, of which one was decoded; "
+        "--stream N chooses another"
+    )
+
+
 def failed_before_note(report: Report) -> str:
     """Count the failed inputs that were not retried, and name the option that does; ``""`` if there are none."""
     if not report.failed_before:
@@ -111,6 +123,7 @@ def plain_report(report: Report) -> dict[str, Any]:
         "cut": report.cut,
         "cut_s": round(report.cut_s, 6),
         "truncated": report.truncated,
+        "more_streams": report.more_streams,
         "lost_batches": report.lost_batches,
         "worker_crashes": report.losses["worker_crash"],
         "worker_kills": report.losses["worker_killed"],

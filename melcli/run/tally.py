@@ -29,6 +29,10 @@ class Tally:
         Inputs that ``num_samples`` or ``num_frames`` cut, and their discarded samples.
     truncated : int
         Inputs that end early and were kept.
+    more_streams : int
+        Inputs with several audio streams, one of which was decoded.
+    ffmpeg_versions : set of str
+        The versions of ffmpeg that decoded inputs, or failed to.
     """
 
     done: int = 0
@@ -37,6 +41,8 @@ class Tally:
     cut: int = 0
     cut_samples: int = 0
     truncated: int = 0
+    more_streams: int = 0
+    ffmpeg_versions: set[str] = field(default_factory=set)
 
     def add(self, other: Tally) -> None:
         """Add the counts of other inputs."""
@@ -46,10 +52,12 @@ class Tally:
         self.cut += other.cut
         self.cut_samples += other.cut_samples
         self.truncated += other.truncated
+        self.more_streams += other.more_streams
+        self.ffmpeg_versions |= other.ffmpeg_versions
 
 
 def count_rows(rows: Sequence[Row], features: FeatureOptions) -> Tally:
-    """Count the rows of one batch; the channels of one input count as one."""
+    """Count the rows of one batch; the channels and chunks of one input count as one."""
     done = [row for row in rows if isinstance(row, OkRow)]
     source_rates_hz = {row.item_id: row.source_sampling_rate for row in done}
     discarded = [count_discarded_samples(row.num_samples or 0, features) for row in done if not row.channel]
@@ -59,5 +67,10 @@ def count_rows(rows: Sequence[Row], features: FeatureOptions) -> Tally:
         source_rates_hz=Counter(rate_hz for rate_hz in source_rates_hz.values() if rate_hz is not None),
         cut=sum(samples > 0 for samples in discarded),
         cut_samples=sum(discarded),
-        truncated=len({row.item_id for row in rows if "truncated" in row.flags}),
+        truncated=_count_flagged(rows, "truncated"),
+        more_streams=_count_flagged(rows, "more_streams"),
     )
+
+
+def _count_flagged(rows: Sequence[Row], flag: str) -> int:
+    return len({row.item_id for row in rows if flag in row.flags})

@@ -15,7 +15,7 @@ from melcli.store.placement import StoredFiles
 
 __all__ = ["unchanged_finder"]
 
-Fingerprint = tuple[bytes, int, int]  # id, size and time of an item
+Fingerprint = tuple[bytes, int, int, bytes, bytes]  # id, size, time, bounds and columns of an item
 
 
 def unchanged_finder(
@@ -40,21 +40,23 @@ def unchanged_finder(
     kinds: dict[tuple[bytes, ...], bool] = {}
     own_config_id = byte_order(config_id)
 
-    def may_be_done(status: bytes, coding: bytes, decoding: bytes, channel: bytes, row_config_id: bytes) -> bool:
-        if (status, channel, row_config_id) != (b"ok", b"", own_config_id) or not coding:
+    def may_be_done(
+        status: bytes, coding: bytes, decoding: bytes, channel: bytes, chunk: bytes, row_config_id: bytes
+    ) -> bool:
+        if (status, channel, chunk, row_config_id) != (b"ok", b"", b"", own_config_id) or not coding:
             return False
         return not is_outdated(text_of(coding), int(decoding) if decoding else None, "")
 
     def find_unchanged(rows: list[PlainRow]) -> Callable[[], UnchangedRows]:
-        escaped, statuses, sizes, times, codings, decodings, channels, paths, output_sizes, config_ids = zip(
-            *rows, strict=True
-        )
+        in_columns = zip(*rows, strict=True)
+        escaped, statuses, sizes, times, codings, decodings, channels, paths, *others = in_columns
+        output_sizes, config_ids, bounds, columns, chunks = others
         ids = all_unescaped(escaped)
         wait = stored.begin_sizes(ids, all_unescaped(paths))
-        made = list(zip(statuses, codings, decodings, channels, config_ids, strict=True))
+        made = list(zip(codings, decodings, statuses, channels, chunks, config_ids, strict=True))
         for kind in set(made) - kinds.keys():
             kinds[kind] = may_be_done(*kind)
-        numbers = merge(list(zip(ids, map(int, sizes), map(int, times), strict=True)))
+        numbers = merge(list(zip(ids, map(int, sizes), map(int, times), bounds, columns, strict=True)))
         if not all(kinds[kind] for kind in set(made)):
             numbers = [number if kinds[kind] else 0 for number, kind in zip(numbers, made, strict=True)]
 
@@ -68,7 +70,7 @@ def unchanged_finder(
 
 
 class _Merge:
-    """Finds the numbers of items by id, size and time, for rows in the order of the items.
+    """Finds the numbers of items by id, size, time, bounds and columns, for rows in the order of the items.
 
     Parameters
     ----------
@@ -76,7 +78,9 @@ class _Merge:
     """
 
     def __init__(self, items: ItemTable) -> None:
-        self._pieces = items.scratch.pieces(f"SELECT id, size, mtime_ns FROM {items.table} ORDER BY number")
+        self._pieces = items.scratch.pieces(
+            f"SELECT id, size, mtime_ns, bounds, columns FROM {items.table} ORDER BY number"
+        )
         self._items: list[Fingerprint] = []  # the next items, which follow all earlier rows
         self._number = 1  # of the first of these items
 

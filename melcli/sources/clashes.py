@@ -11,10 +11,11 @@ from melcli.byte_order import byte_order
 from melcli.errors import NameClash
 from melcli.printable import printable
 from melcli.scratch import Scratch
-from melcli.sources.file_calls import Files, in_parts, result_of
+from melcli.sources.file_calls import Files, result_of
 from melcli.sources.item_table import ItemTable
-from melcli.sources.item_values import COLUMNS, Values, item_values, to_item
+from melcli.sources.item_values import COLUMNS, PARAMETERS, Values, item_values, to_item
 from melcli.sources.items import Item
+from melcli.sources.parts import in_parts
 from melcli.sources.search import Part
 
 __all__ = ["unique_by_id"]
@@ -43,7 +44,7 @@ def unique_by_id(parts: Iterable[Part], scratch: Scratch, files: Files) -> ItemT
         for good, others in parts:
             if others:
                 num_undecoded += len(others)
-                scratch.insert(f"INSERT INTO {undecoded} VALUES (?, ?, ?, ?)", others)
+                scratch.insert(f"INSERT INTO {undecoded} VALUES ({PARAMETERS})", others)
             yield good
 
     kept = ItemTable(decoded(), scratch)
@@ -95,7 +96,7 @@ def _check_clashes(items: ItemTable, files: Files) -> None:
     for pairs in in_parts(items.surplus()):
         taken, others = (_real_paths(some, files) for some in zip(*pairs, strict=True))
         for pair, path, other in zip(pairs, taken, others, strict=True):
-            if path != other and pair[0].id != last_id:
+            if (path != other or pair[0].place != pair[1].place) and pair[0].id != last_id:
                 first = first or pair
                 ids, last_id = ids + 1, pair[0].id
     if first is not None:
@@ -108,10 +109,15 @@ def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
 
 
 def _name_clash(first: Item, second: Item, *, more: int) -> NameClash:
+    others = f"; the same is true of {more:,} more names" if more else ""
+    if first.place or second.place:
+        both = " and ".join(item.place or item.source for item in (first, second))
+        return NameClash(
+            printable(f"{both} have the same id '{first.id}'{others}"), hint="give each piece of audio an id of its own"
+        )
     if os.path.splitext(first.source)[1] != os.path.splitext(second.source)[1]:
         hint = "--keep-extension keeps them apart"
     else:
         hint = "give the folder that contains both as INPUT, or use a separate OUT for each INPUT"
-    others = f"; the same is true of {more:,} more names" if more else ""
     both = f"{first.source} and {second.source} would share the name '{first.id}' under OUT"
     return NameClash(printable(f"{both}{others}"), hint=hint)

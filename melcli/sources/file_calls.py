@@ -10,17 +10,31 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 from melcli.byte_order import text_of
-from melcli.sources.item_values import Values, item_values
+from melcli.sources.item_values import Values, item_values, to_item
 from melcli.sources.items import Item
 from melcli.sources.outputs import Outputs
-from melcli.sources.search import PART_ITEMS, Part, Search, SearchRequest
+from melcli.sources.records import Record
+from melcli.sources.search import Part, Search, SearchRequest
 
-__all__ = ["FileCalls", "Files", "Name", "SEARCH", "in_parts", "result_of"]
+__all__ = ["FileCalls", "Files", "Name", "SEARCH", "result_of"]
 
 Name = Literal[
-    "begin", "given", "listed", "list", "walk", "account", "real_paths", "look_at", "hash", "any_within", "sizes"
+    "begin",
+    "given",
+    "listed",
+    "list",
+    "table",
+    "records",
+    "walk",
+    "account",
+    "real_paths",
+    "look_at",
+    "hash",
+    "any_within",
+    "sizes",
 ]
-SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "list", "walk"})  # later calls depend on these
+# Later calls depend on these.
+SEARCH: frozenset[Name] = frozenset({"begin", "given", "listed", "list", "table", "records", "walk"})
 
 
 class Files(Protocol):
@@ -37,18 +51,6 @@ def result_of(files: Files, name: Name, argument: Any = None) -> Any:
     """Make a call that yields one result, and return that result."""
     (result,) = files.parts(name, argument)
     return result
-
-
-def in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Divide arguments into lists of at most `PART_ITEMS`."""
-    part = []
-    for value in values:
-        part.append(value)
-        if len(part) == PART_ITEMS:
-            yield part
-            part = []
-    if part:
-        yield part
 
 
 class FileCalls:
@@ -69,6 +71,8 @@ class FileCalls:
             "given": lambda paths: self._search.given(paths),
             "listed": lambda paths: self._search.listed(paths),
             "list": self._list,
+            "table": self._table,
+            "records": lambda records: self._search.records(map(Record._make, records)),
             "walk": lambda _: self._search.walk(),
             "account": lambda _: [[(*what, count) for what, count in self._search.skipped.items()]],
             "real_paths": self._real_paths,
@@ -82,10 +86,11 @@ class FileCalls:
         """Make a call and yield its results.
 
         * ``begin`` begins a search, with the fields of `SearchRequest`; it yields nothing.
-        * ``given`` and ``listed``, with paths, ``list``, with the fields of a `PathList`, and ``walk`` yield `Part`.
+        * ``given`` and ``listed``, with paths, ``list``, with the fields of a `PathList`, ``table``, with those of a
+          `TableRequest`, ``records``, with those of many `Record`, and ``walk`` yield `Part`.
         * ``account`` yields one list, of the fields of `Skipped` and a count.
         * ``real_paths`` yields the list of real paths, for paths.
-        * ``look_at`` yields the values of items, for pairs of id and source.
+        * ``look_at`` yields the current values of items, for values of items.
         * ``hash`` yields the hash of a file's content, or None if it cannot be read.
         * ``any_within`` yields whether any folder is OUT or inside it, for OUT and folders.
         * ``sizes`` yields sizes in bytes, -1 for a missing file, for OUT and names in it joined by NUL.
@@ -107,6 +112,14 @@ class FileCalls:
         self._at(fields[0])
         return self._search.listed(read_list(*fields))
 
+    def _table(self, fields: tuple[Any, ...]) -> Iterable[Part]:
+        from melcli.sources.tables.reader import read_table  # imported late, because few searches have a table
+        from melcli.sources.tables.request import TableRequest
+
+        request = TableRequest(*fields)
+        self._at(request.path)
+        return self._search.records(read_table(request))
+
     def _real_paths(self, paths: Iterable[str]) -> Iterator[list[str]]:
         yield [self._real_path(path) for path in paths]
 
@@ -114,12 +127,12 @@ class FileCalls:
         self._at(path)
         return os.path.realpath(path)
 
-    def _look_at(self, named: Iterable[tuple[str, str]]) -> Iterator[list[Values]]:
-        yield [item_values(self._item_of(*names)) for names in named]
+    def _look_at(self, all_values: Iterable[Values]) -> Iterator[list[Values]]:
+        yield [item_values(self._refreshed(to_item(*values))) for values in all_values]
 
-    def _item_of(self, item_id: str, source: str) -> Item:
-        self._at(source)
-        return Item.look(item_id, source)
+    def _refreshed(self, item: Item) -> Item:
+        self._at(item.source)
+        return item.refreshed()
 
     def _hash(self, path: str) -> Iterator[str | None]:
         from melcli.sources.content import hash_content  # imported late, because few plans hash

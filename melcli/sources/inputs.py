@@ -9,13 +9,15 @@ from melcli.errors import ConfigError
 from melcli.printable import printable
 from melcli.scratch import Scratch
 from melcli.sources.clashes import unique_by_id
-from melcli.sources.file_calls import FileCalls, Files, in_parts, result_of
+from melcli.sources.file_calls import FileCalls, Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.item_table import ItemTable
 from melcli.sources.items import Skipped
 from melcli.sources.lists import PathList, read_list
 from melcli.sources.options import SourceOptions
+from melcli.sources.parts import in_parts
 from melcli.sources.search import Part
+from melcli.sources.tables.reader import read_table
 
 __all__ = ["find_items"]
 
@@ -30,11 +32,11 @@ def find_items(
     own_files: Set[tuple[int, int]] = frozenset(),
     files: Files | None = None,
 ) -> Found:
-    """Find the input files.
+    """Find the input files, and the pieces of audio that tables and Kaldi folders list.
 
-    Folders are walked.  A file given by its own name is selected whatever its extension, even if it is hidden.  Globs
-    apply to both.  The result does not depend on the order of the arguments or of the file system.  A file that melcli
-    wrote under OUT is never an input, whatever its name.
+    Folders are walked; a folder with a ``wav.scp`` is a Kaldi folder.  A file given by its own name is selected
+    whatever its extension, even if it is hidden.  Globs apply to both.  The result does not depend on the order of the
+    arguments or of the file system.  A file that melcli wrote under OUT is never an input, whatever its name.
 
     Parameters
     ----------
@@ -70,26 +72,36 @@ def find_items(
     """
     files = FileCalls() if files is None else files
     globs = options.include, options.exclude, options.keep_extension, options.follow_symlinks
-    for _ in files.parts("begin", (*globs, out, frozenset(own_files))):
+    for _ in files.parts("begin", (*globs, out, frozenset(own_files), options.allow_commands, options.tables.root)):
         pass
 
-    def parts() -> Iterator[Part]:
-        for given in in_parts(inputs):
-            yield from files.parts("given", given)
-        for some in in_parts(_listed_here(listed)):
-            yield from files.parts("listed", some)
-        for one in listed:
-            if isinstance(one, PathList) and not one.is_inherited:
-                yield from files.parts("list", tuple(one))
-        yield from files.parts("walk")
-
-    items = unique_by_id(parts(), scratch, files)
+    items = unique_by_id(_parts(inputs, listed, options, files), scratch, files)
     skipped = {Skipped(*what): count for *what, count in result_of(files, "account")}
     found = _account(items, skipped)
     for path in inputs:
         if path in found.unreadable:
             raise ConfigError(printable(f"INPUT {path} cannot be read: {found.unreadable[path]}"))
     return found
+
+
+def _parts(
+    inputs: Sequence[str], listed: Sequence[str | PathList], options: SourceOptions, files: Files
+) -> Iterator[Part]:
+    """Yield everything that is found, in parts."""
+    for given in in_parts(inputs):
+        yield from files.parts("given", given)
+    for some in in_parts(_listed_here(listed)):
+        yield from files.parts("listed", some)
+    for one in listed:
+        if isinstance(one, PathList) and not one.is_inherited:
+            yield from files.parts("list", tuple(one))
+    for request in options.tables.requests(keep_extension=options.keep_extension):
+        if request.is_inherited:
+            for records in in_parts(map(tuple, read_table(request))):
+                yield from files.parts("records", records)
+        else:
+            yield from files.parts("table", tuple(request))
+    yield from files.parts("walk")
 
 
 def _listed_here(listed: Iterable[str | PathList]) -> Iterator[str]:

@@ -7,12 +7,14 @@ from operator import lt
 
 from melcli.byte_order import byte_order, text_of
 from melcli.scratch import Lookup, Scratch
-from melcli.sources.item_values import COLUMNS, Values, to_item
+from melcli.sources.item_values import COLUMNS, PARAMETERS, Values, to_item
 from melcli.sources.items import Item
 
 __all__ = ["Ids", "ItemTable"]
 
-TABLE = "(number INTEGER PRIMARY KEY, id BLOB, source BLOB, size INTEGER, mtime_ns)"
+TABLE = (
+    "(number INTEGER PRIMARY KEY, id BLOB, source BLOB, size INTEGER, mtime_ns, bounds BLOB, columns BLOB, place BLOB)"
+)
 
 
 class ItemTable:
@@ -47,7 +49,7 @@ class ItemTable:
         """
         for part in parts:
             self._note_order([values[0] for values in part])
-            self.scratch.insert(f"INSERT INTO {self._all} ({COLUMNS}) VALUES (?, ?, ?, ?)", part)
+            self.scratch.insert(f"INSERT INTO {self._all} ({COLUMNS}) VALUES ({PARAMETERS})", part)
             self._num_all += len(part)
         self._count = self._num_all
         if not self._is_in_order:
@@ -65,7 +67,8 @@ class ItemTable:
         self._is_indexed = True
         # Sorted first, so that the index grows at its end: inserting a million in random order takes 5 times as long.
         self.scratch.execute(
-            f"INSERT OR IGNORE INTO {self.table} ({COLUMNS}) SELECT {COLUMNS} FROM {self._all} ORDER BY id, source"
+            f"INSERT OR IGNORE INTO {self.table} ({COLUMNS}) "
+            f"SELECT {COLUMNS} FROM {self._all} ORDER BY id, source, place"
         )
         self._count = int(self.scratch.one(f"SELECT count(*) FROM {self.table}")[0])
 
@@ -76,14 +79,18 @@ class ItemTable:
             self._is_indexed = True
 
     def surplus(self) -> Iterator[tuple[Item, Item]]:
-        """Yield pairs of a used item and an unused one with the same id and another source, sorted by id and source."""
+        """Yield pairs of a used item and an unused one with the same id, sorted by id and source.
+
+        The unused one has another source or is in another line of a table.
+        """
         if self._count == self._num_all:
             return
         names = COLUMNS.split(", ")
         columns = ", ".join(f"{table}.{name}" for table in ("taken", "other") for name in names)
         rows = self.scratch.rows(
             f"SELECT {columns} FROM {self._all} AS other JOIN {self.table} AS taken ON taken.id = other.id "
-            "WHERE taken.source <> other.source ORDER BY other.id, other.source"
+            "WHERE taken.source <> other.source OR taken.place <> other.place "
+            "ORDER BY other.id, other.source, other.place"
         )
         for row in rows:
             yield to_item(*row[: len(names)]), to_item(*row[len(names) :])

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+from collections.abc import Mapping
 from os import stat_result
 from typing import Literal, NamedTuple, Protocol
 
-__all__ = ["NO_FILE_SIZE", "Item", "Skipped"]
+from melcli.sources.bounds import Bounds, BoundsFields
+
+__all__ = ["NO_FILE_SIZE", "Columns", "Item", "Skipped", "columns_json"]
 
 NO_FILE_SIZE = -1
+Columns = Mapping[str, str | int | float | bool | None]  # of a table, carried to the rows
+_COLUMNS_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Item(NamedTuple):
-    """One input file, with the data that a plan needs.
+    """A piece of audio: a file or a part of it, with the data that a plan needs.
 
     Attributes
     ----------
     id : str
         Name of its output below OUT, with parts separated by ``/``.
     source : str
-        Path as given or reached, links not resolved; `os.fsencode` returns its bytes.
+        Path as given or reached, links not resolved; `os.fsencode` returns its bytes.  Or a command, see ``bounds``.
     size : int
         Size in bytes; `NO_FILE_SIZE` if there is no readable regular file: it does not exist, permission is denied, or
         it is a pipe or a device.  The item is kept, so that it is reported as failed.
     mtime_ns : int
         Time of the last change, in nanoseconds since 1970; 0 if ``size`` is `NO_FILE_SIZE`.
+    bounds : str
+        The part of the source, as text of `Bounds.to_json`; ``""`` for the whole source.
+    columns : str
+        The carried columns of a table, as text of `columns_json`; ``""`` without a table.
+    place : str
+        File and line of the table that lists the item, for messages; ``""`` without a table.
     """
 
     id: str
     source: str
     size: int
     mtime_ns: int
+    bounds: str = ""
+    columns: str = ""
+    place: str = ""
 
     @classmethod
     def from_stat(cls, item_id: str, source: str, status: stat_result | None) -> Item:
@@ -41,20 +56,41 @@ class Item(NamedTuple):
         return cls(item_id, source, status.st_size, status.st_mtime_ns)
 
     @classmethod
-    def look(cls, item_id: str, source: str) -> Item:
-        """Create an item from the current state of the file."""
-        try:
-            return cls.from_stat(item_id, source, os.stat(source))
-        except (OSError, ValueError):  # ValueError: the name contains a NUL, which only a tampered row has
-            return cls.from_stat(item_id, source, None)
-
-    @classmethod
     def of_row(cls, row: SourceFields) -> Item:
         """Create the item as it was when a row was written."""
-        return cls(row.item_id, row.source, row.source_size, row.source_mtime_ns)
+        return cls(
+            row.item_id,
+            row.source,
+            row.source_size,
+            row.source_mtime_ns,
+            Bounds.of_fields(row).to_json(),
+            "" if row.columns is None else columns_json(row.columns),
+        )
+
+    def refreshed(self) -> Item:
+        """Return the item with the current size and time of its file."""
+        return self._replace(size=NO_FILE_SIZE, mtime_ns=0) if self.is_command else self._with_status()
+
+    def _with_status(self) -> Item:
+        try:
+            status = os.stat(self.source)
+        except (OSError, ValueError):  # ValueError: the name contains a NUL, which only a tampered row has
+            status = None
+        size, mtime_ns = self.from_stat("", "", status)[2:4]
+        return self._replace(size=size, mtime_ns=mtime_ns)
+
+    @property
+    def is_command(self) -> bool:
+        """Whether the source is a command that writes audio."""
+        return '"is_command"' in self.bounds
 
 
-class SourceFields(Protocol):
+def columns_json(columns: Columns) -> str:
+    """Return carried columns as one line of JSON, as rows contain it."""
+    return _COLUMNS_JSON.encode(columns)
+
+
+class SourceFields(BoundsFields, Protocol):
     """The fields of a row that describe its input."""
 
     @property
@@ -72,6 +108,10 @@ class SourceFields(Protocol):
     @property
     def source_mtime_ns(self) -> int:
         """Time of the last change, in nanoseconds since 1970."""
+
+    @property
+    def columns(self) -> Columns | None:
+        """The carried columns of a table."""
 
 
 class Skipped(NamedTuple):

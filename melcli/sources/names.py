@@ -30,9 +30,9 @@ AUDIO_EXTENSIONS = frozenset(
     }
 )
 
-# Audio and video that needs another decoder.  Such files are items too, and fail as ``unsupported_format``, so that a
-# folder of them does not exit with 0.  Neither list has extensions that often mean something else: .ts and .mts are
-# TypeScript, .mod is a module, .raw a photograph, .la a library, .mpp and .sln are projects, .mat is a matrix.
+# Audio and video that needs ffmpeg.  Such files are items too, and fail as ``unsupported_format`` where it is missing,
+# so that a folder of them does not exit with 0.  Neither list has extensions that often mean something else: .ts and
+# .mts are TypeScript, .mod is a module, .raw a photograph, .la a library, .mpp and .sln are projects, .mat is a matrix.
 # `Found.account` counts those files.
 UNDECODED_EXTENSIONS = frozenset(
     {

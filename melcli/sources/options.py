@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from melcli.errors import ConfigError
 from melcli.options import check_types
+from melcli.sources.tables.options import TableOptions
 
 __all__ = ["SourceOptions"]
 
@@ -24,6 +25,10 @@ class SourceOptions:
         Name the outputs ``a.wav`` instead of ``a``, so that ``a.wav`` and ``a.flac`` do not clash.
     follow_symlinks : bool
         Also enter links to folders, each real folder once; links to files are always read.
+    tables : TableOptions
+        Tables of recordings and pieces.  The globs do not apply to them.
+    allow_commands : bool
+        Run the commands in the ``wav.scp`` of a Kaldi folder; otherwise such a folder is refused.
 
     Notes
     -----
@@ -42,6 +47,8 @@ class SourceOptions:
     exclude: tuple[str, ...] = ()
     keep_extension: bool = False
     follow_symlinks: bool = False
+    tables: TableOptions = field(default_factory=TableOptions)
+    allow_commands: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)

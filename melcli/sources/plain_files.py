@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import repeat
 from typing import NamedTuple
 
 from melcli.byte_order import byte_order
-from melcli.sources.item_values import MAX_INTEGER, Values
+from melcli.sources.item_values import MAX_INTEGER, NO_TABLE, Values
 from melcli.sources.names import AUDIO_EXTENSIONS
 
 __all__ = ["PlainFiles"]
@@ -59,7 +60,9 @@ class PlainFiles(NamedTuple):
                 sizes.append(status.st_size)
                 times.append(status.st_mtime_ns)
         ids = _all_in_bytes([above + name for name in names])
-        return sorted(zip(ids, _all_in_bytes(paths), sizes, times, strict=True)), others
+        no_table = repeat(NO_TABLE)
+        values = zip(ids, _all_in_bytes(paths), sizes, times, no_table, no_table, no_table, strict=False)
+        return sorted(values), others
 
     def _status(self, entry: os.DirEntry[str]) -> os.stat_result | None:
         """Return the status of a plain file, or None for any other."""

@@ -15,14 +15,17 @@ from melcli.printable import printable
 from melcli.sources.folders import FoundPath, Piece, status_of, walk_in_pieces
 from melcli.sources.item_values import Values, item_values
 from melcli.sources.items import Item, Skipped
+from melcli.sources.kaldi import is_kaldi_folder, read_kaldi_folder
 from melcli.sources.names import extension, item_id, listed_name, needs_another_decoder
 from melcli.sources.outputs import Outputs
+from melcli.sources.parts import PART_ITEMS, in_parts
 from melcli.sources.plain_files import PlainFiles
+from melcli.sources.record_items import RecordItems
+from melcli.sources.records import Record
 from melcli.sources.selection import Selection
 
-__all__ = ["PART_ITEMS", "Part", "Search", "SearchRequest"]
+__all__ = ["Part", "Search", "SearchRequest"]
 
-PART_ITEMS = 512
 Part = tuple[list[Values], list[Values]]  # items that libsndfile may open, and items that need another decoder
 
 
@@ -43,6 +46,8 @@ class SearchRequest(NamedTuple):
     follow_symlinks: bool = False
     out: str | None = None
     own_files: frozenset[tuple[int, int]] = frozenset()
+    allow_commands: bool = False
+    root: str | None = None
 
 
 class Search:
@@ -69,6 +74,7 @@ class Search:
             at(request.out)
         self._outputs = Outputs(request.out) if request.out is not None else None
         self._folders: list[FoundPath] = []
+        self._kaldi_folders: list[str] = []
 
     def given(self, paths: Iterable[str]) -> Iterator[Part]:
         """Check INPUTs of the command line, and yield the files among them."""
@@ -78,9 +84,19 @@ class Search:
         """Check paths of a list, and yield the files among them."""
         return self._parts([Piece([], self._selected(map(self._listed, paths)))])
 
+    def records(self, records: Iterable[Record]) -> Iterator[Part]:
+        """Yield the items that a table lists."""
+        for values in in_parts(RecordItems(self._at).values(records)):
+            yield values, []
+
     def walk(self) -> Iterator[Part]:
-        """Walk the folders among them, and yield their files."""
-        return self._parts(self._walked())
+        """Read the Kaldi folders among them, walk the other folders, and yield their files."""
+        for path in sorted(set(self._kaldi_folders)):
+            self._at(path)
+            yield from self.records(
+                read_kaldi_folder(path, allow_commands=self._request.allow_commands, root=self._request.root)
+            )
+        yield from self._parts(self._walked())
 
     def _given(self, path: str) -> FoundPath:
         """Check an INPUT; the name of a file is relative to a given folder, or the basename of a given file."""
@@ -107,6 +123,8 @@ class Search:
             is_folder = start.status is not None and stat.S_ISDIR(start.status.st_mode)
             if self._selection.excludes_path(start.name):
                 yield Skipped("excluded")
+            elif is_folder and is_kaldi_folder(start.path):
+                self._kaldi_folders.append(start.path)
             elif is_folder:
                 self._folders.append(start)
             elif self._outputs is not None and self._outputs.is_output(start.path):

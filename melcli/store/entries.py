@@ -18,7 +18,17 @@ from melcli.byte_order import byte_order
 from melcli.opening import regular_nofollow
 from melcli.store.lines import UTF8, Line, Lines, item_of
 from melcli.store.manifest import not_a_row, read_lines, read_texts
-from melcli.store.rows import FIELD_KINDS, JSON_DECODER, ROW_ERRORS, fields_of
+from melcli.store.rows import (
+    BOUNDS_FIELDS,
+    FIELD_KINDS,
+    JSON_DECODER,
+    LEVELS,
+    OPTIONAL_FIELDS,
+    ROW_ERRORS,
+    bounds_text,
+    columns_text,
+    fields_of,
+)
 
 __all__ = [
     *(
@@ -55,6 +65,10 @@ class Entry(NamedTuple):
     path: str | None
     output_size: int | None
     config_id: str
+    bounds: str  # JSON without braces, as the line contains it
+    columns: str  # JSON; empty if the row has none
+    chunk: int | None
+    num_chunks: int | None
     tried_with: str | None
     item_id: str
     key: bytes  # of the item, from `byte_order`
@@ -62,31 +76,48 @@ class Entry(NamedTuple):
 
     def to_line(self) -> Line:
         """Return the row in the form in which it is sorted and written."""
-        row_id = self.key if self.channel is None else byte_order(self.id)
+        row_id = self.key if self.id == self.item_id else byte_order(self.id)
         return Line(row_id, self.key, self.status == "failed", self.text)
 
 
 # The fields that show whether a row is done, as text: strings without quotes and with escapes; null is empty.
 PLAIN_FIELDS = (
     *("id", "status", "source_size", "source_mtime_ns", "format", "decoding", "channel"),
-    *("path", "output_size", "config_id"),
+    *("path", "output_size", "config_id", "bounds", "columns", "chunk"),
 )
 PlainRow = tuple[bytes, ...]  # not a named tuple, since creating one takes as long as finding the row
 
 _ENTRY_FIELDS = Entry._fields[:-3]
 # Possessive quantifiers, which do not backtrack, save a seventh of the time.
 STRING = r'[ !#-\[\]-~]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-~]*+)*+'
+_NAMES = tuple(FIELD_KINDS)
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,18}+)"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,30}}+)?(?:[eE][+-]?[0-9]{{1,3}})?"
+
+_BOUND = rf'"(?:{"|".join(BOUNDS_FIELDS)})":(?:{_NUMBER}|"[a-z]++"|true|false)'
+_BOUNDS = f"{_BOUND}(?:,{_BOUND})*+"
+_COLUMN = rf'"{STRING}":(?:"{STRING}"|{_NUMBER}|true|false|null)'
+_COLUMNS = rf"\{{(?:{_COLUMN}(?:,{_COLUMN})*+)?\}}"
+_OPTIONAL = (  # name, and what is before, in and after its group, in the order in which rows have them
+    ("bounds", "", _BOUNDS, ""),
+    ("columns", '"columns":', _COLUMNS, ""),
+    ("chunk", '"chunk":', _INTEGER, ""),
+    ("num_chunks", '"num_chunks":', _INTEGER, ""),
+    ("chunk_start_s", '"chunk_start_s":', _NUMBER, ""),
+    ("tried_with", '"tried_with":"', STRING, '"'),
+)
 
 
 def line_pattern(taken: Collection[str]) -> str:
     """Return a pattern for a line exactly as `Row.to_json` writes it (except rare lines), with a group for some fields.
 
-    A string is matched without its quotes and with its escapes.
+    A string is matched without its quotes and with its escapes.  ``bounds`` stands for all fields of
+    `melcli.store.rows.BOUNDS_FIELDS`.
     """
     parts = []
     for name, kinds in FIELD_KINDS.items():
+        if name in OPTIONAL_FIELDS:
+            continue
         quotes = ""
         if name == "flags":
             value = rf'\[(?:"{STRING}"(?:,"{STRING}")*)?\]'
@@ -95,10 +126,16 @@ def line_pattern(taken: Collection[str]) -> str:
         else:
             value, quotes = "(?:ok|failed)" if name == "status" else STRING, '"'
         value = f"{quotes}({value}){quotes}" if name in taken else f"{quotes}{value}{quotes}"
-        if NoneType in kinds and name != "tried_with":
+        if NoneType in kinds:
             value = f"(?:null|{value})"
         parts.append(f'"{name}":{value}')
-    return rf"\{{{','.join(parts[:-1])}(?:,{parts[-1]})?\}}"
+    first = _NAMES.index(LEVELS[0])
+    end = first + len(LEVELS)
+    levels = f"(?:{','.join(parts[first:end])},)?"  # missing in rows of earlier versions
+    endings = []
+    for name, before, value, after in _OPTIONAL:
+        endings.append(f"(?:,{before}({value}){after})?" if name in taken else f"(?:,{before}(?:{value}){after})?")
+    return rf"\{{{','.join(parts[:first])},{levels}{','.join(parts[end:])}{''.join(endings)}\}}"
 
 
 @cache  # compiled when the first line is read: it takes 6 ms of a new run and of each worker, which read none
@@ -133,13 +170,15 @@ def _quick_entry(text: bytes) -> Entry | None:
     found = _match()(line)
     if found is None:
         return None
-    values = found.groups()
+    *values, bounds, columns, chunk, num_chunks, tried_with = found.groups()
     if "\\" in line:
-        values = tuple(unescaped(value) if value and "\\" in value else value for value in values)
+        values = [unescaped(value) if value and "\\" in value else value for value in values]
+        tried_with = unescaped(tried_with) if tried_with and "\\" in tried_with else tried_with
     row_id, source, status, reason, size, mtime_ns, hashed, coding, decoding, channels, channel, path, *rest = values
-    output_size, config_id, tried_with = rest
+    output_size, config_id = rest
     number = None if channel is None else int(channel)
-    item_id = row_id if number is None else item_of(row_id, number)
+    chunk_number = None if chunk is None else int(chunk)
+    item_id = item_of(row_id, number, chunk_number)
     return Entry(
         row_id,
         source,
@@ -155,6 +194,10 @@ def _quick_entry(text: bytes) -> Entry | None:
         path,
         None if output_size is None else int(output_size),
         config_id,
+        bounds or "",
+        columns or "",
+        chunk_number,
+        None if num_chunks is None else int(num_chunks),
         tried_with,
         item_id,
         byte_order(item_id),
@@ -175,7 +218,8 @@ def escaped(value: str) -> str:
 
 def _checked_entry(text: bytes) -> Entry:
     known = fields_of(JSON_DECODER.decode(text.decode(*UTF8)))
-    item_id = item_of(known["id"], known["channel"])
+    item_id = item_of(known["id"], known["channel"], known["chunk"])
+    known |= {"bounds": bounds_text(known), "columns": columns_text(known)}
     return Entry._make((*map(known.__getitem__, _ENTRY_FIELDS), item_id, byte_order(item_id), text))
 
 
@@ -243,6 +287,6 @@ def index_manifest(out: str, lines: Lines) -> None:
     with ExitStack() as failing:
         failing.callback(lines.close)
         for entry in read_lines(out, entry_of, opened=lines.open):
-            lines.add(entry.id, entry.channel, entry.status == "failed", start, len(entry.text))
+            lines.add(entry, start, len(entry.text))
             start += len(entry.text) + 1
         failing.pop_all()

@@ -127,6 +127,14 @@ class StagedFiles:
                 flush_path(folder)
         _on_disk.update(fresh)
 
+    def drop(self, name: str) -> None:
+        """Remove one staged file."""
+        final = os.path.join(self._root, name)
+        for one in [staged for staged in self._staged if staged[1] == final]:
+            self._staged.remove(one)
+            with contextlib.suppress(OSError):
+                os.unlink(one[0])
+
     def discard(self) -> None:
         """Remove the files that were staged and not committed."""
         for temporary, _ in self._staged:

@@ -77,6 +77,10 @@ class Hdf5Sink:
         """Add the features of one item."""
         self._features[item_id] = features
 
+    def drop(self, item_id: str) -> None:
+        """Remove the features of one item, if they were added."""
+        self._features.pop(item_id, None)
+
     def commit(self) -> dict[str, Placement]:
         """Write all added features; return their placements by id.  Without features, nothing is written."""
         if not self._features:

@@ -18,6 +18,7 @@ from melcli.store.journal import PlannedShard, read_journal
 from melcli.store.layout import shard_number
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
+from melcli.store.rows import with_columns
 
 __all__ = ["SORT_KEY", "History", "FindUnchanged", "UnchangedRows", "read_history"]
 
@@ -30,7 +31,7 @@ MAX_NUMBER_GAP = (
 class UnchangedRows(NamedTuple):
     """The ids of some rows, as bytes, and whether the item of each is unchanged.
 
-    A row with a channel, or out of order, never counts as unchanged.
+    A row of a channel or a chunk, or out of order, never counts as unchanged.
     """
 
     ids: Sequence[bytes]
@@ -77,13 +78,17 @@ class History:
         yield from self._older(find_unchanged)
         yield from map(entry_of, self.journal.texts())
 
-    def write_manifest(self, keep: Callable[[str], bool] | None = None) -> None:
+    def write_manifest(
+        self, keep: Callable[[str], bool] | None = None, new_columns: Callable[[bytes], bytes | None] | None = None
+    ) -> None:
         """Rewrite the manifest with the newest rows, which are copied as text.
 
         Parameters
         ----------
         keep : callable, optional
             Returns whether to keep the rows of an item, by its id; by default all are kept.
+        new_columns : callable, optional
+            Returns the carried columns to write into the rows of an item, by the bytes of its id; None: as they are.
 
         Raises
         ------
@@ -97,6 +102,8 @@ class History:
         with closing(self._older_lines() if self.in_order else self._older_sorted()) as older:
             lines: Iterator[Line] = merge(older, newer, key=SORT_KEY)
             kept = (line for line in lines if keep is None or keep(text_of(line.item_id)))
+            if new_columns is not None:
+                kept = (with_columns(line, new_columns(line.item_id)) for line in kept)
             write_manifest(self.out, kept, in_order=True)
         self.in_order = True
 
@@ -168,7 +175,7 @@ class _Order:
 
     def note(self, entry: Entry) -> None:
         """Check the next row."""
-        self._note((entry.key if entry.channel is None else byte_order(entry.id), entry.key))
+        self._note((entry.key if entry.id == entry.item_id else byte_order(entry.id), entry.key))
 
     def note_ids(self, ids: Sequence[bytes]) -> None:
         """Check the ids of the next rows, which have no channels and are sorted."""

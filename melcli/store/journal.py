@@ -268,7 +268,7 @@ def _index(line: bytes, start: int, rows: Lines, shards: list[PlannedShard]) -> 
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         return f"it is not a line that melcli writes ({error})"
     for row, place, size in found:
-        rows.add(row.id, row.channel, row.status == "failed", start + place, size)
+        rows.add(row, start + place, size)
     shards += planned
     return ""
 

@@ -5,8 +5,9 @@ The positions are in a scratch database, so that memory does not grow with their
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from melcli.byte_order import byte_order
 from melcli.errors import StorageError
@@ -14,10 +15,36 @@ from melcli.printable import printable
 from melcli.scratch import Lookup, Scratch
 from melcli.store.kept_file import KeptFile
 
-__all__ = ["UTF8", "Line", "Lines", "item_of"]
+__all__ = ["UTF8", "Line", "Lines", "item_of", "part_id", "part_number"]
 
 UTF8 = ("utf-8", "surrogatepass")  # like `json.loads` for bytes
 LINES_PER_INSERT = 512
+MAX_CHANNELS = 1 << 31
+_PART = re.compile(rb"(?:\.(\d{5,}))?(?:\.ch(\d+))?")
+
+
+class RowPlace(Protocol):
+    """The fields of a row that determine its position in a manifest."""
+
+    @property
+    def id(self) -> str:
+        """Id of the row."""
+
+    @property
+    def item_id(self) -> str:
+        """Id of its item."""
+
+    @property
+    def channel(self) -> int | None:
+        """Number of the channel, if each channel has a row."""
+
+    @property
+    def chunk(self) -> int | None:
+        """Number of the chunk, if each chunk has a row."""
+
+    @property
+    def status(self) -> str:
+        """``ok`` or ``failed``."""
 
 
 class Line(NamedTuple):
@@ -60,7 +87,7 @@ class Lines:
         self._newest = ""  # a table: the number of the first row of each item's last result
         self._waiting: list[tuple[int, bytes, bytes, int, bool, int, int]] = []
         self._count = 0
-        self._first, self._before, self._channel_before = 0, b"", -1
+        self._first, self._before, self._part_before = 0, b"", -1
 
     def __len__(self) -> int:
         return self._count
@@ -76,23 +103,24 @@ class Lines:
         if self._file is not None:
             self._file.close()
 
-    def add(self, row_id: str, channel: int | None, failed: bool, start: int, size: int) -> None:
+    def add(self, row: RowPlace, start: int, size: int) -> None:
         """Record that a row has ``size`` bytes from the byte ``start`` on."""
-        key = byte_order(row_id)
-        item_key = key if channel is None else byte_order(item_of(row_id, channel))
-        self._add(key, item_key, -1 if channel is None else channel, failed, start, size)
+        number = part_number(row.channel, row.chunk)
+        key = byte_order(row.id)
+        item_key = key if number < 0 else byte_order(row.item_id)
+        self._add(key, item_key, number, row.status == "failed", start, size)
 
     def add_line(self, line: Line, start: int, size: int) -> None:
         """Record the position of a row that is given as a line."""
-        channel = -1 if line.id == line.item_id else int(line.id[len(line.item_id) + len(".ch") :])
-        self._add(line.id, line.item_id, channel, line.failed, start, size)
+        part = -1 if line.id == line.item_id else _part_number_of(line.id, line.item_id)
+        self._add(line.id, line.item_id, part, line.failed, start, size)
 
-    def _add(self, key: bytes, item_key: bytes, channel: int, failed: bool, start: int, size: int) -> None:
+    def _add(self, key: bytes, item_key: bytes, part: int, failed: bool, start: int, size: int) -> None:
         number = self._count
-        # Only the last result of an item counts; the channels of one result follow one another, in order.
-        if item_key != self._before or not -1 < self._channel_before < channel:
+        # Only the last result of an item counts; the parts of one result follow one another, in order.
+        if item_key != self._before or not -1 < self._part_before < part:
             self._first = number
-        self._before, self._channel_before = item_key, channel
+        self._before, self._part_before = item_key, part
         self._waiting.append((number, key, item_key, self._first, failed, start, size))
         self._count += 1
         self._newest = ""
@@ -165,6 +193,29 @@ class Lines:
             ) from error
 
 
-def item_of(row_id: str, channel: int | None) -> str:
-    """Return the id of the input of a row: the row's id without the channel."""
-    return row_id if channel is None else row_id.removesuffix(f".ch{channel}")
+def part_id(item_id: str, channel: int | None, chunk: int | None) -> str:
+    """Return the id of an output: that of its item, with the number of its chunk and of its channel."""
+    if chunk is not None:
+        item_id = f"{item_id}.{chunk:05d}"
+    return item_id if channel is None else f"{item_id}.ch{channel}"
+
+
+def item_of(row_id: str, channel: int | None, chunk: int | None = None) -> str:
+    """Return the id of the item of a row: the row's id without the numbers of chunk and channel."""
+    return row_id.removesuffix(part_id("", channel, chunk)) if channel is not None or chunk is not None else row_id
+
+
+def part_number(channel: int | None, chunk: int | None) -> int:
+    """Return a number that orders the outputs of an item; -1 for the only one."""
+    if chunk is None:
+        return -1 if channel is None else channel
+    return chunk * MAX_CHANNELS + (channel or 0)
+
+
+def _part_number_of(row_id: bytes, item_id: bytes) -> int:
+    """Return `part_number` for the ids of a row and of its item."""
+    found = _PART.fullmatch(row_id, len(item_id))
+    if found is None:
+        return -1
+    chunk, channel = (None if digits is None else int(digits) for digits in found.groups())
+    return part_number(channel, chunk)

@@ -33,6 +33,12 @@ class NpySink:
         size = self._files.add(name, chain([npy_header(features.dtype, features.shape)], features.pieces()))
         self._placed[item_id] = Placement(path=name, output_size=size)
 
+    def drop(self, item_id: str) -> None:
+        """Remove the features of one item, if they were added."""
+        placement = self._placed.pop(item_id, None)
+        if placement is not None:
+            self._files.drop(placement.path)
+
     def commit(self) -> dict[str, Placement]:
         """Give all files their final names; return their placements by id."""
         self._files.commit()

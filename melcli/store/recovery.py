@@ -194,7 +194,7 @@ def _read_manifest(records: Records, file: BinaryIO) -> bytes:
             if place <= before:
                 misplaced.add(len(records.manifest))
             before = place
-            records.manifest.add(row.id, row.channel, row.status == "failed", start, size)
+            records.manifest.add(row, start, size)
             if row.status == "failed":
                 failed.update(line[:size] + b"\n")
         start += len(line)

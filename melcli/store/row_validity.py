@@ -10,17 +10,20 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from types import NoneType
 
 from melcli.errors import REASONS
 from melcli.store.layout import npy_name, shard_number
+from melcli.store.lines import part_id
 from melcli.store.rows import FIELD_KINDS, FailedRow, OkRow, Row, shown
 
 __all__ = ["STORED_TYPES", "fault_of_row"]
 
 MAX_INTEGER = (1 << 63) - 1  # bytes, frames or nanoseconds
-MAX_CHANNEL = (1 << 31) - 1
+MAX_CHANNEL = MAX_CHUNKS = (1 << 31) - 1
 MAX_FILE_BYTES = 1 << 60  # beyond every file system
 STORED_TYPES: Mapping[str, int] = {"float16": 2, "float32": 4, "float64": 8}  # bytes per number
+COLUMN_TYPES = (str, int, float, bool, NoneType)
 _NUMBERS = {
     kind.status: tuple(field.name for field in fields(kind) if int in FIELD_KINDS[field.name])
     for kind in (OkRow, FailedRow)
@@ -59,14 +62,31 @@ def _fault_of_common_fields(row: Row) -> str:
         return _names(row, "source_size")
     if not all(isinstance(flag, str) for flag in row.flags):
         return _names(row, "flags")
+    return _fault_of_piece(row)
+
+
+def _fault_of_piece(row: Row) -> str:
+    """Return what is wrong with the part of the source, or with the carried columns."""
+    for name in ("start_s", "end_s", "length_s"):
+        if (getattr(row, name) or 0.0) < 0:
+            return _names(row, name)
+    if not 0 <= (row.source_channel or 0) <= MAX_CHANNEL:
+        return _names(row, "source_channel")
+    for value in (row.columns or {}).values():
+        if type(value) not in COLUMN_TYPES or (isinstance(value, float) and not math.isfinite(value)):
+            return f"one of its columns is {shown(value)}"
     return ""
 
 
 def _fault_of_channel(row: Row) -> str:
-    channel = row.channel
-    if channel is None or (0 <= channel <= MAX_CHANNEL and row.id.endswith(f".ch{channel}")):
-        return ""
-    return _names(row, "channel")
+    channel, chunk = row.channel, row.chunk
+    if not 0 <= (channel or 0) <= MAX_CHANNEL:
+        return _names(row, "channel")
+    if chunk is not None and not 0 <= chunk < (row.num_chunks or 0) <= MAX_CHUNKS:
+        return _names(row, "chunk")
+    if not row.id.endswith(part_id("", channel, chunk)):
+        return _names(row, "channel" if chunk is None else "chunk")
+    return ""
 
 
 def _fault_of_failure(row: FailedRow) -> str:
@@ -86,6 +106,8 @@ def _fault_of_output(row: OkRow) -> str:
         return "one of its numbers is negative"
     if not 0 <= (row.valid_frames or 0) <= frames:
         return _names(row, "valid_frames")
+    if not 0 <= (row.clipped_fraction or 0) <= 1:
+        return _names(row, "clipped_fraction")
     if max(size, frames * features * STORED_TYPES[row.dtype]) > MAX_FILE_BYTES:
         return f"its {frames} frames of {features} features in {size} bytes exceed the maximum size of a file"
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,18 +18,24 @@ from melcli.errors import Reason
 from melcli.store.lines import UTF8, Line, item_of
 
 __all__ = [
+    "BOUNDS_FIELDS",
     "FIELD_KINDS",
     "JSON_DECODER",
+    "OPTIONAL_FIELDS",
+    "LEVELS",
     "ROW_ERRORS",
     "ROW_FIELDS",
     "FailedRow",
     "OkRow",
     "Row",
     "RowFault",
+    "bounds_text",
+    "columns_text",
     "fields_of",
     "read_row",
     "row_of",
     "shown",
+    "with_columns",
 ]
 
 # What reading a line that is not a row raises.
@@ -64,6 +70,21 @@ class _Source:
         The end of the output of native libraries while the input was read, as one printable line.
     config_id : str
         The config of the features.
+    start_s, end_s, length_s : float or None
+        The part of the source, in seconds; see `melcli.sources.bounds.Bounds`.  These fields and the following ones
+        are only written if they are set.
+    rounding : "nearest" or "truncate" or None
+        How seconds become samples; None is ``nearest``.
+    source_channel : int or None
+        The only channel that was read, counted from 0; None for those that the config selects.
+    is_command : bool or None
+        Whether ``source`` is a command.
+    columns : Mapping or None
+        The carried columns of a table.
+    chunk, num_chunks : int or None
+        With ``chunk_s``: the number of the chunk, counted from 0, and the number of chunks of the item.
+    chunk_start_s : float or None
+        With ``chunk_s``: the start of the chunk from the start of the source, in seconds.
     """
 
     status: ClassVar[str]
@@ -79,17 +100,28 @@ class _Source:
     flags: tuple[str, ...] = ()
     stderr: str | None = None
     config_id: str
+    start_s: float | None = None
+    end_s: float | None = None
+    length_s: float | None = None
+    rounding: Literal["nearest", "truncate"] | None = None
+    source_channel: int | None = None
+    is_command: bool | None = None
+    columns: Mapping[str, str | int | float | bool | None] | None = None
+    chunk: int | None = None
+    num_chunks: int | None = None
+    chunk_start_s: float | None = None
 
     @property
     def item_id(self) -> str:
         """Id of the row's input: the row's id without its channel."""
-        return item_of(self.id, self.channel)
+        return item_of(self.id, self.channel, self.chunk)
 
     def to_json(self) -> str:
         """Return the row as one line of JSON; bytes of names that are not UTF-8 become lone surrogates."""
         plain = _SCHEMAS[self.status].to_plain(self)
-        if plain[OPTIONAL_FIELD] is None:
-            del plain[OPTIONAL_FIELD]
+        for name in OPTIONAL_FIELDS:
+            if plain[name] is None:
+                del plain[name]
         return _ENCODER.encode(plain)
 
     def to_line(self) -> Line:
@@ -128,6 +160,9 @@ class OkRow(_Source):
         CRC-32 of the bytes of the stored numbers, in hex.
     min, max, mean : float
         Minimum, maximum and mean of the stored numbers.
+    peak, rms_db, clipped_fraction, dc_offset : float or None
+        Levels of the decoded source, over all its channels; see `melcli.audio.levels.Levels`.  None in rows of earlier
+        versions.
     """
 
     status: ClassVar[Literal["ok"]] = "ok"
@@ -151,6 +186,10 @@ class OkRow(_Source):
     min: float
     max: float
     mean: float
+    peak: float | None = None
+    rms_db: float | None = None
+    clipped_fraction: float | None = None
+    dc_offset: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +217,19 @@ class FailedRow(_Source):
 
 Row = OkRow | FailedRow
 
+BOUNDS_FIELDS = ("start_s", "end_s", "length_s", "rounding", "source_channel", "is_command")
+CHUNK_FIELDS = ("chunk", "num_chunks", "chunk_start_s")
+OPTIONAL_FIELDS = (*BOUNDS_FIELDS, "columns", *CHUNK_FIELDS, "tried_with")  # not written if they are None
+LEVELS = ("peak", "rms_db", "clipped_fraction", "dc_offset")  # fields that rows of earlier versions lack
+
 # All fields in the order in which they are written.  Fields that a kind of row lacks are null.
 ROW_FIELDS = (
     *("id", "source", "status", "reason", "message", "source_size", "source_mtime_ns", "source_hash", "format"),
     *("decoding", "source_sampling_rate", "source_channels", "channel", "num_samples", "sampling_rate", "num_frames"),
     *("valid_frames", "num_features", "frame_shift", "duration", "dtype", "path", "start", "output_size", "crc32"),
-    *("min", "max", "mean", "flags", "stderr", "config_id", "tried_with"),
+    *("min", "max", "mean", *LEVELS, "flags", "stderr", "config_id"),
+    *OPTIONAL_FIELDS,
 )
-OPTIONAL_FIELD = "tried_with"
 FIELDS_OF_ALL_VERSIONS = ("channel", "flags")  # required, though they have a default
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
@@ -213,6 +257,8 @@ def _json_types(hint: Any) -> frozenset[type]:
         return frozenset({str})
     if origin is tuple:
         return frozenset({list})
+    if origin is Mapping:
+        return frozenset({dict})
     return frozenset({int, float}) if hint is float else frozenset({hint})
 
 
@@ -311,6 +357,16 @@ def fields_of(plain: Any) -> dict[str, Any]:
     return known
 
 
+def bounds_text(known: Mapping[str, Any]) -> str:
+    """Return the part of the source in the fields of a row as JSON without braces, as the row contains it."""
+    return _ENCODER.encode({name: known[name] for name in BOUNDS_FIELDS if known[name] is not None})[1:-1]
+
+
+def columns_text(known: Mapping[str, Any]) -> str:
+    """Return the carried columns in the fields of a row as JSON; ``""`` if it has none."""
+    return "" if known["columns"] is None else _ENCODER.encode(known["columns"])
+
+
 def row_of(plain: Any) -> Row:
     """Return the row for a JSON object; fields of later versions are ignored.
 
@@ -337,6 +393,14 @@ def row_of(plain: Any) -> Row:
 def read_row(text: bytes) -> Row:
     """Return the row for a line of JSON; raises one of `ROW_ERRORS` if it is not a row."""
     return row_of(JSON_DECODER.decode(text.decode(*UTF8)))
+
+
+def with_columns(line: Line, columns: bytes | None) -> Line:
+    """Return a line with other carried columns, given as JSON; empty for no columns, None for the line as it is."""
+    if columns is None:
+        return line
+    row = read_row(line.text)
+    return replace(row, columns=JSON_DECODER.decode(columns.decode()) if columns else None).to_line()
 
 
 def shown(value: object) -> str:

@@ -243,6 +243,46 @@ def test_a_header_that_is_silent_or_lies_helps_no_longer_file(tmp_path, claim, s
         assert 0 < audio.num_samples <= 10 * sampling_rate
 
 
+@pytest.mark.parametrize("min_duration_s", [None, 0.5, 12.0])
+def test_what_lasts_long_enough_is_read_whole(tmp_path, min_duration_s):
+    path = write(tmp_path / "a.wav", music(96_000, rate_hz=8000), 8000)
+    with stream(path, 4000, min_duration_s=min_duration_s) as audio:
+        assert sum(map(len, audio.blocks())) == 48_000
+
+
+@pytest.mark.parametrize("claim", [None, 0])
+def test_a_shorter_file_is_too_short_whatever_its_header_says(tmp_path, claim):
+    path = tmp_path / "a.flac"
+    content = write(path, music(95_999, rate_hz=8000), 8000).read_bytes()
+    if claim is not None:
+        path.write_bytes(flac_claiming(content, claim))
+    with stream(path, min_duration_s=12.0) as audio, pytest.raises(AudioError) as caught:
+        list(audio.blocks())
+    assert names(caught.value, "too_short", "11.9999 s", "the minimum is 12 s")
+
+
+def test_a_header_that_claims_too_little_makes_no_file_too_short(tmp_path):
+    path = tmp_path / "a.flac"
+    path.write_bytes(flac_claiming(write(path, music(96_000, rate_hz=8000), 8000).read_bytes(), 0))
+    with stream(path, min_duration_s=12.0) as audio:
+        assert sum(map(len, audio.blocks())) == 192_000
+
+
+@pytest.mark.parametrize("channels", ["mix", "each", 1])
+def test_levels_are_those_of_the_file_before_channels_and_rate(tmp_path, channels):
+    signal = np.stack([np.full(8000, 0.5), np.full(8000, -0.25)], axis=1)
+    path = write(tmp_path / "a.wav", signal, 8000)
+    for sampling_rate in (8000, 16_000):
+        with stream(path, sampling_rate, channels=channels) as audio:
+            list(audio.blocks())
+        assert audio.levels.describe() == {
+            "peak": 0.5,
+            "rms_db": round(10 * np.log10((0.25 + 0.0625) / 2), 3),
+            "clipped_fraction": 0.0,
+            "dc_offset": 0.125,
+        }
+
+
 def test_an_mp3_whose_header_says_nothing_is_stopped_too(tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(uncounted(tagged(12.5)))

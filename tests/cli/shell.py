@@ -97,7 +97,8 @@ def start(*arguments: Any, out: Path | None = None, before: str = "", **options:
         Options of `subprocess.Popen`.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MELCLI_")}
-    environment |= {"MELCLI_JOBS": "1"} | options.pop("env", {})  # each worker takes 0.5 s of CPU to start
+    # Each worker takes 0.5 s of CPU to start.  No test depends on whether ffmpeg is installed, but those that name it.
+    environment |= {"MELCLI_JOBS": "1", "MELCLI_FFMPEG": ""} | options.pop("env", {})
     code = ["-c", f"{before}\nfrom melcli.cli import main\nmain()"] if before else ["-m", "melcli"]
     where = () if out is None else ("-o", out)
     pipe = subprocess.PIPE

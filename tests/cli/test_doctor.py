@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.audio.ffmpeg.media import fake
 from tests.cli.shell import Ended, run_alone
 from tests.run.invariants import check_printed
 
@@ -64,3 +65,25 @@ def test_the_help_tells_the_exit_codes_and_gives_examples(melcli: Command) -> No
     assert (told.code, told.err) == (0, "")
     assert all(len(line) <= 100 for line in told.out.splitlines())
     assert told.out.count("\n  melcli doctor") == 3
+
+
+def test_ffmpeg_is_told(ffmpeg: str, melcli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("melcli.run.doctor.diagnosis.check_libraries", list)
+    told = json.loads(melcli("doctor", "--json", tmp_path).out)
+    assert (told["ffmpeg"]["path"], told["ffmpeg"]["problem"]) == (ffmpeg, "")
+    assert told["ffmpeg"]["version"][:1].isdigit() or told["ffmpeg"]["version"].startswith(("n", "N"))
+    said = melcli("doctor", tmp_path).out
+    assert f"ffmpeg        {told['ffmpeg']['version']}, {ffmpeg}" in said.replace("\n              ", " ")
+
+
+def test_a_missing_or_old_ffmpeg_is_told(melcli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("melcli.run.doctor.diagnosis.check_libraries", list)
+    ended = melcli("doctor", tmp_path)
+    assert ended.code == 0
+    assert "ffmpeg        not found" in ended.out
+    monkeypatch.setenv("MELCLI_FFMPEG", "/nowhere/ffmpeg")
+    assert "warning: MELCLI_FFMPEG=/nowhere/ffmpeg is not a program" in " ".join(melcli("doctor", tmp_path).out.split())
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("MELCLI_FFMPEG", str(fake(tmp_path / "bin", version="3.4.8")))
+    said = " ".join(melcli("doctor", tmp_path).out.split())
+    assert "is ffmpeg 3.4.8, and melcli needs 4.2 or newer" in said

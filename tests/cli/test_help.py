@@ -52,7 +52,7 @@ def test_help_gives_examples_on_lines_of_their_own(melcli: Command, level: tuple
 def test_every_option_of_extract_is_explained_in_a_group(melcli: Command) -> None:
     listed = melcli("extract", "-h").out.partition("\nInput:\n")[2]
     *groups, other = re.split(r"^[A-Z]\w+:\n", listed, flags=re.MULTILINE)
-    assert len(groups) == 6
+    assert len(groups) == 8
     assert re.findall(r"^  (-.*?)  ", other, re.MULTILINE) == ["-h, --help"]
     options = [option for group in groups for option in re.split(r"^  (?=-)", group, flags=re.MULTILINE)[1:]]
     assert len(options) >= 20
@@ -78,7 +78,7 @@ def test_the_version(melcli: Command) -> None:
         (["--nonsense"], "no such option"),
         (["extract", "--overwright", "in", "-o", "out"], "--overwrite"),
         (["extract", "in"], "missing option '-o' / '--out'"),
-        (["extract", "-o", "out"], "no INPUT\nhint: name files or folders, or use --files-from FILE"),
+        (["extract", "-o", "out"], "no INPUT\nhint: name files or folders, or use --table FILE or --files-from FILE"),
         (["extract", "in", "-o", "out", "-f", "mp3"], "'npy', 'hdf5'"),
         (["config", "check"], "missing argument"),
     ],

@@ -131,7 +131,7 @@ MISTAKES = [
     Mistake(
         (*LIST, "a.jsonl"),
         "a.jsonl:1: it is a JSON object, not a path",
-        "jq -r .audio a.jsonl | melcli extract --files-from - ...",
+        "melcli extract --table a.jsonl ...",
         files={"a.jsonl": '{"audio": "in/a.wav"}\n'},
     ),
     Mistake(
@@ -143,13 +143,13 @@ MISTAKES = [
     Mistake(
         (*LIST, "wav.scp"),
         "wav.scp:1: it is a line of Kaldi's wav.scp, not a path",
-        "cut -d' ' -f2- wav.scp | melcli extract --files-from - ...",
+        "melcli extract . ...",
         files={"wav.scp": "utt1 /data/a.wav\n"},
     ),
     Mistake(
         (*LIST, "a.csv"),
         "a.csv:1: it is the header of a table, not a path",
-        "tail -n +2 a.csv | cut -d, -f2 | melcli extract --files-from - ...",
+        "melcli extract --table a.csv ...",
         files={"a.csv": "id,path\n1,in/a.wav\n"},
     ),
     # limits
@@ -175,7 +175,7 @@ MISTAKES = [
         "no such command 'in'",
         "to extract features, write melcli extract in -o OUT",
     ),
-    Mistake(("extract", "-o", "out"), "no INPUT", "name files or folders, or use --files-from FILE"),
+    Mistake(("extract", "-o", "out"), "no INPUT", "name files or folders, or use --table FILE or --files-from FILE"),
     Mistake(
         ("extract", "in", "-o", "/proc/x"),
         "cannot write /proc/x: no folder can be created in /proc",

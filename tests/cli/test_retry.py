@@ -12,7 +12,7 @@ import pytest
 
 from melcli.audio.load import AudioStream
 from melcli.errors import REASONS
-from melcli.run import process_batch, retry_conditions
+from melcli.run import open_source, retry_conditions
 from melcli.run.engines.contract import BatchTimedOut, WorkerCrashed
 from tests.cli.shell import Ended
 from tests.run.corpus import LIGHT, plant, rows, signs, tree
@@ -82,7 +82,7 @@ class Corpus:
 def corpus(melcli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     found = Corpus(melcli, tmp_path)
     monkeypatch.setattr("melcli.run.engines.local.LocalEngine", partial(InlineEngine, before=found.fail))
-    monkeypatch.setattr(process_batch, "AudioStream", _Stream)
+    monkeypatch.setattr(open_source, "AudioStream", _Stream)
     return found
 
 
@@ -110,7 +110,7 @@ def test_the_same_command_retries_nothing(corpus: Corpus) -> None:
         ((*THREE[:2], "--max-memory-per-worker", "400"), {"large", "crash"}),
         (THREE[2:], {"slow"}),
         ((), {"slow", "large", "crash"}),
-        ((*THREE, "--max-duration", "9s", "--max-failures", "9"), set()),
+        ((*THREE, "--max-duration", "9s", "--min-duration", "0.01s", "--max-failures", "9"), set()),
     ],
 )
 def test_another_limit_retries_once_what_failed_for_it(
@@ -122,6 +122,41 @@ def test_another_limit_retries_once_what_failed_for_it(
     assert corpus.extract(*options) == {}
     assert corpus.extract(*THREE) == retried(*expected)  # another change
     assert rows(corpus.out, "failures.jsonl").keys() == FAILURES.keys()
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize(
+    "limit, more, reason, sentence",
+    [
+        (("--min-duration", "2s"), ("--min-duration", "0.2s"), "too_short", "it lasts {} s; the minimum is 2 s"),
+        (("--max-duration", "0.1s"), ("--max-duration", "9s"), "too_long", "it lasts {} s by its header; the limit is"),
+    ],
+)
+def test_another_duration_retries_what_it_refused(
+    corpus: Corpus, limit: tuple[str, ...], more: tuple[str, ...], reason: str, sentence: str
+) -> None:
+    """An input that is refused for its duration is a failed row, and counts as one."""
+    for name in ("slow", "crash", "large", "empty"):
+        (corpus.inputs / f"{name}.wav").unlink()
+    assert corpus.extract(*limit) == {"good": "+"}
+    row = rows(corpus.out, "failures.jsonl")["good"]
+    assert (row["reason"], row["tried_with"]) == (reason, f"{limit[0][2:].replace('-', '_')}={limit[1]}")
+    assert sentence.format("0.25" if reason == "too_short" else "0.250") in row["message"]
+    assert corpus.extract(*limit) == {}
+    assert corpus.status() == {"good": "!"}
+    assert corpus.status(*more) == {"good": "*"}
+    assert corpus.extract(*more) == {"good": "*"}
+    assert rows(corpus.out)["good"]["status"] == "ok"
+    assert corpus.extract(*limit) == {}  # what is done stays
+
+
+def test_a_minimum_above_the_maximum_is_refused(corpus: Corpus, melcli: Command) -> None:
+    limits = ("--min-duration", "2m", "--max-duration", "60")
+    for command in (("extract", corpus.inputs, "-o", corpus.out), ("status", corpus.out)):
+        ended = melcli(*command, *limits)
+        assert ended.code == 2
+        assert "--min-duration 120 s is above --max-duration 60 s" in ended.err
+    assert not corpus.out.exists()
 
 
 def test_a_run_without_such_failures_looks_up_no_versions(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,11 @@ OTHER = {
     "audio.resampler": "polyphase",
     "audio.truncated": "keep",
     "audio.opus_rate": 48000,
+    "audio.chunk_s": 10.0,
+    "audio.chunk_hop_s": 5.0,
+    "audio.chunk_last": "pad",
+    "audio.decoder": "ffmpeg",
+    "audio.stream": 1,
     "features.fft_length": 4096,
     "features.sequence_stride": 256,
     "features.sequence_length": 400,
@@ -78,7 +83,12 @@ OTHER = {
     "features.compute_dtype": "float64",
     "output.dtype": "float16",
 }
-NEEDED = {"features.log": {"features.power_to_db": False}, "features.use_energy": {"features.num_ceps": 13}}
+NEEDED = {
+    "audio.chunk_hop_s": {"audio.chunk_s": 20.0},
+    "audio.chunk_last": {"audio.chunk_s": 20.0},
+    "features.log": {"features.power_to_db": False},
+    "features.use_energy": {"features.num_ceps": 13},
+}
 WITHOUT_MEANING = {"output.format": "hdf5", "output.shard_mb": 32}
 
 
@@ -199,7 +209,9 @@ def test_what_is_written_is_to_be_read_by_people(write):
     write("output: {dtype: float16}\n")
     lines = resolve_config("my.yaml", sets=["fft_length=2", "window=[0, 0.5]"]).to_yaml(made_by).splitlines()
     assert lines[:3] == ["audio:", "  channels: mix", "  resampler: soxr_hq"]
-    assert lines[3:7] == ["  truncated: fail", "  opus_rate: header", "features:", "  fft_length: 2"]
+    assert lines[3:5] == ["  truncated: fail", "  opus_rate: header"]
+    assert lines[8:10] == ["  decoder: auto", "  stream: 0"]
+    assert lines[10:12] == ["features:", "  fft_length: 2"]
     assert "  window: [0.0, 0.5]" in lines
     assert "  max_freq: null" in lines
     assert "  power_to_db: true" in lines

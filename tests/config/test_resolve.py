@@ -20,6 +20,8 @@ LINE = "; write a line such as '  fft_length: VALUE' below 'features:'"
 FORMAT_LINE = "; write a line such as '  format: VALUE' below 'output:'"
 LISTED = "'melcli config show' lists all keys"
 
+AUDIO_KEYS = "channels, resampler, truncated, opus_rate, chunk_s, chunk_hop_s, chunk_last, decoder, stream"
+
 
 def refusal(*arguments, **keywords):
     with pytest.raises(ConfigError) as raised:
@@ -201,7 +203,7 @@ def test_what_is_too_large_is_refused(write):
         ("features:\n  num_mels: 80\n", "my.yaml:2: features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
         (
             "audio: {dtype: float16}\n",
-            "my.yaml:1: audio: unknown key 'dtype'; known are channels, resampler, truncated, opus_rate",
+            f"my.yaml:1: audio: unknown key 'dtype'; known are {AUDIO_KEYS}",
         ),
         ("feature: {num_mel_bins: 80}\n", "my.yaml:1: unknown key 'feature'; did you mean 'features'?"),
         ("\nfeature:\n", "my.yaml:2: unknown key 'feature'; did you mean 'features'?"),
@@ -500,7 +502,11 @@ def test_other_variables_mean_nothing():
     "name, value, said",
     [
         ("MELCLI_FEATURES_NUM_MELS", "80", "features: unknown key 'num_mels'; did you mean 'num_mel_bins'?"),
-        ("MELCLI_AUDIO", "mix", "audio: unknown key ''; known are channels, resampler, truncated, opus_rate"),
+        (
+            "MELCLI_AUDIO",
+            "mix",
+            f"audio: unknown key ''; known are {AUDIO_KEYS}",
+        ),
         ("MELCLI_OUTPUT_SHARD_MB", "many", "output: shard_mb='many' must be an integer"),
     ],
 )

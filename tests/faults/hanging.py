@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from melcli.audio.load import AudioStream
-from melcli.run import process_batch
+from melcli.run import open_source, process_batch
 from melcli.run.engines.local import LocalEngine
 
 __all__ = ["BEFORE", "MARKER", "ROOT", "HangingEngine"]
@@ -42,7 +42,7 @@ class HangingEngine(LocalEngine):
 
 def _with_hangs(function: Callable[[Any], Any], argument: Any) -> Any:
     setattr(process_batch, "measure", _hanging_measure)  # noqa: B010  in this worker alone
-    setattr(process_batch, "AudioStream", _Hanging)  # noqa: B010
+    setattr(open_source, "AudioStream", _Hanging)  # noqa: B010
     return function(argument)
 
 

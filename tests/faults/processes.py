@@ -62,7 +62,7 @@ def start_command(how: str, *arguments: Any, out: Path, env: Mapping[str, str] |
         process = subprocess.Popen(
             [*words, *map(os.fspath, arguments)],
             start_new_session=True,
-            env=environment | dict(env or {}),
+            env=environment | {"MELCLI_FFMPEG": ""} | dict(env or {}),
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
     return Run(process, out)

@@ -21,7 +21,7 @@ import pytest
 from melcli.audio import decode
 from melcli.audio.load import AudioStream
 from melcli.errors import REASONS
-from melcli.run import process_batch
+from melcli.run import extract_item, open_source
 from melcli.sources.items import Item
 from tests.cli.shell import Ended
 from tests.faults.damaged_sounds import in_memory
@@ -123,15 +123,15 @@ class _Moving(AudioStream):
 
 @pytest.fixture
 def moving(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_at = process_batch._origin
+    look_at = extract_item._origin
 
     def strike_and_look_at(item: Item, job: Any) -> dict[str, Any]:
         _strike(item.source, "planned")
         return look_at(item, job)
 
     MOVES.clear()
-    monkeypatch.setattr(process_batch, "_origin", strike_and_look_at)
-    monkeypatch.setattr(process_batch, "AudioStream", _Moving)
+    monkeypatch.setattr(extract_item, "_origin", strike_and_look_at)
+    monkeypatch.setattr(open_source, "AudioStream", _Moving)
     monkeypatch.setattr(decode, "BLOCK_SAMPLES", 1_000)
 
 

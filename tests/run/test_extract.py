@@ -138,7 +138,7 @@ def test_any_order_of_the_inputs_gives_the_same_bytes(tmp_path: Path, inline: No
 def run_and_die(monkeypatch: pytest.MonkeyPatch, out: Path, *inputs: Path, **options: Any) -> bytes:
     """Run, and die when all is done but the manifest; return the journal that is left."""
 
-    def die(*arguments: Any) -> None:
+    def die(*arguments: Any, **options: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import socket
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.audio.load import AudioStream, load_audio
@@ -25,7 +27,7 @@ from melcli.errors import AudioError, StorageError
 from melcli.mel.options import FeatureOptions
 from melcli.mel.spectrogram import MelSpectrogram
 from melcli.options import to_plain
-from melcli.run import compute, process_batch, sample_time
+from melcli.run import compute, extract_item, process_batch, sample_time
 from melcli.run.batching import Batch, item_timeout_s, planned_shard
 from melcli.run.job import Job
 from melcli.run.limits import Limits
@@ -84,6 +86,11 @@ def test_a_row_says_what_was_made(tmp_path: Path) -> None:
     assert row.output_size == (tmp_path / "out" / "a.npy").stat().st_size
     assert (row.min, row.max) == (stored.min(), stored.max())
     assert row.config_id == job(tmp_path).config_id
+    decoded, _ = soundfile.read(source)
+    assert row.peak == np.abs(decoded).max() > 0
+    assert row.rms_db == round(10 * math.log10(np.mean(decoded**2)), 3)
+    assert row.dc_offset == round(np.mean(decoded), 8)
+    assert row.clipped_fraction == 0
 
 
 def test_a_bad_input_costs_itself_alone(tmp_path: Path) -> None:
@@ -123,7 +130,7 @@ def test_whatever_is_raised_is_a_row(
             raise error
         return AudioStream(path, *arguments, **options)
 
-    monkeypatch.setattr("melcli.run.process_batch.AudioStream", refuse_b)
+    monkeypatch.setattr("melcli.run.open_source.AudioStream", refuse_b)
     good, bad = run_batch((job(tmp_path / "out"), batch(*paths)))
     assert good.status == "ok"
     assert (bad.status, bad.reason) == ("failed", reason)
@@ -137,7 +144,7 @@ def test_a_lack_of_file_descriptors_is_not_blamed_on_the_input(
     def refuse(path: str, *arguments: Any, **options: Any) -> Any:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr("melcli.run.process_batch.AudioStream", refuse)
+    monkeypatch.setattr("melcli.run.open_source.AudioStream", refuse)
     with pytest.raises(StorageError):
         run_batch((job(tmp_path / "out"), batch(*plant(tmp_path, "a.wav"))))
 
@@ -185,6 +192,14 @@ def test_so_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durabili
     assert bool(flushes) == flushed
 
 
+def test_a_source_that_is_shorter_than_is_allowed_fails(tmp_path: Path) -> None:
+    (short,), (long,) = plant(tmp_path, "short.wav", seconds=0.9), plant(tmp_path, "long.flac", seconds=1.0)
+    bad, good = run_batch((job(tmp_path / "out", limits=Limits(min_duration_s=1.0)), batch(short, long)))
+    assert (good.id, good.status) == ("long", "ok")
+    assert (bad.id, bad.reason) == ("short", "too_short")
+    assert names(bad.message, "short.wav", "0.9 s", "1 s")
+
+
 def test_a_source_that_lasts_longer_than_is_allowed_fails(tmp_path: Path) -> None:
     short, long = plant(tmp_path, "a.wav"), plant(tmp_path, "b.wav", seconds=1.5)
     good, bad = run_batch((job(tmp_path / "out", limits=Limits(max_duration_s=1.0)), batch(*short, *long)))
@@ -208,7 +223,7 @@ def test_each_item_is_watched_over_for_its_own_time_and_by_itself(
         def stderr(self) -> str | None:
             return "mpg123: hm" if len(given_s) == 2 else None
 
-    monkeypatch.setattr(process_batch, "watchdog", Listening())
+    monkeypatch.setattr(extract_item, "watchdog", Listening())
     bad = tmp_path / "b.wav"
     bad.write_bytes(b"")
     one = batch(*plant(tmp_path, "a.wav"), bad, *plant(tmp_path, "c.wav"))
@@ -242,7 +257,7 @@ def test_headers_are_measured_and_bad_ones_count_for_nothing(tmp_path: Path) -> 
 def test_a_header_that_cannot_be_measured_ends_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def refuse(path: str, *, opus_rate: object) -> tuple[int, int]:
+    def refuse(path: str, **options: object) -> tuple[int, int]:
         raise error
 
     monkeypatch.setattr("melcli.run.process_batch.measure", refuse)
@@ -281,7 +296,7 @@ def test_a_content_that_cannot_be_hashed_is_left_to_the_decoder_to_judge(
     def refuse(path: str, *arguments: Any, **options: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("melcli.run.process_batch.hash_content", refuse)
+    monkeypatch.setattr("melcli.run.open_source.hash_content", refuse)
     (row,) = run_batch((job(tmp_path / "out", checksum=True), batch(*plant(tmp_path, "a.wav"))))
     assert (row.status, row.source_hash) == ("ok", None)
 
@@ -430,6 +445,8 @@ def test_a_file_that_goes_through_in_blocks_gives_the_bytes_of_the_whole(
         assert row.crc32 == f"{zlib.crc32(one.tobytes()):08x}"
         assert (row.min, row.max) == (one.min(), one.max())
         assert row.num_samples == 80_000
+        decoded, _ = soundfile.read(row.source)
+        assert (row.peak, row.rms_db) == (np.abs(decoded).max(), round(10 * math.log10(np.mean(decoded**2)), 3))
     assert sorted(tree(out)) == sorted({"manifest.jsonl", "failures.jsonl", *(str(row.path) for row in rows)})
 
 
@@ -523,7 +540,7 @@ def test_audio_is_counted_while_a_file_is_processed_and_once_only(
         def advance(self, audio_s: float) -> None:
             told.append(audio_s)
 
-    monkeypatch.setattr(process_batch, "watchdog", Listening())
+    monkeypatch.setattr(extract_item, "watchdog", Listening())
     monkeypatch.setattr(compute, "OUTPUTS_PER_PASS", 1)  # so that the file is read once for each channel
     one = batch(*plant(tmp_path, "a.wav", seconds=40.0, channels=2))
     run_batch((job(tmp_path / "out", audio=AudioOptions(channels=channels)), one))

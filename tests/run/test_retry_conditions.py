@@ -16,7 +16,7 @@ from melcli.errors import REASONS
 from melcli.run import retry_conditions
 from melcli.run.limits import Limits
 from melcli.run.report import Report
-from melcli.run.retry_conditions import LIMITS_BY_REASON, Conditions, installed_versions
+from melcli.run.retry_conditions import BY_DURATION, LIMITS_BY_REASON, Conditions, installed_versions
 from melcli.store.rows import Row
 from melcli.version import __version__
 from tests.elapsed import stretch
@@ -27,7 +27,7 @@ from tests.store.rows import make_row
 
 VERSIONS = {"melcli": "0.5.0", "numpy": "2.4.6", "scipy": "1.17.1", "soundfile": "0.14.0", "soxr": "1.1.0"}
 TOLD = "melcli=0.5.0 numpy=2.4.6 scipy=1.17.1 soundfile=0.14.0 soxr=1.1.0"
-GIVEN = Limits(timeout_per_item_s=3.0, max_memory_bytes=300_000_000)
+GIVEN = Limits(timeout_per_item_s=3.0, max_memory_bytes=300_000_000, max_duration_s=90.0, min_duration_s=0.5)
 
 
 @pytest.fixture
@@ -59,6 +59,9 @@ def failed(reason: str, conditions: Conditions | None = None) -> Row:
         ("out_of_memory", GIVEN, f"max_memory_per_worker=300MB memory=25GB {TOLD}"),
         ("out_of_memory", Limits(), f"max_memory_per_worker=none memory=25GB {TOLD}"),
         ("decoder_crash", GIVEN, f"max_memory_per_worker=300MB {TOLD}"),
+        ("too_long", GIVEN, "max_duration=90s"),
+        ("too_short", GIVEN, "min_duration=0.5s"),
+        ("too_short", Limits(), "min_duration=none"),
     ],
 )
 def test_each_reason_records_its_limits_and_the_versions(
@@ -89,7 +92,7 @@ def test_memory_is_rounded_so_that_it_does_not_vary(machine: Callable[..., None]
 def test_other_rows_are_not_touched_and_nothing_is_looked_up_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry_conditions, "installed_versions", lambda: pytest.fail("no row asks for them"))
     others = [failed(reason) for reason in REASONS if reason not in LIMITS_BY_REASON]
-    assert len(others) == len(REASONS) - 3
+    assert len(others) == len(REASONS) - 5
     batch = [make_row("b"), *others]
     assert Conditions(GIVEN).record(batch) == batch
 
@@ -130,7 +133,7 @@ print(sorted(slow & sys.modules.keys()) if conditions.text("timeout") else None)
 def test_the_same_limits_and_versions_do_not_differ(machine: Callable[..., None], reason: str) -> None:
     row = failed(reason, Conditions(GIVEN))
     assert not Conditions(GIVEN).differ(row)
-    assert not Conditions(replace(GIVEN, max_time_s=60.0, max_duration_s=9.0)).differ(row)
+    assert not Conditions(replace(GIVEN, max_time_s=60.0)).differ(row)
 
 
 @pytest.mark.parametrize("reason", LIMITS_BY_REASON)
@@ -144,8 +147,9 @@ def test_a_row_that_records_nothing_differs(machine: Callable[..., None], reason
 def test_another_version_differs(machine: Callable[..., None], reason: str, package: str) -> None:
     row = failed(reason, Conditions(GIVEN))
     machine(**{package: "99"})
-    assert Conditions(GIVEN).differ(row)
-    assert Conditions(Limits(), unset_matches_any=True).differ(row)
+    depends = reason not in BY_DURATION
+    assert Conditions(GIVEN).differ(row) == depends
+    assert Conditions(Limits(), unset_matches_any=True).differ(row) == depends
 
 
 @pytest.mark.parametrize(
@@ -159,6 +163,12 @@ def test_another_version_differs(machine: Callable[..., None], reason: str, pack
         ("out_of_memory", {"timeout_per_item_s": None}, False),
         ("decoder_crash", {"timeout_per_item_s": None}, False),
         ("decoder_crash", {"max_memory_bytes": None}, True),
+        ("too_long", {"max_duration_s": 100.0}, True),
+        ("too_long", {"max_duration_s": None}, True),
+        ("too_long", {"min_duration_s": None, "timeout_per_item_s": None}, False),
+        ("too_short", {"min_duration_s": 0.4}, True),
+        ("too_short", {"min_duration_s": None}, True),
+        ("too_short", {"max_duration_s": None, "max_memory_bytes": None}, False),
         ("empty", {"timeout_per_item_s": None, "max_memory_bytes": None}, False),
     ],
 )
@@ -184,7 +194,7 @@ def test_a_limit_that_is_not_set_can_match_any(machine: Callable[..., None], rea
     row = failed(reason, Conditions(GIVEN))
     assert not Conditions(Limits(), unset_matches_any=True).differ(row)
     assert not Conditions(GIVEN, unset_matches_any=True).differ(row)
-    more = Limits(timeout_per_item_s=4.0, max_memory_bytes=400_000_000)
+    more = Limits(timeout_per_item_s=4.0, max_memory_bytes=400_000_000, max_duration_s=91.0, min_duration_s=0.6)
     assert Conditions(more, unset_matches_any=True).differ(row)
 
 

@@ -12,6 +12,7 @@ from melcli.run.summary import (
     cut_warning,
     failed_before_note,
     low_rates_warning,
+    more_streams_note,
     plain_report,
     summary_line,
     truncated_note,
@@ -71,6 +72,7 @@ def test_the_plain_form_is_json_and_says_it_all() -> None:
         "cut": 0,
         "cut_s": 0.0,
         "truncated": 0,
+        "more_streams": 0,
         "lost_batches": 0,
         "worker_crashes": 0,
         "worker_kills": 0,
@@ -93,6 +95,15 @@ def test_inputs_that_end_early_are_counted_once_for_all_channels() -> None:
     add(report, [ok(f"c.ch{number}", channel=number, flags=("truncated",)) for number in (0, 1)])
     assert truncated_note(report) == "2 files of 3 end early; what could be decoded was kept"
     assert plain_report(report)["truncated"] == 2
+
+
+def test_several_audio_streams_are_told() -> None:
+    report = Report(out="out", to_do=2)
+    assert more_streams_note(report) == ""
+    add(report, [ok("a"), ok("b", flags=("more_streams",))])
+    note = "1 file of 2 has several audio streams, of which one was decoded; --stream N chooses another"
+    assert more_streams_note(report) == note
+    assert plain_report(report)["more_streams"] == 1
 
 
 def test_sources_below_max_freq_are_counted_by_input() -> None:

@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from melcli.errors import ConfigError
-from melcli.sources import lists
+from melcli.sources import byte_pieces, lists
 from tests.elapsed import fail_after, wait
 from tests.messages import names
 
@@ -175,7 +175,7 @@ def test_paths_are_whole_wherever_the_pieces_end(written, monkeypatch, separator
     data = b"".join(name.encode() + ending for name in [*names, "\ufeffx"])
     mark = b"\xef\xbb\xbf" if separator == b"\n" else b""
     for piece_bytes in (1, 2, 3, 8, 64):
-        monkeypatch.setattr(lists, "PIECE_BYTES", piece_bytes)
+        monkeypatch.setattr(byte_pieces, "PIECE_BYTES", piece_bytes)
         assert read_list(written(mark + data), separator) == [*names, "\ufeffx"]
 
 
@@ -185,7 +185,7 @@ def test_an_empty_device_is_an_empty_list():
 
 def test_a_named_pipe_that_nobody_writes_to_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lists, "WRITER_WAIT_S", 0.1)
+    monkeypatch.setattr(byte_pieces, "WRITER_WAIT_S", 0.1)
     os.mkfifo("pipe")
     with fail_after(20.0), pytest.raises(ConfigError) as raised:
         read_list("pipe", b"\n")

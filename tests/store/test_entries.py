@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melcli.byte_order import byte_order
-from melcli.store.entries import Entry, _checked_entry, _quick_entry, entry_of
-from melcli.store.rows import JSON_DECODER, ROW_FIELDS
+from melcli.store.entries import Entry, _checked_entry, _find_plain, _quick_entry, entry_of
+from melcli.store.rows import JSON_DECODER, LEVELS, ROW_FIELDS
 from tests.store.rows import ODD_IDS, make_row
 from tests.tiers import examples
 
@@ -68,6 +68,14 @@ def test_usual_rows_are_read_quickly(item_id: str, known: dict[str, Any]) -> Non
     assert check(make_row(item_id, channel=channel, **known).to_json().encode()) is not None
     failed = make_row(item_id, channel=channel, status="failed", reason="empty", message="no sample", **known)
     assert check(failed.to_json().encode()) is not None
+
+
+@pytest.mark.parametrize("known", [{}, {"status": "failed", "reason": "timeout", "message": "slow", "tried_with": "x"}])
+def test_rows_that_an_earlier_version_wrote_without_levels_are_read_quickly(known: dict[str, Any]) -> None:
+    plain = json.loads(make_row(**known).to_json())
+    text = json.dumps({name: value for name, value in plain.items() if name not in LEVELS}, separators=(",", ":"))
+    assert check(text.encode()) is not None
+    assert len(_find_plain()(text.encode())) == 1
 
 
 # What JSON is in two ways, what is none, and what a field may not be.

@@ -21,7 +21,7 @@ def planted(tmp_path, scratch):
             lines.open(file)
         start = 0
         for row, text in zip(rows, texts, strict=True):
-            lines.add(row.id, row.channel, row.status == "failed", start, len(text))
+            lines.add(row, start, len(text))
             start += len(text) + len(between)
         path.unlink()  # as a run does with its journal
         return lines

@@ -14,16 +14,19 @@ from hypothesis import strategies as st
 from melcli.errors import REASONS, Reason, StorageError
 from melcli.store import files
 from melcli.store.manifest import write_manifest
-from melcli.store.rows import ROW_FIELDS, FailedRow, OkRow, row_of
+from melcli.store.rows import LEVELS, ROW_FIELDS, FailedRow, OkRow, row_of
 from tests.store.rows import ODD_IDS, make_row, read_manifest
 from tests.tiers import examples
 
 KEYS = (  # DESIGN.md section 5, and channel, output_size and stderr
     "id source status reason message source_size source_mtime_ns source_hash format decoding "
     "source_sampling_rate source_channels channel num_samples sampling_rate num_frames valid_frames num_features "
-    "frame_shift duration dtype path start output_size crc32 min max mean flags stderr config_id"
+    "frame_shift duration dtype path start output_size crc32 min max mean "
+    "peak rms_db clipped_fraction dc_offset flags stderr config_id"
 )
-OPTIONAL = " tried_with"
+OPTIONAL = (
+    " start_s end_s length_s rounding source_channel is_command columns chunk num_chunks chunk_start_s tried_with"
+)
 
 FULL = OkRow(
     id="a/b.ch1",
@@ -51,6 +54,10 @@ FULL = OkRow(
     min=-80.0,
     max=0.1 + 0.2,
     mean=-1e-300,
+    peak=0.999969482421875,
+    rms_db=-23.125,
+    clipped_fraction=1.5e-05,
+    dc_offset=-1e-08,
     flags=("clipped", "silent"),
     stderr="[layer3.c:1201] warning: missing bits / note: 3",
     config_id="0123456789abcdef",
@@ -82,6 +89,10 @@ rows = st.builds(
     min=numbers,
     max=numbers,
     mean=numbers,
+    peak=st.none() | numbers,
+    rms_db=st.none() | numbers,
+    clipped_fraction=st.none() | numbers,
+    dc_offset=st.none() | numbers,
 ) | st.builds(FailedRow, **of_all, reason=st.sampled_from(REASONS), message=texts, tried_with=st.none() | texts)
 
 
@@ -135,9 +146,16 @@ def test_a_key_that_an_earlier_version_did_not_write_has_its_default():
     assert row_of(plain) == replace(FULL, start=None, source_hash=None, valid_frames=None)
 
 
+def test_a_row_without_levels_is_read():
+    plain = json.loads(FULL.to_json())
+    for name in LEVELS:
+        del plain[name]
+    assert row_of(plain) == replace(FULL, **dict.fromkeys(LEVELS))
+
+
 def test_what_a_failure_was_tried_with_is_written_only_where_it_is_known():
     row = make_row("c", status="failed", reason="timeout", message="c.wav: hangs", tried_with="melcli=1")
-    assert " ".join(json.loads(row.to_json())) == KEYS + OPTIONAL
+    assert " ".join(json.loads(row.to_json())) == f"{KEYS} tried_with"
     assert row.to_json() == replace(row, tried_with=None).to_json()[:-1] + ',"tried_with":"melcli=1"}'
     assert row_of(json.loads(row.to_json())) == row
     assert row_of({**json.loads(FAILED.to_json()), "tried_with": None}) == FAILED

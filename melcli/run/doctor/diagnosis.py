@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from melcli.audio.ffmpeg.program import VARIABLE, Program, program
 from melcli.errors import CHECK_FAILED, ConfigError, StorageError
 from melcli.printable import printable
 from melcli.run.doctor.file_system_notes import file_system_note
@@ -71,6 +72,8 @@ class Diagnosis:
     Attributes
     ----------
     libraries : sequence of Library
+    ffmpeg : Program or None
+        The ffmpeg that decodes what libsndfile does not support; None if there is none.
     machine : Machine
     storage : Storage
     problems : sequence of str
@@ -80,6 +83,7 @@ class Diagnosis:
     """
 
     libraries: Sequence[Library]
+    ffmpeg: Program | None
     machine: Machine
     storage: Storage
     problems: Sequence[str]
@@ -97,6 +101,7 @@ class Diagnosis:
             "numerics": NUMERICS_VERSION,
             "python_path": sys.executable,
             "libraries": [asdict(library) for library in self.libraries],
+            "ffmpeg": None if self.ffmpeg is None else asdict(self.ffmpeg),
             "machine": asdict(self.machine),
             "storage": asdict(self.storage),
             "problems": self.problems,
@@ -129,13 +134,19 @@ def diagnose(out: str, versions: Mapping[str, str]) -> Diagnosis:
     imported = [Library(name=name, versions={name: version}) for name, version in versions.items()]
     with Interrupts():  # a signal must not leave the temporary folder
         libraries = [*check_libraries(), *imported]
-        machine, storage = inspect_machine(), _check_storage(out)
+        ffmpeg, machine, storage = program(), inspect_machine(), _check_storage(out)
     return Diagnosis(
         libraries=libraries,
+        ffmpeg=ffmpeg,
         machine=machine,
         storage=storage,
         problems=[*_library_problems(libraries), *_storage_problems(storage)],
-        warnings=[*_library_warnings(libraries), *_machine_warnings(machine), *_storage_warnings(storage)],
+        warnings=[
+            *_library_warnings(libraries),
+            *_ffmpeg_warnings(ffmpeg),
+            *_machine_warnings(machine),
+            *_storage_warnings(storage),
+        ],
     )
 
 
@@ -179,6 +190,13 @@ def _library_warnings(libraries: Sequence[Library]) -> Iterator[str]:
     missing = [name for library in libraries for name, is_available in library.codecs.items() if not is_available]
     if missing:
         yield f"libsndfile was built without {', '.join(missing)}: these files fail as unsupported_format"
+
+
+def _ffmpeg_warnings(ffmpeg: Program | None) -> Iterator[str]:
+    if ffmpeg is None and os.environ.get(VARIABLE):
+        yield f"{VARIABLE}={printable(os.environ[VARIABLE])} is not a program"
+    if ffmpeg is not None and ffmpeg.problem:
+        yield ffmpeg.problem
 
 
 def _machine_warnings(machine: Machine) -> Iterator[str]:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from melcli.audio.ffmpeg.program import Program
 from melcli.printable import printable
 from melcli.run.doctor.diagnosis import Diagnosis, Storage
 from melcli.run.doctor.file_system_tests import NameRules
@@ -27,6 +28,7 @@ def lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield from _row("system", diagnosis.machine.system)
     for library in diagnosis.libraries:
         yield from _row(library.name, _library(library))
+    yield from _row("ffmpeg", _ffmpeg(diagnosis.ffmpeg))
     yield ""
     for label, text in _machine(diagnosis.machine).items():
         yield from _row(label, text)
@@ -66,6 +68,12 @@ def _library(library: Library) -> str:
     codecs = [name for name, is_available in library.codecs.items() if is_available]
     parts = [own[1], *(f"{name} {version}" for name, version in wrapped)]
     return ", ".join(parts) + (f" with {', '.join(codecs)}" if codecs else "")
+
+
+def _ffmpeg(ffmpeg: Program | None) -> str:
+    if ffmpeg is None:
+        return "not found: M4A, video and other formats that libsndfile does not read fail"
+    return f"{ffmpeg.version or 'of unknown version'}, {printable(ffmpeg.path)}"
 
 
 def _machine(machine: Machine) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import time
 from typing import NoReturn
 
@@ -36,6 +37,7 @@ def prepare(descriptor: int, driver_pid: int) -> WorkerEnd:
     """
     end = WorkerEnd(descriptor)
     exit_with_driver(driver_pid, end.fileno())
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, the exit code of a decoder is lost
     _disable_core_dumps()
     _raise_open_file_limit()
     _raise_oom_score()

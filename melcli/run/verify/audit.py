@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
+from melcli.audio.ffmpeg.program import program
 from melcli.byte_order import byte_order
 from melcli.config.stored import StoredConfig, read_stored_config
 from melcli.errors import ConfigError, StorageError
 from melcli.printable import printable
 from melcli.run.engines.contract import Engine
+from melcli.run.ffmpeg_versions import FFMPEG
 from melcli.run.interrupts import Interrupts
 from melcli.run.verify.make_tasks import Outputs, make_check_tasks, make_recompute_tasks
 from melcli.run.verify.repair import repair
@@ -189,6 +191,9 @@ class _Audit:
         versions = {"melcli": __version__, **ask_versions(engine)}
         if self._config is None:
             return
+        if FFMPEG in self._config.versions:
+            found = program()
+            versions[FFMPEG] = "none" if found is None else found.version
         report = self._report
         report.other_versions = other_versions(self._config.versions, versions)
         report.other_kernel = bool(other_kernels(self._config.versions, versions))

@@ -1,0 +1,1 @@
+"""The second decoder: ffmpeg, one process for each file."""

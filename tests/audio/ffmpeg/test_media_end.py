@@ -1,0 +1,137 @@
+"""What headers promise, in bytes made here."""
+
+from __future__ import annotations
+
+import pytest
+
+from melcli.audio.ffmpeg.media import media_end
+from melcli.audio.ffmpeg.media_end import MediaEnd, Track
+
+
+def end_of(data: bytes) -> MediaEnd:
+    return media_end(lambda offset, size: data[offset : offset + size], len(data))
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    joined = b"".join(content)
+    return (8 + len(joined)).to_bytes(4, "big") + kind + joined
+
+
+def track(
+    *, ticks: int = 80_000, hz: int = 8000, handler: bytes = b"soun", coding: bytes = b"mp4a", edits: bytes = b""
+) -> bytes:
+    header = bytes(12) + hz.to_bytes(4, "big") + ticks.to_bytes(4, "big") + bytes(4)
+    table = box(b"stbl", box(b"stsd", bytes(4), (1).to_bytes(4, "big"), box(coding, bytes(28))))
+    media = box(b"mdia", box(b"mdhd", header), box(b"hdlr", bytes(8), handler, bytes(12)), box(b"minf", table))
+    return box(b"trak", *([box(b"edts", box(b"elst", edits))] if edits else []), media)
+
+
+def movie(*tracks: bytes, hz: int = 1000) -> bytes:
+    return box(b"moov", box(b"mvhd", bytes(12), hz.to_bytes(4, "big"), bytes(84)), *tracks)
+
+
+FTYP = box(b"ftyp", b"M4A ", bytes(4))
+MDAT = box(b"mdat", bytes(1000))
+
+
+def edit_list(*entries: tuple[int, int]) -> bytes:
+    return (
+        bytes(4)
+        + len(entries).to_bytes(4, "big")
+        + b"".join(
+            duration.to_bytes(4, "big") + start.to_bytes(4, "big", signed=True) + b"\0\1\0\0"
+            for duration, start in entries
+        )
+    )
+
+
+def test_durations_of_the_audio_tracks() -> None:
+    video = track(handler=b"vide")
+    found = end_of(FTYP + MDAT + movie(video, track(), track(ticks=40_000, coding=b"enca"))).tracks
+    assert found == (Track(duration_s=10.0), Track(duration_s=5.0, encryption="Common Encryption"))
+
+
+@pytest.mark.parametrize(
+    "entries, seconds",
+    [([(9_000, 1024)], 9.0), ([(2_000, -1), (9_000, 0)], 9.0), ([(12_000, 0)], 10.0), ([(0, 1024)], 10.0)],
+)
+def test_an_edit_list_presents_a_part(entries: list[tuple[int, int]], seconds: float) -> None:
+    (found,) = end_of(FTYP + movie(track(edits=edit_list(*entries))) + MDAT).tracks
+    assert found.duration_s == seconds
+
+
+@pytest.mark.parametrize("ticks", [0, 0xFFFFFFFF])
+def test_an_unknown_duration(ticks: int) -> None:
+    assert end_of(FTYP + movie(track(ticks=ticks))).tracks == (Track(),)
+    assert end_of(FTYP + movie(track(hz=0))).tracks == (Track(),)
+
+
+def test_fragments_leave_the_duration_open() -> None:
+    found = end_of(FTYP + movie(track()) + box(b"moof", bytes(8)) + MDAT)
+    assert (found.is_open_ended, found.tracks, found.shortfall) == (True, (Track(),), "")
+
+
+@pytest.mark.parametrize("cut", [1, 999, 1000])
+def test_a_box_that_is_cut(cut: int) -> None:
+    data = FTYP + movie(track()) + MDAT
+    found = end_of(data[:-cut])
+    assert found.shortfall == f"its box 'mdat' ends at byte {len(data):,}, but the file has {len(data) - cut:,}"
+    assert found.tracks == (Track(duration_s=10.0),)
+
+
+def test_a_file_without_its_index() -> None:
+    assert "'moov'" in end_of(FTYP + MDAT).shortfall
+    assert end_of(FTYP + MDAT + movie(track()) + b"junk at the end of the file").shortfall == ""
+    large = (1).to_bytes(4, "big") + b"mdat" + (1016).to_bytes(8, "big") + bytes(1000)
+    assert end_of(FTYP + movie(track()) + large).shortfall == ""
+    assert "'mdat'" in end_of(FTYP + movie(track()) + large[:-1]).shortfall
+    to_the_end = bytes(4) + b"mdat" + bytes(1000)
+    assert end_of(FTYP + movie(track()) + to_the_end[:-1]).shortfall == ""
+
+
+@pytest.mark.parametrize("size", range(1, 400, 7))
+def test_any_beginning_of_a_file_is_answered(size: int) -> None:
+    for data in (FTYP + movie(track(edits=edit_list((1, 1)))) + MDAT, matroska(300), asf(300)):
+        end_of(data[:size])
+
+
+def matroska(size: int, *, unknown: bool = False) -> bytes:
+    length = b"\x01" + (b"\xff" * 7 if unknown else size.to_bytes(7, "big"))
+    return b"\x1a\x45\xdf\xa3\x84" + bytes(4) + b"\x18\x53\x80\x67" + length + bytes(size)
+
+
+def test_matroska() -> None:
+    assert end_of(matroska(300)) == MediaEnd()
+    assert end_of(matroska(300)[:-1]).shortfall == "its Matroska header claims 321 bytes, but the file has 320"
+    assert end_of(matroska(300, unknown=True)) == MediaEnd(is_open_ended=True)
+    assert end_of(matroska(300)[:7]).shortfall == "it ends inside the header of Matroska"
+
+
+def asf(size: int, *, broadcast: bool = False, encrypted: bool = False) -> bytes:
+    properties = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365") + (104).to_bytes(8, "little") + bytes(16)
+    properties += size.to_bytes(8, "little") + bytes(40) + bool(broadcast).to_bytes(4, "little") + bytes(12)
+    protection = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + (24).to_bytes(8, "little")
+    objects = properties + (protection if encrypted else b"")
+    head = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + (30 + len(objects)).to_bytes(8, "little")
+    return (head + (1 + encrypted).to_bytes(4, "little") + b"\1\2" + objects).ljust(size, b"\0")
+
+
+def test_asf() -> None:
+    assert end_of(asf(500)) == MediaEnd()
+    assert end_of(asf(500)[:-1]).shortfall == "its ASF header claims 500 bytes, but the file has 499"
+    assert end_of(asf(500, broadcast=True)[:-1]).shortfall == ""
+    assert end_of(asf(500, encrypted=True)).encryption == "Windows Media DRM"
+    assert "ASF" in end_of(asf(500)[:100]).shortfall
+
+
+def test_avi_and_wavpack() -> None:
+    avi = b"RIFF" + (92).to_bytes(4, "little") + b"AVI " + bytes(88)
+    assert (end_of(avi).shortfall, bool(end_of(avi[:-1]).shortfall)) == ("", True)
+    block = b"wvpk" + (92).to_bytes(4, "little") + bytes(92)
+    for junk in (b"", b"APETAGEX" + bytes(24)):
+        assert end_of(block * 3 + junk).shortfall == ""
+    assert end_of(block * 3 + block[:-1]).shortfall == "it ends inside a block of WavPack"
+
+
+def test_other_files_promise_nothing() -> None:
+    assert end_of(b"TTA1" + bytes(100)) == end_of(b"") == MediaEnd()
