@@ -254,7 +254,7 @@ def _failed(item: Item, origin: Origin, error: AudioError, job: Job) -> FailedRo
     return FailedRow(
         id=item.id,
         reason=error.reason,
-        message=printable(f"{item.source}: {error.message}"),
+        message=printable(f"{item.shown}: {error.message}"),
         stderr=error.stderr or None,
         tried_with=condition(job.config.audio.decoder) if error.reason == "unsupported_format" else None,
         **origin,
