@@ -1,6 +1,7 @@
 """Every block of the pages that can run is run, page by page, in the order of the page.
 
-Blocks of ``sh`` and ``python`` run in a folder with `sample_audio`, `recordings` and `mine.yaml`.  In ``python`` a
+Blocks of ``sh`` and ``python`` run in a folder with `sample_audio`, `recordings` and `mine.yaml`, and for the page of a
+corpus with a small one, written by `tests.small_corpora`.  In ``python`` a
 comment behind ``print(...)`` that looks like a value is what has to be printed.  A comment of HTML in front of a block
 says what is special about it:
 
@@ -31,6 +32,7 @@ import pytest
 
 from melcli.config.resolve import resolve_config
 from tests.elapsed import run
+from tests.small_corpora import CORPORA
 from tests.tiers import full_but
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,11 +40,11 @@ PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"]
 RUN = {"sh", "python"}
 # Pages whose blocks set up environments, or take minutes to hours.
 NOT_RUN = {"docs/benchmarks.md", "docs/contributing.md", "docs/faults.md", "docs/identify.md"}
-TEXT = {"", "console", "none", "{toctree}", "{eval-rst}", "{glossary}"}
+TEXT = {"", "console", "none", "text", "{toctree}", "{eval-rst}", "{glossary}"}
 BLOCK = re.compile(
     r"^(?:<!-- (?P<note>[^\n]*) -->\n)?(?P<ticks>```+)(?P<language>[^\n`]*)\n(?P<code>.*?)^(?P=ticks)$", re.M | re.S
 )
-VALUE = re.compile(r"#\s((?:\(|-?\d|True|False|None\b)[^;]*)(?:;|$)")
+VALUE = re.compile(r"#\s((?:[(\[{]|-?\d|True|False|None\b)[^;]*)(?:;|$)")
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def blocks(page: Path) -> list[Block]:
 
 ALL = [block for page in PAGES for block in blocks(page)]
 SESSIONS = [page for page in PAGES if any(block.runs for block in blocks(page))]
+DEFAULT_TIER = {f"docs/guides/{name}.md" for name in ("python", "cmvn", "tables", "corpora/kaldi")}
 NAMES = {str(page.relative_to(ROOT)): page for page in SESSIONS}
 
 
@@ -118,8 +121,10 @@ def prepare(home: Path) -> None:
     (home / "mine.yaml").write_text("base: keras\nfeatures:\n  num_mel_bins: 40\n")
 
 
-@pytest.mark.parametrize("name", full_but([*NAMES], "docs/guides/python.md", "docs/guides/cmvn.md"))
+@pytest.mark.parametrize("name", full_but([*NAMES], *DEFAULT_TIER))
 def test_the_blocks_of_a_page_run(name: str, session: Path) -> None:
+    if name in CORPORA:
+        CORPORA[name](session)
     skipped: dict[str, int] = {}
     namespace: dict[str, Any] = {"__name__": "__main__"}
     found = [block for block in blocks(NAMES[name]) if block.runs]

@@ -1,10 +1,10 @@
-"""Extract features of files and folders from Python: `extract`."""
+"""Extract features of files, folders and tables from Python: `extract`."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from melcli.addresses import refuse_url
 from melcli.api.configs import as_config
@@ -24,6 +24,8 @@ from melcli.run.summary import cut_warning, low_rates_warning
 from melcli.run.worker_losses import WorkerLoss
 from melcli.sources.found import Found
 from melcli.sources.options import SourceOptions
+from melcli.sources.tables.options import TableOptions
+from melcli.sources.tables.request import Format
 from melcli.store.rows import FailedRow
 
 __all__ = ["extract"]
@@ -31,12 +33,21 @@ __all__ = ["extract"]
 WARNING = "warning: "
 
 
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
 def extract(
-    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    inputs: Paths,
     out: str | os.PathLike[str],
     *,
     config: str | os.PathLike[str] | Config = "keras",
     jobs: int | None = None,
+    tables: Paths = (),
+    table_format: Format | None = None,
+    columns: Mapping[str, str] | None = None,
+    root: str | os.PathLike[str] | None = None,
+    path_template: str | None = None,
+    allow_commands: bool = False,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     overwrite: bool = False,
@@ -55,13 +66,26 @@ def extract(
     Parameters
     ----------
     inputs : str, path, or iterable of them
-        Files and folders, which are searched at any depth.
+        Files and folders, which are searched at any depth; a folder with ``wav.scp`` is a Kaldi data folder.  May be
+        empty if there are tables.
     out : str or path
         OUT.  The same call again processes only new and changed inputs.
     config : str, path or Config
         A named config, a YAML file, or what `melcli.load_config` returned.
     jobs : int, optional
         Number of worker processes; by default the available processors.
+    tables : str, path, or iterable of them
+        Tables of recordings and pieces of them, as of ``--table``.
+    table_format : str, optional
+        ``csv``, ``tsv``, ``pipe``, ``space`` or ``jsonl``; by default by extension or first line.
+    columns : Mapping, optional
+        Columns of the tables by what they are: ``{"path": "clip", "text": "sentence"}``, as of ``--column``.
+    root : str or path, optional
+        Folder of relative paths in tables and Kaldi folders; by default that of the table, or the current folder.
+    path_template : str, optional
+        Makes paths from columns: ``wavs/{id}.wav``.
+    allow_commands : bool
+        Run the commands in the ``wav.scp`` of a Kaldi folder.
     include, exclude : sequence of str
         Globs, as of the options ``--include`` and ``--exclude``.
     overwrite : bool
@@ -114,11 +138,17 @@ def extract(
     >>> report.ok, report.failed, report.exit_code
     (7, 0, 0)
     """
+    table_paths = _paths(tables, may_be_empty=True)
     request = Request(
-        inputs=_paths(inputs),
+        inputs=_paths(inputs, may_be_empty=bool(table_paths)),
         out=_out(out),
         config=as_config(config),
-        sources=SourceOptions(include=tuple(include), exclude=tuple(exclude)),
+        sources=SourceOptions(
+            include=tuple(include),
+            exclude=tuple(exclude),
+            tables=_tables(table_paths, table_format, columns or {}, root, path_template),
+            allow_commands=allow_commands,
+        ),
         rerun=Rerun(overwrite=overwrite, retry_failed=retry_failed),
         workers=usable_cpus() if jobs is None else jobs,
         limits=Limits(
@@ -131,6 +161,10 @@ def extract(
     _check(request)
     listener = _Listener(progress)
     listener.remark(config, request.config)
+    return _run(request, listener)
+
+
+def _run(request: Request, listener: _Listener) -> ExtractReport:
     interrupts = Interrupts(ends_process=False)
     report: Report | None = None
     refused: Interrupted | None = None
@@ -147,11 +181,27 @@ def extract(
     return report_of(report, warnings)
 
 
-def _paths(inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[str]:
+def _paths(inputs: Paths, *, may_be_empty: bool) -> list[str]:
     given = [inputs] if isinstance(inputs, str | bytes | os.PathLike) else list(inputs)
-    if not given:
-        raise ConfigError("inputs is empty", hint="name files or folders")
+    if not given and not may_be_empty:
+        raise ConfigError("inputs is empty", hint="name files, folders or tables")
     return [os.fsdecode(path) for path in given]
+
+
+def _tables(
+    paths: Sequence[str],
+    table_format: Format | None,
+    columns: Mapping[str, str],
+    root: str | os.PathLike[str] | None,
+    path_template: str | None,
+) -> TableOptions:
+    return TableOptions(
+        tables=tuple(paths),
+        table_format=table_format,
+        columns=tuple(f"{name}={column}" for name, column in columns.items()),
+        root=None if root is None else os.fsdecode(root),
+        path_template=path_template,
+    )
 
 
 def _out(out: str | os.PathLike[str]) -> str:

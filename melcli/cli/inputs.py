@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from melcli.cli.table_options import table_options, table_options_of
-from melcli.errors import REASONS
+from melcli.errors import REASONS, ConfigError
 
 if TYPE_CHECKING:
     from melcli.sources.lists import PathList
@@ -71,14 +71,42 @@ def retry_reason_option(help: str) -> Callable[[Command], Command]:
 
 
 def listed_inputs(arguments: dict[str, Any]) -> list[PathList]:
-    """Return the lists."""
+    """Return the lists.
+
+    Raises
+    ------
+    ConfigError
+        One of them is a URL, or several options read standard input.
+    """
     from melcli.addresses import refuse_url
     from melcli.sources.lists import PathList
 
+    _refuse_shared_stdin(arguments)
     lists = [PathList(arguments["files_from"] or "", b"\n"), PathList(arguments["files_from0"] or "", b"\0")]
     for one in lists:
         refuse_url("list", one.path)
     return [one for one in lists if one.path]
+
+
+def _refuse_shared_stdin(arguments: dict[str, Any]) -> None:
+    """Refuse several options that read standard input: the first one would leave nothing to the others."""
+    given = {"--files-from": arguments["files_from"], "--files-from0": arguments["files_from0"]}
+    named = [*given.items(), *(("--table", table) for table in arguments["tables"])]
+    options = [option for option, path in named if path is not None and _is_stdin(path)]
+    if len(options) > 1:
+        raise ConfigError(
+            f"{' and '.join(options)} both read standard input, which has one list or table",
+            hint="write the others to files",
+        )
+
+
+def _is_stdin(path: str) -> bool:
+    from melcli.opening import inherited_descriptor
+
+    try:
+        return path == "-" or inherited_descriptor(path) == 0
+    except OSError:  # it is closed, and the reader says so
+        return True
 
 
 def source_options(arguments: dict[str, Any]) -> SourceOptions:

@@ -64,7 +64,7 @@ def _prune(out: str, arguments: dict[str, Any]) -> int:
     from melcli.run.prune import prune as run
 
     if not has_inputs(arguments):
-        raise WrongUsage("no INPUT", hint="name the files and folders that melcli extract was given")
+        raise WrongUsage("no INPUT", hint="name the files, folders and tables that melcli extract was given")
     request = PruneRequest(
         out=out,
         inputs=arguments["inputs"],

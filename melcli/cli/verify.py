@@ -179,7 +179,7 @@ def _recomputed(report: VerifyReport) -> list[str]:
         why = "other versions" if report.other_versions else kernel
         parts.append(f"{report.num_close:,} but for rounding, as {why} may give")
     if report.num_not_comparable:
-        parts.append(f"{report.num_not_comparable:,} not comparable, since the source changed or is gone")
+        parts.append(f"{report.num_not_comparable:,} not comparable: the source changed, is gone or is a command")
     return [f"recomputed: {', '.join(parts)}"]
 
 

@@ -210,9 +210,8 @@ def _divide(
 
 def _belong_together(part: Sequence[Item], item: Item) -> bool:
     """Return whether the next item is better processed in the same batch."""
-    return (
-        part[-1].source == item.source and len(part) < MAX_PARTS and extension(item.source) not in SEEKABLE_EXTENSIONS
-    )
+    can_start_anywhere = not item.is_command and extension(item.source) in SEEKABLE_EXTENSIONS
+    return part[-1].source == item.source and len(part) < MAX_PARTS and not can_start_anywhere
 
 
 def _digest(items: Iterable[Item]) -> str:

@@ -40,7 +40,7 @@ def culprit_row(item: Item, error: BatchLost, job: Job) -> FailedRow:
         id=item.id,
         source=item.source,
         reason=reason,
-        message=printable(f"{item.source}: {message}"),
+        message=printable(f"{item.shown}: {message}"),
         stderr=error.stderr or None,
         source_size=item.size,
         source_mtime_ns=item.mtime_ns,

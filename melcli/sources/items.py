@@ -80,6 +80,11 @@ class Item(NamedTuple):
         return self._replace(size=size, mtime_ns=mtime_ns)
 
     @property
+    def shown(self) -> str:
+        """The source for messages, with the id of a part of it; not escaped."""
+        return f"{self.id} of {self.source}" if self.bounds else self.source
+
+    @property
     def is_command(self) -> bool:
         """Whether the source is a command that writes audio."""
         return '"is_command"' in self.bounds

@@ -12,17 +12,23 @@ import shlex
 
 from melcli.errors import ConfigError
 from melcli.printable import printable
-from melcli.sources.names import AUDIO_EXTENSIONS, extension
+from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS, extension
+from melcli.sources.tables.column_names import is_usual_name
+from melcli.sources.tables.request import Format
 
 __all__ = ["refuse_other_formats"]
 
-_PATH_WORDS = {"path", "paths", "file", "filename", "file_name", "filepath", "file_path", "wav", "wav_path", "audio",
-               "audio_path", "audio_filepath", "source", "src", "location", "url"}  # fmt: skip
-_SEPARATORS = {",": "-d,", ";": "-d';'", "\t": ""}  # of a table, with cut's option
+_OTHER_PATH_WORDS = {"paths", "source", "src", "location", "clip", "recording"}  # beside the usual names of a path
+_FORMATS: dict[str, Format] = {"\t": "tsv", "|": "pipe", ",": "csv", ";": "csv"}  # of separators
+_EXTENSIONS: dict[Format, tuple[str, ...]] = {
+    "csv": (".csv",),
+    "tsv": (".tsv", ".tab"),
+    "pipe": (".psv",),
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+}
+_AUDIO = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
 
-
-LIST = "<list>"  # in a command
-RUN_THEM = "run the commands, and list the files that they write"
+Found = tuple[str, str]  # what it is, and what to do
 
 
 def refuse_other_formats(line: bytes, where: str, *, path: str) -> None:
@@ -40,67 +46,92 @@ def refuse_other_formats(line: bytes, where: str, *, path: str) -> None:
     Raises
     ------
     ConfigError
-        It is a line of another format; the hint is a command that prints the paths.
+        It is a line of another format; the hint is a command that reads it.
     """
     text = os.fsdecode(line).strip()
-    found = _json(text) or _kaldi(text) or _table(text)
+    found = _json(text, path) or _kaldi(text, path) or _table(text, path)
     if found is None or os.path.lexists(text):
         return
-    what, command = found
-    name = "FILE" if path == "-" else shlex.quote(path)
-    hint = f"{command.replace(LIST, name)} | melcli extract --files-from - ..." if command else RUN_THEM
+    what, hint = found
     raise ConfigError(f"{where}:1: it is {what}, not a path", hint=printable(hint))
 
 
-def _json(text: str) -> tuple[str, str] | None:
+def _json(text: str, path: str) -> Found | None:
     if text[:1] not in ("{", "["):
         return None
+    rows = f"jq -c '.[]' {_file(path)} | {_command('-', 'jsonl')}"
     try:
         value = json.loads(text)
     except ValueError:
         # The first line of an indented document.
-        return ("the start of a JSON document", f"jq -r '.. | strings' {LIST}") if text in ("{", "[", "[{") else None
+        return ("the start of a JSON document", rows) if text in ("{", "[", "[{") else None
     except RecursionError:
         return None
     if isinstance(value, list):
         nested = any(isinstance(item, dict) for item in value)
-        return "a JSON array", f"jq -r '.[].audio_filepath' {LIST}" if nested else f"jq -r '.[]' {LIST}"
-    keys = [key for key, content in value.items() if isinstance(content, str)]
-    likely = [key for key in keys if key.lower() in _PATH_WORDS or _is_audio_name(value[key])]
-    key = likely[0] if likely else "audio_filepath"
-    plain = re.fullmatch(r"[A-Za-z_]\w*", key, re.ASCII)
-    return "a JSON object", f"jq -r {f'.{key}' if plain else shlex.quote(f'.[{json.dumps(key)}]')} {LIST}"
+        return "a JSON array", rows if nested else f"jq -r '.[]' {_file(path)} | melcli extract --files-from - ..."
+    texts = [key for key, content in value.items() if isinstance(content, str)]
+    return "a JSON object", _command(path, "jsonl", _path_option(texts, [value[key] for key in texts]))
 
 
-def _kaldi(text: str) -> tuple[str, str] | None:
+def _kaldi(text: str, path: str) -> Found | None:
     """Recognize ``utterance path`` and ``utterance command |``."""
-    parts = re.fullmatch(r"([^\s/,]+)[ \t]+(\S.*)", text)
+    parts = re.fullmatch(r"([^\s/,|]+)[ \t]+(\S.*)", text)
     if parts is None or _is_audio_name(parts[1]):
         return None
-    if parts[2].endswith("|"):
-        return "a line of Kaldi's wav.scp with a command", ""
+    is_command = parts[2].endswith("|")
     is_path = parts[2].startswith("/") or os.path.lexists(parts[2])
-    return ("a line of Kaldi's wav.scp", f"cut -d' ' -f2- {LIST}") if is_path and "\t" not in text else None
+    if not is_command and (not is_path or "\t" in text):
+        return None
+    if os.path.basename(path) == "wav.scp":
+        folder = _quoted(os.path.dirname(path) or ".")
+        hint = f"melcli extract {folder}{' --allow-commands' if is_command else ''} ..."
+    else:
+        hint = "name it wav.scp in a folder of its own, and give the folder as INPUT"
+    return f"a line of Kaldi's wav.scp{' with a command' if is_command else ''}", hint
 
 
-def _table(text: str) -> tuple[str, str] | None:
-    for separator, option in _SEPARATORS.items():
-        fields = [field.strip().strip('"') for field in text.split(separator)]
-        if len(fields) < 2:
+def _table(text: str, path: str) -> Found | None:
+    for separator, format in _FORMATS.items():
+        cells = [cell.strip().strip('"') for cell in text.split(separator)]
+        if len(cells) < 2:
             continue
-        column = next((i for i, field in enumerate(fields) if field.lower() in _PATH_WORDS), None)
-        if column is not None:
-            return "the header of a table", _cut(option, column, skip=True)
-        column = next((i for i, field in enumerate(fields) if _is_audio_name(field) and os.path.lexists(field)), None)
-        if column is not None:
-            return "a row of a table", _cut(option, column, skip=False)
+        if any(map(_is_path_word, cells)):
+            return "the header of a table", _command(path, format, _path_option(cells, cells))
+        if any(_is_audio_name(cell) and os.path.lexists(cell) for cell in cells):
+            # Paths of a list start at the current folder, and those of a table at its own.
+            root = ["--root", "."] if os.path.dirname(path) else []
+            return "a row of a table", _command(path, format, root)
     return None
 
 
-def _cut(option: str, column: int, *, skip: bool) -> str:
-    cut = " ".join(filter(None, ("cut", option, f"-f{column + 1}")))
-    return f"tail -n +2 {LIST} | {cut}" if skip else f"{cut} {LIST}"
+def _path_option(names: list[str], values: list[str]) -> list[str]:
+    """Return the option that names the column of the path, unless exactly one has a usual name."""
+    usual = [name for name in names if is_usual_name("path", name)]
+    likely = [name for name, value in zip(names, values, strict=True) if _is_path_word(name) or _is_audio_name(value)]
+    if len(usual) == 1:
+        return []
+    return ["--column", f"path={(usual or likely or ['NAME'])[0]}"]
+
+
+def _command(path: str, format: Format, options: list[str] | None = None) -> str:
+    is_known = extension(path.removesuffix(".gz")) in _EXTENSIONS[format]
+    named = [] if is_known else ["--table-format", format]
+    table = _file(path) if path != "-" else "-"
+    return " ".join(["melcli extract --table", table, *named, *map(_quoted, options or []), "..."])
+
+
+def _file(path: str) -> str:
+    return "FILE" if path == "-" else _quoted(path)
+
+
+def _quoted(text: str) -> str:
+    return shlex.quote(text)
+
+
+def _is_path_word(name: str) -> bool:
+    return is_usual_name("path", name) or name.lower() in _OTHER_PATH_WORDS
 
 
 def _is_audio_name(name: str) -> bool:
-    return extension(name) in AUDIO_EXTENSIONS
+    return extension(name) in _AUDIO

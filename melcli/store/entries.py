@@ -37,6 +37,7 @@ __all__ = [
         "Entry",
         "PlainRow",
         "all_unescaped",
+        "ending_pattern",
         "entry_of",
         "escaped",
         "index_manifest",
@@ -108,6 +109,14 @@ _OPTIONAL = (  # name, and what is before, in and after its group, in the order 
 )
 
 
+def ending_pattern(taken: Collection[str] = ()) -> str:
+    """Return a pattern for the optional fields at the end of a line, with a group for some of them."""
+    endings = []
+    for name, before, value, after in _OPTIONAL:
+        endings.append(f"(?:,{before}({value}){after})?" if name in taken else f"(?:,{before}(?:{value}){after})?")
+    return "".join(endings)
+
+
 def line_pattern(taken: Collection[str]) -> str:
     """Return a pattern for a line exactly as `Row.to_json` writes it (except rare lines), with a group for some fields.
 
@@ -132,10 +141,7 @@ def line_pattern(taken: Collection[str]) -> str:
     first = _NAMES.index(LEVELS[0])
     end = first + len(LEVELS)
     levels = f"(?:{','.join(parts[first:end])},)?"  # missing in rows of earlier versions
-    endings = []
-    for name, before, value, after in _OPTIONAL:
-        endings.append(f"(?:,{before}({value}){after})?" if name in taken else f"(?:,{before}(?:{value}){after})?")
-    return rf"\{{{','.join(parts[:first])},{levels}{','.join(parts[end:])}{''.join(endings)}\}}"
+    return rf"\{{{','.join(parts[:first])},{levels}{','.join(parts[end:])}{ending_pattern(taken)}\}}"
 
 
 @cache  # compiled when the first line is read: it takes 6 ms of a new run and of each worker, which read none

@@ -19,7 +19,7 @@ from melcli.byte_order import byte_order, text_of
 from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
-from melcli.store.entries import STRING, entry_of, escaped, unescaped
+from melcli.store.entries import STRING, ending_pattern, entry_of, escaped, unescaped
 from melcli.store.kept_file import KeptFile
 from melcli.store.manifest import not_a_row, read_pieces
 from melcli.store.rows import ROW_ERRORS, OkRow, read_row
@@ -31,7 +31,7 @@ __all__ = ["RowIndex", "read_index"]
 # `line_pattern` would take 5 s for a million rows.
 _find_rows = re.compile(
     rf'(?m)^\{{"id":"({STRING})","source":"{STRING}","status":"(ok|failed)",.*,"config_id":"({STRING})"'
-    rf'(?:,"tried_with":"{STRING}")?\}}$'.encode()
+    rf"{ending_pattern()}\}}$".encode()
 ).findall
 
 

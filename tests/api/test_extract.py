@@ -97,9 +97,39 @@ def test_the_options_are_those_of_the_command(inline: None, sounds: Path, tmp_pa
     assert melcli.extract(sounds / "a.wav", tmp_path / "out", config=other, overwrite=True).ok == 1
 
 
+def test_tables_and_kaldi_folders(inline: None, sounds: Path, tmp_path: Path) -> None:
+    table = tmp_path / "parts.txt"
+    table.write_text("clip|words\na|one\nb|two\n")
+    report = melcli.extract(
+        [],
+        tmp_path / "out",
+        config=CONFIG,
+        tables=table,
+        table_format="pipe",
+        columns={"id": "clip", "text": "words"},
+        root=sounds,
+        path_template="{clip}.wav",
+    )
+    assert (report.ok, report.failed) == (1, 1)
+    found = rows(tmp_path / "out")
+    assert {name: (row["source"], row["columns"]) for name, row in found.items()} == {
+        "a": (str(sounds / "a.wav"), {"text": "one"}),
+        "b": (str(sounds / "b.wav"), {"text": "two"}),
+    }
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "wav.scp").write_text("k a.wav\nl cat a.wav |\n")
+    with pytest.raises(melcli.ConfigError, match="--allow-commands"):
+        melcli.extract(data, tmp_path / "kaldi", config=CONFIG, root=sounds)
+    (data / "wav.scp").write_text(f"k a.wav\nl cat '{sounds}/a.wav' |\n")
+    assert melcli.extract(data, tmp_path / "kaldi", config=CONFIG, root=sounds, allow_commands=True).ok == 2
+
+
 @pytest.mark.parametrize(
     "arguments, error, words",
     [
+        ({"tables": [], "columns": {"path": "x"}}, melcli.ConfigError, "^--column needs a --table"),
+        ({"tables": "s3://bucket/a.csv"}, melcli.ConfigError, "is a URL"),
         ({"inputs": []}, melcli.ConfigError, "^inputs is empty"),
         ({"out": ""}, melcli.ConfigError, "^out is empty"),
         ({"out": "s3://bucket"}, melcli.ConfigError, "is a URL"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tempfile
@@ -146,6 +147,29 @@ def _shards() -> Iterator[bytes]:
     yield file.getvalue()
 
 
+def _tables() -> Iterator[bytes]:
+    csv = b'path,start,end,duration,channel,id,text\na.wav,1,2.5,,0,x/y,"a ""b""\nc"\n/b.wav,,,,,,\n'
+    yield b"csv\n" + csv
+    yield b"\n" + csv.replace(b",", b"\t")
+    yield b"csv\n\xef\xbb\xbf" + csv.replace(b",", b";").replace(b"\n", b"\r\n")
+    yield b"csv\t\tpath=clip\tstart=\ttext=x\nclip,start,x\na.wav,z,1\n"
+    yield b"\n" + gzip.compress(csv.replace(b",", b"|"), mtime=0)
+    yield b'pipe\twavs/{id}.wav\tid=1\ttext=2\nLJ1|"a|b\nLJ2|c|d\n'
+    yield b"space\t{2}\n1 a.wav\n2  b.wav\n"
+    yield b'tsv\n"path"\t"onset"\t"offset"\n"a.wav"\t0.5\t1e0\n'
+    yield b'\n{"audio_filepath": "a.wav", "offset": 0.5, "duration": 1.25, "x": [1, {"y": NaN}]}\n\n{"Path": "b"}'
+    yield b'\n{"wav": "a.wav", "z": 1e999, "channel": 1.0, "id": 7}'
+    yield b"csv\na.wav,b.wav\n"
+    yield from (b"\n" + magic for magic in (b"PAR1", b"\xff\xfea\0", b"\x1f\x8b", b"[\n"))
+
+
+def _kaldi() -> Iterator[bytes]:
+    yield b"a a.wav\nb /x/b 1.wav\nc sph2pipe -f wav c.sph |\n\0\0a s1\nb s1\nc s2\0a hello\nc x y\n"
+    yield b"r r.wav\n\0a r 0 1.5\nb r 0.25 -1 1\n\0a s\nb s\n\0b text\n"
+    yield b"r x.ark:12\n"
+    yield b"b b.wav\na a.wav\n\0\0b x\na y\n"
+
+
 def _lists() -> Iterator[bytes]:
     yield from (b"a.wav\nb.wav\n", b"a.wav\0b\xff\nc.wav\0", b"\xef\xbb\xbfa.wav\r\nb.wav\r\n", b"\n\n", b"a\0\0b")
 
@@ -178,6 +202,8 @@ _KINDS = {
     "npz": _npz,
     "hdf5": _shards,
     "lists": _lists,
+    "tables": _tables,
+    "kaldi": _kaldi,
     "names": _names,
     "globs": _globs,
 }

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import marshal
+import math
 import os
 import shutil
 import tempfile
@@ -16,7 +18,7 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,10 +41,15 @@ from melcli.scratch import Scratch
 from melcli.sources.item_table import ItemTable
 from melcli.sources.item_values import item_values
 from melcli.sources.items import Item
+from melcli.sources.kaldi import read_kaldi_folder
 from melcli.sources.lists import read_list
 from melcli.sources.names import item_id, listed_name
 from melcli.sources.options import SourceOptions
+from melcli.sources.records import Record
 from melcli.sources.selection import Selection
+from melcli.sources.tables.options import TableOptions
+from melcli.sources.tables.reader import read_table
+from melcli.sources.tables.request import FORMATS
 from melcli.store.entries import Entry, read_entries
 from melcli.store.foreign_arrays import open_arrays
 from melcli.store.history import History, read_history
@@ -381,6 +388,56 @@ def lists(data: bytes) -> None:
             assert all(os.fsencode(name) in data for name in names) or separator == b"\n"
 
 
+def tables(data: bytes) -> None:
+    """Read a table; the first line has the format, the template and the columns, with tabs between them."""
+    first, _, table = data.partition(b"\n")
+    words = os.fsdecode(first).split("\t")
+    path = _file("a.table", table)
+    with _allowed(ConfigError):
+        options = TableOptions(
+            tables=(path,),
+            table_format=next((name for name in FORMATS if name == words[0]), None),
+            path_template=words[1] if len(words) > 1 and words[1] else None,
+            columns=tuple(words[2:]),
+        )
+        for request in options.requests(keep_extension=len(words) % 2 == 0):
+            _records_hold(read_table(request), path)
+
+
+def kaldi(data: bytes) -> None:
+    """Read a Kaldi data folder: the files are divided by NUL, and one without bytes is missing."""
+    folder = os.path.join(_scratch(), "kaldi")
+    contents = [*data.split(b"\0"), b"", b"", b""]
+    for name, content in zip(("wav.scp", "segments", "utt2spk", "text"), contents, strict=False):
+        if content or name == "wav.scp":
+            _file(f"kaldi/{name}", content)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
+    for allow_commands in (False, True):
+        with _allowed(ConfigError):
+            _records_hold(read_kaldi_folder(folder, allow_commands=allow_commands), folder)
+
+
+def _records_hold(records: Iterator[Record], where: str) -> None:
+    for record in records:
+        plain: Any = tuple(record)
+        marshal.dumps(plain)
+        json.dumps(record.columns, allow_nan=False)
+        assert record.place.startswith(where)
+        assert record.path
+        assert b"\0" not in os.fsencode(record.path)
+        assert b"\0" not in os.fsencode(record.id)
+        assert {"", ".", ".."}.isdisjoint(record.id.split("/"))
+        assert record.channel is None or record.channel >= 0
+        if record.start_s is None:
+            assert record.end_s is record.duration_s is None
+        else:
+            assert 0 <= record.start_s < (math.inf if record.end_s is None else record.end_s) <= math.inf
+            assert record.end_s is None or record.duration_s is None
+            assert record.duration_s is None or 0 < record.duration_s < math.inf
+
+
 def names(data: bytes) -> None:
     """Print any name, and derive its path below OUT."""
     name = os.fsdecode(data)
@@ -415,6 +472,6 @@ TARGETS: dict[str, Target] = {
         *(document, config, sets),
         *(journal_damage, journal, manifest),
         *(stored_npy, npy, npz, hdf5),
-        *(lists, names, globs),
+        *(lists, tables, kaldi, names, globs),
     )
 }

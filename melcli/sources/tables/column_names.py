@@ -73,7 +73,7 @@ def find_roles(
 
 
 def find_column(names: Sequence[str], name: str, where: str) -> int:
-    """Return the position of a column by its name, in this case or another, or by its number from 1.
+    """Return the position of a column by its name, in this case or another.
 
     Raises
     ------
@@ -85,8 +85,6 @@ def find_column(names: Sequence[str], name: str, where: str) -> int:
     folded = [position for position, other in enumerate(names) if other.strip().lower() == name.strip().lower()]
     if len(folded) == 1:
         return folded[0]
-    if name.isdecimal() and 0 < int(name[:9]) <= len(names):
-        return int(name) - 1
     raise ConfigError(
         f"{printable(where)}: the table has no column {printable(name)!r}, but {abbreviate(list(names))}",
         hint=nearest_column(name, names),

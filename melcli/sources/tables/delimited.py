@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
 from melcli.errors import ConfigError
-from melcli.printable import printable
+from melcli.printable import abbreviate, printable
 from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS, extension
 from melcli.sources.records import Record
 from melcli.sources.tables.column_names import is_usual_name
@@ -18,7 +18,7 @@ from melcli.sources.tables.pieces import PieceMaker
 from melcli.sources.tables.request import ROLES, Format, TableRequest
 from melcli.sources.text_lines import MAX_LINE_BYTES
 
-__all__ = ["read_delimited"]
+__all__ = ["has_path", "read_delimited"]
 
 ROWS_AT_A_TIME = 512
 _AUDIO = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
@@ -148,7 +148,7 @@ def _invalid_row(error: csv.Error) -> ConfigError:
     text = str(error)
     if "limit" in text:
         return ConfigError(f"a cell has more than {MAX_LINE_BYTES:,} characters, the maximum")
-    what = "a quoted cell does not end" if "end of data" in text else f"invalid quotes: {text}"
+    what = "a quoted cell does not end" if "end of data" in text else "a quoted cell has text behind its closing quote"
     return ConfigError(what, hint='a cell that begins with " ends with one, and each " inside it is written twice')
 
 
@@ -156,12 +156,18 @@ def _dialect(first: str, format: Format) -> _Dialect:
     """Return how lines are divided, by the first one."""
     if format == "csv":
         for separator in _SEPARATORS_OF_CSV:
-            if any(is_usual_name("path", cell) or _is_audio_name(cell) for cell in _cells(first, separator)):
+            if has_path(first, separator):
                 return _Dialect(separator, is_quoted=True)
         return _Dialect(",", is_quoted=True)
     separator = _SEPARATORS[format]
     cells = first.strip().split(separator)
     return _Dialect(separator, is_quoted=all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells))
+
+
+def has_path(line: str, separator: str) -> bool:
+    """Return whether one of several cells is the usual name of a path, or the name of an audio file."""
+    cells = _cells(line, separator)
+    return len(cells) > 1 and any(is_usual_name("path", cell) or _is_audio_name(cell) for cell in cells)
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -174,17 +180,17 @@ def _cells(line: str, separator: str) -> list[str]:
 def _columns_of(cells: Sequence[str], request: TableRequest, template: PathTemplate | None) -> _Columns:
     """Tell a header from a row.
 
-    A header has no name of an audio file.  Otherwise the first row is a header, unless columns are given by number.
+    A header has no name of an audio file.  Otherwise the first row is a header, unless all columns are given by number.
     """
     numbers = [str(number) for number in range(1, len(cells) + 1)]
     wanted = dict(request.columns)
     placeholders = template.columns if template is not None else ()
     given = [*filter(None, wanted.values()), *(name for name in placeholders if not wanted.get(name))]
     has_audio_name = any(map(_is_audio_name, cells))
-    by_number = bool(given) and all(name.isdecimal() and name not in cells for name in given)
+    by_number = bool(given) and all(name.isdecimal() for name in given)
     if has_audio_name or by_number:
         if not has_audio_name:
-            _refuse_header(cells, wanted)
+            _refuse_header(cells, given)
         return _Columns(numbers, has_header=False)
     names = [cell.strip() or number for cell, number in zip(cells, numbers, strict=True)]
     again = next((name for position, name in enumerate(names) if name in names[:position]), None)
@@ -193,15 +199,14 @@ def _columns_of(cells: Sequence[str], request: TableRequest, template: PathTempl
     return _Columns(names, has_header=True)
 
 
-def _refuse_header(cells: Sequence[str], wanted: Mapping[str, str]) -> None:
+def _refuse_header(cells: Sequence[str], numbers: Sequence[str]) -> None:
     """Refuse numbers of columns if the first row is a header: it would become a piece."""
     usual = [cell for cell in cells if any(is_usual_name(role, cell) for role in ROLES)]
-    for role, number in wanted.items():
-        position = int(number[:9] or 0) - 1
-        if 0 <= position < len(cells) and (is_usual_name(role, cells[position]) or len(usual) > 1):
+    for number in numbers:
+        if number in map(str, range(1, len(cells) + 1)) and (cells[int(number) - 1] in usual or len(usual) > 1):
             raise ConfigError(
-                f"--column {role}={number}: numbers are for tables without a header, and this row is one",
-                hint=printable(f"name the column: --column {role}={cells[position]}"),
+                f"column {number} is given by number, and this row seems to be a header: {abbreviate(list(cells))}",
+                hint=printable(f"give the column by its name, {cells[int(number) - 1]!r}"),
             )
 
 
@@ -217,7 +222,12 @@ def _layout(
 def _audio_column(cells: Sequence[str]) -> str:
     """Return the number of the column with names of audio files."""
     found = [str(position + 1) for position, cell in enumerate(cells) if _is_audio_name(cell)]
-    if len(found) != 1:
+    if not found:
+        raise ConfigError(
+            f"no cell of the first row is the name of an audio file: {abbreviate(list(cells))}",
+            hint="say which column is the path, such as --column path=1, or make it with --path-template",
+        )
+    if len(found) > 1:
         listed = " and ".join(found)
         raise ConfigError(
             f"the columns {listed} have names of audio files: only one can be the path",

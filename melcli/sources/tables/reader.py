@@ -12,7 +12,7 @@ from melcli.printable import printable
 from melcli.sources.byte_pieces import name_of
 from melcli.sources.names import extension
 from melcli.sources.records import Record
-from melcli.sources.tables.delimited import read_delimited
+from melcli.sources.tables.delimited import has_path, read_delimited
 from melcli.sources.tables.json_lines import read_json_lines
 from melcli.sources.tables.request import FORMATS, Format, TableRequest
 from melcli.sources.text_lines import text_lines
@@ -72,6 +72,8 @@ def _format_of(path: str, first: str) -> Format:
         return "tsv"
     if "|" in first:
         return "pipe"
+    if has_path(first, ","):
+        return "csv"
     raise ConfigError(
         f"{printable(name_of(path))}: neither its extension nor its first line tells the format of this table",
         hint=f"add --table-format {'|'.join(FORMATS)}",

@@ -34,14 +34,15 @@ from tests.tiers import examples
         ("t.tab", "path\ttext\na.wav\tx"),
         ("t.txt", "path\ttext\na.wav\tx"),
         ("t.psv", "path|text\na.wav|x"),
+        ("t", "path,text\na.wav,x"),
         ("t", "path|text\na.wav|x"),
         ("t.jsonl", '{"path": "a.wav", "text": "x"}'),
         ("t.ndjson", '{"path": "a.wav", "text": "x"}\r\n'),
         ("t.json", '\n{"path": "a.wav", "text": "x"}\n\n'),
         ("t.manifest", '{"path": "a.wav", "text": "x"}\n'),
-        ("t.csv.gz", gzip.compress(b"path,text\na.wav,x\n")),
-        ("t.jsonl.GZ", gzip.compress(b'{"path": "a.wav", "text": "x"}')),
-        ("t.csv", gzip.compress(b"path,text\n") + gzip.compress(b"a.wav,x\n") + b"\0" * 100),
+        ("t.csv.gz", gzip.compress(b"path,text\na.wav,x\n", mtime=0)),
+        ("t.jsonl.GZ", gzip.compress(b'{"path": "a.wav", "text": "x"}', mtime=0)),
+        ("t.csv", gzip.compress(b"path,text\n", mtime=0) + gzip.compress(b"a.wav,x\n", mtime=0) + b"\0" * 100),
         ("t.csv.gz", "path,text\na.wav,x\n"),
     ],
 )
@@ -66,13 +67,13 @@ def test_a_named_format_overrides_the_extension(records, format, data):
     assert (found.path, found.columns) == ("a.wav", {"text": "x"})
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\r\n \n", b"\xef\xbb\xbf", gzip.compress(b""), b"path,text\n"])
+@pytest.mark.parametrize("data", [b"", b"\n\r\n \n", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0), b"path,text\n"])
 def test_a_table_without_rows_has_no_records(records, data):
     assert records(data) == []
 
 
 def test_standard_input_starts_at_the_current_folder(monkeypatch):
-    data = gzip.compress(b"path\tid\na.wav\tx\n")
+    data = gzip.compress(b"path\tid\na.wav\tx\n", mtime=0)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     (found,) = read_table(TableRequest("-"))
     assert (found.place, found.path, found.id) == ("standard input:2", "a.wav", "x")
@@ -107,7 +108,7 @@ def test_bytes_that_are_not_utf_8_are_kept(records):
 def test_rows_are_whole_wherever_the_pieces_end(records, monkeypatch, piece_bytes):
     monkeypatch.setattr(byte_pieces, "PIECE_BYTES", piece_bytes)
     data = '\ufeffpath,text\r\né.wav,"x\r\n""y"\nb.wav,\n'.encode()
-    for given_data in (data, gzip.compress(data)):
+    for given_data in (data, gzip.compress(data, mtime=0)):
         found = records(given_data)
         assert [(record.place, record.path, record.columns["text"]) for record in found] == [
             ("t.csv:2", "é.wav", 'x\r\n"y'),
@@ -199,9 +200,11 @@ def test_columns_by_number(records):
     assert (found.path, found.columns) == ("a", {"1": "x", "3": "1.5"})
 
 
-def test_a_column_whose_name_is_a_number_has_a_header(records):
-    (found,) = records("path,2,1\na.wav,x,y\n", columns={"id": "2"})
-    assert (found.id, found.columns) == ("x", {"1": "y"})
+def test_a_row_of_numbers_is_no_header_if_columns_have_numbers(records):
+    found = records("1|one\n2|two\n", "t.psv", path_template="{1}.wav")
+    assert [record.path for record in found] == ["1.wav", "2.wav"]
+    found = records("1|one\n2|two\n", "t.psv", path_template="{id}.wav", columns={"id": "1"})
+    assert [(record.path, record.id) for record in found] == [("1.wav", "1"), ("2.wav", "2")]
 
 
 def test_a_usual_column_can_be_turned_off(records):
@@ -291,3 +294,42 @@ def test_any_text_survives_csv_and_json(tmp_path_factory, rows):
     for name in ("t.csv", "t.jsonl"):
         found = list(read_table(TableRequest(str(folder / name))))
         assert [(os.path.basename(record.path), record.columns["text"]) for record in found] == rows
+
+
+def test_minus_zero_is_zero(records):
+    assert str(records("path,start\na.wav,-0\n")[0].start_s) == "0.0"
+
+
+def test_a_table_of_another_process_starts_at_the_current_folder():
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, b"path\ta\nx.wav\t1\n")
+        os.close(writing)
+        (found,) = read_table(TableRequest(f"/dev/fd/{reading}"))
+    finally:
+        os.close(reading)
+    assert (found.place, found.path) == (f"/dev/fd/{reading}:2", "x.wav")
+
+
+def test_several_durations_of_whole_recordings_are_no_question(records):
+    (found,) = records("path,duration,duration_s\na.wav,00:01,1\n")
+    assert found.columns == {"duration": "00:01", "duration_s": "1"}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_empty_lines_count(records, name):
+    data = '\n\n{"path": "a.wav"}\n' if name == "t.jsonl" else "\n\npath,x\n\na.wav,1\n"
+    (found,) = records(data, name)
+    assert found.place == f"{name}:{3 if name == 't.jsonl' else 5}"
+
+
+def test_a_compressed_table_is_not_held_in_memory(tmp_path):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"path,x\n" + b"a.wav,1\n" * 1_000 + (b"\n" * 99 + b" ") * 500_000, 1, mtime=0))
+    tracemalloc.start()
+    try:
+        assert next(read_table(TableRequest(str(path)))).id == "a"
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 << 20

@@ -1,5 +1,6 @@
 """What is wrong with a table is named by file, line and rule."""
 
+import gzip
 import json
 import os
 import tracemalloc
@@ -47,13 +48,18 @@ HEAD = "path,start,end,duration,channel,id\n"
         ("a.wav,,", ("3 columns", "the header has 6")),
         ("a.wav,,,,,,,", ("8 columns", "the header has 6")),
         ('"a.wav,,,,,', ("quoted cell does not end",)),
-        ('"a"b.wav,,,,,', ("invalid quotes",)),
+        ('"a"b.wav,,,,,', ("behind its closing quote", "written twice")),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(refusal, row, named):
     error = refusal(f"{HEAD}\nfirst.wav,0,1,,0,\n{row}\nlast.wav,,,,,\n")
     assert str(error).startswith("t.csv:4: ")
     assert names(error, *named)
+
+
+def test_the_separator_is_printable_in_a_message(refusal):
+    error = refusal('path\ttext\n"a"b\tx\n')
+    assert str(error).isprintable()
 
 
 def test_a_row_that_starts_above_is_named_by_its_first_line(refusal):
@@ -117,9 +123,12 @@ def test_a_line_that_is_no_object_with_a_path_is_refused(refusal, line, named):
         ("path,x", {"columns": {"speaker": "spk"}}, ("--column speaker=spk", "path, x")),
         ("path,x,y", {"columns": {"y": "x"}}, ("two columns would have the name 'y'",)),
         ("path,x", {"path_template": "{y}.wav"}, ("--path-template {y}.wav", "path, x")),
-        ("path,x", {"columns": {"path": "1"}}, ("--column path=1", "without a header", "--column path=path")),
-        ("clip,id,speaker,start", {"columns": {"path": "1"}}, ("--column path=1", "header", "--column path=clip")),
+        ("path,x", {"columns": {"path": "1"}}, ("column 1", "header", "path, x", "'path'")),
+        ("clip,id,speaker,start", {"columns": {"path": "1"}}, ("column 1", "header", "clip, id", "'clip'")),
+        ("id,x", {"path_template": "{1}.wav"}, ("column 1", "header", "id, x")),
+        ("path,x", {"columns": {"id": "2", "text": "path"}}, ("--column id=2", "path, x")),
         ("a.wav,b.wav,1", {}, ("columns 1 and 2", "audio files", "--column path=1")),
+        ("a,1", {"columns": {"id": "1"}}, ("no cell", "a, 1", "--column path=1")),
         ("a.wav,1", {"columns": {"path": "3"}}, ("--column path=3", "1, 2")),
     ],
 )
@@ -136,6 +145,11 @@ def test_a_key_that_no_line_has_is_refused(refusal, records):
     assert names(error, "no line", "begin_s")
     assert [record.start_s for record in records(rows, "t.jsonl", columns={"start": "begin_s"})] == [None, 1.0]
     assert records("", "t.jsonl", columns={"start": "begin"}) == []
+
+
+def test_json_has_no_numbers_of_columns(refusal):
+    assert names(refusal('{"wav": "a.wav"}', "t.jsonl", columns={"path": "1"}), "--column path=1", "wav")
+    assert names(refusal('{"wav": "a.wav"}', "t.jsonl", path_template="{1}"), "--path-template {1}", "wav")
 
 
 def test_a_value_that_a_template_needs_is_named(refusal):
@@ -163,7 +177,24 @@ def test_a_file_that_is_no_text_is_refused(refusal, data, named):
     assert names(error, *named)
 
 
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        (lambda data: data[:-1], "truncated"),
+        (lambda data: data[:20], "truncated"),
+        (lambda data: data[:12] + b"\xff\xff\xff" + data[15:], "damaged"),
+        (lambda data: data[:-5] + b"x" + data[-4:], "damaged"),
+        (lambda data: data + b"xyz", "damaged"),
+        (lambda data: data + data[:15], "truncated"),
+    ],
+)
+def test_damaged_gzip_data_is_refused(refusal, change, named):
+    error = refusal(change(gzip.compress(b"path,x\n" + b"a.wav,1\n" * 100)), "t.csv.gz")
+    assert names(error, "t.csv.gz: ", "gzip", named)
+
+
 def test_a_table_without_a_known_format_is_refused(refusal):
+    assert names(refusal("a.wav\nb.wav\n", "t.txt"), "t.txt: ", "format")
     error = refusal("a.wav 1\n", "t.txt")
     assert names(error, "t.txt: ", "format", "--table-format csv|tsv|pipe|space|jsonl")
 
