@@ -131,7 +131,7 @@ def test_ctrl_c(tmp_path: Path) -> None:
     corpus(tmp_path / "in", *(f"{one}.tta" for one in range(20)))
     program = fake(tmp_path, *GOOD, "time.sleep(0.05)", "sys.exit(0)")
     run = started(tmp_path, program)
-    assert wait_for_ffmpeg(run)
+    run.wait_for_rows(1)
     os.killpg(run.process.pid, signal.SIGINT)
     ended = ended_alone(run)
     assert ended.code in (130, 0), ended
