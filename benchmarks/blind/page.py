@@ -15,10 +15,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
     results = [json.loads(path.read_text()) for path in parser.parse_args().results]
-    print(
-        f"| Seed | Cases | {' | '.join(name.capitalize() for name in COLUMNS)} | Found | CPU, median | 90 % | Longest |"
-    )
-    print("|---|---|" + "---|" * (len(COLUMNS) + 4))
+    outcomes = " | ".join(name.capitalize() for name in COLUMNS)
+    print(f"| Seed | Cases | {outcomes} | Found | CPU, median | 90 % | Longest | Loop |")
+    print("|---|---|" + "---|" * (len(COLUMNS) + 5))
     for result in results:
         print(row(result))
     for result in results:
@@ -34,7 +33,8 @@ def row(result: dict[str, Any]) -> str:
     """Return the row of a run."""
     outcomes = [str(result["outcomes"].get(name, 0)) for name in COLUMNS]
     found = f"{result['found']} of {result['expressible']} ({result['found'] / max(1, result['expressible']):.0%})"
-    cpu_s = (f"{result['cpu_s'][name]:.1f} s" for name in ("median", "p90", "max"))
+    cpu_s = [f"{result['cpu_s'][name]:.1f} s" for name in ("median", "p90", "max")]
+    cpu_s.append(f"{result['loop_s']:.2f} s")
     return f"| {result['set']['seed']} | {len(result['cases'])} | {' | '.join((*outcomes, found, *cpu_s))} |"
 
 

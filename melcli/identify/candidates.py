@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
 
 from melcli.identify.cepstral import cepstral_keys
 from melcli.identify.common_values import MEL_COUNTS
-from melcli.identify.descent import MAX_EXACT_MISFIT, Descent
+from melcli.identify.descent import MAX_EXACT_MISFIT
 from melcli.identify.effort import Effort
-from melcli.identify.initial_guesses import starts
+from melcli.identify.guesses import Guess, as_levels, frames_of, has_right_axes, have_alike_axes, likely_guesses
 from melcli.identify.levels import level_keys
+from melcli.identify.moved_frames import moved
 from melcli.identify.refine import Settling
 from melcli.identify.shapes import PADDINGS
-from melcli.identify.variations import varied
+from melcli.identify.variations import near_usual_edges, varied
 from melcli.mel.framing import first_sample
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["Candidate", "named", "rivals", "searched", "settled_from"]
 
-NUM_FRAMES, NUM_FRAMES_BY_BIN = 24, 40  # that are compared while spectrum and filters are searched
-# Guesses with each offset under the logarithm that are tried with the commonest spectra, and then with all usual bands;
-# and those of all guesses that a descent starts from.
-MAX_PLACEMENTS, MAX_SCANNED, MAX_DESCENTS = 8, 8, 4
+MAX_DESCENTS = 4  # of the guesses of one step
+MAX_MOVES = 2  # to frames of nearly the same stride, one after another
+MAX_MISFIT_TO_SKIP = 0.2  # a misfit from which descents with other frames are tried instead
 MAX_MISFIT_OF_RIGHT_FRAMES = 0.02  # a misfit that no other rate or stride has been seen to leave
-# Times the misfit: so near each other are those of the same frames, by another padding.
-MAX_RATIO_OF_ALIKE_MISFITS = 1.02
-# A misfit of the best usual band from which no descent has been seen to lead to the right one.
-MAX_MISFIT_TO_DESCEND = 0.75
-MAX_MISFIT_OF_RIGHT_AXES = 0.6  # a misfit that features taken with the other axis as time have not been seen to have
 USUAL_NUMS_OF_FEATURES = {*MEL_COUNTS, 16, 36, 48, 50, 96, 100, 160, 192, 200, 229, 256}  # of mels or cepstra
-MAX_PROBE_MISFIT = 0.995  # a misfit of the few bands that frames are compared by; tones leave 0.97 of the right ones
 MAX_LEVELLINGS = 3
+MAX_RIVALS = 16  # named configs that are compared with the answer
 MAX_SETTLED = 2  # of those that nearly fit, if none fits
+MAX_MISFIT_OF_CEPSTRA = 0.1  # a misfit that a floor under cepstra may leave
 MAX_MISFIT_TO_SETTLE = 0.2  # a misfit above it is no explanation
 # What comes after the filters where no other value is tried.
 NEUTRAL = {"ref_power": 1.0, "log_offset": 0.0, "mean": 0.0, "std": 1.0, "std_ddof": 1, "std_eps": 0.0}
@@ -74,16 +68,6 @@ class Candidate:
         return self.base is not None and self.options == known[self.base]
 
 
-@dataclass(frozen=True, slots=True)
-class _Guess:
-    """Options of spectrum and filters, with what measures their misfit."""
-
-    misfit: float
-    options: FeatureOptions
-    descent: Descent
-    settling: Settling
-
-
 def named(settling: Settling, known: Mapping[str, FeatureOptions]) -> Iterator[Candidate]:
     """Yield the named configs that give features of this shape, either axis first and with any number of cepstra."""
     for base, options in known.items():
@@ -95,13 +79,21 @@ def named(settling: Settling, known: Mapping[str, FeatureOptions]) -> Iterator[C
 
 
 def rivals(best: Candidate, known: Mapping[str, FeatureOptions]) -> Iterator[Candidate]:
-    """Yield the named configs with frames and mels as many as the features have, for comparison."""
+    """Yield the named configs with frames and mels as many as the features have, for comparison.
+
+    Those with the most keys of the best candidate are compared: the others are further away.
+    """
     shape = {key: getattr(best.options, key) for key in SHAPE}
-    for base, options in known.items():
+    for base in sorted(known, key=lambda base: _num_differing(known[base], best.options))[:MAX_RIVALS]:
+        options = known[base]
         brought = varied(options, **shape) if options.num_ceps is None else None
         difference = None if brought is None else best.settling.difference(brought)
         if brought is not None and difference is not None:
             yield Candidate(brought, best.settling, difference.relative, base)
+
+
+def _num_differing(one: FeatureOptions, other: FeatureOptions) -> int:
+    return sum(getattr(one, key) != getattr(other, key) for key in FeatureOptions.__slots__)
 
 
 def searched(
@@ -120,31 +112,53 @@ def searched(
     effort : Effort
         How much may be tried.
     """
-    reached: list[_Guess] = []
+    reached: list[Guess] = []
     for guesses in _ranked(views, effort, reached):
         for guess in guesses:
-            found = _descended(guess, effort)
-            reached.append(found)
-            alike = _at_all_rates(found.options, found.settling) if found.misfit <= max(MAX_EXACT_MISFIT, exact) else ()
-            for candidate in _settled(alike, found.settling, known):
-                yield candidate
-                if candidate.relative < exact:
-                    return
-            if effort.spent or found.misfit < MAX_MISFIT_OF_RIGHT_FRAMES:
+            for found in _descended(guess, views, reached, effort):
+                reached.append(found)
+                for candidate in _settled(_alike(found, exact), found.settling, known):
+                    yield candidate
+                    if candidate.relative < exact:
+                        return
+            if _is_over(effort, reached):
                 break
     for found in sorted(reached, key=attrgetter("misfit"))[:MAX_SETTLED]:
-        for candidate in _settled(
-            [found.options] if found.misfit < MAX_MISFIT_TO_SETTLE else (), found.settling, known
-        ):
+        near = [found.options] if found.misfit < MAX_MISFIT_TO_SETTLE else []
+        for candidate in _settled(near, found.settling, known):
             yield candidate
             if candidate.relative < exact:
                 return
 
 
-def _descended(guess: _Guess, effort: Effort) -> _Guess:
-    options, misfit = guess.descent.run(guess.options)
-    effort.nearest = min(effort.nearest, misfit)
-    return replace(guess, options=options, misfit=misfit)
+def _descended(guess: Guess, views: Sequence[Settling], reached: Sequence[Guess], effort: Effort) -> Iterator[Guess]:
+    """Yield what a descent reaches, and then what others reach from frames of nearly its stride, at all rates.
+
+    What starts from the frames of one that came near is skipped: it ends there too.  ``reached`` has what was yielded.
+    """
+    if any(found.misfit < MAX_MISFIT_TO_SKIP and _has_frames_of(found, guess) for found in reached):
+        return
+    best = guess.descended(effort)
+    yield best
+    for _ in range(MAX_MOVES):
+        if effort.spent or best.misfit < MAX_EXACT_MISFIT:
+            return
+        other = next((one for one in moved(best) if _stride_of(one) not in map(_stride_of, reached)), None)
+        if other is None:
+            break
+        found = other.descended(effort)
+        yield found
+        best = min(best, found, key=attrgetter("misfit"))
+    if best.misfit < MAX_MISFIT_OF_RIGHT_FRAMES:
+        yield from (one.descended(effort) for one in as_levels(best, views, effort))
+
+
+def _stride_of(guess: Guess) -> tuple[int, int]:
+    return guess.options.sampling_rate, guess.options.sequence_stride
+
+
+def _has_frames_of(one: Guess, other: Guess) -> bool:
+    return frames_of(one)[:-1] == frames_of(other)[:-1] and one.options.padding == other.options.padding
 
 
 def _settled(
@@ -152,6 +166,15 @@ def _settled(
 ) -> Iterator[Candidate]:
     candidates = (settled_from(options, settling, known) for options in many)
     return (candidate for candidate in candidates if candidate is not None)
+
+
+def _alike(found: Guess, exact: float) -> Iterator[FeatureOptions]:
+    """Yield options to work out at once: those that fit, and cepstra whose floor is all that may be left."""
+    if found.misfit <= max(MAX_EXACT_MISFIT, exact):
+        yield from _at_all_rates(found.options, found.settling)
+    elif found.settling.seen.cepstral and found.misfit < MAX_MISFIT_OF_CEPSTRA:
+        yield found.options
+        yield from near_usual_edges(found.options)
 
 
 def _at_all_rates(options: FeatureOptions, settling: Settling) -> Iterator[FeatureOptions]:
@@ -175,7 +198,7 @@ def _at_all_rates(options: FeatureOptions, settling: Settling) -> Iterator[Featu
             yield changed
 
 
-def _ranked(views: Sequence[Settling], effort: Effort, reached: Sequence[_Guess]) -> Iterator[list[_Guess]]:
+def _ranked(views: Sequence[Settling], effort: Effort, reached: Sequence[Guess]) -> Iterator[list[Guess]]:
     """Yield where to search from, for as long as nothing came near.
 
     At the file's own rate, the whole clip and then cut ones; then at other rates; and at last with an unusual number of
@@ -190,69 +213,13 @@ def _ranked(views: Sequence[Settling], effort: Effort, reached: Sequence[_Guess]
         for cut in (False, True):
             if _is_over(effort, reached):
                 return
-            guesses = _guesses(likely, rates, effort, cut=cut)[:MAX_DESCENTS]
+            guesses = likely_guesses(likely, rates, effort, cut=cut)[:MAX_DESCENTS]
             yield guesses
-            if guesses and _has_right_axes(guesses[0]):
-                likely = [view for view in likely if _have_alike_axes(guesses[0].settling, view)]
+            if guesses and has_right_axes(guesses[0]):
+                likely = [view for view in likely if have_alike_axes(guesses[0].settling, view)]
     unlikely = [view for view in views if view not in usual]
     if unlikely and not _is_over(effort, reached):
-        yield _guesses(unlikely, [own], effort, cut=False)[:MAX_DESCENTS]
-
-
-def _is_over(effort: Effort, reached: Sequence[_Guess]) -> bool:
-    return effort.spent or min((found.misfit for found in reached), default=1.0) < MAX_MISFIT_OF_RIGHT_FRAMES
-
-
-def _has_right_axes(guess: _Guess) -> bool:
-    return guess.misfit < MAX_MISFIT_OF_RIGHT_AXES
-
-
-def _have_alike_axes(one: Settling, other: Settling) -> bool:
-    return one.seen.time_major == other.seen.time_major
-
-
-def _by_kind(guesses: Sequence[_Guess]) -> list[list[_Guess]]:
-    """Put together the guesses that take channels and logarithm in the same way.
-
-    With an offset of 1 under the logarithm, also wrong frames fit half of features that are none of these.
-    """
-    alike: dict[Any, list[_Guess]] = {}
-    for guess in guesses:
-        kind = guess.settling.clip.audio.channels, guess.options.log_offset
-        alike.setdefault(kind, []).append(guess)
-    return list(alike.values())
-
-
-def _guesses(
-    views: Sequence[Settling],
-    rates: Sequence[int],
-    effort: Effort,
-    *,
-    cut: bool,
-) -> list[_Guess]:
-    """Return where some rates may be searched from, the likeliest first.
-
-    A band that is far from that of any config hides which frames are right, so the likeliest are tried with all.
-    """
-    guesses: list[_Guess] = []
-    for view in views:
-        if any(_has_right_axes(guess) and not _have_alike_axes(guess.settling, view) for guess in guesses):
-            continue
-        for rate in rates:
-            number = NUM_FRAMES if view.seen.normalized == "no" else NUM_FRAMES_BY_BIN
-            descent = Descent(view.clip, view.seen, view.seen.telling_frames(number), effort)
-            ranked = starts(len(view.clip.at(rate)), rate, view.seen, descent, cut=cut)
-            guesses += [_Guess(misfit, options, descent, view) for misfit, options in ranked]
-    possible = [guess for guess in guesses if guess.misfit < MAX_PROBE_MISFIT]
-    likely = [guess for alike in _by_kind(possible) for guess in _few_of_a_stride(alike, 3)[:MAX_PLACEMENTS]]
-    spread = [
-        replace(guess, options=options, misfit=misfit)
-        for guess in likely
-        for options, misfit in guess.descent.with_usual_spectra(guess.options)
-    ]
-    best = [guess for alike in _by_kind(spread) for guess in _few_of_a_stride(alike, 4)[:MAX_SCANNED]]
-    scanned = [_with_usual_bands(guess) for guess in best]
-    return [guess for guess in _few_of_a_stride(scanned, 2) if guess.misfit < MAX_MISFIT_TO_DESCEND]
+        yield likely_guesses(unlikely, [own], effort, cut=False)[:MAX_DESCENTS]
 
 
 def _with_usual_counts(views: Sequence[Settling]) -> list[Settling]:
@@ -261,47 +228,8 @@ def _with_usual_counts(views: Sequence[Settling]) -> list[Settling]:
     return usual or list(views)
 
 
-def _with_usual_bands(guess: _Guess) -> _Guess:
-    options, misfit = guess.descent.with_usual_bands(guess.options)
-    return replace(guess, options=options, misfit=misfit)
-
-
-def _few_of_a_stride(guesses: Sequence[_Guess], most: int) -> list[_Guess]:
-    """Return the distinct guesses in order, a few of each stride with and without padding."""
-    counts: Counter[tuple[Any, ...]] = Counter()
-    kept = []
-    for guess in _distinct(sorted(guesses, key=attrgetter("misfit"))):
-        kind = *_frames_of(guess)[:-1], guess.options.padding == "valid"
-        counts[kind] += 1
-        if counts[kind] <= most:
-            kept.append(guess)
-    return kept
-
-
-def _distinct(guesses: Sequence[_Guess]) -> list[_Guess]:
-    """Return one of the guesses that are as good and differ in little more than padding; they are in order.
-
-    Frames that were appended are other ones than those of samples that were.
-    """
-    distinct: list[_Guess] = []
-    for guess in guesses:
-        alike = (
-            other
-            for other in distinct
-            if guess.misfit <= MAX_RATIO_OF_ALIKE_MISFITS * other.misfit and _frames_of(guess) == _frames_of(other)
-        )
-        if next(alike, None) is None:
-            distinct.append(guess)
-    return distinct
-
-
-def _frames_of(guess: _Guess) -> tuple[Any, ...]:
-    """Return what tells guesses apart that are not as good as the same; the window last."""
-    options, seen = guess.options, guess.settling.seen
-    window = options.window_length if options.padding == "valid" else None
-    kind = seen.time_major, seen.linear, seen.cepstral, options.log_offset == 0.0, options.num_frames is None
-    spectrum = options.mag_exp, options.preemphasis > 0
-    return *kind, *spectrum, options.sampling_rate, options.sequence_stride, options.num_samples is None, window
+def _is_over(effort: Effort, reached: Sequence[Guess]) -> bool:
+    return effort.spent or min((found.misfit for found in reached), default=1.0) < MAX_MISFIT_OF_RIGHT_FRAMES
 
 
 def settled_from(options: FeatureOptions, settling: Settling, known: Mapping[str, FeatureOptions]) -> Candidate | None:

@@ -13,6 +13,14 @@ import numpy as np
 
 from melcli.identify.band_sums import MAX_VALUES_AT_ONCE, Band, BandSums
 from melcli.identify.clip import Clip
+from melcli.identify.edges import (
+    cepstral_bands,
+    coarse_bands,
+    lower_bands,
+    neighboring_edges,
+    upper_bands,
+    usual_bands,
+)
 from melcli.identify.effort import TRIALS_PER_SPECTRUM, VALUES_PER_TRIAL, Effort
 from melcli.identify.observation import Observation
 from melcli.identify.residual import Target
@@ -21,19 +29,13 @@ from melcli.identify.variations import (
     COARSE,
     FINE,
     Variations,
-    cepstral_bands,
     cepstral_spectra,
-    coarse_bands,
     fft_lengths_of_the_window,
-    lower_bands,
     nearby,
-    neighboring_edges,
     neighboring_lengths,
     other_spectra,
     spectra,
     triangles,
-    upper_bands,
-    usual_bands,
 )
 from melcli.mel.options import FeatureOptions
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from melcli.identify.knowable import is_knowable
 from melcli.identify.levels import gains
+from melcli.identify.limits import Untold
 from melcli.identify.refine import Settling
 from melcli.mel.log_compression import UNITS_PER_NEPER
 from melcli.mel.options import FeatureOptions
@@ -24,7 +25,9 @@ MAX_PEAK_ERROR = 1e-3  # of a peak
 MIN_SHARE_AT_FLOOR = 0.05  # of all values: if this many are at a floor, the next clip reaches it too
 
 
-def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptions]) -> tuple[str, ...]:
+def doubts(
+    options: FeatureOptions, view: Settling, known: Iterable[FeatureOptions], left: Untold | None = None
+) -> tuple[str, ...]:
     """Say which numbers of an answer may be those of the one clip that it was found by, and what else they may mean.
 
     Parameters
@@ -34,6 +37,8 @@ def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptio
         Of the one clip.
     known : iterable of FeatureOptions
         The named configs, whose numbers are known without any clip.
+    left : Untold, optional
+        What the clip leaves undetermined.
 
     Returns
     -------
@@ -60,6 +65,8 @@ def doubts(options: FeatureOptions, view: Settling, known: Iterable[FeatureOptio
     if odd:
         written = ", ".join(f"{key}={_number(getattr(options, key))}" for key in odd)
         said.append(f"{written}: constants of a data set, or {_of_the_file(odd)}")
+    if left is not None and left.one_is_reached:
+        said.append(f"{', '.join(left.values)}: the features reach one of these limits, and the clip cannot tell which")
     return tuple(said)
 
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 __all__ = ["Effort"]
 
-MAX_TRIALS = 90_000  # of about 0.06 ms of CPU
+MAX_TRIALS = 80_000  # of about 0.06 ms of CPU
 VALUES_PER_TRIAL = 2_560  # mel powers, of 32 frames and 80 mels
 TRIALS_PER_SPECTRUM = 10
 TOLD_EVERY = 1_000  # trials

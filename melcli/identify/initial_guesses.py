@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from melcli.identify.descent import Descent
+from melcli.identify.edges import probe_bands
 from melcli.identify.observation import Observation
 from melcli.identify.shapes import Placement, is_plain, placements
-from melcli.identify.variations import nearby, probe_bands
+from melcli.identify.variations import nearby
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["starts"]

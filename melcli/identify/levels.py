@@ -88,10 +88,11 @@ def level_keys(
         for low in _floors(seen, line, keys, options, known, offset, floor, float(mel.max()))
     ]
     usual = {key: {getattr(option, key) for option in known} for key in FITTED}
+    scales = gains(options)
 
     def cost(keys: dict[str, Any]) -> tuple[int, int]:
         fitted = [(key, keys[key]) for key in FITTED if key in keys]
-        unknowable = sum(not is_knowable(value, usual[key] | gains(options)) for key, value in fitted)
+        unknowable = sum(not is_knowable(value, usual[key] | scales) for key, value in fitted)
         return unknowable, sum(_digits(value, usual[key]) for key, value in fitted)
 
     return sorted(candidates, key=cost)
@@ -246,7 +247,7 @@ def _floors(
         floors += [(0.0, value, None) for value in values if value >= UNREACHED_POWER] + [
             (value, UNREACHED_POWER, None) for value in values
         ]
-        if peak > floor:
+        if peak > floor > 0:  # a power that exp() rounds to 0 says nothing of the depth
             depth_db = 10 * math.log10((peak + offset) / floor)
             depths = [depth for depth in USUAL_TOP_DBS if abs(depth - depth_db) < MAX_TOP_DB_ERROR_DB]
             depths += [depth for depth in plain_numbers(depth_db) if depth not in depths]

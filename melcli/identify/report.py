@@ -61,9 +61,11 @@ def lines(identification: Identification, audio_paths: Sequence[str], features_p
     yield from _comment(_lead(identification))
     yield "#"
     yield from _table(identification)
-    if identification.untold and identification.certainty != "none":
+    left = identification.untold
+    if left.values and identification.certainty != "none":
         yield "#"
-        yield from _comment(f"This clip cannot tell: {'; '.join(_untold(best, identification.untold))}.")
+        joined = "" if len(left.values) == 1 else ", in any combination" if left.together else ", one key at a time"
+        yield from _comment(f"This clip cannot tell{joined}: {'; '.join(_untold(best, left.values))}.")
     yield from _config(best, identification)
 
 
@@ -83,7 +85,8 @@ def plain(identification: Identification) -> dict[str, Any]:
             }
             for answer in identification.answers
         ],
-        "undetermined": {key: list(values) for key, values in identification.untold.items()},
+        "undetermined": {key: list(values) for key, values in identification.untold.values.items()},
+        "undetermined_together": identification.untold.together,
         "audio": {"channels": identification.channels, "resampler": identification.resampler},
         "other_resampler": identification.other_resampler,
     }

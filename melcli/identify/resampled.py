@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
 
 from melcli.identify.candidates import Candidate, settled_from
 from melcli.identify.clip import Clip
+from melcli.identify.effort import Effort
+from melcli.identify.guesses import descent_of
 from melcli.identify.resamplers import EXPRESSIBLE, FOREIGN, Sinc, resample
+from melcli.identify.variations import varied
 from melcli.mel.options import FeatureOptions
 
 __all__ = ["resampled_otherwise"]
@@ -44,14 +47,24 @@ def resampled_otherwise(
     ways: dict[str, Callable[[Clip], Clip]] = {name: partial(Clip.through, resampler=name) for name in EXPRESSIBLE}
     ways |= {name: partial(_through, sampling_rate=rate, sinc=sinc) for name, sinc in FOREIGN.items()}
     views = {name: best.settling.with_clips(way) for name, way in ways.items()}
-    nearest = min(views, key=lambda name: views[name].distance(best.options))
-    settled = settled_from(best.options, views[nearest], known)
+    tried = [options for options in _with_round_edges(best.options) if options is not None]
+    misfits = {
+        (name, options): descent_of(view, Effort()).misfit(options) for name, view in views.items() for options in tried
+    }
+    nearest, options = min(misfits, key=misfits.__getitem__)
+    settled = settled_from(options, views[nearest], known)
     if settled is None or settled.relative > max(exact, MAX_SHARE_OF_GAIN * best.relative):
         return None, None
     if nearest in EXPRESSIBLE:
         return settled, None
     # Its keys come first, though others may be nearer to what soxr gives: those make up for the resampler.
     return Candidate(settled.options, best.settling, np.nextafter(best.relative, 0.0)), nearest
+
+
+def _with_round_edges(options: FeatureOptions) -> Iterator[FeatureOptions | None]:
+    """Yield options, and those with edges at whole hertz: fractions may make up for the resampler."""
+    yield options
+    yield varied(options, min_freq=float(round(options.min_freq)), max_freq=float(round(options.upper_edge_hz)))
 
 
 def _through(clip: Clip, sampling_rate: int, sinc: Sinc) -> Clip:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from melcli.identify.clip import open_clips
 from melcli.identify.doubts import doubts
 from melcli.identify.effort import Effort
 from melcli.identify.joint import JointSettling
-from melcli.identify.naming import Answer, name, untold
+from melcli.identify.limits import Untold, untold
+from melcli.identify.naming import Answer, name
 from melcli.identify.observation import observations
 from melcli.identify.refine import Settling
 from melcli.identify.resampled import resampled_otherwise
@@ -29,6 +29,8 @@ MAX_MEL_BINS = 512  # the other axis is time; twice what any front end has
 MAX_FEATURE = float(np.finfo(np.float32).max)
 # Of the range, at the 99.9th percentile: what rounding in float32 leaves of packages that round otherwise.
 MAX_EXACT_RESIDUAL = 6e-5
+MAX_ROUNDINGS = 3.0  # times what float32 and float64 differ by: two programs that round in another order
+MAX_ROUNDED_RESIDUAL = 3e-4  # of the range: beyond it, other options agree as well
 MAX_CLOSE_RESIDUAL = 3e-3  # of the range: what another resampler leaves
 
 
@@ -40,7 +42,7 @@ class Identification:
     ----------
     answers : tuple of Answer
         None where no config of any kind gives features of this shape.
-    untold : Mapping of str to list
+    untold : Untold
         Keys of the first answer that other values would do as well for on this clip, with these values.
     exact : float
         What rounding leaves, in parts of the range of the features.
@@ -55,7 +57,7 @@ class Identification:
     """
 
     answers: tuple[Answer, ...]
-    untold: Mapping[str, list[Any]]
+    untold: Untold
     exact: float
     channels: str | int
     doubts: tuple[str, ...] = ()
@@ -133,14 +135,16 @@ def identify(
     if found:
         found += rivals(min(found, key=lambda candidate: candidate.relative), known)
     answers, view = _answers(found, known, top)
+    exact = max(exact, 0.0 if view is None else _rounding_of(answers[0], view, exact))
+    left = Untold({}) if view is None else _left_open(answers[0], view, known)
     return Identification(
         answers=tuple(answers),
-        untold={} if view is None else untold(answers[0], view, known),
+        untold=left,
         exact=exact,
         channels="mix" if view is None else view.clip.audio.channels,
         resampler="soxr_hq" if view is None else view.clip.audio.resampler,
         other_resampler=resampler,
-        doubts=() if view is None or more else doubts(answers[0].options, view, known.values()),
+        doubts=() if view is None or more else doubts(answers[0].options, view, known.values(), left),
     )
 
 
@@ -189,6 +193,26 @@ def _rounding(features: np.ndarray) -> float:
     exact = features.astype(np.float64)
     unit = _unit(features) * np.abs(exact).max() if features.dtype.kind == "f" else 1.0
     return float(unit / np.ptp(exact))
+
+
+def _rounding_of(answer: Answer, view: Settling, exact: float) -> float:
+    """Return what rounding in float32 may leave of the features of an answer that nearly agrees.
+
+    Of features whose variation is small beside what is added under the logarithm, or of quiet ones, that is more than
+    of others.
+    """
+    if not exact <= answer.difference.relative < MAX_CLOSE_RESIDUAL:
+        return 0.0
+    in_double = view.features(replace(answer.options, compute_dtype="float64"))
+    made = view.features(answer.options)
+    if made is None or in_double is None:
+        return 0.0
+    left = MAX_ROUNDINGS * float(np.percentile(np.abs(made - in_double), 99.9)) / view.range
+    return min(left, MAX_ROUNDED_RESIDUAL)
+
+
+def _left_open(answer: Answer, view: Settling, known: Mapping[str, FeatureOptions]) -> Untold:
+    return untold(answer.options, view, known.values(), residual=answer.difference.relative)
 
 
 def _unit(features: np.ndarray) -> float:

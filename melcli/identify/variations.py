@@ -8,35 +8,24 @@ from itertools import product
 from typing import Any
 
 from melcli.errors import ConfigError
-from melcli.identify.band_sums import Band
 from melcli.identify.common_values import (
-    BELOW_NYQUIST_HZ,
     CEPSTRAL_FLOORS,
-    CEPSTRAL_MAX_FREQS_HZ,
     CEPSTRAL_MELS,
-    CEPSTRAL_MIN_FREQS_HZ,
     CEPSTRAL_WINDOWS,
-    COARSE_MAX_FREQS_HZ,
-    COARSE_MIN_FREQS_HZ,
     FFT_LENGTHS,
     LOG_OFFSETS,
-    MAX_FREQS_HZ,
     MEL_COUNTS,
     MIN_FREQS_HZ,
     PREEMPHASES,
-    PROBE_MAX_FREQS_HZ,
-    PROBE_MIN_FREQS_HZ,
     PROBED_FFT_LENGTHS,
     PROBED_PREEMPHASES,
-    SCALES_AND_NORMS,
     SHORT_WINDOW_S,
     TRIANGLES,
-    UPPER_MIN_FREQS_HZ,
-    USUAL_MIN_FREQS_HZ,
     WINDOW_LENGTHS,
     WINDOW_LENGTHS_S,
     WINDOWS,
 )
+from melcli.identify.edges import finer_edges, lowers, uppers, usual_uppers
 from melcli.mel.options import FeatureOptions
 
 __all__ = [
@@ -44,20 +33,14 @@ __all__ = [
     "COARSE",
     "FINE",
     "Variations",
-    "cepstral_bands",
     "cepstral_spectra",
-    "coarse_bands",
     "fft_lengths_of_the_window",
+    "near_usual_edges",
     "nearby",
-    "neighboring_edges",
     "neighboring_lengths",
     "other_spectra",
-    "lower_bands",
-    "probe_bands",
     "spectra",
     "triangles",
-    "upper_bands",
-    "usual_bands",
     "varied",
 ]
 
@@ -93,41 +76,6 @@ def nearby(options: FeatureOptions, keys: Mapping[str, Any]) -> FeatureOptions |
     return changed
 
 
-def coarse_bands(options: FeatureOptions) -> list[Band]:
-    """Return some bands on both scales, of which one overlaps most of any usual one."""
-    uppers = {hz for hz in COARSE_MAX_FREQS_HZ if hz < options.sampling_rate / 2} | {options.sampling_rate / 2}
-    return _bands(sorted(uppers), COARSE_MIN_FREQS_HZ)
-
-
-def probe_bands(options: FeatureOptions) -> list[Band]:
-    """Return the few bands that frames are compared by."""
-    uppers = {hz for hz in PROBE_MAX_FREQS_HZ if hz < options.sampling_rate / 2} | {options.sampling_rate / 2}
-    return _bands(sorted(uppers), PROBE_MIN_FREQS_HZ)
-
-
-def usual_bands(options: FeatureOptions) -> list[Band]:
-    """Return all usual bands on both scales, about 1,000."""
-    return _bands(sorted(_usual_uppers(options)), USUAL_MIN_FREQS_HZ)
-
-
-def upper_bands(options: FeatureOptions) -> list[Band]:
-    """Return all usual upper edges with some lower ones."""
-    return _bands(sorted(_usual_uppers(options)), sorted({*UPPER_MIN_FREQS_HZ, options.min_freq}))
-
-
-def lower_bands(options: FeatureOptions) -> list[Band]:
-    """Return all usual lower edges with the present upper one."""
-    return _bands([options.upper_edge_hz], MIN_FREQS_HZ)
-
-
-def _bands(uppers_hz: Iterable[float], lowers_hz: Iterable[float]) -> list[Band]:
-    return [
-        Band(lower, upper, scale, norm, "hz")
-        for upper, lower, (scale, norm) in product(uppers_hz, lowers_hz, SCALES_AND_NORMS)
-        if lower < upper
-    ]
-
-
 def spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield the commonest FFT lengths, with and without the pre-emphasis of Kaldi.
 
@@ -140,23 +88,6 @@ def spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
         lengths = [(fft, fft) for fft in PROBED_FFT_LENGTHS] + [(2 ** (short - 1).bit_length(), short)]
     for (fft, length), emphasis, exponent in product(sorted(lengths), PROBED_PREEMPHASES, exponents(options)):
         yield {"fft_length": fft, "sequence_length": length, **emphasis, **exponent}
-
-
-def uppers(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield all usual upper edges."""
-    for upper in sorted(_usual_uppers(options)):
-        yield {"max_freq": upper}
-
-
-def lowers(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield all usual lower edges."""
-    for lower in MIN_FREQS_HZ:
-        yield {"min_freq": lower}
-
-
-def _usual_uppers(options: FeatureOptions) -> set[float]:
-    nyquist = options.sampling_rate / 2
-    return {*(hz for hz in MAX_FREQS_HZ if hz <= nyquist), *(nyquist - below for below in BELOW_NYQUIST_HZ)}
 
 
 def fft_lengths(options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -232,25 +163,6 @@ def shifts(options: FeatureOptions) -> Iterator[dict[str, Any]]:
         yield {"padding": padding}
 
 
-def finer_edges(options: FeatureOptions) -> Iterator[dict[str, Any]]:
-    """Yield edges beside the present ones."""
-    upper = options.upper_edge_hz
-    for step in (500.0, 100.0, 20.0, 5.0, 1.0):
-        for sign in (-1, 1):
-            yield {"max_freq": upper + sign * step}
-            yield {"min_freq": max(0.0, options.min_freq + sign * step / 5)}
-
-
-def neighboring_edges(options: FeatureOptions, steps_hz: tuple[float, float]) -> Iterator[dict[str, Any]]:
-    """Yield edges a step beside the present ones, the upper and the lower by a step of its own, one or both."""
-    upper_step, lower_step = steps_hz
-    nyquist = options.sampling_rate / 2
-    for up in (-1, 0, 1):
-        for low in (-1, 0, 1):
-            upper = min(nyquist, options.upper_edge_hz + up * upper_step)
-            yield {"max_freq": upper, "min_freq": max(0.0, options.min_freq + low * lower_step)}
-
-
 def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     """Yield round edges near the present ones with all filters and pre-emphases: a wrong edge makes up for others."""
     nyquist, upper = options.sampling_rate / 2, options.upper_edge_hz
@@ -259,11 +171,32 @@ def round_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     lowers = {options.min_freq, *(hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= MAX_LOWER_EDGE_CHANGE_HZ)}
     lowers |= {max(0.0, ROUND_LOWER_HZ * (round(options.min_freq / ROUND_LOWER_HZ) + number)) for number in (-1, 0, 1)}
     for near in sorted(
-        {hz for hz in _usual_uppers(options) if abs(hz / upper - 1) < MAX_UPPER_EDGE_CHANGE} | round_ones
+        {hz for hz in usual_uppers(options) if abs(hz / upper - 1) < MAX_UPPER_EDGE_CHANGE} | round_ones
     ):
         for lower in sorted(lowers):
             for others in (*triangles(options), *preemphases(options)):
                 yield {"max_freq": near, "min_freq": lower, **others}
+
+
+def usual_edges_near(options: FeatureOptions) -> Iterator[dict[str, Any]]:
+    """Yield usual edges near the present ones under all FFTs of the window: one of them makes up for another."""
+    uppers = {hz for hz in usual_uppers(options) if abs(hz / options.upper_edge_hz - 1) < MAX_UPPER_EDGE_CHANGE}
+    lowers = {hz for hz in MIN_FREQS_HZ if abs(hz - options.min_freq) <= MAX_LOWER_EDGE_CHANGE_HZ}
+    lengths = (options.fft_length, *(keys["fft_length"] for keys in fft_lengths_of_the_window(options)))
+    for fft, upper, lower in product(
+        dict.fromkeys(lengths), sorted({*uppers, options.upper_edge_hz}), sorted({*lowers, options.min_freq})
+    ):
+        yield {"fft_length": fft, "sequence_length": options.window_length, "max_freq": upper, "min_freq": lower}
+
+
+def near_usual_edges(options: FeatureOptions) -> Iterator[FeatureOptions]:
+    """Yield options with the usual edges that are nearest, and with slopes of both kinds."""
+    lower = min(MIN_FREQS_HZ, key=lambda hz: abs(hz - options.min_freq))
+    upper = min(sorted(usual_uppers(options)), key=lambda hz: abs(hz - options.upper_edge_hz))
+    for slopes in ("hz", "mel"):
+        changed = nearby(options, {"min_freq": lower, "max_freq": upper, "mel_triangles": slopes})
+        if changed is not None and changed != options:
+            yield changed
 
 
 def mel_counts(options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -285,13 +218,6 @@ def cepstral_spectra(options: FeatureOptions) -> Iterator[dict[str, Any]]:
     for spectrum, window, count in product(spectra(options), CEPSTRAL_WINDOWS, counts):
         if spectrum["mag_exp"] == 2.0:
             yield {**spectrum, "window": window, "window_periodic": True, "num_mel_bins": count}
-
-
-def cepstral_bands(options: FeatureOptions) -> list[Band]:
-    """Return the commonest bands of cepstra."""
-    nyquist = options.sampling_rate / 2
-    uppers = {hz for hz in CEPSTRAL_MAX_FREQS_HZ if hz < nyquist} | {nyquist - 400.0, nyquist}
-    return _bands(sorted(uppers), CEPSTRAL_MIN_FREQS_HZ)
 
 
 def cepstral_floors(options: FeatureOptions) -> Iterator[dict[str, Any]]:
@@ -333,4 +259,4 @@ CEPSTRAL: tuple[Variations, ...] = (
     cepstral_floors,
     *(emphasized_floors if group is offsets else group for group in COARSE),
 )
-FINE: tuple[Variations, ...] = (finer_edges, round_edges_near)
+FINE: tuple[Variations, ...] = (usual_edges_near, finer_edges, round_edges_near)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from melcli.config.resolve import resolve_config
+from melcli.identify.limits import Untold
 from melcli.identify.naming import Answer
 from melcli.identify.refine import Difference
 from melcli.identify.report import lines, plain
@@ -34,7 +35,7 @@ def identification(relative: float = 0.0, *, channels: Any = "mix", **more: Any)
     return Identification(
         **{
             "answers": answers,
-            "untold": {"top_db": [80.0, None]},
+            "untold": Untold({"top_db": [80.0, None]}),
             "exact": MAX_EXACT_RESIDUAL,
             "channels": channels,
             **more,
@@ -42,7 +43,7 @@ def identification(relative: float = 0.0, *, channels: Any = "mix", **more: Any)
     )
 
 
-NONE = Identification(answers=(), untold={}, exact=MAX_EXACT_RESIDUAL, channels="mix")
+NONE = Identification(answers=(), untold=Untold({}), exact=MAX_EXACT_RESIDUAL, channels="mix")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,16 @@ def test_programs_get_all_of_it() -> None:
         [5 * MAX_EXACT_RESIDUAL, 150 * MAX_EXACT_RESIDUAL]
     )
     assert told["undetermined"] == {"top_db": [80.0, None]}
+    assert told["undetermined_together"] is True
     assert plain(NONE)["answers"] == []
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_it_says_whether_several_keys_may_be_changed_at_once(together: bool) -> None:
+    found = identification(untold=Untold({"top_db": [80.0], "min_power": [1e-5]}, together))
+    assert ("cannot tell, in any combination: top_db" in said(found)) is together
+    assert ("cannot tell, one key at a time: top_db" in said(found)) is not together
+    assert plain(found)["undetermined_together"] is together
 
 
 def test_an_undecided_answer_says_what_else_it_may_be() -> None:
