@@ -66,10 +66,15 @@ def resolve_config(
         raise error.at(f"{origin}{printable(name_or_file)}") from None
     settings.update(_from_environment(environ or {}))
     settings.update(_from_sets(sets))
-    settings.update({key: Setting(value, f"--{key.partition('.')[2]}") for key, value in (flags or {}).items()})
+    settings.update({key: Setting(value, _flag(key)) for key, value in (flags or {}).items()})
     if normalize is not None:
         settings.update(_from_normalize(normalize))
     return _build(with_numbers(settings, Path(), read_settings))
+
+
+def _flag(key: str) -> str:
+    """Return the command-line flag of a dotted key: ``--chunk-hop`` for ``audio.chunk_hop_s``."""
+    return f"--{key.partition('.')[2].removesuffix('_s').replace('_', '-')}"
 
 
 def _read_file(path: Path, children: tuple[Path, ...], origin: str = "") -> dict[str, Setting]:

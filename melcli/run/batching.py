@@ -34,6 +34,7 @@ MAX_PARTS = 2048  # of one source in a batch
 # Formats in which decoding can start exactly at any sample; see `melcli.audio.decode.AudioFile.seek`.
 SEEKABLE_EXTENSIONS = frozenset({".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".aif", ".aiff", ".aifc"})
 STORING_TIMEOUT_S = 60  # for storing a batch
+COMMAND_TIMEOUT_S = 600  # for a command, whose output has an unknown size
 HEADER_TIMEOUT_S = 60.0  # for reading one header, generous for a slow network disk
 MIN_BATCHES_PER_WORKER = 8  # so that the workers finish at about the same time
 
@@ -61,7 +62,9 @@ class Batch:
     @property
     def timeout_s(self) -> float:
         """Seconds after which the worker counts as hung: generous, for a slow network disk at 1 MB/s."""
-        return STORING_TIMEOUT_S + 5 * len(self.items) + (self.cost + self._skipped_bytes) / 1e6
+        commands = {item.source for item in self.items if item.is_command}
+        waiting_s = STORING_TIMEOUT_S + COMMAND_TIMEOUT_S * len(commands)
+        return waiting_s + 5 * len(self.items) + (self.cost + self._skipped_bytes) / 1e6
 
     @property
     def _skipped_bytes(self) -> int:

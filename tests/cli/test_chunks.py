@@ -192,6 +192,14 @@ def test_segments_are_divided_into_chunks(extract: Extract, melcli: Command) -> 
     assert melcli("verify", "out", "--recompute", "100%").code == 0
 
 
+def test_messages_name_the_options(extract: Extract, melcli: Command, tmp_path: Path) -> None:
+    ended = melcli("extract", "in", "--chunk", "0.5s", "-o", "plain")
+    assert "config keras with --chunk " in ended.err
+    ended = melcli("extract", "in", "--chunk", "0.5s", "--chunk-hop", "1s", "-o", "other")
+    assert ended.code == 2
+    assert "--chunk-hop" in ended.err
+
+
 def test_report_counts_inputs_and_not_chunks(extract: Extract) -> None:
     found = json.loads(extract("--json").out)
     assert (found["ok"], round(found["audio_s"], 3)) == (2, 3.2)

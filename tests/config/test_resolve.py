@@ -52,7 +52,7 @@ def test_the_later_wins(write, layers):
         sets=["shard_mb=99", "output.shard_mb=5"] if "set" in layers else [],
         flags={"output.shard_mb": 6} if "flag" in layers else {},
     )
-    origins = ["default", "base.yaml:3", "my.yaml:3", "MELCLI_OUTPUT_SHARD_MB", "--set output.shard_mb=5", "--shard_mb"]
+    origins = ["default", "base.yaml:3", "my.yaml:3", "MELCLI_OUTPUT_SHARD_MB", "--set output.shard_mb=5", "--shard-mb"]
     assert config.output.shard_mb == [64, 2, 3, 4, 5, 6][len(layers)]
     assert config.origins["output.shard_mb"] == origins[len(layers)]
 

@@ -230,3 +230,10 @@ def test_no_item_stands_in_two_shards_though_two_plans_would_fit() -> None:
     second = plan_shards(both[:1], decoded_bytes_of(both), MOST, 1)
     placed = ids(reusable_shards(both, shards_of([*first, *second])))
     assert sorted(placed) == sorted(set(placed))
+
+
+def test_a_command_has_time_for_a_long_recording_once_for_all_its_parts() -> None:
+    part = Item("a", "sph2pipe -f wav day.sph", NO_FILE_SIZE, 0, '"start_s":1.0,"end_s":2.0,"is_command":true')
+    assert item_timeout_s(part) > batching.COMMAND_TIMEOUT_S
+    two = Batch(items=(part, part._replace(id="b")))
+    assert two.timeout_s < item_timeout_s(part) + 10
