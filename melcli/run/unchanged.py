@@ -54,7 +54,7 @@ def unchanged_finder(
         output_sizes, config_ids, bounds, columns, chunks = others
         ids = all_unescaped(escaped)
         wait = stored.begin_sizes(ids, all_unescaped(paths))
-        made = list(zip(codings, decodings, statuses, channels, chunks, config_ids, strict=True))
+        made = list(zip(statuses, codings, decodings, channels, chunks, config_ids, strict=True))
         for kind in set(made) - kinds.keys():
             kinds[kind] = may_be_done(*kind)
         numbers = merge(list(zip(ids, map(int, sizes), map(int, times), bounds, columns, strict=True)))
