@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from melcli.api.configs import load_config
     from melcli.api.extract import extract
     from melcli.api.features import features
+    from melcli.api.open_features import open_features
     from melcli.api.report import ExtractReport, Failure
     from melcli.api.spectrogram import MelSpectrogram
     from melcli.config.config import Config
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
         WorkersFailing,
     )
     from melcli.mel.stream import FeatureStream
-    from melcli.store.reader import Features, open_features
+    from melcli.store.reader import Features
 
 __all__ = [
     "MelSpectrogram",
@@ -81,7 +82,7 @@ _HOMES = {
     "Failure": "melcli.api.report",
     "load_config": "melcli.api.configs",
     "Config": "melcli.config.config",
-    "open_features": "melcli.store.reader",
+    "open_features": "melcli.api.open_features",
     "Features": "melcli.store.reader",
     "MelcliError": "melcli.errors",
     "ConfigError": "melcli.errors",

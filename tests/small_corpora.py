@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
 
 from tests.audio.sounds import music
+from tests.elapsed import run
 
 __all__ = ["CORPORA"]
 
@@ -50,6 +52,12 @@ def voxceleb(home: Path) -> None:
     for name in names:
         _write(home / "voxceleb1" / "wav" / name, 1.0)
     _text(home / "voxceleb1" / "iden_split.txt", *(f"{n % 3 + 1} {name}" for n, name in enumerate(names)))
+    aac = home / "voxceleb2" / "aac" / "id00012" / "21Uxsk56VDQ"
+    _write(aac / "00001.wav", 1.0)
+    _text(home / "voxceleb2" / "train_list.txt", "id00012 id00012/21Uxsk56VDQ/00001.wav")
+    if program := shutil.which("ffmpeg"):  # otherwise the page does not use it
+        run([program, "-v", "error", "-i", str(aac / "00001.wav"), str(aac / "00001.m4a")], check=True)
+    (aac / "00001.wav").unlink()
 
 
 def ljspeech(home: Path) -> None:

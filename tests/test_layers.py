@@ -24,9 +24,9 @@ LAYERS = [
     {"melcli", "melcli.__main__"},  # the package's root: nothing imports it
     {"melcli.cli", "melcli.api"},
     {"melcli.run", "melcli.identify"},
-    {"melcli.compare", "melcli.explain"},
+    {"melcli.compare", "melcli.explain", "melcli.stats"},
     {"melcli.config"},
-    {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store"},
+    {"melcli.sources", "melcli.audio", "melcli.mel", "melcli.store", "melcli.normalizers"},
     {"melcli.addresses", "melcli.options", "melcli.scratch"},
     {"melcli.unknown_keys"},
     {
@@ -49,7 +49,8 @@ FOREIGN = {
     "tqdm": {"melcli.cli"},
     "yaml": {"melcli.config.yaml_document"},
     "numpy": {
-        *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify"),
+        *("melcli.mel", "melcli.audio", "melcli.store", "melcli.compare", "melcli.identify", "melcli.normalizers"),
+        "melcli.stats",
         *(
             "melcli.run.process_batch",
             "melcli.run.extract_item",
@@ -62,7 +63,7 @@ FOREIGN = {
     "scipy": {"melcli.mel"},
     "soundfile": {"melcli.audio.decoder"},
     "soxr": {"melcli.audio.resample"},
-    "h5py": {"melcli.store.hdf5", "melcli.store.foreign_arrays"},
+    "h5py": {"melcli.store.hdf5", "melcli.store.foreign_arrays", "melcli.store.mean_scale"},
     "filelock": {"melcli.store.lock"},
 }
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from melcli.config.config import SECTIONS, Config
-from melcli.config.resolve import resolve_config
+from melcli.config.normalization import NORMALIZED_KEYS, with_numbers
+from melcli.config.resolve import read_settings, resolve_config
+from melcli.config.yaml_document import Setting
 from melcli.options import key_types, read_options, to_plain
 from melcli.unknown_keys import refuse_unknown
 
@@ -56,10 +59,18 @@ def as_config(config: str | os.PathLike[str] | Config) -> Config:
     return config if isinstance(config, Config) else load_config(config)
 
 
+def _with_numbers(keys: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replace the path of a file with means and deviations by its numbers."""
+    settings = {f"features.{key}": Setting(value, HERE) for key, value in keys.items() if key in NORMALIZED_KEYS}
+    found = with_numbers(settings, Path(), read_settings)
+    return {**keys, **{key.partition(".")[2]: setting.value for key, setting in found.items()}}
+
+
 def _with_keys(config: Config, keys: Mapping[str, Any]) -> Config:
     known = [key for cls in SECTIONS.values() for key in key_types(cls)]
     for key in keys:
         refuse_unknown(key, known, HERE)
+    keys = _with_numbers(keys)
     changed = {}
     for section, cls in SECTIONS.items():
         given = {key: value for key, value in keys.items() if key in key_types(cls)}

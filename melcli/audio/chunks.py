@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import count
 from typing import Literal, NamedTuple
 
-from melcli.audio.recording import Part, Recording, check_overshoot
+from melcli.audio.part import Part, check_overshoot
+from melcli.audio.recording import Recording
 from melcli.errors import AudioError
 
-__all__ = ["Chunk", "chunks"]
+__all__ = ["Chunk", "check_duration", "chunks"]
 
 
 class Chunk(NamedTuple):
@@ -28,7 +30,6 @@ def chunks(
     chunk_s: float,
     hop_s: float,
     last: Literal["keep", "pad", "drop"],
-    min_duration_s: float | None = None,
 ) -> Iterator[Chunk]:
     """Yield chunks until one reaches the end; the caller reads each before it asks for the next.
 
@@ -44,48 +45,71 @@ def chunks(
     hop_s : float
         Distance between the starts of chunks, seconds; each start is rounded.
     last : "keep", "pad" or "drop"
-        Whether to keep a last chunk that is shorter, to pad it with zeros, or to drop it.
-    min_duration_s : float, optional
-        Refuse a shorter part.
+        Whether to keep a last chunk that is shorter, to pad it with zeros, or to drop it.  A chunk may turn out to be
+        shorter when it is read: then reading raises `DroppedPart`, and the caller asks for the next chunk.
 
     Raises
     ------
     AudioError
-        As from `Recording`; also ``too_short`` for a part that is shorter than ``min_duration_s``, or that has no
-        chunk, because it is shorter and ``last`` is ``drop``.
+        As from `Recording`; also ``too_short`` for a part that has no chunk, because it is shorter and ``last`` is
+        ``drop``, or that ends too far after the end of the recording.
     """
     rate = recording.file.sampling_rate
-    if min_duration_s and not _has_samples(recording, first, first + math.ceil(min_duration_s * rate), end):
-        raise AudioError("too_short", f"it lasts less than {min_duration_s:,g} s, the minimum")
     length = max(1, _round(chunk_s * rate))
-    number = 0
-    while True:
+    num_chunks = 0
+    for number in count():
         start = first + _round(number * hop_s * rate)
         stop = start + length
-        if last == "drop" and not _has_samples(recording, start, stop, end):
+        is_last = end is not None and stop >= end
+        if last == "drop" and _is_known_to_end(recording, stop, end):
             break
-        reaches_end = end is not None and stop >= end
-        part = Part(
-            recording,
-            start,
-            min(stop, end) if end is not None else stop,
-            may_end_early=True,
-            pad_to=length if last == "pad" else 0,
-        )
-        yield Chunk(number, start / rate, part)
-        number += 1
-        next_start = first + _round(number * hop_s * rate)
-        if reaches_end or not recording.has_sample(stop, keep_from=next_start):
+        yield Chunk(number, start / rate, _part(recording, start, stop, end, last))
+        next_start = first + _round((number + 1) * hop_s * rate)
+        has_end = recording.has_sample(stop - 1, keep_from=next_start)
+        num_chunks += has_end or last != "drop"
+        if is_last or not has_end or not recording.has_sample(stop, keep_from=next_start):
             break
-    num_samples = recording.num_samples
-    if end is not None and num_samples is not None:
-        check_overshoot(end, num_samples, rate)
-    if not number:
+    if end is not None and not recording.has_sample(end - 1, keep_from=end - 1):
+        check_overshoot(end, recording.num_samples or 0, rate)
+    if not num_chunks:
         raise AudioError("too_short", f"it is shorter than one chunk of {chunk_s:g} s, and chunk_last is drop")
 
 
-def _has_samples(recording: Recording, start: int, stop: int, end: int | None) -> bool:
-    return (end is None or stop <= end) and recording.has_sample(stop - 1, keep_from=start)
+def check_duration(
+    recording: Recording, first: int, end: int | None, *, min_s: float | None, max_s: float | None
+) -> None:
+    """Raise `AudioError` if a part is shorter than ``min_s`` or longer than ``max_s``, before it is divided."""
+    rate = recording.file.sampling_rate
+    if min_s is not None:
+        num_samples = math.ceil(min_s * rate)
+        num_samples -= (num_samples - 1) / rate >= min_s  # in case the product was rounded
+        if not _lasts(recording, first, end, num_samples):
+            raise AudioError("too_short", f"it lasts less than {min_s:,g} s, the minimum")
+    if max_s is not None and _lasts(recording, first, end, math.floor(max_s * rate) + 1):
+        raise AudioError("too_long", f"it lasts more than {max_s:,g} s, the limit")
+
+
+def _lasts(recording: Recording, first: int, end: int | None, num_samples: int) -> bool:
+    stop = first + num_samples
+    return (end is None or stop <= end) and recording.has_sample(stop - 1, keep_from=first)
+
+
+def _part(recording: Recording, start: int, stop: int, end: int | None, last: Literal["keep", "pad", "drop"]) -> Part:
+    is_cut = end is not None and stop > end
+    return Part(
+        recording,
+        start,
+        end if is_cut else stop,
+        if_early="drop" if last == "drop" else "fail" if is_cut else "keep",
+        pad_to=stop - start if last == "pad" else 0,
+    )
+
+
+def _is_known_to_end(recording: Recording, stop: int, end: int | None) -> bool:
+    """Return whether a chunk is shorter by what is known before it is decoded."""
+    if end is not None and stop > end:
+        return True
+    return recording.file.can_seek and not recording.has_sample(stop - 1, keep_from=stop)
 
 
 def _round(samples: float) -> int:

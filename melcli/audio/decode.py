@@ -191,10 +191,14 @@ class AudioFile:
                 yield block
 
     @property
+    def is_exact(self) -> bool:
+        """Whether damage is always an error where it is; other decoders may skip damaged audio, and shift the rest."""
+        return isinstance(self._decoder, Decoder) and self._decoder.can_seek
+
+    @property
     def can_seek(self) -> bool:
-        """Whether decoding can start exactly at any sample."""
-        decoder = self._decoder
-        return isinstance(decoder, Decoder) and decoder.can_seek and self.claimed_samples is not None
+        """Whether decoding can start exactly at any sample; not if a truncated file is kept, which may end early."""
+        return self.is_exact and bool(self.claimed_samples) and not self._keep
 
     def seek(self, sample: int) -> None:
         """Let decoding start at a sample that the file has; before the first block, and only if it `can_seek`."""

@@ -1,7 +1,4 @@
-"""Read parts of a recording in one forward pass.
-
-The samples of a part are those of a file that contains only this part, so resampling and features are also the same.
-"""
+"""Decode a recording in one forward pass, from which parts are read."""
 
 from __future__ import annotations
 
@@ -13,13 +10,10 @@ from types import TracebackType
 import numpy as np
 
 from melcli.audio.decode import AudioFile
-from melcli.audio.levels import Levels
-from melcli.audio.scan import Scan
 from melcli.errors import AudioError, DecoderKilled
 
-__all__ = ["MAX_OVERSHOOT_S", "Part", "Recording", "check_overshoot"]
+__all__ = ["Recording"]
 
-MAX_OVERSHOOT_S = 0.5  # of the end of a part over the end of the recording: the default of Kaldi's extract-segments
 MAX_KEPT_BYTES = 32_000_000  # of decoded blocks, for parts that overlap
 MIN_SEEK_S = 5.0  # shorter gaps are decoded: seeking in FLAC takes as long as decoding 0.5 to 2 s
 
@@ -39,6 +33,8 @@ class Recording:
     ----------
     is_at_end : bool
         Whether the end of the recording is decoded.
+    opening_flags : tuple of str
+        The flags of the file before it is decoded, so that those of a part do not depend on what was read before.
     """
 
     def __init__(self, open_file: Callable[[], AudioFile]) -> None:
@@ -49,7 +45,9 @@ class Recording:
         self._kept_bytes = 0
         self._next = 0  # first sample of the next block
         self._error: AudioError | None = None
+        self._may_hide_damage = False
         self.is_at_end = False
+        self.opening_flags: tuple[str, ...] = ()
 
     def __enter__(self) -> Recording:
         return self
@@ -78,18 +76,25 @@ class Recording:
     @property
     def file(self) -> AudioFile:
         """The open file."""
+        return self.open()
+
+    def open(self) -> AudioFile:
+        """Return the file, which is opened if it is not; errors are those of ``open_file``."""
         if self._file is None:
             self._file = self._open_file()
+            self.opening_flags = self._file.flags
+            self._may_hide_damage = not self._file.is_exact
             self._blocks = self._file.decoded()
         return self._file
 
     def has_sample(self, number: int, keep_from: int) -> bool:
         """Return whether the recording has a sample with this number.
 
-        It decodes up to there, and keeps what the next part needs, which starts at the sample ``keep_from``.
+        If only decoding shows that, it decodes up to there, and keeps what the next part needs, which starts at the
+        sample ``keep_from``.
         """
-        if not self._go_to(keep_from):
-            return False
+        if self.file.can_seek:
+            return number < (self.file.claimed_samples or 0)
         while self._next <= number:
             if self._next_block(keep_from) is None:
                 return False
@@ -101,7 +106,8 @@ class Recording:
         Raises
         ------
         AudioError
-            The recording is damaged before the end of the part.
+            The recording is damaged before the end of the part.  If its format is exact, damage before the part does
+            not matter.
         """
         if not self._go_to(first):
             return
@@ -131,27 +137,42 @@ class Recording:
         AudioError
             As from `AudioFile.decoded`.
         """
-        if self._file is None or self._file.can_seek:
+        if not self._may_hide_damage:
             return
-        if self._error is not None:
-            raise self._error
+        self.open()
         while self._next_block(self._next) is not None:
             pass
 
     def _go_to(self, sample: int) -> bool:
-        """Prepare reading from a sample on; return False if the recording is known to end before it."""
+        """Decode or seek to a sample; return False if the recording ends before it."""
         file = self.file
+        if file.can_seek and sample >= (file.claimed_samples or 0):
+            return False
         kept_from = self._kept[0][0] if self._kept else self._next
         is_far = sample - self._next > MIN_SEEK_S * file.sampling_rate
-        if file.can_seek and (sample < kept_from or is_far):
-            if sample >= (file.claimed_samples or 0):
-                return False
-            self.close()
-            self.file.seek(sample)
-            self._next = sample
-        elif sample < kept_from:
-            self.close()
+        if sample < kept_from or (file.can_seek and is_far):
+            self._restart(sample)
+        try:
+            while self._next < sample:
+                if self._next_block(sample) is None:
+                    return False
+        except AudioError:
+            if not file.can_seek:
+                raise
+            self._restart(sample)
+        if self._error is not None and self._next <= sample and file.can_seek:
+            self._restart(sample)
         return True
+
+    def _restart(self, sample: int) -> None:
+        """Open the file again, and seek to a sample if its format allows that exactly."""
+        self.close()
+        if self.file.can_seek:
+            with ExitStack() as failing:
+                failing.callback(self.close)
+                self.file.seek(sample)
+                failing.pop_all()
+            self._next = sample
 
     def _next_block(self, first: int) -> tuple[int, np.ndarray] | None:
         """Decode a block and keep it, with the blocks that contain samples from ``first`` on."""
@@ -176,9 +197,14 @@ class Recording:
         start, self._next = self._next, self._next + len(block)
         self._kept.append((start, block))
         self._kept_bytes += block.nbytes
-        while self._kept and (self._kept[0][0] + len(self._kept[0][1]) <= first or self._kept_bytes > MAX_KEPT_BYTES):
-            self._kept_bytes -= self._kept.popleft()[1].nbytes
+        self._forget(first)
         return start, block
+
+    def _forget(self, first: int) -> None:
+        """Remove blocks before the sample ``first``, and the oldest of too many, but never the last block after it."""
+        kept = self._kept
+        while kept and (kept[0][0] + len(kept[0][1]) <= first or (self._kept_bytes > MAX_KEPT_BYTES and len(kept) > 1)):
+            self._kept_bytes -= kept.popleft()[1].nbytes
 
 
 def _cut(start: int, block: np.ndarray, first: int, end: int | None) -> np.ndarray:
@@ -186,116 +212,3 @@ def _cut(start: int, block: np.ndarray, first: int, end: int | None) -> np.ndarr
     if start > first:
         return block[:0]
     return block[first - start : None if end is None else max(0, end - start)].copy()
-
-
-class Part:
-    """A part of a recording, instead of `melcli.audio.decode.AudioFile`.
-
-    Parameters
-    ----------
-    recording : Recording
-    first : int
-        The first sample.
-    end : int or None
-        The sample after the last one; None for the end of the recording.
-    may_end_early : bool
-        Whether the recording may end anywhere in the part, as in the last chunk.
-    pad_to : int
-        Number of samples to which zeros complete the part.
-
-    Attributes
-    ----------
-    sampling_rate, num_channels, format, claimed_samples
-        See `melcli.audio.decode.AudioFile`.
-    """
-
-    def __init__(
-        self,
-        recording: Recording,
-        first: int,
-        end: int | None,
-        *,
-        may_end_early: bool = False,
-        pad_to: int = 0,
-    ) -> None:
-        file = recording.file
-        if end is not None and end <= first:
-            raise AudioError("too_short", f"the part from {first / file.sampling_rate:g} s on has no samples")
-        self._recording = recording
-        self._first = first
-        self._end = end
-        self._has_overshoot = False
-        self._may_end_early = may_end_early
-        self._pad_to = pad_to
-        self.sampling_rate = file.sampling_rate
-        self.num_channels = file.num_channels
-        self.format = file.format
-        known = file.claimed_samples
-        last = known if end is None else end
-        self.claimed_samples = None if last is None else max(0, last - first)
-        self._file_flags = set(file.flags) - {"clipped", "silent"}
-        self._scan = Scan(file.num_channels)
-
-    def again(self) -> Part:
-        """Return the same part, to read it once more."""
-        return Part(self._recording, self._first, self._end, may_end_early=self._may_end_early, pad_to=self._pad_to)
-
-    @property
-    def num_samples(self) -> int:
-        """Samples read so far, per channel."""
-        return self._scan.num_samples
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """The flags of the file, but ``clipped`` and ``silent`` are those of the part.
-
-        ``overshoot``: the part ends up to `MAX_OVERSHOOT_S` after the end of the recording, and was cut there.
-        """
-        found = {"clipped": self._scan.clipped, "silent": self._scan.silent, "overshoot": self._has_overshoot}
-        return tuple(sorted(self._file_flags | {name for name, holds in found.items() if holds}))
-
-    @property
-    def levels(self) -> Levels:
-        """Levels of the samples of the part; complete when `blocks` is exhausted."""
-        return self._scan.levels()
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Read the part.
-
-        Yields
-        ------
-        block : np.ndarray [shape=(samples, channels)]
-            As of a file: finite, C-contiguous, owned by the caller.
-
-        Raises
-        ------
-        AudioError
-            As from a file; also ``too_short`` if the recording ends before the part, or more than `MAX_OVERSHOOT_S`
-            before its end.
-        """
-        for block in self._recording.read(self._first, self._end):
-            self._scan.add(block)
-            if not self._scan.num_nonfinite:
-                yield block
-        self._scan.refuse_nonfinite(self.sampling_rate)
-        self._check_end()
-        if self.num_samples < self._pad_to:
-            yield np.zeros((self._pad_to - self.num_samples, self.num_channels), block.dtype)
-
-    def _check_end(self) -> None:
-        ends_at = self._first + self.num_samples
-        if not self.num_samples:
-            raise AudioError("too_short", f"the part starts at {self._first / self.sampling_rate:g} s, after the end")
-        if self._end is None or ends_at >= self._end or self._may_end_early:
-            return
-        self._has_overshoot = True
-        check_overshoot(self._end, ends_at, self.sampling_rate)
-
-
-def check_overshoot(end: int, num_samples: int, sampling_rate: int) -> None:
-    """Raise `AudioError` if a part ends too far after the end of its recording: ``too_short``."""
-    if end - num_samples >= MAX_OVERSHOOT_S * sampling_rate:
-        raise AudioError(
-            "too_short",
-            f"the part ends at {end / sampling_rate:g} s, but the recording ends at {num_samples / sampling_rate:g} s",
-        )

@@ -13,6 +13,7 @@ from melcli.cli.grouped import GroupedCommand
 from melcli.cli.inputs import has_inputs, input_options, listed_inputs, retry_reason_option, source_options
 from melcli.cli.limit_options import Seconds, WholeNumber, bound_options, failure_limit, limits
 from melcli.cli.log_option import log_file_option
+from melcli.cli.normalize_option import normalize_option
 from melcli.cli.output import errors_as_json, say, tell_json, warn
 from melcli.cli.plan import plain_plan, tell_plan, totals
 from melcli.cli.refusals import WrongUsage
@@ -44,7 +45,7 @@ FLAGS = {  # that set a key of the config
 GROUPS = {
     "Input": ("include", "exclude", "files_from", "files_from0", "follow_symlinks", "allow_empty"),
     "Tables": ("tables", "table_format", "columns", "root", "path_template", "allow_commands"),
-    "Features": ("config", "sets", "chunk", "chunk_hop", "chunk_last"),
+    "Features": ("config", "sets", "normalize", "chunk", "chunk_hop", "chunk_last"),
     "Decoding": ("decoder", "stream"),
     "Output": ("out", "format_", "keep_extension", "durability"),
     "Reruns": ("dry_run", "overwrite", "checksum", "retry_failed", "retry_reasons", "known_failures_ok"),
@@ -92,6 +93,7 @@ GROUPS = {
     type=click.Choice(["keep", "pad", "drop"]),
     help="Keep a shorter last chunk, pad it with zeros, or drop it.  [default: keep]",
 )
+@normalize_option
 @click.option("-f", "--format", "format_", type=click.Choice(["npy", "hdf5"]), help="Same as -s output.format=...")
 @click.option(
     "--decoder",
@@ -364,7 +366,12 @@ def _request(arguments: dict[str, Any]) -> Request:
         listed=listed,
         out=arguments["out"],
         config=resolve_config(
-            arguments["config"], sets=arguments["sets"], flags=flags, environ=os.environ, named_by=_named_by()
+            arguments["config"],
+            sets=arguments["sets"],
+            flags=flags,
+            environ=os.environ,
+            named_by=_named_by(),
+            normalize=arguments["normalize"],
         ),
         sources=source_options(arguments),
         rerun=Rerun(

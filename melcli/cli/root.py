@@ -12,6 +12,7 @@ from melcli.cli.extract import extract
 from melcli.cli.help_colors import use_colors_in_help
 from melcli.cli.identify import identify
 from melcli.cli.prune import prune
+from melcli.cli.stats import stats
 from melcli.cli.status import status
 from melcli.cli.verify import verify
 from melcli.version import __version__
@@ -32,6 +33,7 @@ def melcli() -> None:
     melcli status features recordings               done, new, stale and failed
     melcli verify features --read-data              check outputs for damage
     melcli prune features recordings                outputs without an input
+    melcli stats features -o stats.yaml             mean and variance of features
     melcli config list                              list the named configs
     melcli compare features other_features          differences and their cause
     melcli identify speech.wav speech.npy           find the config of features
@@ -43,6 +45,7 @@ melcli.add_command(extract)
 melcli.add_command(status)
 melcli.add_command(verify)
 melcli.add_command(prune)
+melcli.add_command(stats)
 melcli.add_command(config)
 melcli.add_command(compare)
 melcli.add_command(identify)

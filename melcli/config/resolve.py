@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from melcli.config.config import DEFAULT, MADE_BY, SECTIONS, Config
 from melcli.config.named_configs import config_path, display_path
+from melcli.config.normalization import NORMALIZED_KEYS, with_numbers
 from melcli.config.yaml_document import MAX_BYTES, Setting, read_document, read_value
 from melcli.errors import ConfigError
 from melcli.opening import regular_only, regular_or_inherited
@@ -16,7 +18,7 @@ from melcli.options import key_types, read_options
 from melcli.printable import printable
 from melcli.unknown_keys import nearest, refuse_unknown
 
-__all__ = ["resolve_config"]
+__all__ = ["read_settings", "resolve_config"]
 
 MAX_BASES = 8
 ENVIRONMENT_PREFIX = "MELCLI_"
@@ -31,6 +33,7 @@ def resolve_config(
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     named_by: str = "",
+    normalize: str | None = None,
 ) -> Config:
     """Resolve a config; the later wins: defaults, bases, the file, the environment, ``--set``, flags.
 
@@ -46,6 +49,8 @@ def resolve_config(
         Where ``MELCLI_FEATURES_NUM_MEL_BINS`` and the like are looked up.
     named_by : str
         The environment variable that ``name_or_file`` comes from, if any; refusals and origins show it.
+    normalize : str, optional
+        A file with means and standard deviations, which become ``features.mean`` and ``features.std``.
 
     Raises
     ------
@@ -62,7 +67,9 @@ def resolve_config(
     settings.update(_from_environment(environ or {}))
     settings.update(_from_sets(sets))
     settings.update({key: Setting(value, f"--{key.partition('.')[2]}") for key, value in (flags or {}).items()})
-    return _build(settings)
+    if normalize is not None:
+        settings.update(_from_normalize(normalize))
+    return _build(with_numbers(settings, Path(), read_settings))
 
 
 def _read_file(path: Path, children: tuple[Path, ...], origin: str = "") -> dict[str, Setting]:
@@ -85,6 +92,7 @@ def _read_file(path: Path, children: tuple[Path, ...], origin: str = "") -> dict
         _refuse_misplaced(key, setting)
     base = settings.pop("base", None)
     settings = {key: setting for key, setting in settings.items() if key.partition(".")[0] in SECTIONS and "." in key}
+    settings = with_numbers(settings, path.parent, lambda other: _read_file(other, (*children, path.resolve())))
     if base is None:
         return settings
     if not isinstance(base.value, str):
@@ -94,6 +102,19 @@ def _read_file(path: Path, children: tuple[Path, ...], origin: str = "") -> dict
     except ConfigError as error:
         raise error.at(base.origin) from None
     return {**_read_file(below, (*children, path.resolve())), **settings}
+
+
+def read_settings(path: Path) -> dict[str, Setting]:
+    """Read the settings of a YAML config with its bases, by dotted key."""
+    return _read_file(path, children=())
+
+
+def _from_normalize(path: str) -> dict[str, Setting]:
+    """Return the settings of a file of means and deviations, which are complete: nothing is added to them."""
+    origin = f"--normalize {printable(path)}"
+    value = os.path.join(".", path)  # a path, also without a dot
+    numbers = {f"features.{key}": Setting(value, origin) for key in NORMALIZED_KEYS}
+    return {**numbers, "features.std_eps": Setting(0.0, origin)}
 
 
 def _refuse_misplaced(key: str, setting: Setting) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from melcli.config.config import MADE_BY, SECTIONS, Config
 from melcli.config.named_configs import configs_folder
+from melcli.config.normalization import NORMALIZED_KEYS
 from melcli.mel.options import ABOVE_ZERO, NOT_NEGATIVE, SIZES
 from melcli.options import key_types
 
@@ -94,6 +95,8 @@ def _in_yaml_words(text: str) -> str:
 def _key(section: str, key: str, default: Any) -> dict[str, Any]:
     cls = SECTIONS[section]
     choices = [*_choices(key_types(cls)[key])]
+    if section == "features" and key in NORMALIZED_KEYS:
+        choices.append({"type": "string", "pattern": "[./]"})  # the path of a file with the numbers
     made = choices[0] if len(choices) == 1 else {"anyOf": choices}
     meaning = key_descriptions(cls).get(key)
     described = {"description": meaning} if meaning else {}

@@ -192,6 +192,7 @@ def _find(request: Request, scratch: Scratch, files: Files) -> Found:
         request.config.output.format,
         out=request.out,
         each_channel=request.config.audio.channels == "each",
+        has_chunks=request.config.audio.chunk_s is not None,
         suspects=found.items.ids.suspects,
     )
     return found

@@ -15,6 +15,7 @@ import numpy as np
 from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.audio.ffmpeg.program import condition
 from melcli.audio.load import AudioStream
+from melcli.audio.part import DroppedPart
 from melcli.errors import AudioError, DecoderKilled, StorageError
 from melcli.mel.framing import count_discarded_samples, count_valid_frames
 from melcli.mel.options import FeatureOptions
@@ -164,7 +165,10 @@ def _stored_rows(
     with ExitStack() as failing:
         failing.callback(_drop_all, rows, sink)
         for piece in source.pieces(item, stopwatch):
-            audio, outputs = _compute(piece, origin, job, stopwatch)
+            try:
+                audio, outputs = _compute(piece, origin, job, stopwatch)
+            except DroppedPart:
+                continue
             new = [_row(item, origin, audio, channel, stored, piece, job) for channel, stored in enumerate(outputs)]
             stopwatch.lap("other")
             rows += new

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
-from melcli.audio.chunks import chunks
+from melcli.audio.chunks import check_duration, chunks
 from melcli.audio.command import output_of
 from melcli.audio.load import AudioStream, open_file
 from melcli.audio.options import AudioOptions
-from melcli.audio.recording import Part, Recording
+from melcli.audio.part import Part
+from melcli.audio.recording import Recording
 from melcli.audio.sample_source import SampleSource
+from melcli.errors import AudioError, DecoderKilled
 from melcli.run.job import Job
 from melcli.sources.bounds import Bounds
 from melcli.sources.content import hash_content
@@ -60,6 +62,7 @@ class OpenSource:
         self._recording: Recording | None = None
         self._hash: str | None = None
         self._output: str | None = None
+        self._failure: AudioError | None = None  # also of all other parts
 
     def __enter__(self) -> OpenSource:
         return self
@@ -72,6 +75,8 @@ class OpenSource:
     def pieces(self, item: Item, stopwatch: Stopwatch) -> Iterator[Piece]:
         """Yield the item, or its chunks; each must be read before the next.
 
+        Reading a chunk may raise `melcli.audio.part.DroppedPart`: then the item continues with the next one.
+
         Raises
         ------
         AudioError
@@ -82,26 +87,25 @@ class OpenSource:
         if bounds.source_channel is not None:
             options = replace(options, channels=bounds.source_channel)
         stream = partial(self._stream, options=options, stopwatch=stopwatch)
-        min_duration_s = self._job.limits.min_duration_s
+        limits = self._job.limits
+        limited = partial(stream, min_duration_s=limits.min_duration_s, max_duration_s=limits.max_duration_s)
         is_whole = bounds.start_s is None and bounds.end_s is None
         if is_whole and options.chunk_s is None:
-            yield Piece(partial(stream, self._path_of(item), min_duration_s=min_duration_s), options)
+            yield Piece(partial(limited, self._path_of(item)), options)
             return
         recording = self._recording_of(item)
         first, end = bounds.samples(recording.file.sampling_rate)
         if options.chunk_s is None:
-            stream = partial(stream, min_duration_s=min_duration_s)
-            yield Piece(partial(_again, stream, Part(recording, first, end)), options)
+            yield Piece(partial(_again, limited, Part(recording, first, end)), options)
             return
-        hop_s = options.chunk_hop_s or options.chunk_s
+        check_duration(recording, first, end, min_s=limits.min_duration_s, max_s=limits.max_duration_s)
         for number, start_s, part in chunks(
             recording,
             first,
             end,
             chunk_s=options.chunk_s,
-            hop_s=hop_s,
+            hop_s=options.chunk_hop_s or options.chunk_s,
             last=options.chunk_last,
-            min_duration_s=min_duration_s,
         ):
             yield Piece(partial(_again, stream, part), options, number, start_s)
 
@@ -123,6 +127,7 @@ class OpenSource:
         options: AudioOptions,
         stopwatch: Stopwatch,
         min_duration_s: float | None = None,
+        max_duration_s: float | None = None,
     ) -> AudioStream:
         features = self._job.config.features
         return AudioStream(
@@ -130,7 +135,7 @@ class OpenSource:
             options,
             sampling_rate=features.sampling_rate,
             dtype=features.compute_dtype,
-            max_duration_s=self._job.limits.max_duration_s,
+            max_duration_s=max_duration_s,
             min_duration_s=min_duration_s,
             stopwatch=stopwatch,
         )
@@ -140,15 +145,32 @@ class OpenSource:
             return item.source
         if self._output is None:
             folder = self._job.scratch or own_folder(self._job.out)
-            self._output = self._opened.enter_context(output_of(item.source, folder))
+            with self._failing():
+                self._output = self._opened.enter_context(output_of(item.source, folder))
         return self._output
 
     def _recording_of(self, item: Item) -> Recording:
         if self._recording is None:
             config = self._job.config
             open_again = partial(open_file, self._path_of(item), config.audio, config.features.compute_dtype)
-            self._recording = self._opened.enter_context(Recording(open_again))
+            recording = self._opened.enter_context(Recording(open_again))
+            with self._failing():
+                recording.open()
+            self._recording = recording
         return self._recording
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Fail all parts of a source that cannot be opened, or whose command fails, after one attempt."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except DecoderKilled:  # perhaps by mistake: the item is tried once more
+            raise
+        except AudioError as error:
+            self._failure = error.with_traceback(None)
+            raise
 
 
 def _again(stream: Callable[[Part], AudioStream], part: Part) -> AudioStream:

@@ -14,9 +14,9 @@ def by_source(items: Sequence[Item]) -> list[list[Item]]:
     """Group items by source, the parts of each sorted by start; a whole file is a group of its own."""
     if not any(item.bounds for item in items):
         return [[item] for item in items]
-    groups: dict[str, list[Item]] = {}
+    groups: dict[tuple[str, bool, str], list[Item]] = {}
     for item in items:
-        groups.setdefault(item.source if item.bounds else f"\0{item.id}", []).append(item)
+        groups.setdefault((item.source, item.is_command, "" if item.bounds else item.id), []).append(item)
     return [sorted(group, key=_start) for group in groups.values()]
 
 

@@ -71,7 +71,7 @@ def cut_warning(report: Report) -> str:
     files = "file" if report.done == 1 else "files"
     return (
         f"{report.cut:,} of {report.done:,} {files} {are} longer than {_length_limits(report)}: "
-        f"{_rough_time(report.cut_s)} of audio was cut off"
+        f"{_rough_time(report.cut_s)} of audio was cut off; --chunk {_longest_input(report)} keeps all of it"
     )
 
 
@@ -149,6 +149,13 @@ def _length_limits(report: Report) -> str:
         for name, number in numbers.items()
         if number is not None
     )
+
+
+def _longest_input(report: Report) -> str:
+    """Return the longest input that is not cut, as a value of ``--chunk``."""
+    features = report.features
+    limits = (features.num_samples, features.num_frames and features.num_frames * features.sequence_stride)
+    return f"{min(filter(None, limits)) / features.sampling_rate:.6g}s"
 
 
 def _audio_length(seconds: float) -> str:

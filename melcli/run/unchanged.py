@@ -15,6 +15,7 @@ from melcli.store.placement import StoredFiles
 
 __all__ = ["unchanged_finder"]
 
+IS_COMMAND = b'"is_command"'  # in the bounds of an item
 Fingerprint = tuple[bytes, int, int, bytes, bytes]  # id, size, time, bounds and columns of an item
 
 
@@ -57,6 +58,8 @@ def unchanged_finder(
         for kind in set(made) - kinds.keys():
             kinds[kind] = may_be_done(*kind)
         numbers = merge(list(zip(ids, map(int, sizes), map(int, times), bounds, columns, strict=True)))
+        if any(IS_COMMAND in one for one in set(bounds)):  # which has no size and time: the plan compares its text
+            numbers = [0 if IS_COMMAND in one else number for number, one in zip(numbers, bounds, strict=True)]
         if not all(kinds[kind] for kind in set(made)):
             numbers = [number if kinds[kind] else 0 for number, kind in zip(numbers, made, strict=True)]
 

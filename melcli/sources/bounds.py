@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 __all__ = ["Bounds", "BoundsFields", "Rounding"]
 
 Rounding = Literal["nearest", "truncate"]
+MAX_SAMPLES = 1 << 62  # a table may contain any number
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -79,7 +80,7 @@ class Bounds(NamedTuple):
         return first, None if self.end_s is None else self._count(self.end_s, sampling_rate)
 
     def _count(self, seconds: float, sampling_rate: int) -> int:
-        samples = seconds * sampling_rate
+        samples = min(seconds * sampling_rate, MAX_SAMPLES)
         return int(samples) if self.rounding == "truncate" else math.floor(samples + 0.5)
 
 

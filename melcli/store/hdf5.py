@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from melcli.byte_order import byte_order
 from melcli.errors import StorageError
 from melcli.opening import regular_only
 from melcli.printable import printable
@@ -82,9 +83,13 @@ class Hdf5Sink:
         self._features.pop(item_id, None)
 
     def commit(self) -> dict[str, Placement]:
-        """Write all added features; return their placements by id.  Without features, nothing is written."""
+        """Write all added features, sorted by id; return their placements by id.  Without features, write nothing.
+
+        Parts of a recording are added in the order in which they are decoded, but read in the order of the manifest.
+        """
         if not self._features:
             return {}
+        self._features = dict(sorted(self._features.items(), key=lambda features: byte_order(features[0])))
         lengths = [features.num_frames for features in self._features.values()]
         starts = np.cumsum([0, *lengths[:-1]])
         if sum(features.num_bytes for features in self._features.values()) > self._max_bytes:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from melcli.errors import ConfigError, NameClash
 from melcli.printable import printable
@@ -39,7 +40,34 @@ MAX_NAME_BYTES = 255  # of one part of a path, on every common file system; eCry
 MAX_PATH_BYTES = 4095  # without the final NUL, on Linux
 TEMPORARY_NAME_BYTES = 28  # of a file in the same folder; longer than a short final name
 
-_CHANNEL_SUFFIX = re.compile(r"\.ch\d+$")
+
+class _Parts(NamedTuple):
+    """What is added to an id for the outputs of one input.
+
+    Attributes
+    ----------
+    suffix : re.Pattern
+        What is added.
+    texts : tuple of str
+        One of them is in each suffix.
+    longest : str
+        The longest usual suffix.
+    keys : str
+        The keys that ask for several outputs.
+    """
+
+    suffix: re.Pattern[str]
+    texts: tuple[str, ...]
+    longest: str
+    keys: str
+
+
+_DIGITS = tuple(f".{digit}" for digit in range(10))
+_PARTS = {  # by whether there are channels, and chunks
+    (True, False): _Parts(re.compile(r"\.ch\d+$"), (".ch",), ".ch00", "channels=each"),
+    (False, True): _Parts(re.compile(r"\.\d{5,}$"), _DIGITS, ".00000", "chunk_s"),
+    (True, True): _Parts(re.compile(r"\.\d{5,}\.ch\d+$"), (".ch",), ".00000.ch00", "chunk_s and channels=each"),
+}
 
 
 def refuse_names(
@@ -48,6 +76,7 @@ def refuse_names(
     *,
     out: str | None = None,
     each_channel: bool = False,
+    has_chunks: bool = False,
     suspects: Callable[[Sequence[str], int], Iterable[str]] | None = None,
 ) -> None:
     """Refuse ids that cannot be names in OUT, before any work.
@@ -62,6 +91,8 @@ def refuse_names(
         OUT, which need not exist.  Its file system limits the length of names, and its path shortens the others.
     each_channel : bool
         Whether outputs are named ``ID.ch0``, ``ID.ch1``.  The limit allows for a hundred of them.
+    has_chunks : bool
+        Whether outputs are named ``ID.00000``, ``ID.00001``, with the channel after it.  The limit allows for 100,000.
     suspects : callable, optional
         Returns the ids that contain one of the given texts or have more than a number of bytes; None: all ids.
 
@@ -71,32 +102,32 @@ def refuse_names(
         A part of a file's name, or its whole path, would be too long.
     NameClash
         An id leads into a file of OUT itself, or into a folder that is another item's file; or the row of a failed
-        item would have the same id as the channel of another one.
+        item would have the same id as a channel or a chunk of another one.
     """
     find = (lambda texts, num_bytes: item_ids) if suspects is None else suspects
-    if each_channel:
-        _refuse_ids_of_channels(find([".ch"], MAX_PATH_BYTES), item_ids)
+    parts = _PARTS.get((each_channel, has_chunks))
+    if parts is not None:
+        _refuse_ids_of_parts(find(parts.texts, MAX_PATH_BYTES), item_ids, parts)
     if format != "npy":
         return
-    limits = _NameLimits.under(out, ".ch00.npy" if each_channel else ".npy")
+    limits = _NameLimits.under(out, f"{parts.longest if parts else ''}.npy")
     for item_id in find([".npy/", *OWN_FOLDERS], limits.safe_id_bytes):
         limits.check(item_id)
-        _refuse_folder(item_id, item_ids, each_channel)
+        _refuse_folder(item_id, item_ids, parts)
 
 
-def _refuse_ids_of_channels(suspects: Iterable[str], known: Collection[str]) -> None:
+def _refuse_ids_of_parts(suspects: Iterable[str], known: Collection[str], parts: _Parts) -> None:
     for item_id in suspects:
-        if _CHANNEL_SUFFIX.search(item_id):
-            owner = _CHANNEL_SUFFIX.sub("", item_id)
-            if owner in known:
-                raise NameClash(
-                    f"with channels=each an output of {printable(owner)} may be named {printable(item_id)}, "
-                    "like another input",
-                    hint="rename one of them, or use --keep-extension",
-                )
+        owner = parts.suffix.sub("", item_id)
+        if owner != item_id and owner in known:
+            raise NameClash(
+                f"with {parts.keys} an output of {printable(owner)} may be named {printable(item_id)}, "
+                "like another input",
+                hint="rename one of them, or use --keep-extension",
+            )
 
 
-def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> None:
+def _refuse_folder(item_id: str, known: Collection[str], of_items: _Parts | None) -> None:
     """Refuse an id that needs a folder with the name of a file."""
     parts = item_id.split("/")
     if len(parts) > 1 and parts[0] in OWN_NAMES:
@@ -106,8 +137,8 @@ def _refuse_folder(item_id: str, known: Collection[str], each_channel: bool) -> 
         if not folder.endswith(".npy"):
             continue
         other = folder.removesuffix(".npy")
-        owner = _CHANNEL_SUFFIX.sub("", other) if each_channel else other
-        if owner in known and (owner != other or not each_channel):
+        owner = other if of_items is None else of_items.suffix.sub("", other)
+        if owner in known and (owner != other or of_items is None):
             raise NameClash(
                 f"{printable(item_id)} needs a folder where {printable(owner)} has its file",
                 hint="rename one of them",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,8 @@ class Features(Mapping[str, np.ndarray]):
     ----------
     rows, num_other_config
         The arguments.
+    transform : callable or None
+        Is applied to each array with its row, such as a normalization; it must support pickle.
     """
 
     def __init__(
@@ -108,9 +110,16 @@ class Features(Mapping[str, np.ndarray]):
         self._doubled = frozenset(doubled)
         self._out = os.path.abspath(out)
         self._shards: dict[tuple[int, str], ShardReader] = {}
+        self.transform: Callable[[OkRow, np.ndarray], np.ndarray] | None = None
 
     def __getitem__(self, item_id: str) -> np.ndarray:
         row = self.rows[item_id]
+        features = self._stored(row)
+        return features if self.transform is None else self.transform(row, features)
+
+    def _stored(self, row: OkRow) -> np.ndarray:
+        """Return the array of a row as it is stored."""
+        item_id = row.id
         path = self._inside(row)
         try:
             mels, frames = row.num_features, row.num_frames

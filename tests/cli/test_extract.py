@@ -419,7 +419,10 @@ def test_audio_that_is_cut_off_is_flagged_and_said_once(extract: Extract, sounds
     plant(sounds, "exact.wav", seconds=0.125)
     plant(sounds, "two.wav", channels=2)
     ended = extract("in", *CUT, "-s", "channels=each", "-q", "--json")
-    said = "warning: 4 of 5 files are longer than num_samples=1000 (0.125 s): 0.5 s of audio was cut off"
+    said = (
+        "warning: 4 of 5 files are longer than num_samples=1000 (0.125 s): 0.5 s of audio was cut off; "
+        "--chunk 0.125s keeps all of it"
+    )
     assert [line for line in ended.err.splitlines() if not line.startswith("failed: ")] == [said]
     found = json.loads(ended.out)
     assert (found["cut"], found["cut_s"]) == (4, 0.5)

@@ -152,6 +152,43 @@ MISTAKES = [
         "melcli extract --table a.csv ...",
         files={"a.csv": "id,path\n1,in/a.wav\n"},
     ),
+    # tables
+    Mistake(
+        ("extract", "--table", "a.csv", "-o", "out"),
+        "a.csv:1: no column has a usual name of a path; the columns are id, clip",
+        "name it with --column path=clip, or make it with --path-template",
+        files={"a.csv": "id,clip\n1,a\n"},
+    ),
+    Mistake(
+        ("extract", "--table", "a.csv", "--column", "path=clip", "-o", "out"),
+        "a.csv:1: --column path=clip: the table has no column 'clip', but id, clips",
+        "did you mean 'clips'?",
+        files={"a.csv": "id,clips\n1,a\n"},
+    ),
+    Mistake(
+        ("extract", "--table", "a.csv", "--column", "strat=begin", "-o", "out"),
+        "--column strat=begin: 'strat' is too similar to 'start' to be another column",
+        "write start=begin, or choose another name",
+        files={"a.csv": "path,begin\n"},
+    ),
+    Mistake(
+        ("extract", "--table", "a.txt", "-o", "out"),
+        "a.txt: neither its extension nor its first line tells the format of this table",
+        "add --table-format csv|tsv|pipe|space|jsonl",
+        files={"a.txt": "in/a.wav 1\n"},
+    ),
+    Mistake(
+        ("extract", "--table", "a.csv", "-o", "out"),
+        "a.csv:2: start=2 and end=1: a piece ends after its start",
+        "if end is a length, add --column duration=end --column end=",
+        files={"a.csv": "path,start,end\nin/a.wav,2,1\n"},
+    ),
+    Mistake(
+        ("extract", "data", "-o", "out"),
+        "data/wav.scp:1: command='cat a.sph': commands of wav.scp are not run by default",
+        "read them, and add --allow-commands if you trust the folder",
+        files={"data/wav.scp": "u cat a.sph |\n"},
+    ),
     # limits
     Mistake(
         ("extract", *IN_OUT, "--max-duration", "2 hours"),

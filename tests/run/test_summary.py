@@ -136,25 +136,42 @@ def test_inputs_that_are_cut_are_counted_once_with_what_they_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    "done, cut, lost_s, keys, sentence",
+    "done, cut, lost_s, keys, sentence, chunk",
     [
-        (300, 12, 4320, {"num_samples": 480_000}, "12 of 300 files are longer than num_samples=480000 (30 s): 1.2 h"),
-        (1, 1, 60, {"num_samples": 480_000}, "1 of 1 file is longer than num_samples=480000 (30 s): 1.0 min"),
-        (2, 1, 59.9, {"num_frames": 1024}, "1 of 2 files is longer than num_frames=1024 (10.24 s): 59.9 s"),
-        (9, 2, 0.01, {"num_frames": 99}, "2 of 9 files are longer than num_frames=99 (0.99 s): less than 0.1 s"),
+        (
+            300,
+            12,
+            4320,
+            {"num_samples": 480_000},
+            "12 of 300 files are longer than num_samples=480000 (30 s): 1.2 h",
+            "30s",
+        ),
+        (1, 1, 60, {"num_samples": 480_000}, "1 of 1 file is longer than num_samples=480000 (30 s): 1.0 min", "30s"),
+        (2, 1, 59.9, {"num_frames": 1024}, "1 of 2 files is longer than num_frames=1024 (10.24 s): 59.9 s", "10.24s"),
+        (
+            9,
+            2,
+            0.01,
+            {"num_frames": 99},
+            "2 of 9 files are longer than num_frames=99 (0.99 s): less than 0.1 s",
+            "0.99s",
+        ),
         (
             1500,
             1200,
             3600 * 1234.5,
             {"num_samples": 8000, "num_frames": 40},
             "1,200 of 1,500 files are longer than num_samples=8000 (0.5 s) or num_frames=40 (0.4 s): 1,234.5 h",
+            "0.4s",
         ),
     ],
 )
-def test_what_was_cut_off_in_words(done: int, cut: int, lost_s: float, keys: dict[str, int], sentence: str) -> None:
+def test_what_was_cut_off_in_words(
+    done: int, cut: int, lost_s: float, keys: dict[str, int], sentence: str, chunk: str
+) -> None:
     features = FeatureOptions(fft_length=400, sequence_stride=160, **keys)
     report = Report(out="OUT", done=done, cut=cut, cut_samples=round(lost_s * 16_000), features=features)
-    assert cut_warning(report) == f"{sentence} of audio was cut off"
+    assert cut_warning(report) == f"{sentence} of audio was cut off; --chunk {chunk} keeps all of it"
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,51 @@ def test_an_input_that_is_called_like_a_channel_of_another_is_refused(format_):
     refuse_names(["x/a.wav", "x/a.ch1.wav", "b.ch0.wav"], format_, each_channel=True)
 
 
+CHUNKS = {"has_chunks": True}
+CHUNKS_OF_CHANNELS = {"has_chunks": True, "each_channel": True}
+
+
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+@pytest.mark.parametrize(
+    "item_id, options, keys",
+    [
+        ("x/a.00001", CHUNKS, "chunk_s"),
+        ("x/a.99999", CHUNKS, "chunk_s"),
+        ("x/a.123456", CHUNKS, "chunk_s"),
+        ("x/a.00001.ch1", CHUNKS_OF_CHANNELS, "chunk_s and channels=each"),
+    ],
+)
+def test_an_input_that_is_called_like_a_chunk_of_another_is_refused(format_, item_id, options, keys):
+    with pytest.raises(NameClash) as raised:
+        refuse_names(["x/a", item_id, "b.00000"], format_, **options)
+    assert str(raised.value) == (
+        f"with {keys} an output of x/a may be named {item_id}, like another input; "
+        "rename one of them, or use --keep-extension"
+    )
+    refuse_names(["x/a", item_id], format_)
+    with_suspects = {"suspects": lambda texts, num_bytes: [item_id] if any(text in item_id for text in texts) else []}
+    with pytest.raises(NameClash):
+        refuse_names(["x/a", item_id], format_, **options, **with_suspects)
+
+
+def test_other_ids_are_not_taken_for_chunks():
+    refuse_names(["a", "a.0001", "a.x00001", "a.00001.wav", "a.ch0", "a00001", "b.00001"], "npy", has_chunks=True)
+    refuse_names(["a", "a.00001", "a.ch0"], "npy", has_chunks=True, each_channel=True)
+
+
+def test_a_folder_in_the_place_of_a_chunks_file_is_refused():
+    with pytest.raises(NameClash, match=r"^a\.00003\.npy/b needs a folder where a has its file; rename one of them$"):
+        refuse_names(["a", "a.00003.npy/b"], "npy", has_chunks=True)
+    refuse_names(["a.npy/b", "a"], "npy", has_chunks=True)  # whose files are called a.00000.npy and so on
+
+
+@pytest.mark.parametrize("options, length", [(CHUNKS, 245), (CHUNKS_OF_CHANNELS, 240)])
+def test_a_name_has_room_for_the_number_of_a_chunk(tmp_path, options, length):
+    refuse_names(["n" * length], "npy", out=str(tmp_path), **options)
+    with pytest.raises(ConfigError, match="256 bytes"):
+        refuse_names(["n" * (length + 1)], "npy", out=str(tmp_path), **options)
+
+
 def test_a_folder_that_is_called_like_a_file_elsewhere_is_allowed():
     assert refuse_names(["x/a", "a.npy/b", "x/a.npy"], "npy") is None
 

@@ -101,7 +101,10 @@ class PieceMaker:
         start_s = start_s or 0.0
         if end_s is not None and end_s <= start_s:
             start = names.get("start", "start")
-            raise ConfigError(f"{start}={start_s:g} and {names['end']}={end_s:g}: a piece ends after its start")
+            raise ConfigError(
+                f"{start}={start_s:g} and {names['end']}={end_s:g}: a piece ends after its start",
+                hint=f"if {names['end']} is a length, add --column duration={names['end']} --column end=",
+            )
         duration_s = None if self._duration is None else seconds(names["duration"], row[self._duration])
         if duration_s is None:
             return start_s, end_s, None

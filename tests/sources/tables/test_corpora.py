@@ -133,6 +133,33 @@ def test_urban_sound(records):
     assert found.columns["start"] == "4.0"
 
 
+def test_rttm(records):
+    data = "SPEAKER abc 1 11.5 2.25 <NA> <NA> spk0 <NA> <NA>\nSPEAKER abc 1  3.0 0.5  <NA> <NA> spk1 <NA> <NA>\n"
+    columns = {"start": "4", "duration": "5", "speaker": "8"}
+    first, second = records(data, "a.rttm", format="space", path_template="wav/{2}.wav", columns=columns)
+    assert (first.path, first.start_s, first.duration_s, first.rounding) == ("wav/abc.wav", 11.5, 2.25, "nearest")
+    assert (first.id, first.columns["speaker"]) == ("wav/abc_00011500_00013750", "spk0")
+    assert second.id == "wav/abc_00003000_00003500"
+
+
+def test_fairseq(records):
+    (found,) = records("84/1/84-1-0.flac\t93680\n", "rest", format="tsv", root="/data/dev")
+    assert (found.path, found.columns) == ("/data/dev/84/1/84-1-0.flac", {"2": "93680"})
+
+
+def test_wenet(records):
+    (found,) = records('{"key": "BAC1", "wav": "/a/1.wav", "txt": "x"}\n', "data.list", columns={"id": "key"})
+    assert (found.path, found.id, found.columns) == ("/a/1.wav", "BAC1", {"txt": "x"})
+
+
+def test_speechbrain(records, refusal):
+    """Its start and stop are samples, and its duration is in seconds."""
+    data = "ID,duration,wav,start,stop,spk_id\nid1--0_3,3.0,/vox/1.wav,0,48000,id1\n"
+    assert "contradict" in str(refusal(data))
+    (found,) = records(data, columns={"start": "", "end": ""})
+    assert (found.id, found.start_s, found.columns["stop"]) == ("id1--0_3", None, "48000")
+
+
 def test_a_table_of_pandas(records):
     """It has a column without a name, and numbers with decimals for columns with gaps."""
     (first, second) = records(",path,channel\n0,a.wav,1.0\n1,b.wav,\n")

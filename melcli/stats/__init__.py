@@ -1,0 +1,1 @@
+"""Statistics of stored features: moments, their combination, and the files in which programs read them."""
