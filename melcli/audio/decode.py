@@ -26,6 +26,9 @@ from melcli.audio.containers import examine
 from melcli.audio.decoder import UNKNOWN_LENGTH, Decoder
 from melcli.audio.end_of_audio import Ending, Read
 from melcli.audio.ffmpeg.decoder import FfmpegDecoder
+from melcli.audio.ffmpeg.media import media_end
+from melcli.audio.ffmpeg.media_end import Track
+from melcli.audio.ffmpeg.program import locate
 from melcli.audio.flac import FlacEnding
 from melcli.audio.formats import is_misnamed, true_container
 from melcli.audio.levels import Levels
@@ -304,6 +307,7 @@ def measure(
     opus_rate: Literal["header", 48000] = "header",
     decoder: DecoderName = "auto",
     stream: int = 0,
+    is_rough: bool = False,
 ) -> tuple[int, int, int]:
     """Return the length of a file by its header, without decoding.
 
@@ -313,6 +317,9 @@ def measure(
         May contain surrogate escapes, for names that are not UTF-8.
     opus_rate, decoder, stream
         See `melcli.audio.options.AudioOptions`.
+    is_rough : bool
+        Whether the rate and channels in the header of an MP4 file are enough, though a decoder may find others.  Then
+        no ffmpeg is started for it.
 
     Returns
     -------
@@ -331,6 +338,11 @@ def measure(
     choice = DecoderChoice(decoder=decoder, stream=stream, opus_rate=opus_rate)
     with open_regular(path) as raw:
         ending = examine(raw.read_at, raw.size)
+        if is_rough and ending is None and decoder != "libsndfile" and locate() is not None:
+            tracks = media_end(raw.read_at, raw.size).tracks
+            track = tracks[stream] if stream < len(tracks) else Track()
+            if track.duration_s and track.sampling_rate and track.num_channels:
+                return track.sampling_rate, round(track.duration_s * track.sampling_rate), track.num_channels
         with open_decoder(raw, ending, choice) as opened:
             check_rate(opened.sampling_rate)
             claim = _claimed_samples(opened, raw.size)

@@ -147,7 +147,7 @@ def _measure(item: Item, job: Job) -> MeasuredItem:
     try:
         with watchdog.item(header_timeout_s(job.limits.timeout_per_item_s)):
             sampling_rate, num_samples, num_channels = measure(
-                item.source, opus_rate=audio.opus_rate, decoder=audio.decoder, stream=audio.stream
+                item.source, opus_rate=audio.opus_rate, decoder=audio.decoder, stream=audio.stream, is_rough=True
             )
         duration_s = max(0.0, num_samples / sampling_rate - (bounds.start_s or 0.0))
         return MeasuredItem(

@@ -96,7 +96,13 @@ def _tracks(read: Read, movie: _Box, file_size: int) -> Iterator[Track]:
     for box in boxes[:_MAX_TRACKS]:
         handler = _find(read, box, b"mdia", b"hdlr")
         if handler is not None and read(handler.start + 8, 4) == b"soun":
-            yield Track(duration_s=_duration_s(read, box, movie_hz), encryption=_encryption(read, box))
+            coding, num_channels, sampling_rate = _sample_entry(read, box)
+            yield Track(
+                duration_s=_duration_s(read, box, movie_hz),
+                encryption=_ENCRYPTED.get(coding, ""),
+                sampling_rate=sampling_rate,
+                num_channels=num_channels,
+            )
 
 
 def _time(read: Read, header: _Box) -> tuple[int, int]:
@@ -134,8 +140,8 @@ def _presented_ticks(read: Read, edits: _Box) -> int | None:
     return total or None
 
 
-def _encryption(read: Read, track: _Box) -> str:
+def _sample_entry(read: Read, track: _Box) -> tuple[bytes, int, int]:
+    """Return the type of a track's samples, the number of channels and the sampling rate."""
     table = _find(read, track, b"mdia", b"minf", b"stbl", b"stsd")
-    if table is None:
-        return ""
-    return _ENCRYPTED.get(read(table.start + 12, 4), "")
+    entry = b"" if table is None else read(table.start + 8, 36)
+    return entry[4:8], int.from_bytes(entry[24:26], "big"), int.from_bytes(entry[32:34], "big")

@@ -17,10 +17,14 @@ class Track:
         In seconds, as it is presented; None if the header leaves it open.
     encryption : str
         The scheme, such as ``cenc``; empty if it is not encrypted.
+    sampling_rate, num_channels : int
+        As the header has them; 0 if unknown.  The decoder may find others: of HE-AAC the header has half of the rate.
     """
 
     duration_s: float | None = None
     encryption: str = ""
+    sampling_rate: int = 0
+    num_channels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ def test_the_samples_are_those_of_ffmpeg(ffmpeg: str, tmp_path: Path, name: str)
     rate_hz, num_samples, num_channels = measure(str(path), decoder="ffmpeg")
     assert (rate_hz, num_channels) == (file.sampling_rate, 2)
     assert abs(num_samples - len(samples)) < 0.2 * rate_hz
+    assert measure(str(path), decoder="ffmpeg", is_rough=True)[0] == rate_hz
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,16 @@ def test_libsndfile_decodes_what_it_supports(ffmpeg: str, tmp_path: Path) -> Non
     asked, same = read(path, decoder="ffmpeg")
     assert (automatic.format, asked.format) == ("wav/pcm_16", "ffmpeg/wav/pcm_s16le")
     assert samples.tobytes() == same.tobytes()
+
+
+@pytest.mark.parametrize("name", ["aac.m4a", "alac.m4a", "pcm.mov"])
+def test_the_header_of_mp4_is_measured_without_ffmpeg(
+    ffmpeg: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = make(tmp_path / name, *MADE[name][0], channels=2)
+    monkeypatch.setenv("MELCLI_FFMPEG", "/bin/false")
+    rate_hz, num_samples, num_channels = measure(str(path), is_rough=True)
+    assert (rate_hz, num_channels) == (16_000, 2)
+    assert abs(num_samples - 16_000) < 2048
+    with pytest.raises(AudioError):
+        measure(str(path))
