@@ -46,6 +46,8 @@ def stats(outs: tuple[str, ...], **arguments: Any) -> int:
     All frames with signal count, and padding does not: valid_frames of each row. Variances are divided by the number of
     frames. The result is the same, bit by bit, for any number of workers, and for any division of the items into OUTs.
 
+    An OUT may also be an .npz file of earlier statistics, which are added.
+
     A stats.yaml is the config of OUT with the mean and standard deviation of each feature, so that melcli extract -c
     stats.yaml normalizes. melcli extract --normalize, the keys mean and std of a config, and melcli.open_features take
     the other files.
@@ -54,6 +56,7 @@ def stats(outs: tuple[str, ...], **arguments: Any) -> int:
     melcli stats features
     melcli stats features -o stats.yaml
     melcli stats train dev -o cmvn.ark
+    melcli stats stats.npz more -o stats.npz
     melcli stats features --by speaker -o speakers.npz
 
     \b
@@ -73,6 +76,7 @@ def _stats(outs: tuple[str, ...], arguments: dict[str, Any]) -> int:
     from melcli.addresses import refuse_url
     from melcli.run.engines.cpus import usable_cpus
     from melcli.run.stats.compute import StatsRequest, compute_statistics
+    from melcli.stats.saved import is_saved
     from melcli.stats.writing import refuse_format, write_statistics
 
     output, by = arguments["output"], arguments["by"]
@@ -82,7 +86,12 @@ def _stats(outs: tuple[str, ...], arguments: dict[str, Any]) -> int:
         refuse_url("FILE", output)
         refuse_format(output, by)
     statistics = compute_statistics(
-        StatsRequest(outs=outs, by=by, workers=arguments["jobs"] or usable_cpus()),
+        StatsRequest(
+            outs=[out for out in outs if not is_saved(out)],
+            saved=[out for out in outs if is_saved(out)],
+            by=by,
+            workers=arguments["jobs"] or usable_cpus(),
+        )
     )
     if statistics.num_other_config:
         warn(f"{statistics.num_other_config:,} items have another config and are not counted")

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from melcli.printable import printable
 __all__ = ["MAX_BYTES", "read_normalizers"]
 
 MAX_BYTES = 1 << 26
+MIN_FEATURES = 8  # fewer values repeat by chance
+MAX_FEATURES = 4096
 DEVIATIONS = ("std", "scale", "stddev")
 VARIANCES = ("variance", "var")
 _COMPONENT = re.compile(rb"<(AddShift|Rescale)>[^\[<]*(?:<LearnRateCoef>[^\[<]*)?\[([^\]]*)\]")
@@ -51,7 +53,9 @@ def read_normalizers(path: str | os.PathLike[str]) -> Normalizers:
     try:
         if len(data) > MAX_BYTES:
             raise ConfigError(f"it is larger than {MAX_BYTES:,} bytes")
-        return _KINDS.get(os.path.splitext(where)[1].lower(), _from_text_or_archive)(data)
+        read = _KINDS.get(os.path.splitext(where)[1].lower(), _from_text_or_archive)
+        with np.errstate(all="ignore"):  # numbers that overflow are refused as not finite
+            return read(data)
     except ConfigError as error:
         raise ConfigError(f"{where}: {printable(error.problem)}", hint=error.hint) from None
 
@@ -154,9 +158,23 @@ def _from_network(data: bytes) -> Normalizer:
         shifts, factors = [float(word) for word in found[b"AddShift"]], [float(word) for word in found[b"Rescale"]]
     except ValueError:
         raise ConfigError("<AddShift> or <Rescale> has a word that is not a number") from None
+    if len(shifts) != len(factors):
+        raise ConfigError(f"it has {len(shifts)} shifts, but {len(factors)} factors")
+    period = _period(list(zip(shifts, factors, strict=True)))
     return Normalizer(
-        mean=tuple(-shift for shift in shifts), std=tuple(1 / factor if factor else math.inf for factor in factors)
+        mean=tuple(-shift for shift in shifts[:period]),
+        std=tuple(1 / factor if factor else math.inf for factor in factors[:period]),
     )
 
 
-_KINDS = {".npz": _from_npz, ".npy": _from_npy, ".json": _from_json}
+def _period(values: list[tuple[float, float]]) -> int:
+    """Return the number of values of one frame: FunASR stacks 5 or 7 frames, and repeats the values for each."""
+    num_values = len(values)
+    periods: list[int] = [1, *range(MIN_FEATURES, min(num_values // 2, MAX_FEATURES) + 1)]
+    for period in periods:
+        if num_values % period == 0 and values == values[:period] * (num_values // period):
+            return period
+    return num_values
+
+
+_KINDS: dict[str, Callable[[bytes], Normalizers]] = {".npz": _from_npz, ".npy": _from_npy, ".json": _from_json}

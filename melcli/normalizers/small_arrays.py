@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 
@@ -58,7 +59,9 @@ def _read_array(data: bytes) -> np.ndarray:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"version {version[0]}.{version[1]} of .npy does not contain plain numbers")
-    shape, fortran, dtype = readers[version](file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy warns about headers of Python 2, which are fine
+        shape, fortran, dtype = readers[version](file)
     if dtype.kind not in "fiuU":
         raise ValueError(f"it contains {'objects' if dtype.kind == 'O' else dtype}, not numbers")
     count = int(np.prod(shape, dtype=object)) if shape else 1

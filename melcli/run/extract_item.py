@@ -111,7 +111,7 @@ def _all_failed(rows: Sequence[Row], damage: AudioError, sink: Sink) -> Iterator
         yield FailedRow(
             id=row.item_id,
             reason=damage.reason,
-            message=printable(f"{row.source}: {damage.message}"),
+            message=printable(f"{row.item_id} of {row.source}: {damage.message}"),
             stderr=damage.stderr or None,
             **origin,
         )

@@ -16,6 +16,7 @@ from melcli.normalizers.kaldi_matrices import encode_matrices
 from melcli.printable import printable
 from melcli.stats.moments import Moments
 from melcli.stats.normalized_config import normalized_config
+from melcli.stats.saved import config_text
 from melcli.stats.statistics import SECONDS_PER_HOUR, Statistics
 from melcli.store.files import write_file
 from melcli.store.mean_scale import encode_mean_scale
@@ -78,6 +79,7 @@ def _npz(statistics: Statistics) -> bytes:
     total = statistics.total
     arrays: dict[str, Any] = {
         "config_id": np.array(statistics.config_id),
+        "config": np.array(config_text(statistics.config)),
         **_arrays([total], single=True),
         **{f"overall_{name}": np.float64(value) for name, value in total.overall.items()},
     }

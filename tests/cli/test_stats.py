@@ -193,6 +193,50 @@ def test_what_no_constants_can_express_is_refused_as_yaml_only(melcli: Command, 
     assert melcli("stats", "out", "-o", "stats.npz").code == 0
 
 
+def test_earlier_statistics_are_added(melcli: Command, sounds: Path) -> None:
+    lines = Path("table.csv").read_text().splitlines(keepends=True)
+    for name, part in (("all", lines[1:]), ("one", lines[1:4]), ("two", lines[4:])):
+        Path("table.csv").write_text(lines[0] + "".join(part))
+        melcli("extract", "--table", "table.csv", "-o", name, *LIGHT)
+        assert melcli("stats", name, "--by", "speaker", "-o", f"{name}.npz").code == 0
+    expected = json.loads(melcli("stats", "all", "--by", "speaker", "--json").out)
+    outs = (("one.npz", "two.npz"), ("two.npz", "one.npz"), ("one.npz", "two"), ("one", "two.npz"))
+    found = [json.loads(melcli("stats", *pair, "--by", "speaker", "--json").out) for pair in outs]
+    assert found[0] == found[1]
+    for plain in found:
+        for part, whole in ((plain, expected), (plain["groups"]["s2"], expected["groups"]["s2"])):
+            assert (part["items"], part["frames"]) == (whole["items"], whole["frames"])
+            np.testing.assert_allclose(part["mean"], whole["mean"], rtol=1e-12)
+            np.testing.assert_allclose(part["variance"], whole["variance"], rtol=1e-10)
+            assert (part["min"], part["max"]) == (whole["min"], whole["max"])
+    assert melcli("stats", "all.npz", "--by", "speaker", "-o", "again.npz").code == 0
+    with np.load("all.npz") as arrays, np.load("again.npz") as again:
+        assert arrays.keys() == again.keys()
+        assert all(np.array_equal(arrays[name], again[name]) for name in ("mean", "groups", "group_mean", "config"))
+    assert melcli("stats", "all.npz", "-o", "all.yaml").code == 0
+    assert resolve_config("all.yaml").features.mean == tuple(expected["mean"])
+
+
+def test_earlier_statistics_that_do_not_fit_are_refused(melcli: Command, sounds: Path) -> None:
+    melcli("extract", "in", "-o", "out", *LIGHT)
+    melcli("extract", "in", "-o", "other", *LIGHT, "-s", "min_freq=40.0")
+    melcli("stats", "other", "-o", "other.npz")
+    melcli("stats", "out", "-o", "out.npz")
+    np.savez("foreign.npz", mean=[1.0])
+    Path("damaged.npz").write_bytes(Path("out.npz").read_bytes()[:-40])
+    for arguments, words in (
+        (("out", "other.npz"), ("out and other.npz", "different configs", "min_freq")),
+        (("out.npz", "other.npz"), ("out.npz", "different configs", "min_freq")),
+        (("foreign.npz",), ("foreign.npz", "did not write it")),
+        (("damaged.npz",), ("damaged.npz", "not a file of arrays")),
+        (("no.npz",), ("no.npz", "No such file")),
+        (("out.npz", "--by", "speaker"), ("out.npz", "no groups of speaker")),
+    ):
+        ended = melcli("stats", *arguments)
+        assert ended.code == 2, arguments
+        assert names(ended.err, *words), ended.err
+
+
 def test_refusals_come_before_any_work(melcli: Command, sounds: Path) -> None:
     melcli("extract", "in", "-o", "out", *LIGHT)
     melcli("extract", "in", "-o", "other", *LIGHT, "-s", "min_freq=40.0")

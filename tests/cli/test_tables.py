@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -237,3 +239,57 @@ def test_a_table_without_rows_has_no_input(extract: Extract) -> None:
     write("t.csv", "path,start")
     assert extract("--table", "t.csv").code == 5
     assert extract("--table", "t.csv", "--allow-empty").code == 0
+
+
+# a table that changes
+
+
+def random_rows(chance: random.Random, old: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Remove, change and add rows; an id keeps its place in the table, or gets another one."""
+    kept = {row["id"]: dict(row) for row in old if chance.random() < 0.8}
+    for number in range(6):
+        row = kept.setdefault(f"p{number}", {"id": f"p{number}", "path": "in/a.wav"}) if chance.random() < 0.5 else None
+        if row is not None:
+            start = chance.choice(("", "0", "0.25", "1.5", "3"))
+            row.update(path=chance.choice(("in/a.wav", "in/b.flac", "in/odd.wav", "in/none.wav")), start=start)
+            row.update(end=chance.choice(("", "1.75", "2.2")) if start not in ("3", "") else "")
+            row.update(channel=chance.choice(("", "0", "1")))
+        if chance.random() < 0.3 and f"p{number}" in kept:
+            kept[f"p{number}"]["text"] = str(chance.random())
+    rows_ = list(kept.values())
+    chance.shuffle(rows_)
+    return rows_
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("format_", ["npy", "hdf5"])
+def test_whatever_a_table_was_before_the_next_run_is_that_of_the_table_now(
+    extract: Extract, melcli: Command, tmp_path: Path, seed: int, format_: str
+) -> None:
+    chance = random.Random(f"tables {seed}")
+    table: list[dict[str, str]] = []
+    for number in range(4):
+        table = random_rows(chance, table) or [{"id": "x", "path": "in/a.wav"}]
+        with open("t.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, ("path", "id", "start", "end", "channel", "text"))
+            writer.writeheader()
+            writer.writerows(table)
+        fresh = f"fresh{number}"
+        code = extract("--table", "t.csv", "-f", format_, out=fresh).code
+        again = extract("--table", "t.csv", "-f", format_, "--retry-failed")
+        assert again.code == code, again.err
+        assert melcli("prune", "--table", "t.csv", "--delete", "--max-delete", "100%", "out").code == 0
+        assert rows_without_places(tmp_path / "out") == rows_without_places(tmp_path / fresh)
+        now, expected = package.open_features("out"), package.open_features(fresh)
+        assert list(now) == list(expected)
+        for name in expected:
+            np.testing.assert_array_equal(now[name], expected[name])
+
+
+def rows_without_places(out: Path) -> dict[str, dict[str, object]]:
+    """Return the rows without the places in shards, which depend on the runs before."""
+    return {
+        name: {key: value for key, value in row.items() if key not in ("path", "start", "output_size", "crc32")}
+        for name, row in rows(out).items()
+    }

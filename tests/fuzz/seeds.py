@@ -14,6 +14,7 @@ import numpy as np
 
 from melcli.config.config import Config
 from melcli.config.named_configs import named_configs
+from melcli.normalizers.kaldi_matrices import encode_matrices
 from tests.audio.ffmpeg.media_bytes import FTYP, MDAT, asf, box, edit_list, matroska, movie, track
 from tests.audio.ffmpeg.message_texts import INPUT, MAPPING, VIDEO
 from tests.audio.odd_sounds import readable, refused
@@ -184,6 +185,25 @@ def _kaldi() -> Iterator[bytes]:
     yield b"b b.wav\na a.wav\n\0\0b x\na y\n"
 
 
+def _normalizers() -> Iterator[bytes]:
+    mean, std = np.array([1.0, -2.0]), np.array([0.5, 2.0])
+    sums = np.array([[4.0, -8.0, 4.0], [5.0, 32.0, 0.0]])
+    for arrays in ({"mean": mean, "std": std}, {"count": 4, "sum": sums[0, :2], "sum_square": sums[1, :2]}):
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        yield b"\0" + file.getvalue()
+    for array in (np.stack([mean, std]), sums):
+        file = io.BytesIO()
+        np.save(file, array)
+        yield b"\1" + file.getvalue()
+    yield b'\2{"mean": [1, 2], "variance": [0.25, 0], "by": "x", "groups": {"a": {"mean": 0, "std": 1}}}'
+    yield b'\2{"mean_stat": [4, -8], "var_stat": [5, 32], "frame_num": 4}'
+    yield b"\3" + encode_matrices({"a": sums, "b/c": sums})
+    yield b"\3" + encode_matrices({"": sums.astype(np.float32)})[1:]
+    yield b"\3a [\n 4 -8 4\n 5 32 0 ]\n"
+    yield b"\4<Nnet>\n<Splice> 2 2\n[ 0 ]\n<AddShift> 2 2\n<LearnRateCoef> 0 [ -1 2 ]\n<Rescale> 2 2\n[ 2 .5 ]\n</Nnet>"
+
+
 def _lists() -> Iterator[bytes]:
     yield from (b"a.wav\nb.wav\n", b"a.wav\0b\xff\nc.wav\0", b"\xef\xbb\xbfa.wav\r\nb.wav\r\n", b"\n\n", b"a\0\0b")
 
@@ -215,6 +235,7 @@ _KINDS = {
     "stored_npy": _npy,
     "npy": _npy,
     "npz": _npz,
+    "normalizers": _normalizers,
     "hdf5": _shards,
     "lists": _lists,
     "tables": _tables,

@@ -36,6 +36,7 @@ from melcli.config.config import Config
 from melcli.config.resolve import resolve_config
 from melcli.config.yaml_document import read_document
 from melcli.errors import REASONS, AudioError, ConfigError, MelcliError, StorageError
+from melcli.normalizers.reading import read_normalizers
 from melcli.printable import printable
 from melcli.run.limits import Limits
 from melcli.run.plan import Rerun, make_plan
@@ -73,6 +74,7 @@ MOST_READS = 5000  # of a container's bytes, before the decoder sees it
 MOST_SAMPLES = 4_000_000  # decoded per input; blocks do not grow with the length
 RATE_HZ = 8_000
 STORED_SHAPE = (3, 4)
+EXTENSIONS = (".npz", ".npy", ".json", ".ark", ".mvn")  # of files with means and deviations
 
 
 # Allowed errors.
@@ -399,6 +401,17 @@ def _read_arrays(path: str) -> None:
             opened.close()
 
 
+def normalizers(data: bytes) -> None:
+    """Read means and deviations: the first byte selects the extension."""
+    path = _file(f"a{EXTENSIONS[data[0] % len(EXTENSIONS)]}" if data else "a.npz", data[1:])
+    with _allowed(ConfigError):
+        found = read_normalizers(path)
+        for each in (*filter(None, [found.total]), *found.groups.values()):
+            assert len(each.mean) == len(each.std) > 0
+            assert all(map(math.isfinite, each.mean))
+            assert all(0 < std < math.inf for std in each.std)
+
+
 def hdf5(data: bytes) -> None:
     """Read a shard, as one of OUT and as an untrusted file, in a separate process that libhdf5 may crash."""
     said = ask(_file("a.h5", data))
@@ -503,7 +516,7 @@ TARGETS: dict[str, Target] = {
         *(containers, decode, media),
         *(document, config, sets),
         *(journal_damage, journal, manifest),
-        *(stored_npy, npy, npz, hdf5),
+        *(stored_npy, npy, npz, normalizers, hdf5),
         *(lists, tables, kaldi, names, globs),
     )
 }

@@ -81,6 +81,20 @@ def test_one_number_for_all_features_is_read(tmp_path: Path) -> None:
     assert read_normalizers(tmp_path / "one.json").single() == Normalizer(mean=(-4.5,), std=(2.0,))
 
 
+def test_repeated_values_of_stacked_frames_are_read_once(tmp_path: Path) -> None:
+    """FunASR's am.mvn has 560 values: 80 mels, seven times."""
+    rng = np.random.default_rng(0)
+    mean, std = rng.normal(12, 2, 80), rng.uniform(5, 7, 80)
+    (tmp_path / "am.mvn").write_text(network(np.tile(mean, 7), np.tile(std, 7)))
+    found = read_normalizers(tmp_path / "am.mvn").single()
+    np.testing.assert_allclose(found.mean, mean)
+    np.testing.assert_allclose(found.std, std)
+    shifted = np.tile(mean, 7)
+    shifted[300] += 1e-6
+    (tmp_path / "am.mvn").write_text(network(shifted, np.tile(std, 7)))
+    assert len(read_normalizers(tmp_path / "am.mvn").single().mean) == 560
+
+
 def test_several_speakers_are_groups_and_not_one_normalizer(tmp_path: Path) -> None:
     (tmp_path / "cmvn.ark").write_bytes(encode_matrices({"s1": KALDI, "s2": 2 * KALDI}))
     found = read_normalizers(tmp_path / "cmvn.ark")

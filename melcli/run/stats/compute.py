@@ -17,12 +17,14 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from melcli.byte_order import byte_order
+from melcli.config.config import Config
 from melcli.config.stored import StoredConfig, read_stored_config
 from melcli.errors import ConfigError, NoInput, StorageError, WorkersFailing
 from melcli.printable import printable
 from melcli.run.engines.contract import BatchTimedOut, Engine
 from melcli.run.interrupts import Interrupts
 from melcli.run.isolation import Culprit, InFlight
+from melcli.run.stats.differences import different_configs
 from melcli.run.stats.member import Member
 from melcli.run.stats.tasks import Measured, MeasureTask
 from melcli.store.rows import OkRow
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["StatsRequest", "compute_statistics"]
 
 ITEMS_PER_TASK = 64
+Pairs = Sequence[tuple["str | None", "Moments"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class StatsRequest:
     ----------
     outs : sequence of str
         OUTs of one config.
+    saved : sequence of str
+        Files of earlier statistics, in .npz, that are added.
     by : str or None
         The carried column whose values name the groups.
     workers : int
@@ -52,6 +57,7 @@ class StatsRequest:
     """
 
     outs: Sequence[str]
+    saved: Sequence[str] = ()
     by: str | None = None
     workers: int = 1
 
@@ -62,7 +68,7 @@ def compute_statistics(request: StatsRequest) -> Statistics:
     Raises
     ------
     ConfigError
-        An OUT does not exist or is given twice, their configs differ, or an item does not have the column.
+        An OUT does not exist or is given twice, their configs differ, or an item or a file does not have the column.
     NoInput
         There is no item, or no frame.
     StorageError
@@ -70,18 +76,20 @@ def compute_statistics(request: StatsRequest) -> Statistics:
     WorkersFailing
         Workers crash on every task.
     """
+    from melcli.run.stats.saved import read_saved
     from melcli.store.reader import open_features
 
-    stored = _config_of(request.outs)
+    stored = _config_of(request.outs) if request.outs else None
+    config, config_id, pairs = read_saved(request.saved, request.by, stored, next(iter(request.outs), ""))
     with Interrupts(), ExitStack() as opened:
         every = [opened.enter_context(closing(open_features(out))) for out in request.outs]
         for out, features in zip(request.outs, every, strict=True):
             _refuse_doubled(out, features)
         num_items = sum(map(len, every))
-        if not num_items:
+        if not num_items and not pairs:
             raise NoInput(f"{_names(request.outs)} contains no finished item")
-        groups = _measure(request, stored, every, num_items)
-    return _statistics(request, stored, groups, sum(features.num_other_config for features in every))
+        groups = _measure(request, config, every, num_items) if num_items else {}
+    return _statistics(request, (config, config_id), _added(groups, pairs), every)
 
 
 def _config_of(outs: Sequence[str]) -> StoredConfig:
@@ -96,11 +104,7 @@ def _config_of(outs: Sequence[str]) -> StoredConfig:
     first, *others = map(read_stored_config, outs)
     for out, other in zip(outs[1:], others, strict=True):
         if other.config_id != first.config_id:
-            differences = first.config.differences(other.config)
-            raise ConfigError(
-                f"{printable(outs[0])} and {printable(out)} have different configs: "
-                f"{'; '.join(differences) or 'other versions of the numbers'}".replace("OUT ", "")
-            )
+            raise different_configs(outs[0], first.config, out, other.config)
     return first
 
 
@@ -111,23 +115,23 @@ def _refuse_doubled(out: str, features: Features) -> None:
 
 
 def _measure(
-    request: StatsRequest, stored: StoredConfig, every: Sequence[Features], num_items: int
+    request: StatsRequest, config: Config, every: Sequence[Features], num_items: int
 ) -> dict[str | None, Moments]:
     from melcli.run.engines.local import LocalEngine
 
     num_tasks = -(-num_items // ITEMS_PER_TASK)
     engine = LocalEngine(min(request.workers, num_tasks), imports=("melcli.run.stats.measure_items",))
     try:
-        return _folded(_results(engine, _tasks(request, stored, every)))
+        return _folded(_results(engine, _tasks(request, config, every)))
     finally:
         engine.stop()
 
 
-def _tasks(request: StatsRequest, stored: StoredConfig, every: Sequence[Features]) -> Iterator[MeasureTask]:
+def _tasks(request: StatsRequest, config: Config, every: Sequence[Features]) -> Iterator[MeasureTask]:
     members = _members(request, every)
     number = 0
     while some := tuple(islice(members, ITEMS_PER_TASK)):
-        yield MeasureTask(config=stored.config, number=number, members=some, num_members=len(some))
+        yield MeasureTask(config=config, number=number, members=some, num_members=len(some))
         number += 1
 
 
@@ -197,22 +201,31 @@ def _folded(results: Iterable[Measured]) -> dict[str | None, Moments]:
     return groups
 
 
+def _added(groups: dict[str | None, Moments], pairs: Pairs) -> dict[str | None, Moments]:
+    if not pairs:
+        return groups
+    from melcli.stats.moments import fold
+
+    return fold([*groups.items(), *pairs])
+
+
 def _statistics(
-    request: StatsRequest, stored: StoredConfig, groups: dict[str | None, Moments], num_other_config: int
+    request: StatsRequest, made_with: tuple[Config, str], groups: dict[str | None, Moments], every: Sequence[Features]
 ) -> Statistics:
     from melcli.stats.statistics import Statistics
 
+    config, config_id = made_with
     total = groups.pop(None)
     if not total.frames:
         raise NoInput(f"{_names(request.outs)} contains no frame of signal")
     named = {name: moments for name, moments in groups.items() if name is not None}
     return Statistics(
-        config=stored.config,
-        config_id=stored.config_id,
+        config=config,
+        config_id=config_id,
         total=total,
         by=request.by,
         groups={name: named[name] for name in sorted(named, key=byte_order)},
-        num_other_config=num_other_config,
+        num_other_config=sum(features.num_other_config for features in every),
     )
 
 
