@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -41,7 +40,7 @@ def output_of(command: str, folder: str) -> Iterator[str]:
     Raises
     ------
     AudioError
-        ``unreadable``: the command ends with another exit code than 0.
+        ``unreadable``: the command ends with another exit code than 0, or writes more than fits on the disk.
     OSError
         The file cannot be written, or no process can be started.
     """
@@ -52,7 +51,7 @@ def output_of(command: str, folder: str) -> Iterator[str]:
 
 def _run(command: str, descriptor: int) -> None:
     reading, writing = os.pipe()
-    with open(reading, "rb", buffering=0) as output, open(descriptor, "wb", buffering=0, closefd=False) as file:
+    with open(reading, "rb", buffering=0) as output, open(descriptor, "wb", closefd=False) as file:
         try:
             process = subprocess.Popen(  # noqa: S603  the user allowed commands
                 ["/bin/sh", "-c", SCRIPT, "sh", command], stdin=subprocess.PIPE, stdout=writing, start_new_session=True
@@ -65,10 +64,15 @@ def _run(command: str, descriptor: int) -> None:
         raise AudioError("unreadable", f"the command {how}")
 
 
-def _copy(process: subprocess.Popen[bytes], output: io.FileIO, file: io.FileIO) -> int:
+def _copy(process: subprocess.Popen[bytes], output: io.FileIO, file: io.BufferedWriter) -> int:
     """Copy the output of a process, and return its exit code; when this ends, its session has ended."""
+    num_bytes = 0
     try:
-        shutil.copyfileobj(output, file, PIECE_BYTES)
+        while piece := output.read(PIECE_BYTES):
+            num_bytes += len(piece)
+            if num_bytes > _free_bytes(file):
+                raise AudioError("unreadable", f"the command wrote {num_bytes:,} bytes, more than the free disk space")
+            file.write(piece)
         return process.wait()
     finally:
         with suppress(ProcessLookupError, PermissionError):
@@ -76,3 +80,8 @@ def _copy(process: subprocess.Popen[bytes], output: io.FileIO, file: io.FileIO) 
         process.wait()
         if process.stdin is not None:
             process.stdin.close()
+
+
+def _free_bytes(file: io.BufferedWriter) -> int:
+    status = os.fstatvfs(file.fileno())
+    return status.f_bavail * status.f_frsize

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,9 +63,38 @@ class BatchTask:
         isolation = Isolation(self)
         return [Trial(isolation=isolation, items=tuple(items)) for items in by_source(self.batch.items)]
 
+    def without_sources(self, losses: Mapping[str, BatchLost]) -> BatchTask | None:
+        """Return the task without the parts of recordings that are known to crash workers, which become culprits.
+
+        Parameters
+        ----------
+        losses : Mapping of str to BatchLost
+            By recording.
+
+        Returns
+        -------
+        task : BatchTask or None
+            The same task if it has no such part; None if nothing remains, see `failed_parts`.
+        """
+        items = tuple(item for item in self.batch.items if not _is_part_of(item, losses))
+        if len(items) == len(self.batch.items):
+            return self
+        if not items:
+            return None
+        return replace(self, batch=replace(self.batch, items=items), culprits=self.failed_parts(losses))
+
+    def failed_parts(self, losses: Mapping[str, BatchLost]) -> tuple[FailedRow, ...]:
+        """Return the failed rows of the known culprits, and of the parts of these recordings."""
+        parts = [item for item in self.batch.items if _is_part_of(item, losses)]
+        return (*self.culprits, *(culprit_row(item, losses[item.source], self.job) for item in parts))
+
     def split(self) -> Sequence[BatchTask]:
         """Return a task of each item."""
         return [BatchTask(job=self.job, batch=Batch(items=(item,))) for item in self.batch.items]
+
+
+def _is_part_of(item: Item, sources: Container[str]) -> bool:
+    return bool(item.bounds) and item.source in sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +110,11 @@ class Trial:
 
     isolation: Isolation
     items: tuple[Item, ...]
+
+    @property
+    def source(self) -> str:
+        """The source of the items."""
+        return self.items[0].source
 
     @property
     def call(self) -> tuple[Callable[[Any], Any], Any]:

@@ -83,6 +83,8 @@ class Dispatcher:
         self._in_flight: InFlight[BatchTask | Trial] = InFlight(engine, ())
         self._until_s = until_s
         self._isolations: list[Isolation] = []
+        self._suspects: set[str] = set()  # sources that crashed a worker alone
+        self._bad_recordings: dict[str, BatchLost] = {}  # sources that crash workers, and have parts in other batches
         self._losses_in_a_row = 0
         self._crashes_in_a_row = 0
         self._has_warned_of_start_problem = False
@@ -100,7 +102,7 @@ class Dispatcher:
             Workers keep crashing.
         """
         in_flight = self._in_flight = InFlight(
-            self._engine, (BatchTask(job=self._job, batch=batch) for batch in batches)
+            self._engine, filter(None, (self._remaining(BatchTask(job=self._job, batch=batch)) for batch in batches))
         )
         self._report.workers = self._engine.workers
         started_s = time.monotonic()
@@ -177,21 +179,55 @@ class Dispatcher:
         self._count_loss(error, tuple(item.source for item in task.items))
         if not is_draining and self._relieve_memory(attempt, error):
             return  # not counted as a loss in a row: halving the workers each time ends at one worker
-        self._check_losses(task, error)
+        if not self._is_expected(task):
+            self._check_losses(task, error)
         if is_draining:
             return  # the next run isolates the culprit
+        if self._has_bad_recording(task, error):
+            return
         if isinstance(task, BatchTask) and _should_split(attempt, error):
             self._split(task, error)
             return
         retries = self._in_flight.narrow_down(attempt, error)
         self._count_retries(retries)
+        if isinstance(task, Trial) and error.is_evidence:
+            self._suspects.add(task.source)
         if isinstance(task, BatchTask) and isinstance(retries[0], Trial):
             self._isolations.append(retries[0].isolation)
             if not (task.culprits or task.crashes_without_culprit):  # otherwise an earlier isolation has counted them
                 self._report.retried_alone += len(retries)
         elif isinstance(task, Trial) and not retries:
-            task.isolation.culprits.update((item.id, error) for item in task.items)
-            self._finish_trial(task.isolation)
+            self._finish_culprit(task, error)
+
+    def _has_bad_recording(self, task: BatchTask | Trial, error: BatchLost) -> bool:
+        """Handle the loss of a task with parts of a recording that crashed a worker alone before, in other batches."""
+        if isinstance(task, Trial):
+            if error.is_evidence and self._is_expected(task):
+                self._finish_culprit(task, error)
+                return True
+            return False
+        rest = self._remaining(task)
+        if rest is not None and rest is not task:
+            self._retry([rest])
+        return rest is not task
+
+    def _finish_culprit(self, trial: Trial, error: BatchLost) -> None:
+        """Blame the source of a trial: its other batches would each crash several workers."""
+        trial.isolation.culprits.update((item.id, error) for item in trial.items)
+        if trial.items[0].bounds:
+            self._bad_recordings.setdefault(trial.source, error)
+        self._finish_trial(trial.isolation)
+
+    def _is_expected(self, task: BatchTask | Trial) -> bool:
+        """Return whether all items are parts of recordings that crashed a worker alone before, in other batches."""
+        return all(item.bounds and item.source in self._suspects for item in task.items)
+
+    def _remaining(self, task: BatchTask) -> BatchTask | None:
+        """Return a task without the parts of bad recordings, which fail; None if nothing remains."""
+        rest = task.without_sources(self._bad_recordings)
+        if rest is None:
+            self._record(task.failed_parts(self._bad_recordings))
+        return rest
 
     def _relieve_memory(self, attempt: Attempt[BatchTask | Trial], error: BatchLost) -> bool:
         warning = self._in_flight.relieve_memory(attempt, error)

@@ -24,7 +24,7 @@ from melcli.store.layout import FAILURES_FILE, JOURNAL_NAME, MANIFEST_FILE
 from melcli.store.lines import Line, Lines
 from melcli.store.manifest import write_manifest
 from melcli.store.row_validity import fault_of_row
-from melcli.store.rows import ROW_ERRORS, FailedRow, OkRow, Row, RowFault, read_row
+from melcli.store.rows import BOUNDS_FIELDS, ROW_ERRORS, FailedRow, OkRow, Row, RowFault, read_row
 
 __all__ = ["Records", "read_records"]
 
@@ -130,6 +130,8 @@ def _damaged_row(row: Row, damage: Damage) -> FailedRow:
         format=row.format,
         decoding=row.decoding,
         config_id=row.config_id,
+        columns=row.columns,
+        **{name: getattr(row, name) for name in BOUNDS_FIELDS},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 from operator import attrgetter, itemgetter
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -396,11 +396,18 @@ def read_row(text: bytes) -> Row:
 
 
 def with_columns(line: Line, columns: bytes | None) -> Line:
-    """Return a line with other carried columns, given as JSON; empty for no columns, None for the line as it is."""
+    """Return a line with other carried columns, given as JSON; empty for no columns, None for the line as it is.
+
+    The other fields stay as they are, also if a row needs more of them: `fields_of` accepts such rows.
+    """
     if columns is None:
         return line
-    row = read_row(line.text)
-    return replace(row, columns=JSON_DECODER.decode(columns.decode()) if columns else None).to_line()
+    plain = JSON_DECODER.decode(line.text.decode(*UTF8))
+    plain.pop("columns", None)
+    if columns:
+        plain["columns"] = JSON_DECODER.decode(columns.decode())
+    ordered = {name: plain.pop(name) for name in ROW_FIELDS if name in plain}
+    return line._replace(text=_ENCODER.encode({**ordered, **plain}).encode())
 
 
 def shown(value: object) -> str:

@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from melcli.audio.load import AudioStream
-from melcli.run import process_batch
+from melcli.audio.load import AudioStream, open_file
+from melcli.run import open_source
 from melcli.run.engines.local import LocalEngine
 
 __all__ = ["BEFORE", "FaultyEngine"]
@@ -38,16 +38,28 @@ class FaultyEngine(LocalEngine):
 
 
 def _with_faults(function: Callable[[Any], Any], argument: Any) -> Any:
-    setattr(process_batch, "AudioStream", _Faulty)  # noqa: B010  in this worker alone
+    setattr(open_source, "AudioStream", _Faulty)  # noqa: B010  in this worker alone
+    setattr(open_source, "open_file", _open_file)  # noqa: B010
     return function(argument)
 
 
 class _Faulty(AudioStream):
-    def __init__(self, path: str, *arguments: Any, **options: Any) -> None:
-        fault = re.search(r"\.(SIG\w+|exit\d+|hang|shout|hoard)\.", os.path.basename(path))
-        if fault is not None:
-            _strike(fault[1])
-        super().__init__(path, *arguments, **options)
+    def __init__(self, source: Any, *arguments: Any, **options: Any) -> None:
+        if isinstance(source, str):
+            _strike_at(source)
+        super().__init__(source, *arguments, **options)
+
+
+def _open_file(path: str, *arguments: Any) -> Any:
+    """Open a recording, for parts of it."""
+    _strike_at(path)
+    return open_file(path, *arguments)
+
+
+def _strike_at(path: str) -> None:
+    fault = re.search(r"\.(SIG\w+|exit\d+|hang|shout|hoard)\.", os.path.basename(path))
+    if fault is not None:
+        _strike(fault[1])
 
 
 def _strike(fault: str) -> None:

@@ -286,3 +286,84 @@ def test_rows_may_come_in_any_order(order: tuple[int, ...]) -> None:
     assert found.signs == {"a": "=", "a-b": "=", "b": "+", "c": "-"}
     assert found.ids == ["a", "a-b", "b", "c"]
     assert found.other_config == ["c"]
+
+
+# Parts of recordings.
+
+
+def part(item_id: str, source: str = "in/a.wav", bounds: str = '"start_s":1.0', columns: str = "") -> Item:
+    return Item(item_id, source, 100, 7, bounds, columns)
+
+
+def row_of_part(item_id: str, start_s: float | None = 1.0, **changes: Any) -> Row:
+    return row(item_id, start_s=start_s, **changes)
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, "="),
+        ({"start_s": 1.5}, "*"),
+        ({"start_s": None}, "*"),
+        ({"end_s": 2.0}, "*"),
+        ({"rounding": "truncate"}, "*"),
+        ({"source_channel": 0}, "*"),
+        ({"is_command": True}, "*"),
+        ({"columns": {"x": 1}}, "="),
+        ({"source": "moved/a.wav"}, "="),
+    ],
+)
+def test_a_part_is_done_if_its_bounds_are_the_same(changes: dict[str, Any], expected: str) -> None:
+    assert plan(row_of_part("a", **changes), items=(part("a"),)).signs == {"a": expected}
+
+
+def test_a_whole_file_is_stale_if_its_row_is_that_of_a_part() -> None:
+    assert sign(row_of_part("a")) == "*"
+
+
+@pytest.mark.parametrize("source, expected", [("cat a.wav", "="), ("cat b.wav", "*")])
+def test_a_command_is_done_if_its_text_is_the_same(source: str, expected: str) -> None:
+    item = Item("a", "cat a.wav", -1, 0, '"is_command":true')
+    command = row(source=source, source_size=-1, source_mtime_ns=0, is_command=True)
+    for checksum in (False, True):
+        assert plan(command, items=(item,), checksum=checksum).signs == {"a": expected}
+
+
+def chunk(number: int, of: int = 2, channel: int | None = None, **changes: Any) -> Row:
+    suffix = "" if channel is None else f".ch{channel}"
+    return row(f"a.{number:05d}{suffix}", chunk=number, num_chunks=of, channel=channel, source_channels=2, **changes)
+
+
+def test_chunks_are_done_only_together() -> None:
+    assert sign(chunk(0), chunk(1)) == "="
+    assert sign(chunk(0)) == "+"
+    assert sign(chunk(0, of=3), chunk(1, of=3)) == "+"
+    assert sign(chunk(0), chunk(1), lost=("a.00001",)) == "*"
+    assert sign(chunk(0), chunk(1, source_size=99)) == "*"
+    channels = [chunk(number, channel=channel) for number in (0, 1) for channel in (0, 1)]
+    assert sign(*channels) == "="
+    for missing in range(4):
+        assert sign(*channels[:missing], *channels[missing + 1 :]) == "+"
+
+
+def test_content_is_hashed_once_for_the_parts_of_a_recording() -> None:
+    hashed: list[str] = []
+
+    def hash_content(path: str) -> str:
+        hashed.append(path)
+        return "sha256:x"
+
+    items = [part(f"p{number}", f"in/{number % 2}.wav") for number in range(50)]
+    rows = [row_of_part(item.id, source=item.source, source_hash="sha256:x", source_mtime_ns=1) for item in items]
+    with Scratch() as scratch:
+        made = make_plan(
+            ItemTable([list(map(item_values, sorted(items)))], scratch),
+            lambda find_unchanged: (entry_of(row.to_json().encode()) for row in rows),
+            config_id=CONFIG,
+            stored=cast(StoredFiles, Stored()),
+            rerun=Rerun(checksum=True),
+            hash_content=hash_content,
+            conditions_differ=CONDITIONS.differ,
+        )
+        assert set(dict(made.signs()).values()) == {"="}
+    assert sorted(hashed) == ["in/0.wav", "in/1.wav"]
