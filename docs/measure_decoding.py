@@ -133,7 +133,7 @@ def write(case: Case, path: Path) -> bool:
 def decode_by_melcli(path: Path, **options: Any) -> Sound:
     """Decode with melcli."""
     try:
-        with AudioFile(str(path), **options) as file:
+        with AudioFile(str(path), decoder="libsndfile", **options) as file:
             blocks = list(file.blocks())
             return Sound(np.concatenate(blocks), file.sampling_rate)
     except AudioError as error:

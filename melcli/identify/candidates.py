@@ -13,9 +13,16 @@ from melcli.identify.cepstral import cepstral_keys
 from melcli.identify.common_values import MEL_COUNTS
 from melcli.identify.descent import MAX_EXACT_MISFIT
 from melcli.identify.effort import Effort
-from melcli.identify.guesses import Guess, as_levels, frames_of, has_right_axes, have_alike_axes, likely_guesses
+from melcli.identify.guesses import (
+    Guess,
+    frames_of,
+    has_right_axes,
+    have_alike_axes,
+    likely_guesses,
+    taken_otherwise,
+)
 from melcli.identify.levels import level_keys
-from melcli.identify.moved_frames import moved
+from melcli.identify.moved_frames import middles_of, moved
 from melcli.identify.refine import Settling
 from melcli.identify.shapes import PADDINGS
 from melcli.identify.variations import near_usual_edges, varied
@@ -143,18 +150,14 @@ def _descended(guess: Guess, views: Sequence[Settling], reached: Sequence[Guess]
     for _ in range(MAX_MOVES):
         if effort.spent or best.misfit < MAX_EXACT_MISFIT:
             return
-        other = next((one for one in moved(best) if _stride_of(one) not in map(_stride_of, reached)), None)
+        other = next((one for one in moved(best) if middles_of(one) not in map(middles_of, reached)), None)
         if other is None:
             break
         found = other.descended(effort)
         yield found
         best = min(best, found, key=attrgetter("misfit"))
     if best.misfit < MAX_MISFIT_OF_RIGHT_FRAMES:
-        yield from (one.descended(effort) for one in as_levels(best, views, effort))
-
-
-def _stride_of(guess: Guess) -> tuple[int, int]:
-    return guess.options.sampling_rate, guess.options.sequence_stride
+        yield from (one.descended(effort) for one in taken_otherwise(best, views, effort))
 
 
 def _has_frames_of(one: Guess, other: Guess) -> bool:

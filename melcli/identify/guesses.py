@@ -15,7 +15,15 @@ from melcli.identify.refine import Settling
 from melcli.identify.variations import nearby
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["Guess", "as_levels", "descent_of", "frames_of", "has_right_axes", "have_alike_axes", "likely_guesses"]
+__all__ = [
+    "Guess",
+    "descent_of",
+    "frames_of",
+    "has_right_axes",
+    "have_alike_axes",
+    "likely_guesses",
+    "taken_otherwise",
+]
 
 # Frames that are compared while spectrum and filters are searched: fewer of many mels, which tell as much.
 MIN_FRAMES, MAX_FRAMES, NUM_VALUES = 12, 24, 1500
@@ -68,13 +76,18 @@ def have_alike_axes(one: Settling, other: Settling) -> bool:
     return one.seen.time_major == other.seen.time_major
 
 
-def as_levels(guess: Guess, views: Sequence[Settling], effort: Effort) -> Iterator[Guess]:
-    """Yield the same frames for features taken as ``log(1 + x)``, which is nearly linear, where they were linear."""
-    for view in views if guess.settling.seen.linear else ():
-        seen = view.seen
-        options = nearby(guess.options, {"log_offset": 1.0})
+def taken_otherwise(guess: Guess, views: Sequence[Settling], effort: Effort) -> Iterator[Guess]:
+    """Yield the same frames for features taken as ``log(1 + x)`` if they were linear, and the other way round.
+
+    The two are nearly the same of faint audio.
+    """
+    seen = guess.settling.seen
+    if seen.cepstral or not (seen.linear or guess.options.log_offset):
+        return
+    options = nearby(guess.options, {"log_offset": 1.0 if seen.linear else 0.0})
+    for view in views:
         alike = view.clip is guess.settling.clip and have_alike_axes(view, guess.settling)
-        if alike and options is not None and not (seen.linear or seen.cepstral):
+        if alike and options is not None and view.seen.linear != seen.linear and not view.seen.cepstral:
             descent = descent_of(view, effort)
             yield Guess(descent.misfit(options), options, descent, view)
 

@@ -16,7 +16,7 @@ from melcli.identify.variations import nearby
 from melcli.mel.framing import first_sample
 from melcli.mel.options import FeatureOptions
 
-__all__ = ["moved"]
+__all__ = ["middles_of", "moved"]
 
 MAX_STRIDE_CHANGE = 0.04  # of it
 # Times the misfit of the guess: a window and edges that were found with the wrong frames fit the right ones less.
@@ -24,6 +24,9 @@ MAX_RATIO_OF_MISFITS = 1.1
 MAX_MISFIT_OF_NEAR_FRAMES = 0.25  # a misfit above it says nothing: the right frames have to be nearer
 MAX_RATIO_OF_FAR_MISFITS = 0.9
 MAX_RATIO_OF_ODD_MISFITS = 0.5  # the same for a stride that nobody chooses
+MIDDLE_UNIT = 16  # samples: windows of nearly the same middle have nearly the same frames
+LENGTHS = (512, 1024, 2048, 4096)  # of windows that are tried where the frames of one rate are moved
+MAX_CHANGE_OF_LENGTH = 2.5  # of a window that made up for frames elsewhere
 WINDOW_UNIT_S = 0.005  # that most windows in milliseconds are multiples of
 MAX_CHANGE_TO_POWER_OF_TWO = 0.02  # of a length that is taken for a power of two
 
@@ -40,6 +43,13 @@ def moved(guess: Guess) -> list[Guess]:
     measured = zip(tried, guess.descent.misfits(tried), strict=True)
     found = [replace(guess, options=options, misfit=misfit) for options, misfit in measured]
     return sorted((one for one in found if _is_near(one, guess)), key=attrgetter("misfit"))
+
+
+def middles_of(guess: Guess) -> tuple[int, int, int]:
+    """Return where the middles of the frames of a guess are: rate, stride, and that of the first one, roughly."""
+    options = guess.options
+    middle = first_sample(options) + options.frame_length // 2
+    return options.sampling_rate, options.sequence_stride, round(middle / MIDDLE_UNIT)
 
 
 def _is_near(one: Guess, guess: Guess) -> bool:
@@ -72,6 +82,10 @@ def _keys(options: FeatureOptions, placement: Placement) -> Iterator[dict[str, A
     keys: dict[str, Any] = {**placement.keys(), "max_freq": min(rate / 2, options.upper_edge_hz)}
     if ratio == 1:
         yield keys
+        for length in LENGTHS:
+            change = max(length / options.window_length, options.window_length / length)
+            if change < MAX_CHANGE_OF_LENGTH:
+                yield {**keys, "sequence_length": length, "fft_length": length, "window": "hann"}
         return
     window = _usual_length(options.window_length * ratio)
     unit = WINDOW_UNIT_S * rate

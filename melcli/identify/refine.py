@@ -228,6 +228,10 @@ class Settling:
             seen = {tuple(getattr(known, key) for key in group) for known in self.known}
             for values in sorted(seen, key=repr):
                 yield dict(zip(group, values, strict=True))
+        # A symmetric window is a periodic one that is a sample shorter, and a last value of 0: only the frame differs.
+        for length in (options.window_length - 1, options.window_length + 1):
+            for periodic in (False, True):
+                yield {"sequence_length": length, "window_periodic": periodic}
 
     def _count(self, options: FeatureOptions) -> int:
         if not self.clip.can_be_read_at(options.sampling_rate):

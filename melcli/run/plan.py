@@ -256,11 +256,22 @@ class _Parts:
         return True
 
 
+def _is_same_name(first: str, second: str) -> bool:
+    """Return whether two paths may be the same file of a corpus that was moved: their last two parts are equal."""
+    if first == second:
+        return True
+    one, other = ([part for part in path.split("/") if part not in ("", ".", "..")][-2:] for path in (first, second))
+    shorter = min(len(one), len(other))
+    return one[-shorter:] == other[-shorter:]
+
+
 def _is_same_source(item: Item, row: Entry, rerun: Rerun, hash_content: Callable[[str], str | None]) -> bool:
     if row.bounds != item.bounds:
         return False
     if item.is_command:  # it has no size and time
         return row.source == item.source
+    if item.columns and not _is_same_name(item.source, row.source):  # an item of a table, which may name another file
+        return False
     hashless_failure = row.status == "failed" and row.source_hash is None  # unreadable, or crashed the worker
     if not rerun.checksum or item.size < 0 or hashless_failure:
         return (item.size, item.mtime_ns) == (row.source_size, row.source_mtime_ns)

@@ -16,7 +16,8 @@ from melcli.store.placement import StoredFiles
 __all__ = ["unchanged_finder"]
 
 IS_COMMAND = b'"is_command"'  # in the bounds of an item
-Fingerprint = tuple[bytes, int, int, bytes, bytes]  # id, size, time, bounds and columns of an item
+# Id, size, time, bounds and columns of an item; its source if a table lists it, otherwise nothing.
+Fingerprint = tuple[bytes, int, int, bytes, bytes, bytes]
 
 
 def unchanged_finder(
@@ -50,14 +51,15 @@ def unchanged_finder(
 
     def find_unchanged(rows: list[PlainRow]) -> Callable[[], UnchangedRows]:
         in_columns = zip(*rows, strict=True)
-        escaped, statuses, sizes, times, codings, decodings, channels, paths, *others = in_columns
+        escaped, sources, statuses, sizes, times, codings, decodings, channels, paths, *others = in_columns
         output_sizes, config_ids, bounds, columns, chunks = others
         ids = all_unescaped(escaped)
         wait = stored.begin_sizes(ids, all_unescaped(paths))
         made = list(zip(statuses, codings, decodings, channels, chunks, config_ids, strict=True))
         for kind in set(made) - kinds.keys():
             kinds[kind] = may_be_done(*kind)
-        numbers = merge(list(zip(ids, map(int, sizes), map(int, times), bounds, columns, strict=True)))
+        of_tables = sources_of_tables(sources, columns)
+        numbers = merge(list(zip(ids, map(int, sizes), map(int, times), bounds, columns, of_tables, strict=True)))
         if any(IS_COMMAND in one for one in set(bounds)):  # which has no size and time: the plan compares its text
             numbers = [0 if IS_COMMAND in one else number for number, one in zip(numbers, bounds, strict=True)]
         if not all(kinds[kind] for kind in set(made)):
@@ -72,8 +74,19 @@ def unchanged_finder(
     return find_unchanged
 
 
+def sources_of_tables(sources: Sequence[bytes], columns: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the sources of rows that a table listed, and nothing for the other rows.
+
+    A table with ids may give an item another file, which may have the size and time of the one before: all clips of
+    a tar file often do.
+    """
+    if not any(columns):
+        return columns
+    return [source if listed else b"" for source, listed in zip(all_unescaped(sources), columns, strict=True)]
+
+
 class _Merge:
-    """Finds the numbers of items by id, size, time, bounds and columns, for rows in the order of the items.
+    """Finds the numbers of items by their fingerprint, for rows in the order of the items.
 
     Parameters
     ----------
@@ -82,7 +95,8 @@ class _Merge:
 
     def __init__(self, items: ItemTable) -> None:
         self._pieces = items.scratch.pieces(
-            f"SELECT id, size, mtime_ns, bounds, columns FROM {items.table} ORDER BY number"
+            "SELECT id, size, mtime_ns, bounds, columns, CASE WHEN columns = x'' THEN x'' ELSE source END "
+            f"FROM {items.table} ORDER BY number"
         )
         self._items: list[Fingerprint] = []  # the next items, which follow all earlier rows
         self._number = 1  # of the first of these items

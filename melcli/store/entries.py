@@ -83,7 +83,7 @@ class Entry(NamedTuple):
 
 # The fields that show whether a row is done, as text: strings without quotes and with escapes; null is empty.
 PLAIN_FIELDS = (
-    *("id", "status", "source_size", "source_mtime_ns", "format", "decoding", "channel"),
+    *("id", "source", "status", "source_size", "source_mtime_ns", "format", "decoding", "channel"),
     *("path", "output_size", "config_id", "bounds", "columns", "chunk"),
 )
 PlainRow = tuple[bytes, ...]  # not a named tuple, since creating one takes as long as finding the row

@@ -293,3 +293,27 @@ def rows_without_places(out: Path) -> dict[str, dict[str, object]]:
         name: {key: value for key, value in row.items() if key not in ("path", "start", "output_size", "crc32")}
         for name, row in rows(out).items()
     }
+
+
+def test_another_file_with_the_same_size_and_time_is_another_source(extract: Extract, tmp_path: Path) -> None:
+    """Clips of one length that were unpacked together have the same size and time."""
+    plant(tmp_path / "same", "1.wav", "2.wav", seconds=0.5)
+    for name in ("1.wav", "2.wav"):
+        os.utime(tmp_path / "same" / name, (1e9, 1e9))
+    write("t.csv", "path,id", "same/1.wav,x", "same/2.wav,y", "same/none1.wav,z")
+    assert extract("--table", "t.csv").code == 3
+    write("t.csv", "path,id", "same/2.wav,x", "same/2.wav,y", "same/none2.wav,z")
+    assert signs(extract("--table", "t.csv", "-nv").out) == {"x": "*", "y": "=", "z": "*"}
+    assert extract("--table", "t.csv").code == 3
+    found = package.open_features("out")
+    np.testing.assert_array_equal(found["x"], found["y"])
+    assert rows(tmp_path / "out")["z"]["source"] == "same/none2.wav"
+
+
+def test_a_corpus_that_was_moved_is_not_recomputed(extract: Extract, tmp_path: Path) -> None:
+    write("t.csv", "path,id", "in/a.wav,x", "in/b.flac,y")
+    assert extract("--table", "t.csv").code == 0
+    os.mkdir("moved")
+    os.rename("in", "moved/in")
+    for root in ("moved", str(tmp_path / "moved"), "moved/in/.."):
+        assert signs(extract("--table", "t.csv", "--root", root, "-nv").out) == {"x": "=", "y": "="}

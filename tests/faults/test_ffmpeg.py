@@ -87,7 +87,7 @@ def test_it_is_missing_half_way(tmp_path: Path) -> None:
     check_finished(tmp_path / "out")
 
 
-@loop(quick=3, soak=200)
+@loop(quick=3, soak=50)
 def test_kills(rounds: int, seed: int, tally: Tally, tmp_path: Path) -> None:
     """SIGKILL of the driver, a worker or an ffmpeg: none of them is left, and the same command completes the work."""
     chance = random.Random(f"ffmpeg {seed}")

@@ -15,6 +15,8 @@ import numpy as np
 from melcli.config.config import Config
 from melcli.config.named_configs import named_configs
 from melcli.normalizers.kaldi_matrices import encode_matrices
+from tests.audio.ffmpeg.media_bytes import FTYP, MDAT, asf, box, edit_list, matroska, movie, track
+from tests.audio.ffmpeg.message_texts import INPUT, MAPPING, VIDEO
 from tests.audio.odd_sounds import readable, refused
 from tests.audio.sounds import LOSSLESS, LOSSY, music, untagged, write
 from tests.fuzz.edits import TELLING
@@ -30,6 +32,18 @@ NUMBERS = np.arange(12, dtype="<f4").reshape(STORED_SHAPE)
 def seeds(target: str) -> list[bytes]:
     """Return the seeds of a target."""
     return list(_KINDS[target]())
+
+
+def _media() -> Iterator[bytes]:
+    yield FTYP + movie(track(edits=edit_list((2_000, -1), (9_000, 0))), track(coding=b"enca")) + MDAT
+    yield FTYP + movie(track(ticks=0)) + box(b"moof", bytes(8)) + MDAT[:-1]
+    yield from (matroska(300), matroska(300, unknown=True), matroska(300)[:-1])
+    yield from (asf(500), asf(500, broadcast=True), asf(500, encrypted=True)[:-1])
+    yield (b"wvpk" + (92).to_bytes(4, "little") + bytes(92)) * 2
+    yield b"RIFF" + (92).to_bytes(4, "little") + b"AVI " + bytes(80)
+    yield (INPUT + VIDEO + MAPPING).encode()
+    for line in ("[aac @ 0x5] [error] \x1b bad", "[fatal] Stream map '0:a:0' matches no streams.", "[error] moov atom"):
+        yield (INPUT + line + "\n").encode()
 
 
 def _sounds() -> Iterator[bytes]:
@@ -211,6 +225,7 @@ def _globs() -> Iterator[bytes]:
 _KINDS = {
     "containers": _sounds,
     "decode": _sounds,
+    "media": _media,
     "document": _configs,
     "config": _configs,
     "sets": _sets,

@@ -23,6 +23,9 @@ from typing import Any, Literal
 import numpy as np
 
 from melcli.audio.containers import examine
+from melcli.audio.ffmpeg.failure import Ended, failure, incompleteness
+from melcli.audio.ffmpeg.media import media_end
+from melcli.audio.ffmpeg.messages import Messages
 from melcli.audio.load import AudioStream
 from melcli.audio.mpeg import MpegEnding, with_frames
 from melcli.audio.options import AudioOptions
@@ -167,9 +170,38 @@ def decode(data: bytes) -> None:
         assert "truncated" in kept[1], "a refused file is kept, and its row does not say so"
 
 
+def media(data: bytes) -> None:
+    """Read the header of a file for ffmpeg, and the same bytes as messages of ffmpeg."""
+    num_reads = 0
+
+    def read(offset: int, size: int) -> bytes:
+        nonlocal num_reads
+        num_reads += 1
+        assert num_reads <= MOST_READS, "reads without an end"
+        assert 0 <= offset < 2**63, "an offset that pread refuses"
+        assert 0 <= size <= 2**20, "a piece of the size that the file claims"
+        return data[offset : offset + size]
+
+    end = media_end(read, len(data))
+    assert printable(end.shortfall) == end.shortfall
+    assert all(track.duration_s is None or track.duration_s >= 0 for track in end.tracks)
+    messages = Messages(data.decode("utf-8", "backslashreplace"))
+    for text in (messages.tail(), messages.version, *(problem.text for problem in messages.problems)):
+        assert printable(text) == text
+    ended = Ended(
+        path="ffmpeg", messages=messages, media=end, stream=0, exit_code=1, is_media=bool(data), seconds=len(data) / 9
+    )
+    with _allowed(AudioError), contextlib.suppress(MemoryError):
+        raise failure(ended)
+    with _allowed(AudioError):
+        error = incompleteness(ended, messages.claimed_s(0), RATE_HZ)
+        if error is not None:
+            raise error
+
+
 def _decoded(path: str, truncated: Literal["fail", "keep"]) -> tuple[int, tuple[str, ...]] | None:
     """Return the number of decoded samples and the flags; None for a file that is refused."""
-    options = AudioOptions(truncated=truncated)
+    options = AudioOptions(truncated=truncated, decoder="libsndfile")
     with (
         _allowed(AudioError),
         AudioStream(path, options, sampling_rate=RATE_HZ, dtype="float32") as stream,
@@ -481,7 +513,7 @@ def globs(data: bytes) -> None:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(containers, decode),
+        *(containers, decode, media),
         *(document, config, sets),
         *(journal_damage, journal, manifest),
         *(stored_npy, npy, npz, normalizers, hdf5),

@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from melcli.identify.clip import open_clips
 from melcli.identify.effort import Effort
-from melcli.identify.guesses import Guess, as_levels, descent_of
+from melcli.identify.guesses import Guess, descent_of, taken_otherwise
 from melcli.identify.moved_frames import moved
 from melcli.identify.observation import observe
 from melcli.identify.refine import Settling, linear
@@ -59,20 +58,28 @@ def test_features_resampled_before_are_found(clip: Path) -> None:
     assert (found.options.sampling_rate, found.options.sequence_stride) == (22_050, 220)
 
 
+def test_a_short_window_that_makes_up_for_another_padding_leads_to_the_long_one(clip: Path) -> None:
+    """In case 003 of run 24, half of the window at Kaldi's place was nearer than the right one with wrong edges."""
+    reached = guess_of(clip, TRUTH, padding="kaldi", fft_length=512, sequence_length=512, min_freq=TRUTH.min_freq + 4)
+    found = moved(reached)[0].options
+    assert (found.padding, found.fft_length, found.window_length) == ("center", 1024, 1024)
+
+
 @pytest.mark.parametrize("as_linear", [True, False])
-def test_nearly_linear_levels_are_taken_as_levels_too(clip: Path, as_linear: bool) -> None:
-    truth = replace(TRUTH, power_to_db=False, top_db=None, log="ln", log_offset=1.0, min_power=1e-30)
+def test_nearly_linear_levels_are_taken_as_linear_and_as_levels(clip: Path, as_linear: bool) -> None:
+    truth = replace(TRUTH, power_to_db=False, top_db=None, log=None if as_linear else "ln")
+    truth = replace(truth, log_offset=0.0 if as_linear else 1.0, min_power=1e-30)
     features = made(clip, truth)
     opened = open_clips(str(clip))[0]
-    views = [
-        Settling(opened, observe(features, time_major=False, linear=one), list(KNOWN.values())) for one in (True, False)
-    ]
-    settling = views[0] if as_linear else views[1]
-    options = replace(linear(truth), time_major=False)
-    guess = Guess(0.01, options, descent_of(settling, Effort()), settling)
-    found = list(as_levels(guess, views, Effort()))
-    assert len(found) == as_linear
-    for other in found:
-        assert other.settling is views[1]
-        assert other.misfit < 1e-4
-        assert np.isclose(other.options.log_offset, 1.0)
+    views = {
+        one: Settling(opened, observe(features, time_major=False, linear=one), list(KNOWN.values()))
+        for one in (True, False)
+    }
+    wrong = views[not as_linear]
+    options = replace(linear(truth), time_major=False, log_offset=1.0 if as_linear else 0.0)
+    guess = Guess(0.01, options, descent_of(wrong, Effort()), wrong)
+    (found,) = taken_otherwise(guess, list(views.values()), Effort())
+    assert found.settling is views[as_linear]
+    assert found.misfit < 1e-4
+    assert found.options.log_offset == (0.0 if as_linear else 1.0)
+    assert list(taken_otherwise(replace(found, options=replace(options, log_offset=0.0)), [], Effort())) == []

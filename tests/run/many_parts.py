@@ -1,4 +1,4 @@
-"""Extract parts of a recording like a worker, and print the peak memory: `python -m tests.run.many_parts N OUT SRC`."""
+"""Extract parts of a recording like a worker: `python -m tests.run.many_parts N OUT FILE` prints the peak memory."""
 
 from __future__ import annotations
 

@@ -5,22 +5,7 @@ from __future__ import annotations
 import pytest
 
 from melcli.audio.ffmpeg.messages import Messages
-
-INPUT = """\
-[info] ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026 the FFmpeg developers
-[info]   built with gcc 12 (Debian 12.2.0-14+deb12u1)
-[info] Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'file:/proc/self/fd/3':
-[info]   Metadata:
-[info]     major_brand     : M4A
-[info]   Duration: 01:02:05.50, start: 0.000000, bitrate: 131 kb/s
-[info]   Stream #0:0[0x1](und): Audio: aac (LC) (mp4a / 0x6134706D), 44100 Hz, stereo, fltp, 127 kb/s (default)
-"""
-MAPPING = """\
-[info] Stream mapping:
-[info]   Stream #0:0 -> #0:0 (aac (native) -> pcm_f32le (native))
-[info] Output #0, wav, to 'pipe:1':
-[info]   Stream #0:0(und): Audio: pcm_f32le ([3][0][0][0] / 0x0003), 44100 Hz, stereo, flt, 2822 kb/s (default)
-"""
+from tests.audio.ffmpeg.message_texts import INPUT, MAPPING, VIDEO
 
 
 def test_the_input() -> None:
@@ -36,16 +21,6 @@ def test_of_ffmpeg_4() -> None:
     text = INPUT.replace("  Stream #0:0[0x1](und)", "    Stream #0:0(und)").replace("5.1.9-0+deb12u1", "4.2.2-static")
     messages = Messages(text)
     assert (messages.version, messages.audio_codings, messages.claimed_s(0)) == ("4.2.2-static", ["aac"], 3725.5)
-
-
-VIDEO = """\
-[info]   Stream #0:1: Video: h264 (High), yuv420p, 64x64
-[info]     Metadata:
-[info]       DURATION        : 00:00:07.000000000
-[info]   Stream #0:2(eng): Audio: vorbis, 44100 Hz, stereo, fltp
-[info]     Metadata:
-[info]       DURATION        : 00:00:05.250000000
-"""
 
 
 def test_beside_other_streams_only_a_tag_is_a_claim() -> None:
