@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults import page
 from tests.faults.loops import Quick, Tally, entry_of, fault_name
-from tests.faults.work import Corpus
+from tests.faults.work import Corpus, PartsCorpus
 from tests.run.corpus import LIGHT
 
 LOOPS: pytest.StashKey[dict[str, dict[str, Any]]] = pytest.StashKey()
@@ -36,6 +36,13 @@ def corpus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Work for two workers, in several batches and shards: half a second of it; in the default tier a quarter."""
     whole = request.config.getoption("--all") or "soak" in request.config.getoption("markexpr")
     return Corpus(tmp_path_factory.mktemp("corpus"), files=64 if whole else 32)
+
+
+@pytest.fixture(scope="session")
+def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PartsCorpus:
+    """The same work in parts of a few recordings."""
+    whole = request.config.getoption("--all") or "soak" in request.config.getoption("markexpr")
+    return PartsCorpus(tmp_path_factory.mktemp("parts"), files=64 if whole else 32)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.shell import Run
 from tests.elapsed import wait
 from tests.faults.loops import Tally, loop
-from tests.faults.work import Corpus, Work, goes_on_for
+from tests.faults.work import Corpus, PartsCorpus, Work, goes_on_for
 from tests.tiers import full_but
 
 
@@ -29,7 +29,20 @@ def test_kills(rounds: int, seed: int, tally: Tally, tmp_path: Path, corpus: Cor
     comes through has to leave the bytes of an undisturbed one.
     """
     chance = random.Random(f"kills {format_} {whom} {seed}")
-    work = Work(corpus, tmp_path / "out", format_)
+    check_kills(rounds, chance, tally, Work(corpus, tmp_path / "out", format_), whom)
+
+
+@loop(quick=1, soak=200)
+@pytest.mark.parametrize("format_", full_but(["npy", "hdf5"], "npy"))
+def test_kills_among_parts(
+    rounds: int, seed: int, tally: Tally, tmp_path: Path, parts: PartsCorpus, format_: str
+) -> None:
+    """SIGKILL of the whole run while it extracts parts of recordings that a table lists."""
+    chance = random.Random(f"kills among parts {format_} {seed}")
+    check_kills(rounds, chance, tally, Work(parts, tmp_path / "out", format_), "the whole group")
+
+
+def check_kills(rounds: int, chance: random.Random, tally: Tally, work: Work, whom: str) -> None:
     killed = 0
     for _ in range(rounds):
         with work.round(tally):

@@ -21,6 +21,7 @@ from tests.store.rows import rows_of
 
 __all__ = [
     "OVER",
+    "PartsCorpus",
     "WORKERS",
     "Corpus",
     "Undisturbed",
@@ -61,14 +62,24 @@ class Corpus:
         Number of good files.
     settings : tuple of str
         Options of all runs.
+
+    Attributes
+    ----------
+    inputs : tuple
+        Arguments that name the inputs.
     """
 
     def __init__(self, folder: Path, *, files: int, settings: tuple[str, ...] = SETTINGS) -> None:
         self.sounds = folder / "in"
+        self.inputs: tuple[Any, ...] = (self.sounds,)
         self.files = files
         self.settings = settings
         self._out = folder / "out"
         self._undisturbed: dict[str, Undisturbed] = {}
+        self._plant()
+
+    def _plant(self) -> None:
+        files = self.files
         plant(self.sounds, *[f"{number:03}.wav" for number in range(files // 2)], seconds=0.6)
         plant(self.sounds, *[f"{number:03}.wav" for number in range(files // 2, files)], seconds=0.8)  # run first
         (self.sounds / "bad.wav").write_bytes(b"")
@@ -77,11 +88,29 @@ class Corpus:
         """Extract without a disturbance, once per format."""
         if format_ not in self._undisturbed:
             watch = Stopwatch()
-            ended = run_alone("extract", self.sounds, *self.settings, "-f", format_, out=self._out)
+            ended = run_alone("extract", *self.inputs, *self.settings, "-f", format_, out=self._out)
             assert ended.code == OVER, ended
             self._undisturbed[format_] = Undisturbed(tree=tree(self._out), whole_s=watch.wall_s)
             shutil.rmtree(self._out)
         return self._undisturbed[format_]
+
+
+class PartsCorpus(Corpus):
+    """Parts of three recordings, which a table lists, and a part of a bad file; the last recording cannot seek."""
+
+    RECORDINGS = ("a.wav", "b.flac", "c.mp3")
+
+    def _plant(self) -> None:
+        paths = plant(self.sounds, *self.RECORDINGS, seconds=self.files * 0.3)
+        (self.sounds / "bad.wav").write_bytes(b"")
+        table = self.sounds.parent / "parts.csv"
+        rows = ["id,path,start,end,speaker", f"bad,{self.sounds / 'bad.wav'},0,1,nobody"]
+        for number in range(self.files):
+            path = paths[number % len(paths)]
+            start_s = number // len(paths) * 0.6
+            rows.append(f"{number:03},{path},{start_s:.2f},{start_s + (0.6 if number % 2 else 0.8):.2f},s{number % 5}")
+        table.write_text("\n".join(rows) + "\n")
+        self.inputs = ("--table", table)
 
 
 class Work:
@@ -114,7 +143,7 @@ class Work:
         self.worst_lost = 0
         self._keeps = keeps
         self._corpus, self._format = corpus, format_
-        self._arguments = ("extract", corpus.sounds, *corpus.settings, "-f", format_, *arguments)
+        self._arguments = ("extract", *corpus.inputs, *corpus.settings, "-f", format_, *arguments)
         self._kept: dict[str, tuple[str, int, int]] = {}
         self._lost_before: set[tuple[Path, int]] = set()
         self._run: Run | None = None
