@@ -170,6 +170,7 @@ def extract(**arguments: Any) -> int:
     melcli extract recordings -o features -c keras_speech -s num_mel_bins=64
     melcli extract a.wav b.flac music/ -o features -f hdf5 -j 8
     find . -name '*.wav' -print0 | melcli extract --files-from0 - -o features
+    melcli extract --table train.csv -o features --chunk 30s
 
     \b
     Exit codes:

@@ -111,7 +111,7 @@ def _real_paths(items: Iterable[Item], files: Files) -> list[str]:
 def _name_clash(first: Item, second: Item, *, more: int) -> NameClash:
     others = f"; the same is true of {more:,} more names" if more else ""
     if first.place or second.place:
-        both = " and ".join(item.place or item.source for item in (first, second))
+        both = " and ".join(sorted((item.place or item.source for item in (first, second)), key=_line_order))
         return NameClash(
             printable(f"{both} have the same id '{first.id}'{others}"), hint="give each piece of audio an id of its own"
         )
@@ -121,3 +121,9 @@ def _name_clash(first: Item, second: Item, *, more: int) -> NameClash:
         hint = "give the folder that contains both as INPUT, or use a separate OUT for each INPUT"
     both = f"{first.source} and {second.source} would share the name '{first.id}' under OUT"
     return NameClash(printable(f"{both}{others}"), hint=hint)
+
+
+def _line_order(place: str) -> tuple[str, int]:
+    """Sort places of a table by line."""
+    table, _, line = place.rpartition(":")
+    return (table, int(line)) if line.isdecimal() else (place, 0)
