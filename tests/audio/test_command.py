@@ -141,7 +141,7 @@ def test_output_that_does_not_fit_is_refused(tmp_path: Path, mark: str, monkeypa
         output(f"yes; sleep {mark}", tmp_path)
     assert refused.value.reason == "unreadable"
     assert 1 < len(written) < 200
-    assert not has_process(mark)
+    assert wait_until(lambda: not has_process(mark), 2.0)
 
 
 # Programs as recipes use them.
