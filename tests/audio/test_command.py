@@ -140,7 +140,7 @@ def test_output_that_does_not_fit_is_refused(tmp_path: Path, mark: str, monkeypa
     with pytest.raises(AudioError, match="free disk space") as refused:
         output(f"yes; sleep {mark}", tmp_path)
     assert refused.value.reason == "unreadable"
-    assert 1 < len(written) < 200
+    assert 1 < len(written) < 2000  # of at least 4 kB each, on a busy machine
     assert wait_until(lambda: not has_process(mark), 2.0)
 
 
