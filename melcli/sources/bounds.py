@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Literal, NamedTuple, Protocol
 
@@ -10,7 +9,6 @@ __all__ = ["Bounds", "BoundsFields", "Rounding"]
 
 Rounding = Literal["nearest", "truncate"]
 MAX_SAMPLES = 1 << 62  # a table may contain any number
-_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Bounds(NamedTuple):
@@ -49,6 +47,8 @@ class Bounds(NamedTuple):
     @classmethod
     def of_json(cls, text: str) -> Bounds:
         """Return the bounds for a text of `to_json`."""
+        import json  # late: the planning process imports little
+
         return cls(**json.loads(f"{{{text}}}")) if text else WHOLE_SOURCE
 
     def to_json(self) -> str:
@@ -56,8 +56,12 @@ class Bounds(NamedTuple):
 
         A row contains the same text, so that a plan can compare texts.
         """
+        if self == WHOLE_SOURCE:
+            return ""
+        import json
+
         fields = {name: value for name, value in self._asdict().items() if value is not None}
-        return _JSON.encode(fields)[1:-1]
+        return json.dumps(fields, separators=(",", ":"), allow_nan=False)[1:-1]
 
     @property
     def duration_s(self) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ __all__ = ["NO_FILE_SIZE", "Columns", "Item", "Skipped", "columns_json"]
 
 NO_FILE_SIZE = -1
 Columns = Mapping[str, str | int | float | bool | None]  # of a table, carried to the rows
-_COLUMNS_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Item(NamedTuple):
@@ -92,7 +90,9 @@ class Item(NamedTuple):
 
 def columns_json(columns: Columns) -> str:
     """Return carried columns as one line of JSON, as rows contain it."""
-    return _COLUMNS_JSON.encode(columns)
+    import json  # late: the planning process imports little
+
+    return json.dumps(columns, separators=(",", ":"), allow_nan=False)
 
 
 class SourceFields(BoundsFields, Protocol):

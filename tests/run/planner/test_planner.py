@@ -18,6 +18,8 @@ from melcli.scratch import Scratch
 from melcli.sources.file_calls import FileCalls, Files, result_of
 from melcli.sources.found import Found
 from melcli.sources.inputs import find_items
+from melcli.sources.item_values import Values, item_values
+from melcli.sources.items import Item
 from melcli.sources.options import SourceOptions
 from tests.elapsed import Stopwatch, deadline_in
 from tests.test_layers import SLOW
@@ -81,6 +83,10 @@ def test_it_raises_what_this_process_raises(planner: Planner, sources: Path) -> 
         assert told[0] == told[1]
 
 
+def values(item_id: str, source: str) -> Values:
+    return item_values(Item(item_id, source, 0, 0))
+
+
 @pytest.mark.few(2)
 @pytest.mark.parametrize(
     "name, argument",
@@ -93,8 +99,8 @@ def test_it_raises_what_this_process_raises(planner: Planner, sources: Path) -> 
         ("any_within", ("x", ["in/b", "nowhere"])),
         ("sizes", ("in/", b"a.wav\0nowhere\0b/\xff\n.wav")),
         ("real_paths", ["in/link/d.wav", "nowhere", "in/b/\udcff\n.wav"]),
-        ("look_at", [("a", "in/a.wav"), ("b", "nowhere"), ("c", "in"), ("d", "\0")]),
-        ("look_at", [(f"{number}", "in/a.wav" * 100) for number in range(512)]),  # more than a pipe takes at once
+        ("look_at", [values("a", "in/a.wav"), values("b", "nowhere"), values("c", "in"), values("d", "\0")]),
+        ("look_at", [values(f"{number}", "in/a.wav" * 100) for number in range(512)]),  # more than a pipe takes
     ],
 )
 def test_other_calls(planner: Planner, sources: Path, name: Any, argument: Any) -> None:
