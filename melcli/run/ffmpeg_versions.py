@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from melcli.audio.ffmpeg.program import program
 from melcli.config.stored import read_stored_config
 from melcli.errors import ConfigError
+from melcli.opening import regular_nofollow
 from melcli.printable import printable
 from melcli.run.report import Report
 from melcli.run.request import Request
@@ -25,7 +26,11 @@ SEPARATOR = ", "
 
 def stored_ffmpeg(out: str) -> set[str]:
     """Return the versions in melcli.yaml; none if it cannot be read."""
-    if not os.path.lexists(os.path.join(out, CONFIG_FILE)):
+    try:
+        with open(os.path.join(out, CONFIG_FILE), "rb", opener=regular_nofollow) as file:
+            if FFMPEG.encode() not in file.read():  # parsing it takes 15 ms of each rerun
+                return set()
+    except OSError:
         return set()
     try:
         versions = read_stored_config(out).versions.get(FFMPEG, "")
