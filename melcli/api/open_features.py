@@ -114,10 +114,9 @@ class _Normalize:
         return (self.total or self._of_group(row)).apply(features, self.time_axis)
 
     def _of_group(self, row: OkRow) -> Normalizer:
-        value = (row.columns or {}).get(self.by or "")
-        name = str(value).lower() if isinstance(value, bool) else str(value)
-        if value is None or name not in self.groups:
-            problem = "has no such column" if value is None else f"is {name!r}, of which {self.name} has no numbers"
+        name = row.group(self.by or "")
+        if name is None or name not in self.groups:
+            problem = "has no such column" if name is None else f"is {name!r}, of which {self.name} has no numbers"
             raise ConfigError(printable(f"{row.id}: {self.by} {problem}"))
         return self.groups[name]
 

@@ -37,7 +37,8 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME=COLUMN",
         help="Column of the table that is the path, id, start, end, duration or channel, by its name or its number "
-        "from 1: path=clip.  start= says that there is none.  Another NAME renames a column; can be repeated.",
+        "from 1: path=clip.  start= means that the table has no such column.  Another NAME renames a column; "
+        "can be repeated.",
     ),
     click.option(
         "--root", type=click.Path(), metavar="DIR", help="Folder of relative paths.  [default: the table's folder]"

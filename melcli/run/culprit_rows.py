@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from melcli.audio.decoding_revision import DECODING_REVISION
 from melcli.errors import Reason
 from melcli.printable import printable
@@ -11,7 +9,6 @@ from melcli.run.batching import item_timeout_s
 from melcli.run.engines.contract import BatchLost, BatchTimedOut, WorkerCrashed
 from melcli.run.job import Job
 from melcli.run.watchdog import last_line
-from melcli.sources.bounds import Bounds
 from melcli.sources.items import Item
 from melcli.store.rows import FailedRow
 
@@ -46,8 +43,7 @@ def culprit_row(item: Item, error: BatchLost, job: Job) -> FailedRow:
         source_mtime_ns=item.mtime_ns,
         decoding=DECODING_REVISION,
         config_id=job.config_id,
-        columns=json.loads(item.columns) if item.columns else None,
-        **Bounds.of_json(item.bounds)._asdict(),
+        **item.part_fields(),
     )
 
 

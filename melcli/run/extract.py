@@ -51,7 +51,7 @@ class Survey:
     @property
     def needs_manifest(self) -> bool:
         """Whether the manifest must be written although nothing is to do."""
-        return self.history.interrupted or self.plan.new_columns() is not None
+        return self.history.interrupted or self.plan.has_new_columns
 
 
 def survey(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import traceback
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,6 @@ from melcli.run.job import Job
 from melcli.run.open_source import OpenSource, Piece
 from melcli.run.source_groups import by_source
 from melcli.run.watchdog import watchdog
-from melcli.sources.bounds import Bounds
 from melcli.sources.items import Item
 from melcli.stopwatch import Stopwatch
 from melcli.store.layout import own_folder
@@ -208,15 +206,13 @@ def _compute(piece: Piece, origin: Origin, job: Job, stopwatch: Stopwatch) -> tu
 def _origin(item: Item, job: Job) -> Origin:
     """Return a row's fields about its source, with the current size and time, so that the next run detects a change."""
     current = item.refreshed()
-    bounds = Bounds.of_json(item.bounds)
     return {
         "source": item.source,
         "source_size": current.size,
         "source_mtime_ns": current.mtime_ns,
         "decoding": DECODING_REVISION,
         "config_id": job.config_id,
-        "columns": json.loads(item.columns) if item.columns else None,
-        **bounds._asdict(),
+        **item.part_fields(),
     }
 
 

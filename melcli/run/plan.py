@@ -103,12 +103,17 @@ class Plan:
         """Record that the rows of an item have other columns than its table now has."""
         self._scratch.execute(f"INSERT OR IGNORE INTO {self._recolumned} VALUES (?)", (number,))
 
+    @property
+    def has_new_columns(self) -> bool:
+        """Whether rows of any item have other columns than its table now has."""
+        return self._scratch.one(f"SELECT 1 FROM {self._recolumned}") is not None
+
     def new_columns(self) -> Callable[[bytes], bytes | None] | None:
         """Return a function that finds the columns to write into the rows of an item, by the bytes of its id.
 
         The function returns None for an item whose rows stay as they are.  None instead of a function: all rows stay.
         """
-        if self._scratch.one(f"SELECT 1 FROM {self._recolumned}") is None:
+        if not self.has_new_columns:
             return None
         join = f"{self._items.table} AS items JOIN {self._recolumned} USING (number)"
         select = f"SELECT id, items.columns FROM {join}"

@@ -12,7 +12,7 @@ import numpy as np
 from melcli.audio.channels import count_outputs
 from melcli.audio.decode import measure
 from melcli.audio.decoder import libsndfile_version
-from melcli.audio.ffmpeg.program import program
+from melcli.audio.ffmpeg.program import is_by_ffmpeg, program
 from melcli.audio.resample import soxr_version
 from melcli.errors import AudioError
 from melcli.mel.fft import scipy_version
@@ -61,7 +61,7 @@ def run_batch(task: tuple[Job, Batch]) -> BatchResult:
     rows = [_with_placement(row, placements) for row in rows]
     lines = [row if row.status == "failed" else row.to_line() for row in rows]
     tally = count_rows(rows, job.config.features)
-    if any(row.format is not None and row.format.startswith("ffmpeg/") for row in rows) and (found := program()):
+    if any(is_by_ffmpeg(row.format) for row in rows) and (found := program()):
         tally.ffmpeg_versions.add(found.version)
     stopwatch.lap("other")
     return BatchResult(rows=lines, tally=tally, seconds=dict(stopwatch.seconds), cpu_s=_cpu_s() - started_s)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from melcli.audio.ffmpeg.program import condition
+from melcli.audio.ffmpeg.program import condition, is_by_ffmpeg
 from melcli.run.limits import Limits
 from melcli.run.memory_limit import usable_memory_bytes
 from melcli.store.entries import Entry
@@ -88,8 +88,7 @@ class Conditions:
             if reason not in BY_DURATION:
                 found |= installed_versions()
             self._texts[reason] = " ".join(f"{name}={value}" for name, value in found.items())
-        is_by_ffmpeg = format is not None and format.startswith("ffmpeg/") and reason not in BY_DURATION
-        ffmpeg = condition(self._decoder) if is_by_ffmpeg else None
+        ffmpeg = condition(self._decoder) if is_by_ffmpeg(format) and reason not in BY_DURATION else None
         return self._texts[reason] if ffmpeg is None else f"{self._texts[reason]} {ffmpeg}"
 
     def differ(self, row: Entry) -> bool:

@@ -36,7 +36,11 @@ def decoded_bytes(item: Item) -> int:
 
 def source_bytes(item: Item) -> int:
     """Estimate the bytes of decoded audio of the whole source of an item."""
-    return max(0, item.size) * EXPANSION.get(extension(item.source), 1)
+    return _file_bytes(item.size, extension(item.source))
+
+
+def _file_bytes(size: int, kind: str) -> int:
+    return max(0, size) * EXPANSION.get(kind, 1)
 
 
 def _part_bytes(item: Item, bounds: Bounds) -> int:
@@ -48,7 +52,7 @@ def _part_bytes(item: Item, bounds: Bounds) -> int:
 def _values(item: Item) -> tuple[Any, ...]:
     if not item.bounds:
         kind = extension(item.source)
-        cost = min(max(0, item.size) * EXPANSION.get(kind, 1), MAX_COST_BYTES)
+        cost = min(_file_bytes(item.size, kind), MAX_COST_BYTES)
         return *item_values(item), cost, item.size, byte_order(kind), 0.0
     bounds = Bounds.of_json(item.bounds)
     cost = min(_part_bytes(item, bounds), MAX_COST_BYTES)

@@ -47,9 +47,11 @@ class Bounds(NamedTuple):
     @classmethod
     def of_json(cls, text: str) -> Bounds:
         """Return the bounds for a text of `to_json`."""
+        if not text:
+            return WHOLE_SOURCE
         import json  # late: the planning process imports little
 
-        return cls(**json.loads(f"{{{text}}}")) if text else WHOLE_SOURCE
+        return cls(**json.loads(f"{{{text}}}"))
 
     def to_json(self) -> str:
         """Return the fields that are set as JSON without braces, in the order of the fields; ``""`` for a whole source.

@@ -6,14 +6,15 @@ import os
 import stat
 from collections.abc import Mapping
 from os import stat_result
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from melcli.sources.bounds import Bounds, BoundsFields
+from melcli.sources.records import Scalar
 
 __all__ = ["NO_FILE_SIZE", "Columns", "Item", "Skipped", "columns_json"]
 
 NO_FILE_SIZE = -1
-Columns = Mapping[str, str | int | float | bool | None]  # of a table, carried to the rows
+Columns = Mapping[str, Scalar]  # of a table, carried to the rows
 
 
 class Item(NamedTuple):
@@ -76,6 +77,12 @@ class Item(NamedTuple):
             status = None
         size, mtime_ns = self.from_stat("", "", status)[2:4]
         return self._replace(size=size, mtime_ns=mtime_ns)
+
+    def part_fields(self) -> dict[str, Any]:
+        """Return the fields of a row that describe the part of the source, and the carried columns."""
+        import json
+
+        return {"columns": json.loads(self.columns) if self.columns else None, **Bounds.of_json(self.bounds)._asdict()}
 
     @property
     def shown(self) -> str:

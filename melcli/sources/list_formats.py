@@ -14,18 +14,12 @@ from melcli.errors import ConfigError
 from melcli.printable import printable
 from melcli.sources.names import AUDIO_EXTENSIONS, UNDECODED_EXTENSIONS, extension
 from melcli.sources.tables.column_names import is_usual_name
-from melcli.sources.tables.request import Format
+from melcli.sources.tables.request import FORMAT_BY_EXTENSION, Format
 
 __all__ = ["refuse_other_formats"]
 
 _OTHER_PATH_WORDS = {"paths", "source", "src", "location", "clip", "recording"}  # beside the usual names of a path
 _FORMATS: dict[str, Format] = {"\t": "tsv", "|": "pipe", ",": "csv", ";": "csv"}  # of separators
-_EXTENSIONS: dict[Format, tuple[str, ...]] = {
-    "csv": (".csv",),
-    "tsv": (".tsv", ".tab"),
-    "pipe": (".psv",),
-    "jsonl": (".jsonl", ".ndjson", ".json"),
-}
 _AUDIO = AUDIO_EXTENSIONS | UNDECODED_EXTENSIONS
 
 Found = tuple[str, str]  # what it is, and what to do
@@ -115,7 +109,7 @@ def _path_option(names: list[str], values: list[str]) -> list[str]:
 
 
 def _command(path: str, format: Format, options: list[str] | None = None) -> str:
-    is_known = extension(path.removesuffix(".gz")) in _EXTENSIONS[format]
+    is_known = FORMAT_BY_EXTENSION.get(extension(path.removesuffix(".gz"))) == format
     named = [] if is_known else ["--table-format", format]
     table = _file(path) if path != "-" else "-"
     return " ".join(["melcli extract --table", table, *named, *map(_quoted, options or []), "..."])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["Record", "Rounding", "Scalar"]
+from melcli.sources.bounds import Rounding
+
+__all__ = ["Record", "Scalar"]
 
 Scalar = str | int | float | bool | None
-Rounding = Literal["nearest", "truncate"]
 
 
 class Record(NamedTuple):

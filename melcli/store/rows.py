@@ -116,6 +116,13 @@ class _Source:
         """Id of the row's input: the row's id without its channel."""
         return item_of(self.id, self.channel, self.chunk)
 
+    def group(self, column: str) -> str | None:
+        """Return the value of a carried column as the name of a group; None if the row has no value there."""
+        value = (self.columns or {}).get(column)
+        if value is None:
+            return None
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
     def to_json(self) -> str:
         """Return the row as one line of JSON; bytes of names that are not UTF-8 become lone surrogates."""
         plain = _SCHEMAS[self.status].to_plain(self)

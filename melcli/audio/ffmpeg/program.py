@@ -14,7 +14,17 @@ from melcli.errors import ConfigError
 from melcli.null_device import open_null
 from melcli.printable import printable
 
-__all__ = ["OLDEST", "VARIABLE", "Program", "condition", "environment", "locate", "program", "refuse_unusable"]
+__all__ = [
+    "is_by_ffmpeg",
+    "OLDEST",
+    "VARIABLE",
+    "Program",
+    "condition",
+    "environment",
+    "locate",
+    "program",
+    "refuse_unusable",
+]
 
 VARIABLE = "MELCLI_FFMPEG"
 # 4.2 is the oldest version that the tests run.  4.0 and earlier do not print the level of each message.
@@ -43,6 +53,11 @@ class Program:
     path: str
     version: str = ""
     problem: str = ""
+
+
+def is_by_ffmpeg(format: str | None) -> bool:
+    """Return whether the format of a row names ffmpeg as the decoder; see `melcli.audio.decode.AudioFile`."""
+    return format is not None and format.startswith("ffmpeg/")
 
 
 def locate() -> str | None:

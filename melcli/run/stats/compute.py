@@ -157,15 +157,15 @@ def _ids(features: Features, index: int) -> Iterator[tuple[bytes, int, str]]:
 
 def _group(row: OkRow, by: str, out: str) -> str:
     """Return the value of a column."""
-    columns = row.columns or {}
-    value = columns.get(by)
-    if value is None:
+    name = row.group(by)
+    if name is None:
+        columns = row.columns or {}
         known = f"its columns are {', '.join(map(printable, columns))}" if columns else "it has no columns"
         raise ConfigError(
             f"{printable(out)}: {printable(row.id)} has no value in the column {printable(repr(by))}; {known}",
             hint="melcli extract --table carries the columns of a table along" if not columns else "",
         )
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return name
 
 
 def _results(engine: Engine, tasks: Iterator[MeasureTask]) -> Iterator[Measured]:

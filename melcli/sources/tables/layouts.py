@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from melcli.errors import ConfigError
 from melcli.printable import printable
-from melcli.sources.records import Rounding
+from melcli.sources.bounds import Rounding
 from melcli.sources.tables.column_names import find_column, find_roles
 from melcli.sources.tables.path_template import PathTemplate
 from melcli.sources.tables.request import ROLES, Role

@@ -14,20 +14,10 @@ from melcli.sources.names import extension
 from melcli.sources.records import Record
 from melcli.sources.tables.delimited import has_path, read_delimited
 from melcli.sources.tables.json_lines import read_json_lines
-from melcli.sources.tables.request import FORMATS, Format, TableRequest
+from melcli.sources.tables.request import FORMAT_BY_EXTENSION, FORMATS, Format, TableRequest
 from melcli.sources.text_lines import text_lines
 
 __all__ = ["read_table"]
-
-_FORMATS: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".psv": "pipe",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",  # usual for NeMo's manifests
-}
 
 
 def read_table(request: TableRequest) -> Iterator[Record]:
@@ -63,7 +53,7 @@ def read_table(request: TableRequest) -> Iterator[Record]:
 def _format_of(path: str, first: str) -> Format:
     """Return the format of a table by its extension, or by its first line."""
     name = path[:-3] if path.lower().endswith(".gz") else path
-    known = _FORMATS.get(extension(name))
+    known = FORMAT_BY_EXTENSION.get(extension(name))
     if known is not None:
         return known
     if _is_json_object(first):

@@ -7,10 +7,19 @@ from typing import Literal, NamedTuple, get_args
 
 from melcli.opening import inherited_descriptor
 
-__all__ = ["FORMATS", "ROLES", "Format", "Role", "TableRequest"]
+__all__ = ["FORMATS", "FORMAT_BY_EXTENSION", "ROLES", "Format", "Role", "TableRequest"]
 
 Format = Literal["csv", "tsv", "pipe", "space", "jsonl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+FORMAT_BY_EXTENSION: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".psv": "pipe",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",  # usual for NeMo's manifests
+}
 Role = Literal["path", "id", "start", "end", "duration", "channel"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
